@@ -1,0 +1,125 @@
+// Package datapath is the vocabulary of a data path: ports, flows, actions,
+// upcalls and their text form (ovs-dpctl(8)), the Datapath interface that its
+// providers implement, and the suite of tests that each provider passes.
+package datapath
+
+import (
+	"weir/internal/flow"
+	"weir/internal/packet"
+)
+
+// PortNo numbers the ports of one data path. Port 0 is the local port of the
+// data path itself.
+type PortNo uint32
+
+// PortNone is no port at all.
+const PortNone PortNo = 0xffffffff
+
+// Action is one data path action, as a pointer to one of the types below.
+// Actions are immutable once installed.
+type Action interface{ isAction() }
+
+type (
+	// Output sends the packet, as it now is, out of a port.
+	Output struct{ Port PortNo }
+	// Userspace hands the packet to the switch with a cookie: a slow-path
+	// flow, or a packet-in to a controller.
+	Userspace struct {
+		Cookie  Cookie
+		Actions []Action // of the flow, for the reader of the dump
+	}
+	// PushVLAN pushes a tag.
+	PushVLAN struct {
+		TPID uint16
+		TCI  uint16 // with flow.VLANPresent
+	}
+	// PopVLAN pops the outer tag.
+	PopVLAN struct{}
+	// PushMPLS pushes a label stack entry; the frame's EtherType becomes EthType.
+	PushMPLS struct {
+		LSE     uint32
+		EthType uint16
+	}
+	// PopMPLS pops the outer label; the EtherType becomes EthType.
+	PopMPLS struct{ EthType uint16 }
+	// SetEthernet sets the masked bits of the addresses.
+	SetEthernet struct{ Src, SrcMask, Dst, DstMask packet.MAC }
+	// SetIPv4 sets the masked bits of the header and keeps checksums right.
+	SetIPv4 struct {
+		Src, SrcMask, Dst, DstMask uint32
+		TOS, TOSMask, TTL, TTLMask uint8
+	}
+	// SetIPv6 sets the masked bits of the header and keeps checksums right.
+	SetIPv6 struct {
+		Src, SrcMask, Dst, DstMask [16]byte
+		Label, LabelMask           uint32
+		TClass, TClassMask         uint8
+		Hlimit, HlimitMask         uint8
+	}
+	// SetL4 sets the masked bits of TCP, UDP or SCTP ports, or of ICMP type and
+	// code; Proto says which header.
+	SetL4 struct {
+		Proto                      uint8
+		Src, SrcMask, Dst, DstMask uint16
+	}
+	// SetARP sets the masked bits of an ARP packet.
+	SetARP struct {
+		SPA, SPAMask, TPA, TPAMask uint32
+		Op, OpMask                 uint16
+		SHA, SHAMask, THA, THAMask packet.MAC
+	}
+	// SetND sets the masked bits of a neighbour discovery packet.
+	SetND struct {
+		Target, TargetMask         [16]byte
+		SLL, SLLMask, TLL, TLLMask packet.MAC
+	}
+	// SetMPLS sets the masked bits of the outer label stack entry.
+	SetMPLS struct{ LSE, Mask uint32 }
+	// SetTunnel sets the tunnel metadata for the output that follows.
+	SetTunnel struct{ Tunnel flow.Tunnel }
+	// SetPriority sets the packet's queueing priority.
+	SetPriority struct{ Priority, Mask uint32 }
+	// SetMark sets the packet's mark.
+	SetMark struct{ Mark, Mask uint32 }
+	// Recirc looks the packet up again with this recirculation id.
+	Recirc struct{ ID uint32 }
+	// Hash computes dp_hash.
+	Hash struct{ Alg, Basis uint32 }
+	// Trunc cuts the packet for the next output.
+	Trunc struct{ MaxLen uint32 }
+	// Sample runs Actions with probability Probability/2^32.
+	Sample struct {
+		Probability uint32
+		Actions     []Action
+	}
+	// Clone runs Actions on a copy.
+	Clone struct{ Actions []Action }
+	// Meter applies a meter.
+	Meter struct{ ID uint32 }
+	// Drop ends the packet with a reason; an empty action list drops silently.
+	Drop struct{ Reason uint32 }
+)
+
+func (*Output) isAction()      {}
+func (*Userspace) isAction()   {}
+func (*PushVLAN) isAction()    {}
+func (*PopVLAN) isAction()     {}
+func (*PushMPLS) isAction()    {}
+func (*PopMPLS) isAction()     {}
+func (*SetEthernet) isAction() {}
+func (*SetIPv4) isAction()     {}
+func (*SetIPv6) isAction()     {}
+func (*SetL4) isAction()       {}
+func (*SetARP) isAction()      {}
+func (*SetND) isAction()       {}
+func (*SetMPLS) isAction()     {}
+func (*SetTunnel) isAction()   {}
+func (*SetPriority) isAction() {}
+func (*SetMark) isAction()     {}
+func (*Recirc) isAction()      {}
+func (*Hash) isAction()        {}
+func (*Trunc) isAction()       {}
+func (*Sample) isAction()      {}
+func (*Clone) isAction()       {}
+func (*Meter) isAction()       {}
+func (*Drop) isAction()        {}

@@ -1,0 +1,99 @@
+// Package netdev is how the switch sees network devices: the Device interface,
+// the Packet that devices receive and send in batches, and the kinds of device
+// (linux, tap, internal, patch, tunnel, dummy).
+package netdev
+
+import (
+	"weir/internal/packet"
+)
+
+// Offload is what the kernel left undone in a packet, as in struct
+// virtio_net_hdr: a partial checksum, a super-packet to be segmented. It must
+// go out with the packet as it came in, unless a header is changed.
+type Offload struct {
+	Flags     uint8 // VIRTIO_NET_HDR_F_*
+	GSOType   uint8 // VIRTIO_NET_HDR_GSO_*
+	HdrLen    uint16
+	GSOSize   uint16
+	CsumStart uint16
+	CsumOff   uint16
+}
+
+// Packet is a frame with its metadata. Data may grow at its front into the
+// headroom of Buf (Headroom bytes before Data).
+type Packet struct {
+	Buf     []byte // the whole buffer
+	Off     int    // where the frame starts in Buf
+	Len     int    // length of the frame
+	Offload Offload
+	Mark    uint32
+	Prio    uint32
+	RxHash  uint32
+}
+
+// Data is the frame.
+func (p *Packet) Data() []byte { return p.Buf[p.Off : p.Off+p.Len] }
+
+// Flags are the administrative and link state of a device.
+type Flags uint8
+
+// Bits of Flags.
+const (
+	Up      Flags = 1 << iota // administratively up
+	Running                   // has carrier
+	Promiscuous
+	Loopback
+)
+
+// Stats are the counters of a device, as in the statistics column of
+// Interface (ovs-vswitchd.conf.db(5)); a counter that a device can't give is
+// ^uint64(0).
+type Stats struct {
+	RxPackets, TxPackets, RxBytes, TxBytes          uint64
+	RxErrors, TxErrors, RxDropped, TxDropped        uint64
+	Multicast, Collisions                           uint64
+	RxOverErr, RxCRCErr, RxFrameErr, RxMissedErrors uint64
+}
+
+// Device is an open network device. Methods may be called from any goroutine,
+// Recv from one at a time per queue.
+type Device interface {
+	Name() string
+	// Type is as in Interface.type: "system", "internal", "tap", "patch",
+	// "dummy", ...
+	Type() string
+	// Ifindex is the kernel's index, 0 where there is none.
+	Ifindex() int
+
+	MAC() packet.MAC
+	SetMAC(packet.MAC) error
+	MTU() int
+	SetMTU(int) error
+	Flags() Flags
+	SetFlags(set, clear Flags) error
+	// CarrierResets counts the times that the carrier went down and came up.
+	CarrierResets() uint64
+	Stats() (Stats, error)
+	// Status is for Interface.status: driver_name and so on.
+	Status() map[string]string
+	// Speed is bits per second and the duplex; 0 where unknown.
+	Speed() (bps uint64, fullDuplex bool)
+	// Changes counts what could alter any of the answers above, so that a
+	// reader sees at a glance whether to ask again.
+	Changes() uint64
+
+	// NumRxQueues is 0 for devices that are not read from by polling (patch).
+	NumRxQueues() int
+	// RecvFD is the descriptor that becomes readable when queue q has packets,
+	// -1 when there is none and Wake is used.
+	RecvFD(q int) int
+	// Recv fills as many of batch as there are packets now, without blocking,
+	// and returns their number. The packets' buffers are the caller's: Recv
+	// writes into each Packet's Buf at its headroom.
+	Recv(q int, batch []Packet) (int, error)
+	// Send sends the packets; it may not keep or change them. It returns the
+	// number sent; the rest are counted as tx_dropped.
+	Send(q int, batch []*Packet) (int, error)
+
+	Close() error
+}
