@@ -1,0 +1,133 @@
+// Package ofproto is the bridge object: the ports and bundles of one bridge,
+// its flow tables, the OpenFlow sessions of its controllers, and the wiring of
+// translation, protocols and exporters to a data path.
+//
+// This file is the vocabulary that the configuration layer (package vswitchd)
+// speaks to a bridge: plain values, compared and applied as a whole.
+package ofproto
+
+import (
+	"time"
+
+	"weir/internal/netdev"
+	"weir/internal/openflow"
+)
+
+// Config is the configuration of a bridge apart from its ports and controllers.
+type Config struct {
+	Name string
+	// DPID is the OpenFlow datapath identifier.
+	DPID uint64
+	// Versions are the OpenFlow versions to negotiate, as wire numbers
+	// (1 for 1.0 .. 6 for 1.5); empty means the default set.
+	Versions []uint8
+	// Secure is fail_mode "secure": no flow of its own while no controller is
+	// connected. Otherwise the bridge is standalone: a normal switch.
+	Secure bool
+	// Description for OFPMP_DESC; empty members have defaults.
+	Manufacturer, Hardware, Software, Serial, Description string
+
+	MACAging      time.Duration // 0: 300 s
+	MACTableSize  int           // 0: 8192
+	FloodVLANs    []uint16      // VLANs without learning
+	ForwardBPDU   bool
+	DisableInBand bool
+	Tables        map[uint8]TableConfig
+}
+
+// TableConfig is the configuration of one flow table.
+type TableConfig struct {
+	Name     string
+	Limit    int // most flows, -1 for any number
+	Evict    bool
+	Groups   []string // subfields by which eviction is fair
+	Prefixes []string // fields with prefix tracking
+}
+
+// ControllerKind says whom a controller entry serves.
+type ControllerKind uint8
+
+// Kinds of controller (ovs-vswitchd.conf.db(5), Controller, type).
+const (
+	// PrimaryController takes part in fail_mode and asynchronous messages.
+	PrimaryController ControllerKind = iota
+	// ServiceController is for ovs-ofctl(8) and the like.
+	ServiceController
+	// SnoopController receives a copy of what the primary controllers exchange.
+	SnoopController
+)
+
+// ControllerConfig is one configured controller or listener. Target names it.
+type ControllerConfig struct {
+	Target     string // tcp: ssl: unix: ptcp: pssl: punix:
+	Kind       ControllerKind
+	MaxBackoff time.Duration // 0: 8 s
+	Probe      time.Duration // negative: default (5 s); 0: no probes
+	OutOfBand  bool
+	// NoAsync withholds asynchronous messages until the controller asks.
+	NoAsync    bool
+	RateLimit  int // packet-ins per second, 0 for no limit
+	BurstLimit int
+	QueueSize  int
+}
+
+// ControllerStatus is what the Controller table says about a target.
+type ControllerStatus struct {
+	Connected bool
+	Role      string // "other", "master", "slave", "" when unknown
+	// State is as in the reconnect state machine: "ACTIVE", "BACKOFF", ...
+	State              string
+	LastError          string
+	SecSinceConnect    int64 // -1: never
+	SecSinceDisconnect int64 // -1: never
+}
+
+// PortConfig is one port to be added.
+type PortConfig struct {
+	Name   string
+	Type   string // as in Interface.type with its default filled in
+	Device netdev.Device
+	// Request is the wished OpenFlow port number, 0 for any. PortLocal is the
+	// bridge's own port.
+	Request openflow.PortNo
+	// Peer is the other end of a patch port, by port name.
+	Peer string
+}
+
+// VLANMode says how a bundle takes part in VLANs (ovs-vswitchd.conf.db(5),
+// Port, vlan_mode).
+type VLANMode uint8
+
+// VLAN modes.
+const (
+	VLANTrunk VLANMode = iota
+	VLANAccess
+	VLANNativeTagged
+	VLANNativeUntagged
+	VLANDot1qTunnel
+)
+
+// PriorityTags says when an untagged packet leaves with a tag of VLAN 0
+// (Port, other_config:priority-tags).
+type PriorityTags uint8
+
+// Values of PriorityTags.
+const (
+	PriorityTagsNever     PriorityTags = iota
+	PriorityTagsIfNonZero              // "if-nonzero", "true"
+	PriorityTagsAlways                 // "always"
+)
+
+// BundleConfig is a Port of the database: one or more OpenFlow ports that act
+// as one for VLANs and MAC learning.
+type BundleConfig struct {
+	Name         string
+	Ports        []openflow.PortNo
+	VLANMode     VLANMode
+	VLAN         int      // tag of access, native and tunnel modes; -1: none
+	Trunks       []uint16 // empty: all
+	CVLANs       []uint16
+	QinQEthType  uint16 // 0x8100 or 0x88a8
+	PriorityTags PriorityTags
+	Protected    bool
+}
