@@ -1,0 +1,122 @@
+// Package coverage counts events by name and tells their rates, as
+// `ovs-appctl coverage/show` does.
+//
+// Counters are package-level variables of the code that counts. Counting is one
+// atomic addition. The rates come from samples that Tick takes every five seconds
+// of the daemon's clock; a mutex owns them.
+package coverage
+
+import (
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Interval is how often Tick is to be called.
+const Interval = 5 * time.Second
+
+const (
+	fives   = int(time.Minute / Interval) // samples of five seconds kept
+	minutes = 60                          // samples of a minute kept
+)
+
+// Counter counts one kind of event.
+type Counter struct {
+	name    string
+	n       atomic.Uint64
+	last    uint64          // n at the last sample
+	recent  [fives]uint64   // events per sample of five seconds, a ring
+	history [minutes]uint64 // events per minute, a ring
+}
+
+// table holds the process's counters; its mutex owns their samples too.
+var table struct {
+	mu       sync.Mutex
+	counters []*Counter
+	ticks    int
+}
+
+// New makes a counter of that name, for a package-level variable.
+func New(name string) *Counter {
+	c := &Counter{name: name}
+	table.mu.Lock()
+	defer table.mu.Unlock()
+	table.counters = append(table.counters, c)
+	return c
+}
+
+// Inc counts one event.
+func (c *Counter) Inc() { c.n.Add(1) }
+
+// Add counts n events.
+func (c *Counter) Add(n uint64) { c.n.Add(n) }
+
+// Load returns the number of events so far.
+func (c *Counter) Load() uint64 { return c.n.Load() }
+
+// Tick takes a sample; it is to be called once every Interval.
+func Tick() {
+	table.mu.Lock()
+	defer table.mu.Unlock()
+	five, minute := table.ticks%fives, table.ticks/fives%minutes
+	for _, c := range table.counters {
+		n := c.n.Load()
+		c.recent[five] = n - c.last
+		if five == 0 {
+			c.history[minute] = 0
+		}
+		c.history[minute] += n - c.last
+		c.last = n
+	}
+	table.ticks++
+}
+
+func sum(samples []uint64) (total uint64) {
+	for _, s := range samples {
+		total += s
+	}
+	return total
+}
+
+// Show returns the table of all counters that have counted, with average rates
+// over the last five seconds, minute and hour.
+func Show() string {
+	table.mu.Lock()
+	defer table.mu.Unlock()
+	sorted := slices.Clone(table.counters)
+	slices.SortFunc(sorted, func(a, b *Counter) int { return strings.Compare(a.name, b.name) })
+	var rows strings.Builder
+	hash := crc32.NewIEEE()
+	never := 0
+	for _, c := range sorted {
+		n := c.n.Load()
+		if n == 0 {
+			never++
+			continue
+		}
+		fmt.Fprintf(hash, "%s\n", c.name)
+		five := c.recent[(table.ticks+fives-1)%fives]
+		fmt.Fprintf(&rows, "%-24s %5.1f/sec %9.3f/sec %13.4f/sec   total: %d\n", c.name,
+			float64(five)/Interval.Seconds(), float64(sum(c.recent[:]))/60, float64(sum(c.history[:]))/3600, n)
+	}
+	return fmt.Sprintf("Event coverage, avg rate over last: 5 seconds, last minute, last hour,  hash=%08x:\n%s%d events never hit\n",
+		hash.Sum32(), rows.String(), never)
+}
+
+// Read returns the count of the counter of that name. Counters made under one
+// name count together.
+func Read(name string) (n uint64, ok bool) {
+	table.mu.Lock()
+	defer table.mu.Unlock()
+	for _, c := range table.counters {
+		if c.name == name {
+			n += c.n.Load()
+			ok = true
+		}
+	}
+	return n, ok
+}
