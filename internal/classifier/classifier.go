@@ -1,0 +1,265 @@
+// Package classifier finds the rule of highest priority that matches a key, and
+// says which bits of the key decided it.
+//
+// It is a tuple space search (Srinivasan, Suri, Varghese, SIGCOMM 1999): rules
+// with the same mask share a subtable, a hash table on the masked key. Subtables
+// are searched by descending maximum priority. Three refinements of Pfaff et
+// al. (NSDI 2015, section 5) keep the bits that a lookup must un-wildcard few:
+// staged lookup, prefix tries and a trie of transport ports. Rules carry a
+// range of versions in which lookups see them, so that a set of changes
+// becomes visible at one instant.
+package classifier
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"weir/internal/flow"
+)
+
+// Version numbers the states of a classifier. A rule is seen by lookups in
+// versions [added, removed).
+type Version uint64
+
+// Versions with a meaning of their own.
+const (
+	MinVersion Version = 1
+	MaxVersion Version = 1<<63 - 1
+	// NotRemoved is the removal version of a rule that stays.
+	NotRemoved Version = 1<<64 - 1
+)
+
+// Conj says that a rule is clause Clause (from 0) of the N clauses of the
+// conjunctive match ID (ovs-fields(7), "Conjunctive Match Fields").
+type Conj struct {
+	ID        uint32
+	Clause, N uint8
+}
+
+// Rule is a match with a priority and the value that a lookup returns. Make it
+// with [NewRule]; it may be in one classifier at a time. The links belong to
+// the writer of its classifier and are read by lookups without a lock.
+type Rule[V any] struct {
+	Value    V
+	priority int32
+	conj     []Conj
+	added    atomic.Uint64
+	removed  atomic.Uint64
+
+	mask *sparseMask
+	vals []uint64 // the key's words under mask
+	st   *subtable[V]
+	node *node[V]
+	next atomic.Pointer[Rule[V]] // same match, lower priority or older
+}
+
+// NewRule makes a rule that matches the bits of key that mask has; other bits
+// of key are ignored. conj, which the rule keeps, makes it a clause of
+// conjunctive matches.
+func NewRule[V any](key *flow.Key, mask *flow.Mask, priority int, conj []Conj, value V) *Rule[V] {
+	m := newSparseMask(mask)
+	r := &Rule[V]{Value: value, priority: int32(priority), conj: conj, mask: m}
+	r.vals = make([]uint64, len(m.words))
+	kw := key.Words()
+	for i, w := range m.words {
+		r.vals[i] = kw[w] & m.masks[i]
+	}
+	return r
+}
+
+// Priority is the rule's priority.
+func (r *Rule[V]) Priority() int { return int(r.priority) }
+
+// Conjunctions lists the conjunctive matches of which the rule is a clause.
+func (r *Rule[V]) Conjunctions() []Conj { return r.conj }
+
+// VisibleIn reports whether lookups in version v see the rule.
+func (r *Rule[V]) VisibleIn(v Version) bool {
+	return r.added.Load() <= uint64(v) && uint64(v) < r.removed.Load()
+}
+
+// Removed is the version from which the rule is not seen, or NotRemoved.
+func (r *Rule[V]) Removed() Version { return Version(r.removed.Load()) }
+
+// HideFrom makes the rule invisible from version v on. NotRemoved undoes it.
+func (r *Rule[V]) HideFrom(v Version) { r.removed.Store(uint64(v)) }
+
+// Expand writes the rule's match to key and mask; unmatched bits are zero.
+func (r *Rule[V]) Expand(key *flow.Key, mask *flow.Mask) {
+	*key, *mask = flow.Key{}, flow.Mask{}
+	kw, mw := key.Words(), mask.Words()
+	for i, w := range r.mask.words {
+		kw[w], mw[w] = r.vals[i], r.mask.masks[i]
+	}
+}
+
+// Mask writes only the rule's mask.
+func (r *Rule[V]) Mask(mask *flow.Mask) {
+	*mask = flow.Mask{}
+	mw := mask.Words()
+	for i, w := range r.mask.words {
+		mw[w] = r.mask.masks[i]
+	}
+}
+
+// Matches reports whether key matches the rule.
+func (r *Rule[V]) Matches(key *flow.Key) bool {
+	kw := key.Words()
+	for i, w := range r.mask.words {
+		if kw[w]&r.mask.masks[i] != r.vals[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// SameMatch reports whether both rules match the same keys.
+func (r *Rule[V]) SameMatch(o *Rule[V]) bool {
+	return r.mask.equal(o.mask) && slices.Equal(r.vals, o.vals)
+}
+
+// Classifier is a set of rules. One writer at a time may change it (its owner
+// provides the lock); lookups and iteration run beside the writer without a
+// lock.
+type Classifier[V any] struct {
+	state atomic.Pointer[state[V]]
+
+	// The writer's own.
+	byMask map[uint64][]*subtable[V]
+	n      int
+}
+
+// state is what a lookup works on. It is never changed in place, but the
+// subtables and tries that it points to are.
+type state[V any] struct {
+	entries []entry[V] // by descending maximum priority
+	tries   []*prefixTrie
+}
+
+// entry is a subtable with what a lookup must know before it touches it.
+type entry[V any] struct {
+	st  *subtable[V]
+	max int32           // the highest priority in the subtable
+	len [maxTries]uint8 // prefix length that the mask has on each trie's field; 0: none
+}
+
+// New makes an empty classifier that tracks prefixes of the given fields.
+func New[V any](prefixes ...PrefixField) *Classifier[V] {
+	c := &Classifier[V]{byMask: map[uint64][]*subtable[V]{}}
+	c.state.Store(&state[V]{tries: newTries(prefixes)})
+	return c
+}
+
+// Len is the number of rules, visible or not.
+func (c *Classifier[V]) Len() int { return c.n }
+
+// Subtables is the number of distinct masks.
+func (c *Classifier[V]) Subtables() int { return len(c.state.Load().entries) }
+
+// SetPrefixes changes the prefix fields that are tracked; more than four are
+// left out.
+func (c *Classifier[V]) SetPrefixes(fields ...PrefixField) {
+	old := c.state.Load()
+	next := &state[V]{tries: newTries(fields)}
+	for _, e := range old.entries {
+		next.entries = append(next.entries, newEntry(e.st, next.tries))
+		e.st.each(func(r *Rule[V]) bool {
+			for _, t := range next.tries {
+				t.insertMatch(r.mask, r.vals)
+			}
+			return true
+		})
+	}
+	c.state.Store(next)
+}
+
+func newEntry[V any](st *subtable[V], tries []*prefixTrie) entry[V] {
+	e := entry[V]{st: st, max: st.maxPriority()}
+	for i, t := range tries {
+		e.len[i] = t.field.prefixLen(st.mask)
+	}
+	return e
+}
+
+// Insert adds a rule that lookups see from version v on. Where a rule of the
+// same match and priority is there, the new one stands before it: a lookup in a
+// version that sees both gets the new one.
+func (c *Classifier[V]) Insert(r *Rule[V], v Version) {
+	r.added.Store(uint64(v))
+	r.removed.Store(uint64(NotRemoved))
+	st := c.findSubtable(r.mask)
+	fresh := st == nil
+	if fresh {
+		st = newSubtable[V](r.mask)
+		c.byMask[r.mask.hash] = append(c.byMask[r.mask.hash], st)
+	}
+	r.mask, r.st = st.mask, st // share one mask
+	for _, t := range c.state.Load().tries {
+		t.insertMatch(r.mask, r.vals)
+	}
+	before := st.maxPriority()
+	st.insert(r)
+	c.n++
+	if fresh || r.priority > before {
+		c.publish(st)
+	}
+}
+
+// Remove takes a rule out, for all versions.
+func (c *Classifier[V]) Remove(r *Rule[V]) {
+	st := r.st
+	if st == nil {
+		return
+	}
+	before := st.maxPriority()
+	st.remove(r)
+	c.n--
+	if st.n == 0 || st.maxPriority() < before {
+		c.publish(st)
+	}
+	for _, t := range c.state.Load().tries {
+		t.removeMatch(r.mask, r.vals)
+	}
+	r.st = nil
+	if st.n == 0 {
+		h := st.mask.hash
+		c.byMask[h] = slices.DeleteFunc(c.byMask[h], func(o *subtable[V]) bool { return o == st })
+		if len(c.byMask[h]) == 0 {
+			delete(c.byMask, h)
+		}
+	}
+}
+
+// Inserted reports whether the rule is in a classifier.
+func (r *Rule[V]) Inserted() bool { return r.st != nil }
+
+func (c *Classifier[V]) findSubtable(m *sparseMask) *subtable[V] {
+	for _, st := range c.byMask[m.hash] {
+		if st.mask.equal(m) {
+			return st
+		}
+	}
+	return nil
+}
+
+// publish shows lookups the new place of st: where its maximum priority puts
+// it, nowhere when it is empty. Subtables of equal priority keep the order in
+// which they came to it.
+func (c *Classifier[V]) publish(st *subtable[V]) {
+	old := c.state.Load()
+	next := &state[V]{tries: old.tries, entries: make([]entry[V], 0, len(old.entries)+1)}
+	for _, e := range old.entries {
+		if e.st != st {
+			next.entries = append(next.entries, e)
+		}
+	}
+	if st.n > 0 {
+		e := newEntry(st, next.tries)
+		i := 0
+		for i < len(next.entries) && next.entries[i].max >= e.max {
+			i++
+		}
+		next.entries = slices.Insert(next.entries, i, e)
+	}
+	c.state.Store(next)
+}

@@ -1,0 +1,250 @@
+package classifier
+
+import "weir/internal/flow"
+
+// Scratch is the working memory of lookups, so that they allocate nothing.
+// Each goroutine has its own.
+type Scratch[V any] struct {
+	soft []*Rule[V]
+	key  flow.Key
+}
+
+// Lookup finds the rule of highest priority that matches key in version v, or
+// nil. When wc is not nil, it adds to wc the bits of key that the result
+// depends on: every key that equals this one in those bits has the same
+// result in version v. A match through conjunctions returns the rule that
+// matches on the conjunction's conj_id; the bits of conj_id in wc then mean
+// nothing.
+func (c *Classifier[V]) Lookup(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V]) *Rule[V] {
+	st := c.state.Load()
+	s.soft = s.soft[:0]
+	hard := st.search(v, key, wc, s, true)
+	if len(s.soft) == 0 {
+		return hard
+	}
+	return st.resolve(v, key, wc, s, hard)
+}
+
+// trieResult caches what a trie says about the key of one lookup.
+type trieResult struct {
+	done bool
+	lens prefix
+	need uint8
+}
+
+// search goes through the subtables for the best rule that is no clause. With
+// conj, clauses of higher priority than it end up in s.soft; without, they
+// are passed over.
+func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V], conj bool) *Rule[V] {
+	var (
+		tries [maxTries]trieResult
+		hard  *Rule[V]
+		kw    = key.Words()
+		ww    *[flow.NumWords]uint64
+	)
+	if wc != nil {
+		ww = wc.Words()
+	}
+	for i := range st.entries {
+		e := &st.entries[i]
+		if hard != nil && e.max <= hard.priority {
+			break
+		}
+		var nd *node[V]
+		if ww == nil {
+			m := e.st.mask
+			nd = e.st.rules.findKey(m.hashKey(hashInit, kw, 0, uint8(len(m.words))), m, kw)
+		} else {
+			nd = st.searchStaged(e, kw, ww, &tries)
+		}
+		if nd == nil {
+			continue
+		}
+		for r := nd.head.Load(); r != nil; r = r.next.Load() {
+			if hard != nil && r.priority <= hard.priority {
+				break
+			}
+			if !r.VisibleIn(v) {
+				continue
+			}
+			if r.conj == nil {
+				hard = r
+				break
+			}
+			if conj {
+				s.soft = append(s.soft, r)
+			}
+		}
+	}
+	return hard
+}
+
+// searchStaged looks a key up in one subtable stage by stage and adds to ww
+// only what it had to look at.
+func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tries *[maxTries]trieResult) *node[V] {
+	sub := e.st
+	m := sub.mask
+	h := uint64(hashInit)
+	from, word := uint8(0), 0
+	for s, idx := range sub.index {
+		if idx == nil {
+			continue
+		}
+		to := m.end[s]
+		if st.triesRefuse(e, kw, ww, tries, word, flow.StageStart[s+1]) {
+			m.fold(ww, 0, from)
+			return nil
+		}
+		h = m.hashKey(h, kw, from, to)
+		if !idx.hasHash(h) {
+			m.fold(ww, 0, to)
+			return nil
+		}
+		from, word = to, flow.StageStart[s+1]
+	}
+	if st.triesRefuse(e, kw, ww, tries, word, flow.NumWords) {
+		m.fold(ww, 0, from)
+		return nil
+	}
+	total := m.end[numStages-1]
+	nd := sub.rules.findKey(m.hashKey(h, kw, from, total), m, kw)
+	if nd == nil && sub.ports != nil {
+		if pm, ok := sub.ports.miss(kw[portsWord]); ok {
+			ww[portsWord] |= pm
+			m.fold(ww, 0, from)
+			return nil
+		}
+	}
+	m.fold(ww, 0, total)
+	return nd
+}
+
+// triesRefuse reports whether a prefix trie proves that the subtable has no
+// match, for the fields that stand in words [from, to); ww then has the bits
+// that prove it. It never un-wildcards more of a field than the subtable's
+// own mask would.
+func (st *state[V]) triesRefuse(e *entry[V], kw, ww *[flow.NumWords]uint64, tries *[maxTries]trieResult, from, to int) bool {
+	for i, t := range st.tries {
+		n := e.len[i]
+		if w := int(t.field.ofs / 8); n == 0 || w < from || w >= to {
+			continue
+		}
+		res := &tries[i]
+		if !res.done {
+			res.done = true
+			if t.field.applies(kw) {
+				res.lens, res.need = t.root.Load().lookup(t.field.get(kw))
+			} else {
+				res.lens = ones(128)
+			}
+		}
+		if res.lens.bit(n-1) != 0 {
+			continue
+		}
+		need := ones(res.need)
+		if res.need <= n {
+			t.field.or(ww, res.need)
+			return true
+		}
+		have := t.field.get(ww)
+		if have.hi&need.hi == need.hi && have.lo&need.lo == need.lo {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve finds the conjunctive match of highest priority, above hard's, of
+// which the soft matches complete all clauses and whose id some rule matches.
+func (st *state[V]) resolve(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V], hard *Rule[V]) *Rule[V] {
+	soft := s.soft
+	if hard != nil {
+		soft = keepAbove(soft, hard.priority)
+	}
+	for len(soft) > 0 {
+		top := soft[0].priority
+		for _, r := range soft[1:] {
+			top = max(top, r.priority)
+		}
+		if r := st.completeAt(v, key, wc, s, soft, top); r != nil {
+			return r
+		}
+		soft = keepBelow(soft, top)
+	}
+	return hard
+}
+
+// completeAt tries the conjunctions whose clauses all stand in soft at one priority.
+func (st *state[V]) completeAt(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V], soft []*Rule[V], prio int32) *Rule[V] {
+	for i, r := range soft {
+		if r.priority != prio {
+			continue
+		}
+		for _, cj := range r.conj {
+			if !complete(soft, i, prio, cj) {
+				continue
+			}
+			s.key = *key
+			s.key.ConjID = cj.ID
+			if hit := st.search(v, &s.key, wc, s, false); hit != nil {
+				return hit
+			}
+		}
+	}
+	return nil
+}
+
+// complete reports whether every clause of cj has a rule in soft at prio. Only
+// the first rule that has any clause of cj answers true, so that each
+// conjunction is tried once.
+func complete[V any](soft []*Rule[V], first int, prio int32, cj Conj) bool {
+	var seen uint64
+	for i, r := range soft {
+		if r.priority != prio {
+			continue
+		}
+		for _, o := range r.conj {
+			if o.ID == cj.ID && o.N == cj.N {
+				if i < first {
+					return false
+				}
+				seen |= 1 << o.Clause
+			}
+		}
+	}
+	return seen == 1<<cj.N-1
+}
+
+func keepAbove[V any](rs []*Rule[V], prio int32) []*Rule[V] {
+	out := rs[:0]
+	for _, r := range rs {
+		if r.priority > prio {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func keepBelow[V any](rs []*Rule[V], prio int32) []*Rule[V] {
+	out := rs[:0]
+	for _, r := range rs {
+		if r.priority < prio {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// applies reports whether the packet has the field at all: a key's address
+// words are zero in packets of other protocols.
+func (f PrefixField) applies(kw *[flow.NumWords]uint64) bool {
+	key := (*flow.Key)(kwPointer(kw))
+	switch f.Name {
+	case "nw_src", "nw_dst":
+		return key.EthType == 0x0800 || key.EthType == 0x0806 || key.EthType == 0x8035
+	case "ipv6_src", "ipv6_dst":
+		return key.EthType == 0x86dd
+	default:
+		return true
+	}
+}
