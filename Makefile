@@ -1,0 +1,66 @@
+# make            build bin/weir and a link for every program beside it
+# make install    into $(DESTDIR)$(PREFIX), as Debian's packages lay things out
+# make demo       real packets between network namespaces, on this machine
+# make test       everything CI runs, but for the ratchet over the peer's suite
+# make bench      our data path beside Debian's Open vSwitch, as ratios
+DESTDIR ?=
+PREFIX ?= /usr/local
+GO ?= go
+export CGO_ENABLED ?= 0
+
+SBIN = ovsdb-server ovs-vswitchd
+
+.PHONY: all build install demo test check unit blackbox bench clean
+all: build
+
+build:
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/weir ./cmd/weir
+	@for name in $$(bin/weir --programs); do ln -sf weir bin/$$name; done
+
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/sbin' '$(DESTDIR)$(PREFIX)/share/openvswitch/scripts'
+	install -m 755 bin/weir '$(DESTDIR)$(PREFIX)/bin/weir'
+	@for name in $$(bin/weir --programs); do \
+	  case " $(SBIN) " in \
+	  *" $$name "*) ln -sf ../bin/weir "$(DESTDIR)$(PREFIX)/sbin/$$name";; \
+	  *) ln -sf weir "$(DESTDIR)$(PREFIX)/bin/$$name";; \
+	  esac; done
+	ln -sf ../../../bin/weir '$(DESTDIR)$(PREFIX)/share/openvswitch/scripts/ovs-ctl'
+	install -m 644 schema/*.ovsschema '$(DESTDIR)$(PREFIX)/share/openvswitch/'
+
+demo:
+	scripts/install-packages demo
+	$(MAKE) build
+	bin/weir demo
+
+test:
+	scripts/install-packages test
+	$(MAKE) build
+	$(MAKE) check unit blackbox
+
+# Formatting, vet, staticcheck and the floors.
+check:
+	@echo '== gofmt, vet, staticcheck, floors'
+	@unformatted=$$(gofmt -l cmd internal schema test); \
+	  test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test ./test/floors
+
+# The race detector needs cgo; the programs themselves never do.
+unit:
+	@echo '== unit tests, with the race detector'
+	CGO_ENABLED=1 $(GO) test -race ./cmd/... ./internal/... ./schema/...
+
+# The programs from the outside: command lines, real packets, Debian's C programs.
+blackbox: build
+	@echo '== script, namespace and interop tests'
+	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/interop/...
+
+bench: build
+	scripts/install-packages test
+	$(GO) run ./test/bench
+
+clean:
+	rm -rf bin
