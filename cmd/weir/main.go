@@ -1,12 +1,71 @@
-// Command weir is every program of Weir in one binary.
+// Command weir is every program of Weir in one binary. The name it is run by, or
+// its first argument, says which one.
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+
+	"weir/internal/cli"
+	"weir/internal/tool/appctl"
 )
 
-func main() {
-	fmt.Fprintln(os.Stderr, "weir: no program by that name is built in yet")
-	os.Exit(1)
+// programs is the table of all programs.
+var programs = map[string]func(context.Context, *cli.Env) int{
+	"ovs-appctl": appctl.Main,
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	if len(os.Args) == 0 {
+		return 1
+	}
+	ctx := context.Background()
+	name := filepath.Base(os.Args[0])
+	if program, ok := programs[programName(name)]; ok {
+		return program(ctx, cli.ProcessEnv(name, os.Args[1:]))
+	}
+	if len(os.Args) < 2 {
+		usage(os.Stderr)
+		return 1
+	}
+	switch arg := os.Args[1]; arg {
+	case "-h", "--help", "help":
+		usage(os.Stdout)
+		return 0
+	case "-V", "--version", "version":
+		return cli.ProcessEnv("weir", nil).PrintVersion()
+	default:
+		if program, ok := programs[arg]; ok {
+			return program(ctx, cli.ProcessEnv(arg, os.Args[2:]))
+		}
+		fmt.Fprintf(os.Stderr, "weir: no program is called \"%s\"\n", arg)
+		usage(os.Stderr)
+		return 1
+	}
+}
+
+// programName picks the program: by the variable that a daemon hands to itself,
+// by the file that was executed, by argv[0], in this order. The file comes before
+// argv[0] because callers may give that any value (bash's exec -a).
+func programName(argv0 string) string {
+	for _, name := range []string{os.Getenv(cli.ProgramVariable), filepath.Base(executedFile())} {
+		if _, ok := programs[name]; ok {
+			return name
+		}
+	}
+	return argv0
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "usage: weir PROGRAM [ARG...]\nor run a link of a program's name. The programs are:\n")
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		fmt.Fprintf(w, "  %s\n", name)
+	}
 }

@@ -85,7 +85,7 @@ func SetLogFile(name string) error {
 	name = paths.InLogDir(name)
 	f, err := openLog(name)
 	if err != nil {
-		log.Warn("failed to open %s for logging: %s", name, errText(err))
+		log.Warn("failed to open %s for logging: %s", name, ErrText(err))
 		return fmt.Errorf("failed to open %s for logging: %w", name, err)
 	}
 	out.mu.Lock()
@@ -146,8 +146,8 @@ func FileOpen() bool {
 	return out.file != nil
 }
 
-// errText is the text of the system error inside err, as strerror(3) gives it.
-func errText(err error) string {
+// ErrText is the text of the system error inside err, as strerror(3) gives it.
+func ErrText(err error) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
 		return Strerror(errno)

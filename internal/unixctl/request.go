@@ -1,0 +1,148 @@
+package unixctl
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// message is a JSON-RPC 1.0 request or reply.
+type message struct {
+	ID     json.RawMessage  `json:"id"`
+	Method *string          `json:"method,omitempty"`
+	Params *json.RawMessage `json:"params,omitempty"`
+	Result any              `json:"result"`
+	Error  any              `json:"error"`
+}
+
+// reply is a response as it is sent: result and error always stand there.
+type reply struct {
+	ID     json.RawMessage `json:"id"`
+	Result any             `json:"result"`
+	Error  any             `json:"error"`
+}
+
+// session is what a connection has set by set-options. Its connection's goroutine
+// owns it.
+type session struct{ json bool }
+
+// Request is a command to be answered.
+type Request struct {
+	Ctx  context.Context
+	Name string
+	Args []string
+	JSON bool // the client wants a JSON document (ovs-appctl -f json)
+	Conn net.Conn // the client's connection
+
+	isJSON  bool
+	session *session
+}
+
+// ReplyJSON is for handlers that can answer in JSON when the request's JSON is
+// set: they return what it returns.
+func (r *Request) ReplyJSON(v any) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return "", err
+	}
+	r.isJSON = true
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+func (s *Server) dispatch(conn net.Conn, state *session, m *message) reply {
+	id := m.ID
+	if id == nil {
+		id = json.RawMessage("null")
+	}
+	var args []string
+	if m.Params != nil {
+		if err := json.Unmarshal(*m.Params, &args); err != nil {
+			return failure(id, fmt.Errorf("\"%s\" command has non-string argument", *m.Method))
+		}
+	}
+	log.Dbg("received request %s%s, id=%s", *m.Method, quoteArgs(args), id)
+	s.mu.Lock()
+	c := s.commands[*m.Method]
+	s.mu.Unlock()
+	if err := check(c, *m.Method, len(args)); err != nil {
+		return failure(id, err)
+	}
+	r := &Request{Ctx: context.Background(), Name: c.name, Args: args, JSON: state.json, Conn: conn, session: state}
+	text, err := run(c, r)
+	if err != nil {
+		return failure(id, err)
+	}
+	log.Dbg("replying with success, id=%s: %q", id, text)
+	return reply{ID: id, Result: result(r, state.json, text)}
+}
+
+// run calls the handler; a panic of one command must not end the daemon, and its
+// user learns of it.
+func run(c *command, r *Request) (text string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Err("%s: internal error: %v", c.name, p)
+			err = fmt.Errorf("%s: internal error: %v", c.name, p)
+		}
+	}()
+	return c.handler(r)
+}
+
+func check(c *command, name string, args int) error {
+	switch {
+	case c == nil:
+		return fmt.Errorf("\"%s\" is not a valid command (use \"list-commands\" to see a list of valid commands)", name)
+	case args < c.minArgs:
+		return fmt.Errorf("\"%s\" command requires at least %d arguments", name, c.minArgs)
+	case c.maxArgs >= 0 && args > c.maxArgs:
+		return fmt.Errorf("\"%s\" command takes at most %d arguments", name, c.maxArgs)
+	}
+	return nil
+}
+
+// result is the reply's result: text with its newline; in JSON sessions the
+// document, or text wrapped in one (ovs-appctl(8), --format).
+func result(r *Request, asJSON bool, text string) any {
+	if asJSON {
+		if r.isJSON {
+			return json.RawMessage(text)
+		}
+		return map[string]string{"reply-format": "plain", "reply": text}
+	}
+	return newline(text)
+}
+
+func newline(s string) string {
+	if s != "" && !strings.HasSuffix(s, "\n") {
+		return s + "\n"
+	}
+	return s
+}
+
+func failure(id json.RawMessage, err error) reply {
+	log.Dbg("replying with error, id=%s: %q", id, err.Error())
+	return reply{ID: id, Error: newline(err.Error())}
+}
+
+func quoteArgs(args []string) string {
+	b, _ := json.Marshal(args)
+	if args == nil {
+		return "[]"
+	}
+	return string(b)
+}
+
+// isDisconnect says whether err only means that the client has gone.
+func isDisconnect(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, os.ErrClosed)
+}
