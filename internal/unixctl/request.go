@@ -38,7 +38,7 @@ type Request struct {
 	Ctx  context.Context
 	Name string
 	Args []string
-	JSON bool // the client wants a JSON document (ovs-appctl -f json)
+	JSON bool     // the client wants a JSON document (ovs-appctl -f json)
 	Conn net.Conn // the client's connection
 
 	isJSON  bool
