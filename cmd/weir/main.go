@@ -13,11 +13,17 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/tool/appctl"
+	"weir/internal/tool/demo"
 )
 
-// programs is the table of all programs.
+// programs is the table of all programs, each with a link of its name.
 var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
+}
+
+// verbs is the table of what only `weir VERB` does.
+var verbs = map[string]func(context.Context, *cli.Env) int{
+	"demo": demo.Main,
 }
 
 func main() { os.Exit(run()) }
@@ -41,9 +47,17 @@ func run() int {
 		return 0
 	case "-V", "--version", "version":
 		return cli.ProcessEnv("weir", nil).PrintVersion()
+	case "--programs": // for the Makefile, which makes the links
+		for _, name := range slices.Sorted(maps.Keys(programs)) {
+			fmt.Println(name)
+		}
+		return 0
 	default:
 		if program, ok := programs[arg]; ok {
 			return program(ctx, cli.ProcessEnv(arg, os.Args[2:]))
+		}
+		if verb, ok := verbs[arg]; ok {
+			return verb(ctx, cli.ProcessEnv("weir", os.Args[2:]))
 		}
 		fmt.Fprintf(os.Stderr, "weir: no program is called \"%s\"\n", arg)
 		usage(os.Stderr)
@@ -67,5 +81,9 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "usage: weir PROGRAM [ARG...]\nor run a link of a program's name. The programs are:\n")
 	for _, name := range slices.Sorted(maps.Keys(programs)) {
 		fmt.Fprintf(w, "  %s\n", name)
+	}
+	fmt.Fprintln(w, "Beside them, weir has these of its own:")
+	for _, name := range slices.Sorted(maps.Keys(verbs)) {
+		fmt.Fprintf(w, "  weir %s\n", name)
 	}
 }

@@ -1,0 +1,39 @@
+package demo
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDescribeVLANs(t *testing.T) {
+	for _, tc := range []struct{ table, want string }{
+		{`{"data":[[10,["set",[]]]],"headings":["tag","trunks"]}`, "VLAN 10"},
+		{`{"data":[[["set",[]],["set",[10,20]]]],"headings":["tag","trunks"]}`, "trunk 10,20"},
+		{`{"data":[[["set",[]],["set",[]]]],"headings":["tag","trunks"]}`, "all VLANs"},
+	} {
+		got, err := describeVLANs(tc.table)
+		if err != nil || got != tc.want {
+			t.Errorf("%s: got %q, %v; want %q", tc.table, got, err, tc.want)
+		}
+	}
+	for _, bad := range []string{"", "{", `{"data":[]}`} {
+		if got, err := describeVLANs(bad); err == nil {
+			t.Errorf("%q: got %q, want an error", bad, got)
+		}
+	}
+}
+
+func TestBoxLinesAlign(t *testing.T) {
+	lines := box("br0", []drawn{{"trunk-left", "trunk 10,20"}, {"to-alice", "VLAN 10"}})
+	for _, l := range lines {
+		if len(l) != boxWidth {
+			t.Errorf("line %q is %d wide, want %d", l, len(l), boxWidth)
+		}
+	}
+	if !strings.Contains(lines[trunkLine], "trunk-left") {
+		t.Errorf("line %d is %q, want the trunk there", trunkLine, lines[trunkLine])
+	}
+	if !strings.Contains(strings.Join(lines, "\n"), "--- alice") {
+		t.Error("the host of a port is not drawn")
+	}
+}

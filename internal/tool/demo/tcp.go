@@ -1,0 +1,108 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/vishvananda/netns"
+)
+
+// arrived is what the receiving end of a TCP stream saw.
+type arrived struct {
+	bytes   int64
+	elapsed time.Duration
+	err     error
+}
+
+// measureTCP sends one TCP stream from one namespace to an address in another
+// for the given time, and returns the bits per second that arrived.
+func measureTCP(ctx context.Context, from, to, addr string, d time.Duration) (float64, error) {
+	var listener net.Listener
+	err := within(to, func() (err error) {
+		listener, err = net.Listen("tcp4", addr+":0")
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	done := make(chan arrived, 1)
+	go func() { done <- receive(listener) }()
+
+	var conn net.Conn
+	err = within(from, func() (err error) {
+		conn, err = net.DialTimeout("tcp4", listener.Addr().String(), 5*time.Second)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	// A stream that stands still must not hang the demonstration.
+	if err := conn.SetDeadline(time.Now().Add(d + 5*time.Second)); err != nil {
+		return 0, err
+	}
+	buf := make([]byte, 1<<18)
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		if _, err := conn.Write(buf); err != nil {
+			return 0, err
+		}
+	}
+	conn.Close()
+	select {
+	case r := <-done:
+		return float64(r.bytes) * 8 / r.elapsed.Seconds(), r.err
+	case <-time.After(5 * time.Second):
+		return 0, fmt.Errorf("the end of the stream to %s did not arrive within 5 s", addr)
+	}
+}
+
+// receive takes one connection and reads it to its end.
+func receive(l net.Listener) arrived {
+	conn, err := l.Accept()
+	if err != nil {
+		return arrived{err: err}
+	}
+	defer conn.Close()
+	start := time.Now()
+	buf := make([]byte, 1<<18)
+	var total int64
+	for {
+		n, err := conn.Read(buf)
+		total += int64(n)
+		if err == io.EOF {
+			return arrived{total, time.Since(start), nil}
+		}
+		if err != nil {
+			return arrived{total, time.Since(start), err}
+		}
+	}
+}
+
+// within runs f on a thread that is in a network namespace; sockets that f
+// makes stay there. The thread stays locked and so ends with its goroutine:
+// no other goroutine ever runs in the namespace.
+func within(space string, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		ns, err := netns.GetFromName(space)
+		if err != nil {
+			done <- fmt.Errorf("network namespace %s: %w", space, err)
+			return
+		}
+		defer ns.Close()
+		if err := netns.Set(ns); err != nil {
+			done <- fmt.Errorf("network namespace %s: %w", space, err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
