@@ -1,0 +1,99 @@
+package json
+
+// Object walks the members of the object whose ObjectBegin is the current
+// token.  It calls member with each name; member must read exactly one value,
+// beginning with Next.  The current token afterwards is ObjectEnd.
+func (s *Scanner) Object(member func(name string) error) error {
+	if s.kind != ObjectBegin {
+		return s.Errorf("expected object, found %v", s.kind)
+	}
+	for {
+		switch s.Next() {
+		case ObjectEnd:
+			return nil
+		case Invalid:
+			return s.err
+		}
+		if err := member(s.Str()); err != nil {
+			return err
+		}
+		if s.err != nil {
+			return s.err
+		}
+	}
+}
+
+// Array walks the elements of the array whose ArrayBegin is the current token.
+// It calls element with each one's index once Next has read the element's first
+// token; element must read the rest of it.  The current token afterwards is
+// ArrayEnd.
+func (s *Scanner) Array(element func(i int) error) error {
+	if s.kind != ArrayBegin {
+		return s.Errorf("expected array, found %v", s.kind)
+	}
+	for i := 0; ; i++ {
+		switch s.Next() {
+		case ArrayEnd:
+			return nil
+		case Invalid:
+			return s.err
+		}
+		if err := element(i); err != nil {
+			return err
+		}
+		if s.err != nil {
+			return s.err
+		}
+	}
+}
+
+// Skip reads the rest of the value that begins with the current token.
+func (s *Scanner) Skip() error {
+	if s.kind == ObjectBegin || s.kind == ArrayBegin {
+		depth := len(s.stack)
+		for len(s.stack) >= depth {
+			if s.Next() == Invalid {
+				break
+			}
+		}
+	}
+	return s.Err()
+}
+
+// Raw reads the rest of the value that begins with the current token and
+// returns its bytes, which are part of the scanner's input.
+func (s *Scanner) Raw() ([]byte, error) {
+	from := s.start
+	if err := s.Skip(); err != nil {
+		return nil, err
+	}
+	return s.data[from:s.pos], nil
+}
+
+// Value reads the next value whole and returns its bytes.
+func (s *Scanner) Value() ([]byte, error) {
+	switch s.Next() {
+	case Invalid:
+		return nil, s.err
+	case EOF:
+		return nil, s.Errorf("syntax error: unexpected end of input")
+	}
+	return s.Raw()
+}
+
+// Finish checks that nothing but white space follows the top value.
+func (s *Scanner) Finish() error {
+	if s.err == nil && s.Next() != EOF && s.err == nil {
+		return s.Errorf("trailing garbage at end of input")
+	}
+	return s.Err()
+}
+
+// Valid checks that data is exactly one JSON value.
+func Valid(data []byte) error {
+	s := NewScanner(data)
+	if _, err := s.Value(); err != nil {
+		return err
+	}
+	return s.Finish()
+}

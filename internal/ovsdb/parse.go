@@ -1,0 +1,342 @@
+package ovsdb
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"weir/internal/json"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Symbols resolves names of rows that a transaction inserts ("named-uuid").
+type Symbols interface {
+	// NamedUUID returns the UUID that name stands for, making one up if it is
+	// used before it is defined.
+	NamedUUID(name string) UUID
+}
+
+// ParseJSON parses a <value> of type t (RFC 7047 section 5.1) whose first token
+// is s's current one, and checks t's constraints.  Without symbols a
+// "named-uuid" is an error.  The error is an *Error, or a *json.SyntaxError
+// where the JSON itself is broken.
+func (t *ColumnType) ParseJSON(s *json.Scanner, symbols Symbols) (Datum, error) {
+	p := valueParser{s: s, symbols: symbols}
+	d, err := p.datum(t, true)
+	if s.Err() != nil {
+		return Datum{}, s.Err()
+	}
+	return d, err
+}
+
+// ParseJSONUnchecked is ParseJSON for a value that needn't satisfy t's
+// constraints, only its atomic types and maximum: a difference in the database
+// file, or the argument of a condition.
+func (t *ColumnType) ParseJSONUnchecked(s *json.Scanner, symbols Symbols) (Datum, error) {
+	p := valueParser{s: s, symbols: symbols, lax: true}
+	d, err := p.datum(t, false)
+	if s.Err() != nil {
+		return Datum{}, s.Err()
+	}
+	return d, err
+}
+
+// valueParser reads values from a scanner.  It gathers atoms in one stack, so
+// that a value costs only the allocation of its Datum.
+type valueParser struct {
+	s       *json.Scanner
+	symbols Symbols
+	lax     bool // don't check constraints
+	keys    []Atom
+	vals    []Atom
+}
+
+func (p *valueParser) errorf(from int, tag, format string, args ...any) error {
+	if p.s.Err() != nil {
+		return p.s.Err()
+	}
+	// The rest of the value belongs to what the message quotes.
+	raw := append([]byte(nil), p.s.Data(from, p.s.End())...)
+	return SyntaxErrorf(raw, tag, format, args...)
+}
+
+// mismatch skips the current value and says that it should have been of another
+// kind, quoting it.
+func (p *valueParser) mismatch(tag, format string, args ...any) error {
+	raw, err := p.s.Raw()
+	if err != nil {
+		return err
+	}
+	return SyntaxErrorf(raw, tag, format, args...)
+}
+
+// datum reads a set, a map or a single atom.
+func (p *valueParser) datum(t *ColumnType, checkMin bool) (Datum, error) {
+	s := p.s
+	if s.Kind() != json.ArrayBegin {
+		return p.single(t)
+	}
+	from := s.Offset()
+	if s.Next() == json.String && !s.IsName() {
+		isMap := string(s.Bytes()) == "map"
+		isSet := string(s.Bytes()) == "set"
+		if isMap && t.IsMap() || isSet && !t.IsMap() {
+			return p.collection(t, from, checkMin)
+		}
+		if !t.IsMap() && !isMap && !isSet {
+			return p.singleUUID(t, from)
+		}
+	}
+	return Datum{}, p.restMismatch(t, from)
+}
+
+// restMismatch skips the rest of the array that began at from.
+func (p *valueParser) restMismatch(t *ColumnType, from int) error {
+	if err := p.skipArray(); err != nil {
+		return err
+	}
+	if t.IsMap() {
+		return p.errorf(from, "", "expected [\"map\", <array>]")
+	}
+	return p.errorf(from, "", "expected %s", jsonKindFor(t.Key.Type))
+}
+
+// skipArray reads on to the end of the array that holds the current token.
+func (p *valueParser) skipArray() error {
+	s := p.s
+	for s.Kind() != json.ArrayEnd {
+		if err := s.Skip(); err != nil {
+			return err
+		}
+		if s.Next() == json.Invalid {
+			return s.Err()
+		}
+	}
+	return nil
+}
+
+// single reads one atom as a whole set.
+func (p *valueParser) single(t *ColumnType) (Datum, error) {
+	if t.IsMap() {
+		return Datum{}, p.mismatch("", "expected [\"map\", <array>]")
+	}
+	a, err := p.atom(&t.Key)
+	if err != nil {
+		return Datum{}, err
+	}
+	return ScalarDatum(a), nil
+}
+
+// singleUUID reads the rest of ["uuid", "..."] as a whole set.
+func (p *valueParser) singleUUID(t *ColumnType, from int) (Datum, error) {
+	a, err := p.uuid(&t.Key, from)
+	if err != nil {
+		return Datum{}, err
+	}
+	return ScalarDatum(a), nil
+}
+
+// collection reads the rest of ["set", [...]] or ["map", [...]].
+func (p *valueParser) collection(t *ColumnType, from int, checkMin bool) (Datum, error) {
+	s := p.s
+	if s.Next() != json.ArrayBegin {
+		if err := p.skipArray(); err != nil {
+			return Datum{}, err
+		}
+		return Datum{}, p.errorf(from, "", "expected [\"%s\", <array>]", t.kind())
+	}
+	p.keys, p.vals = p.keys[:0], p.vals[:0]
+	var firstErr error
+	err := s.Array(func(int) error {
+		if firstErr != nil {
+			return s.Skip()
+		}
+		if t.IsMap() {
+			firstErr = p.pair(t)
+			return s.Err()
+		}
+		var a Atom
+		if a, firstErr = p.atom(&t.Key); firstErr == nil {
+			p.keys = append(p.keys, a)
+		}
+		return s.Err()
+	})
+	if err != nil {
+		return Datum{}, err
+	}
+	n := len(p.keys)
+	if s.Next() != json.ArrayEnd {
+		if err := p.skipArray(); err != nil {
+			return Datum{}, err
+		}
+		return Datum{}, p.errorf(from, "", "expected [\"%s\", <array>]", t.kind())
+	}
+	if firstErr != nil {
+		return Datum{}, firstErr
+	}
+	if (checkMin || p.lax) && (n < int(t.Min) && !p.lax || uint64(n) > uint64(t.Max)) {
+		return Datum{}, p.errorf(from, "", "%s", t.lenText(n))
+	}
+	return p.finish(t)
+}
+
+// finish sorts what was read and refuses duplicates.
+func (p *valueParser) finish(t *ColumnType) (Datum, error) {
+	if t.IsMap() {
+		pairs := make([]Pair, len(p.keys))
+		for i := range pairs {
+			pairs[i] = Pair{p.keys[i], p.vals[i]}
+		}
+		d := MapDatum(t.Key.Type, t.Value.Type, pairs)
+		if d.Len() != len(pairs) {
+			return Datum{}, Errorf(TagConstraint, "map contains duplicate key")
+		}
+		return d, nil
+	}
+	d := SetDatum(t.Key.Type, p.keys)
+	if d.Len() != len(p.keys) {
+		return Datum{}, Errorf(TagConstraint, "set contains duplicate")
+	}
+	return d, nil
+}
+
+// pair reads [key, value].
+func (p *valueParser) pair(t *ColumnType) error {
+	s := p.s
+	from := s.Offset()
+	if s.Kind() != json.ArrayBegin {
+		return p.mismatch("", "expected 2-element array")
+	}
+	var firstErr error
+	n := 0
+	err := s.Array(func(i int) error {
+		n++
+		base := &t.Key
+		if i == 1 {
+			base = &t.Value
+		}
+		if i > 1 || firstErr != nil {
+			return s.Skip()
+		}
+		var a Atom
+		a, firstErr = p.atom(base)
+		switch {
+		case firstErr != nil:
+		case i == 0:
+			p.keys = append(p.keys, a)
+		default:
+			p.vals = append(p.vals, a)
+		}
+		return s.Err()
+	})
+	if err != nil {
+		return err
+	}
+	if n != 2 {
+		return p.errorf(from, "", "expected 2-element array")
+	}
+	return firstErr
+}
+
+// jsonKindFor names the JSON that an atom of type t is written as.
+func jsonKindFor(t AtomicType) string {
+	switch t {
+	case UUIDType:
+		return "[\"uuid\", <string>]"
+	case Real:
+		return "number"
+	}
+	return t.String()
+}
+
+// atom reads an <atom> whose first token is the current one.
+func (p *valueParser) atom(b *BaseType) (Atom, error) {
+	s := p.s
+	var a Atom
+	switch k := s.Kind(); {
+	case b.Type == Integer && k == json.Integer:
+		a = IntAtom(s.Int())
+	case b.Type == Real && (k == json.Integer || k == json.Real):
+		a = RealAtom(s.Float())
+	case b.Type == Boolean && (k == json.True || k == json.False):
+		return BoolAtom(k == json.True), nil
+	case b.Type == String && k == json.String:
+		a = p.stringAtom(b)
+	case b.Type == UUIDType && k == json.ArrayBegin:
+		from := s.Offset()
+		if s.Next() != json.String {
+			if err := p.skipArray(); err != nil {
+				return a, err
+			}
+			return a, p.errorf(from, "", "expected %s", jsonKindFor(b.Type))
+		}
+		return p.uuid(b, from)
+	default:
+		return a, p.mismatch("", "expected %s", jsonKindFor(b.Type))
+	}
+	if !p.lax {
+		if e := b.Check(a); e != nil {
+			return a, e
+		}
+	}
+	return a, nil
+}
+
+// stringAtom copies the current string, sharing those of enumerations.
+func (p *valueParser) stringAtom(b *BaseType) Atom {
+	raw := p.s.Bytes()
+	for i := range b.Enum.Len() {
+		if k := b.Enum.Key(i); k.str == string(raw) {
+			return k
+		}
+	}
+	return StringAtom(string(raw))
+}
+
+// uuid reads the rest of ["uuid", X] or ["named-uuid", X]; the current token is
+// its first string and from the offset of its bracket.
+func (p *valueParser) uuid(b *BaseType, from int) (Atom, error) {
+	s := p.s
+	kind := string(s.Bytes())
+	ok := s.Next() == json.String
+	text := ""
+	if ok {
+		text = s.Str()
+		ok = s.Next() == json.ArrayEnd
+	}
+	if s.Err() != nil {
+		return Atom{}, s.Err()
+	}
+	if !ok {
+		if err := p.skipArray(); err != nil {
+			return Atom{}, err
+		}
+	}
+	switch {
+	case b.Type != UUIDType:
+		return Atom{}, p.errorf(from, "", "expected %s", jsonKindFor(b.Type))
+	case ok && kind == "uuid":
+		if u, good := ParseUUID(text); good {
+			return UUIDAtom(u), nil
+		}
+		return Atom{}, p.errorf(from, "", "\"%s\" is not a valid UUID", text)
+	case ok && kind == "named-uuid" && p.symbols != nil:
+		if !IsID(text) {
+			return Atom{}, p.errorf(from, "", "named-uuid string is not a valid <id>")
+		}
+		return UUIDAtom(p.symbols.NamedUUID(text)), nil
+	}
+	return Atom{}, p.errorf(from, "", "expected %s", jsonKindFor(b.Type))
+}
+
+// IsID reports whether s is an <id> (RFC 7047 section 3.1): a letter or
+// underscore, then those or digits.
+func IsID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != "" && utf8.ValidString(s)
+}

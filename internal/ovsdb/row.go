@@ -1,0 +1,57 @@
+package ovsdb
+
+import (
+	"weir/internal/json"
+)
+
+// Row is a row's columns in the order of TableSchema.Columns.
+type Row = []Datum
+
+// ParseRow parses a <row> of t (RFC 7047 section 5.1) whose first token is s's
+// current one into row, which has a place for every column, and calls set with
+// each column it found.  A member without such a column is an error.
+func ParseRow(t *TableSchema, s *json.Scanner, symbols Symbols, row Row, set func(*ColumnSchema) error) error {
+	if s.Kind() != json.ObjectBegin {
+		return quote(s, "", "row must be JSON object")
+	}
+	raw, from := s.Rest(), s.Offset()
+	var first error
+	unknown := ""
+	err := s.Object(func(name string) error {
+		s.Next()
+		c := t.Column(name)
+		switch {
+		case first != nil || unknown != "":
+			return s.Skip()
+		case c == nil:
+			unknown = name
+			return s.Skip()
+		}
+		var d Datum
+		if d, first = c.Type.ParseJSON(s, symbols); first == nil {
+			row[c.Index] = d
+			first = set(c)
+		}
+		return s.Err()
+	})
+	if err != nil {
+		return err
+	}
+	if unknown != "" {
+		return SyntaxErrorf(raw[:s.End()-from], TagUnknownColumn, "No column %s in table %s.", unknown, t.Name)
+	}
+	return first
+}
+
+// AppendRowJSON appends as a <row> the columns of row that include accepts, all
+// of them if it is nil, in the order of t.Columns.
+func AppendRowJSON(dst []byte, t *TableSchema, row Row, include func(*ColumnSchema) bool) []byte {
+	o := newObject(dst)
+	for _, c := range t.Columns {
+		if include == nil || include(c) {
+			o.name(c.Name)
+			o.dst = row[c.Index].AppendJSON(o.dst)
+		}
+	}
+	return o.end()
+}
