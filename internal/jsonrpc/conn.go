@@ -1,0 +1,195 @@
+package jsonrpc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"weir/internal/json"
+	"weir/internal/stream"
+	"weir/internal/vlog"
+)
+
+var log = vlog.For("jsonrpc")
+
+// MaxMessage is the longest message, in bytes, that a Conn accepts unless told
+// otherwise.
+const MaxMessage = 1 << 30
+
+// ErrClosed is the error of a Conn that was closed.
+var ErrClosed = errors.New("connection closed")
+
+// Conn is a JSON-RPC connection. One goroutine at a time may call Receive; Send
+// may be called from any and never waits for the peer: what the peer doesn't
+// take at once queues, and WriteLoop, which the owner runs on a goroutine of
+// its own, sends it.
+type Conn struct {
+	Name string
+
+	c     net.Conn
+	split json.Splitter
+	rbuf  []byte
+
+	mu      sync.Mutex // owns all below
+	wake    *sync.Cond
+	queue   net.Buffers
+	queued  int  // bytes in queue and in the write under way
+	closed  bool // no more is sent
+	err     error
+	onDrain func()
+}
+
+// NewConn returns a connection over c, which it takes over.
+func NewConn(c *stream.Conn) *Conn {
+	conn := &Conn{Name: c.Name, c: c.Conn, rbuf: make([]byte, 32<<10)}
+	conn.split.Max = MaxMessage
+	conn.wake = sync.NewCond(&conn.mu)
+	return conn
+}
+
+// SetMaxMessage limits the messages that Receive accepts to n bytes each.
+func (c *Conn) SetMaxMessage(n int) { c.split.Max = n }
+
+// OnDrain sets a function to be called, by the goroutine of WriteLoop, each
+// time all that was queued has been sent.
+func (c *Conn) OnDrain(fn func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onDrain = fn
+}
+
+// Receive waits for the next message. At the end of the stream it returns
+// io.EOF. After any error the connection is of no more use; malformed input is
+// logged here.
+func (c *Conn) Receive() (Message, error) {
+	for {
+		data, err := c.split.Next()
+		if err == nil && data != nil {
+			m, err := Parse(data)
+			if err != nil {
+				c.complain(err)
+			}
+			return m, err
+		}
+		if err != nil {
+			c.complain(err)
+			return Message{}, err
+		}
+		n, err := c.c.Read(c.rbuf)
+		_, _ = c.split.Write(c.rbuf[:n])
+		if n == 0 && err != nil {
+			if err == io.EOF && c.split.Buffered() > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return Message{}, err
+		}
+	}
+}
+
+var badRL vlog.RateLimit
+
+func (c *Conn) complain(err error) {
+	if errors.Is(err, ErrBadMessage) {
+		log.WarnRL(&badRL, "%s: %v", c.Name, err)
+		return
+	}
+	log.WarnRL(&badRL, "%s: error parsing stream: %v", c.Name, err)
+}
+
+// Send queues messages, which are shared with the caller from now on and must
+// not change. It fails once the connection is closed.
+func (c *Conn) Send(parts ...[]byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.err != nil {
+		return ErrClosed
+	}
+	for _, p := range parts {
+		if len(p) > 0 {
+			c.queue = append(c.queue, p)
+			c.queued += len(p)
+		}
+	}
+	c.wake.Signal()
+	return nil
+}
+
+// Backlog returns the number of bytes that the peer has not taken yet.
+func (c *Conn) Backlog() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queued
+}
+
+// WriteLoop sends what Send queues until the connection is closed or breaks.
+func (c *Conn) WriteLoop() {
+	for {
+		batch, ok := c.next()
+		if !ok {
+			return
+		}
+		n, err := batch.WriteTo(c.c)
+		fn, ok := c.written(int(n), err)
+		if !ok {
+			_ = c.c.Close()
+			return
+		}
+		if fn != nil {
+			fn()
+		}
+	}
+}
+
+// next waits for something to send.
+func (c *Conn) next() (net.Buffers, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) == 0 && !c.closed {
+		c.wake.Wait()
+	}
+	batch := c.queue
+	c.queue = nil
+	return batch, len(batch) > 0
+}
+
+// written accounts for n bytes sent and returns what is to be called now.
+func (c *Conn) written(n int, err error) (drained func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.wake.Broadcast()
+	c.queued -= n
+	if err != nil {
+		c.err, c.queue, c.queued = err, nil, 0
+		return nil, false
+	}
+	if c.queued == 0 && !c.closed {
+		drained = c.onDrain
+	}
+	return drained, true
+}
+
+// Flush waits until everything queued has been sent or the connection broke.
+// WriteLoop must be running.
+func (c *Conn) Flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.queued > 0 && c.err == nil && !c.closed {
+		c.wake.Wait()
+	}
+	if c.err != nil {
+		return fmt.Errorf("%s: %w", c.Name, c.err)
+	}
+	return nil
+}
+
+// Close ends the connection at once; what is queued is lost.
+func (c *Conn) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.queue = nil
+	c.wake.Broadcast()
+	c.mu.Unlock()
+	_ = c.c.Close()
+}
