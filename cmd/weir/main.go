@@ -34,8 +34,10 @@ func run() int {
 	}
 	ctx := context.Background()
 	name := filepath.Base(os.Args[0])
-	if program, ok := programs[programName(name)]; ok {
-		return program(ctx, cli.ProcessEnv(name, os.Args[1:]))
+	if chosen := programName(name); programs[chosen] != nil {
+		env := cli.ProcessEnv(name, os.Args[1:])
+		env.Program = chosen
+		return programs[chosen](ctx, env)
 	}
 	if len(os.Args) < 2 {
 		usage(os.Stderr)

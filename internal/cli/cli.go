@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"weir/internal/version"
@@ -15,6 +16,7 @@ import (
 // Env is what a program's main function gets of the process.
 type Env struct {
 	Name           string   // the program's name in messages: the base name of argv[0]
+	Program        string   // which program it is; the same, unless argv[0] was chosen freely
 	Args           []string // the arguments after the name
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -22,9 +24,15 @@ type Env struct {
 }
 
 // ProcessEnv returns the process's own standard streams and environment for a
-// program of that name.
+// program of that name. It copies the arguments out of the memory in which the
+// kernel laid them down, since a daemon may put its title there.
 func ProcessEnv(name string, args []string) *Env {
-	return &Env{Name: name, Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	name = strings.Clone(name)
+	args = slices.Clone(args)
+	for i := range args {
+		args[i] = strings.Clone(args[i])
+	}
+	return &Env{Name: name, Program: name, Args: args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 }
 
 // Fatal prints "NAME: message" on standard error and returns exit status 1.

@@ -77,12 +77,7 @@ func (o *output) write(m *Module, l Level, message string) {
 // the default, LOGDIR/PROGRAM.log; a relative name lies in the log directory. The
 // error is also logged.
 func SetLogFile(name string) error {
-	out.mu.Lock()
-	if name == "" {
-		name = out.program + ".log"
-	}
-	out.mu.Unlock()
-	name = paths.InLogDir(name)
+	name = FileName(name)
 	f, err := openLog(name)
 	if err != nil {
 		log.Warn("failed to open %s for logging: %s", name, ErrText(err))
@@ -96,6 +91,31 @@ func SetLogFile(name string) error {
 	out.mu.Unlock()
 	updateAll()
 	log.Info("opened log file %s", name)
+	return nil
+}
+
+// FileName returns the full name of the log file that --log-file=NAME means.
+func FileName(name string) string {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if name == "" {
+		name = out.program + ".log"
+	}
+	return paths.InLogDir(name)
+}
+
+// OpenQuietly is SetLogFile without a message, for a process that opens the log
+// only to write what it has to say.
+func OpenQuietly(name string) error {
+	f, err := openLog(name)
+	if err != nil {
+		return err
+	}
+	CloseFile()
+	out.mu.Lock()
+	out.file, out.fileName = f, name
+	out.mu.Unlock()
+	updateAll()
 	return nil
 }
 

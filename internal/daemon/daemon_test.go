@@ -1,0 +1,174 @@
+package daemon
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"weir/internal/cli"
+)
+
+// TestMain is also the daemon under test, where the environment says so.
+func TestMain(m *testing.M) {
+	if os.Getenv("DAEMON_UNDER_TEST") != "" {
+		os.Exit(daemonMain())
+	}
+	os.Exit(m.Run())
+}
+
+// daemonMain is a daemon that does nothing. With the operand "fail" it fails to
+// start.
+func daemonMain() int {
+	env := cli.ProcessEnv("testd", os.Args[1:])
+	var o Options
+	_, operands, err := (&cli.Parser{Options: o.CLI()}).Parse(env.Args)
+	if err != nil {
+		return env.Exit(err)
+	}
+	p, status := o.Start(env)
+	if p == nil {
+		return status
+	}
+	defer p.Close()
+	if len(operands) > 0 && operands[0] == "fail" {
+		return env.FatalStatus(3, "cannot start")
+	}
+	p.Ready()
+	<-p.Context().Done()
+	return 0
+}
+
+type harness struct {
+	*testing.T
+	dir string
+}
+
+// run runs the daemon's command line and returns what it printed once every
+// holder of its output has closed it.
+func (h harness) run(wantStatus int, args ...string) string {
+	h.Helper()
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "DAEMON_UNDER_TEST=1", "OVS_RUNDIR="+h.dir, "OVS_LOGDIR="+h.dir, "OVS_SYSLOG_METHOD=null")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	done := make(chan error, 1)
+	go func() { done <- cmd.Run() }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		h.Fatal("the caller's pipe stays open")
+	}
+	if got := cmd.ProcessState.ExitCode(); got != wantStatus {
+		h.Fatalf("%v: exit status %d, want %d; output:\n%s", args, got, wantStatus, out.String())
+	}
+	return out.String()
+}
+
+func (h harness) pid() int {
+	h.Helper()
+	b, err := os.ReadFile(filepath.Join(h.dir, "testd.pid"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid
+}
+
+func (h harness) eventually(what string, ok func() bool) {
+	h.Helper()
+	for range 1000 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	h.Fatal("not within ten seconds: " + what)
+}
+
+func proc(pid int, file string) string {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+	return strings.TrimRight(string(b), "\n\x00")
+}
+
+// parent reads the parent's process ID: the second field after the name.
+func parent(pid int) int {
+	fields := strings.Fields(proc(pid, "stat"))
+	if len(fields) < 4 {
+		return 0
+	}
+	ppid, _ := strconv.Atoi(fields[3])
+	return ppid
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+func TestDetach(t *testing.T) {
+	h := harness{t, t.TempDir()}
+	if out := h.run(0, "--detach", "--no-chdir", "--pidfile"); out != "" {
+		t.Errorf("printed %q", out)
+	}
+	pid := h.pid()
+	if got := proc(pid, "comm"); got != "testd" {
+		t.Errorf("comm is %q", got)
+	}
+	if out := h.run(1, "--detach", "--pidfile"); !strings.Contains(out, fmt.Sprintf("already running as pid %d, aborting", pid)) {
+		t.Errorf("second daemon printed %q", out)
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("pidfile removed", func() bool { return !exists(filepath.Join(h.dir, "testd.pid")) })
+}
+
+func TestDetachFailure(t *testing.T) {
+	h := harness{t, t.TempDir()}
+	for _, args := range [][]string{{"--detach"}, {"--detach", "--monitor"}, {"--monitor"}, {}} {
+		if out := h.run(3, append(args, "--pidfile", "fail")...); out != "testd: cannot start\n" {
+			t.Errorf("%v printed %q", args, out)
+		}
+		if exists(filepath.Join(h.dir, "testd.pid")) {
+			t.Errorf("%v left its pidfile", args)
+		}
+	}
+}
+
+func TestMonitor(t *testing.T) {
+	h := harness{t, t.TempDir()}
+	h.run(0, "--detach", "--monitor", "--pidfile", "--log-file", "--no-chdir")
+	worker := h.pid()
+	monitor := parent(worker)
+	if want := fmt.Sprintf("testd: monitoring pid %d (healthy)", worker); proc(monitor, "cmdline") != want {
+		t.Errorf("monitor's title is %q, want %q", proc(monitor, "cmdline"), want)
+	}
+	if err := syscall.Kill(worker, syscall.SIGSEGV); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("new worker", func() bool {
+		return exists(filepath.Join(h.dir, "testd.pid")) && h.pid() != worker && h.pid() != 0
+	})
+	next := h.pid()
+	if parent(next) != monitor || proc(next, "comm") != "testd" {
+		t.Errorf("worker %d has parent %d, name %q", next, parent(next), proc(next, "comm"))
+	}
+	h.eventually("message", func() bool {
+		b, _ := os.ReadFile(filepath.Join(h.dir, "testd.log"))
+		return strings.Contains(string(b), fmt.Sprintf("daemon_unix(monitor)|ERR|1 crashes: pid %d died, killed", worker))
+	})
+	if err := syscall.Kill(next, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("monitor's end", func() bool { return syscall.Kill(monitor, 0) != nil || parent(monitor) == 0 })
+	if exists(filepath.Join(h.dir, "testd.pid")) {
+		t.Error("the pidfile stays")
+	}
+}

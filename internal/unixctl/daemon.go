@@ -1,0 +1,61 @@
+package unixctl
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/clock"
+	"weir/internal/paths"
+)
+
+// SocketPath returns the name of the control socket of this process, which is
+// that program's: the argument of --unixctl where it was given (relative to the
+// run directory), else RUNDIR/PROGRAM.PID.ctl.
+func SocketPath(program, option string) string {
+	if option != "" {
+		return paths.InRunDir(option)
+	}
+	return paths.InRunDir(fmt.Sprintf("%s.%d.ctl", program, os.Getpid()))
+}
+
+// RegisterMemory adds memory/show, which prints the usage that fn returns, each
+// as NAME:COUNT, in the order given; those of count 0 are left out.
+func (s *Server) RegisterMemory(fn func() []Usage) {
+	s.Register("memory/show", "", 0, 0, func(*Request) (string, error) {
+		var words []string
+		for _, u := range fn() {
+			if u.Count > 0 {
+				words = append(words, fmt.Sprintf("%s:%d", u.Name, u.Count))
+			}
+		}
+		return strings.Join(words, " "), nil
+	})
+}
+
+// Usage is how many of something a daemon holds.
+type Usage struct {
+	Name  string
+	Count int
+}
+
+// RegisterTime adds time/stop and time/warp, which tests use to drive the clock.
+// A warp has done all that became due when it answers.
+func (s *Server) RegisterTime(c *clock.Clock) {
+	s.Register("time/stop", "", 0, 0, func(*Request) (string, error) { c.Stop(); return "", nil })
+	s.Register("time/warp", "[large_msecs] msecs", 1, 2, func(r *Request) (string, error) {
+		var ms [2]int64
+		for i, arg := range r.Args {
+			n, err := strconv.ParseInt(arg, 10, 32)
+			if err != nil || n <= 0 {
+				return "", fmt.Errorf("invalid MSECS")
+			}
+			ms[i] = n
+		}
+		total, step := ms[0], ms[1]
+		c.Warp(time.Duration(total)*time.Millisecond, time.Duration(step)*time.Millisecond)
+		return "warped", nil
+	})
+}
