@@ -4,6 +4,8 @@
 package datapath
 
 import (
+	"net/netip"
+
 	"weir/internal/flow"
 	"weir/internal/packet"
 )
@@ -23,10 +25,16 @@ type (
 	// Output sends the packet, as it now is, out of a port.
 	Output struct{ Port PortNo }
 	// Userspace hands the packet to the switch with a cookie: a slow-path
-	// flow, or a packet-in to a controller.
+	// flow, or a packet-in to a controller. PID is the Netlink port of a kernel
+	// data path, 0 elsewhere. Data is user data that is no known cookie (then
+	// Cookie.Kind is 0). WithActions asks that the flow's actions come along,
+	// TunOutPort that the tunnel metadata of that port do (PortNone: no).
 	Userspace struct {
-		Cookie  Cookie
-		Actions []Action // of the flow, for the reader of the dump
+		PID         uint32
+		Cookie      Cookie
+		Data        []byte
+		WithActions bool
+		TunOutPort  PortNo
 	}
 	// PushVLAN pushes a tag.
 	PushVLAN struct {
@@ -96,30 +104,83 @@ type (
 	Clone struct{ Actions []Action }
 	// Meter applies a meter.
 	Meter struct{ ID uint32 }
+	// PushEthernet puts an Ethernet header before a layer-3 packet.
+	PushEthernet struct{ Src, Dst packet.MAC }
+	// PopEthernet takes the Ethernet header off.
+	PopEthernet struct{}
+	// AddMPLS pushes a label stack entry at the layer-2 (before the Ethernet
+	// header) or the layer-3 start of the packet.
+	AddMPLS struct {
+		LSE     uint32
+		EthType uint16
+	}
+	// LBOutput sends the packet out of the member of a bond that its hash picks.
+	LBOutput struct{ BondID uint32 }
+	// TunnelPop decapsulates the packet and looks it up again on a tunnel port.
+	TunnelPop struct{ Port PortNo }
+	// CheckPktLen runs Greater on packets longer than Size bytes, else LessEqual.
+	CheckPktLen struct {
+		Size               uint16
+		Greater, LessEqual []Action
+	}
+	// CT sends the packet through the connection tracker.
+	CT struct {
+		Commit, Force    bool
+		Zone             uint16
+		Mark, MarkMask   uint32
+		Label, LabelMask [16]byte // network order
+		Helper, Timeout  string
+		NAT              *NAT
+	}
+	// CTClear forgets the connection of the packet.
+	CTClear struct{}
 	// Drop ends the packet with a reason; an empty action list drops silently.
 	Drop struct{ Reason uint32 }
 )
 
-func (*Output) isAction()      {}
-func (*Userspace) isAction()   {}
-func (*PushVLAN) isAction()    {}
-func (*PopVLAN) isAction()     {}
-func (*PushMPLS) isAction()    {}
-func (*PopMPLS) isAction()     {}
-func (*SetEthernet) isAction() {}
-func (*SetIPv4) isAction()     {}
-func (*SetIPv6) isAction()     {}
-func (*SetL4) isAction()       {}
-func (*SetARP) isAction()      {}
-func (*SetND) isAction()       {}
-func (*SetMPLS) isAction()     {}
-func (*SetTunnel) isAction()   {}
-func (*SetPriority) isAction() {}
-func (*SetMark) isAction()     {}
-func (*Recirc) isAction()      {}
-func (*Hash) isAction()        {}
-func (*Trunc) isAction()       {}
-func (*Sample) isAction()      {}
-func (*Clone) isAction()       {}
-func (*Meter) isAction()       {}
-func (*Drop) isAction()        {}
+// Hash algorithms of Hash.Alg.
+const (
+	HashL4    = 0
+	HashSymL4 = 1
+)
+
+// NAT is the translation that a CT action asks for. Neither Src nor Dst set
+// means: translate only as an existing connection says.
+type NAT struct {
+	Src, Dst                 bool
+	MinAddr, MaxAddr         netip.Addr // invalid: none given
+	MinPort, MaxPort         uint16     // 0: none given
+	Persistent, Hash, Random bool
+}
+
+func (*PushEthernet) isAction() {}
+func (*PopEthernet) isAction()  {}
+func (*AddMPLS) isAction()      {}
+func (*LBOutput) isAction()     {}
+func (*TunnelPop) isAction()    {}
+func (*CheckPktLen) isAction()  {}
+func (*CT) isAction()           {}
+func (*CTClear) isAction()      {}
+func (*Output) isAction()       {}
+func (*Userspace) isAction()    {}
+func (*PushVLAN) isAction()     {}
+func (*PopVLAN) isAction()      {}
+func (*PushMPLS) isAction()     {}
+func (*PopMPLS) isAction()      {}
+func (*SetEthernet) isAction()  {}
+func (*SetIPv4) isAction()      {}
+func (*SetIPv6) isAction()      {}
+func (*SetL4) isAction()        {}
+func (*SetARP) isAction()       {}
+func (*SetND) isAction()        {}
+func (*SetMPLS) isAction()      {}
+func (*SetTunnel) isAction()    {}
+func (*SetPriority) isAction()  {}
+func (*SetMark) isAction()      {}
+func (*Recirc) isAction()       {}
+func (*Hash) isAction()         {}
+func (*Trunc) isAction()        {}
+func (*Sample) isAction()       {}
+func (*Clone) isAction()        {}
+func (*Meter) isAction()        {}
+func (*Drop) isAction()         {}

@@ -11,6 +11,17 @@ import (
 // by the switch itself, as bits. Their names stand in dumps: slow_path(cfm).
 type SlowReason uint32
 
+// Reasons, in the order of their bits.
+const (
+	SlowCFM SlowReason = 1 << iota
+	SlowBFD
+	SlowLACP
+	SlowSTP
+	SlowLLDP
+	SlowAction // actions that the data path can't do
+	SlowMatch  // a match that the data path can't do
+)
+
 // CookieKind says what a Userspace action wants of the switch.
 type CookieKind uint8
 
@@ -39,7 +50,21 @@ type Cookie struct {
 	Reason       uint8
 	DontSend     bool
 	Continuation bool
+	// SFlow.
+	VLANTCI uint16
+	Output  uint32 // also the output port of CookieFlowSample and CookieIPFIX
+	// FlowSample.
+	Probability         uint16
+	CollectorSet        uint32
+	ObsDomain, ObsPoint uint32
+	SampleDirection     uint8 // SampleIngress, SampleEgress or 0
 }
+
+// Values of Cookie.SampleDirection.
+const (
+	SampleIngress = 1
+	SampleEgress  = 2
+)
 
 // UFID names a flow within a data path. A zero UFID is none: the key names the flow.
 type UFID [16]byte
@@ -165,7 +190,11 @@ type Datapath interface {
 	Features() Features
 	Stats() DPStats
 
-	// PortAdd attaches an open device; no is a wish, PortNone for any.
+	// PortOpenType is the type of device to open for a port of type typ:
+	// "internal" is a tap in user space and dummy-internal in tests.
+	PortOpenType(typ string) string
+	// PortAdd attaches an open device; no is a wish, PortNone for any. The
+	// device stays the caller's to close, after PortDel.
 	PortAdd(dev netdev.Device, typ string, no PortNo) (PortNo, error)
 	PortDel(no PortNo) error
 	Ports() []Port
