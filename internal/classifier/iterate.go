@@ -126,3 +126,10 @@ func (c *Classifier[V]) Rules(v Version) []*Rule[V] {
 	slices.SortStableFunc(out, func(a, b *Rule[V]) int { return int(b.priority) - int(a.priority) })
 	return out
 }
+
+// Within reports whether the rule's match lies within the given one, as in
+// [Classifier.EachWithin].
+func (r *Rule[V]) Within(key *flow.Key, mask *flow.Mask) bool {
+	m := newSparseMask(mask)
+	return r.mask.covers(m) && r.agrees(m, key.Words())
+}

@@ -1,0 +1,191 @@
+package pipeline
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"time"
+
+	"weir/internal/openflow"
+)
+
+// MaxGroups is the limit of groups per type (OFPMP_GROUP_FEATURES).
+const MaxGroups = 0xffffff00
+
+// Group is a group of the group table (OpenFlow 1.5.1, 5.10). Immutable but
+// for the counters; a modified group is another Group.
+type Group struct {
+	ID       uint32
+	Type     openflow.GroupType
+	Buckets  []*Bucket
+	Props    openflow.GroupProps
+	Created  time.Time
+	Modified time.Time
+	Stats    *Stats
+}
+
+// Bucket is one bucket of a group.
+type Bucket struct {
+	openflow.Bucket
+	Stats Stats
+}
+
+// Group finds a group, nil where there is none.
+func (p *Pipeline) Group(id uint32) *Group { return (*p.groups.Load())[id] }
+
+// Groups lists all groups by number.
+func (p *Pipeline) Groups() []*Group {
+	var out []*Group
+	for _, g := range *p.groups.Load() {
+		out = append(out, g)
+	}
+	slices.SortFunc(out, func(a, b *Group) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// RefCount is the number of flows that name the group.
+func (p *Pipeline) RefCount(id uint32) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.byGroup[id])
+}
+
+// GroupMod applies one group mod by itself; see [Txn.GroupMod].
+func (p *Pipeline) GroupMod(gm *openflow.GroupMod, now time.Time) ([]Event, error) {
+	x := p.Begin(now)
+	defer x.Abort()
+	if err := x.GroupMod(gm); err != nil {
+		return nil, err
+	}
+	return x.Commit(), nil
+}
+
+// GroupMod changes the group table; errors are *openflow.Error. Deleting a
+// group deletes the flows that name it.
+func (x *Txn) GroupMod(gm *openflow.GroupMod) error {
+	old := x.group(gm.ID)
+	switch gm.Command {
+	case openflow.GroupAdd:
+		if gm.ID <= openflow.GroupMax && old != nil {
+			return openflow.ErrGMFCGroupExists.Err()
+		}
+		return x.putGroup(gm, nil)
+	case openflow.GroupModify:
+		if old == nil {
+			return openflow.ErrGMFCUnknownGroup.Err()
+		}
+		return x.putGroup(gm, old)
+	case openflow.GroupAddOrMod:
+		return x.putGroup(gm, old)
+	case openflow.GroupDelete:
+		x.deleteGroups(gm.ID)
+		return nil
+	case openflow.GroupInsertBucket, openflow.GroupRemoveBucket:
+		if old == nil {
+			return openflow.ErrGMFCUnknownGroup.Err()
+		}
+		return x.changeBuckets(gm, old)
+	}
+	return openflow.ErrGMFCBadCommand.Err()
+}
+
+func (x *Txn) putGroup(gm *openflow.GroupMod, old *Group) error {
+	if gm.ID > openflow.GroupMax {
+		return openflow.ErrGMFCInvalidGroup.Err()
+	}
+	if gm.Type > openflow.GroupTypeFF {
+		return openflow.ErrGMFCBadType.Err()
+	}
+	g := &Group{ID: gm.ID, Type: gm.Type, Props: gm.Props, Created: x.now, Modified: x.now, Stats: new(Stats)}
+	if old != nil {
+		g.Created, g.Stats = old.Created, old.Stats
+	}
+	var err error
+	if g.Buckets, err = x.newBuckets(gm.Buckets); err != nil {
+		return err
+	}
+	return x.storeGroup(g)
+}
+
+func (x *Txn) newBuckets(in []openflow.Bucket) ([]*Bucket, error) {
+	var out []*Bucket
+	for _, b := range in {
+		if err := x.checkActions(b.Actions); err != nil {
+			return nil, err
+		}
+		out = append(out, &Bucket{Bucket: b})
+	}
+	return out, nil
+}
+
+func (x *Txn) storeGroup(g *Group) error {
+	if g.Type == openflow.GroupTypeIndirect && len(g.Buckets) != 1 {
+		return openflow.ErrGMFCInvalidGroup.Err()
+	}
+	x.changeGroups()[g.ID] = g
+	return nil
+}
+
+func (x *Txn) deleteGroups(id uint32) {
+	groups := x.changeGroups()
+	for gid := range groups {
+		if id == openflow.GroupAll || gid == id {
+			delete(groups, gid)
+			for r := range x.p.byGroup[gid] {
+				x.remove(r, openflow.RemovedGroupDelete)
+			}
+		}
+	}
+}
+
+// changeBuckets is OFPGC_INSERT_BUCKET and OFPGC_REMOVE_BUCKET (OpenFlow
+// 1.5.1, 7.3.4.4). Buckets that stay keep their counters.
+func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
+	g := *old
+	g.Modified = x.now
+	at := func(id uint32) int {
+		return slices.IndexFunc(old.Buckets, func(b *Bucket) bool { return b.ID == id })
+	}
+	if gm.Command == openflow.GroupRemoveBucket {
+		switch gm.CommandBucketID {
+		case openflow.BucketAll:
+			g.Buckets = nil
+		case openflow.BucketFirst:
+			g.Buckets = old.Buckets[min(1, len(old.Buckets)):]
+		case openflow.BucketLast:
+			g.Buckets = old.Buckets[:max(0, len(old.Buckets)-1)]
+		default:
+			i := at(gm.CommandBucketID)
+			if i < 0 {
+				return openflow.ErrGMFCUnknownBucket.Err()
+			}
+			g.Buckets = slices.Delete(slices.Clone(old.Buckets), i, i+1)
+		}
+		return x.storeGroup(&g)
+	}
+	for _, b := range gm.Buckets {
+		if at(b.ID) >= 0 {
+			return openflow.ErrGMFCBucketExists.Err()
+		}
+	}
+	fresh, err := x.newBuckets(gm.Buckets)
+	if err != nil {
+		return err
+	}
+	i := 0
+	switch gm.CommandBucketID {
+	case openflow.BucketFirst:
+	case openflow.BucketLast:
+		i = len(old.Buckets)
+	default:
+		if i = at(gm.CommandBucketID) + 1; i == 0 {
+			return openflow.ErrGMFCUnknownBucket.Err()
+		}
+	}
+	g.Buckets = slices.Insert(slices.Clone(old.Buckets), i, fresh...)
+	return x.storeGroup(&g)
+}
+
+// sameActions compares actions by value. It is for flow monitors, not for
+// packets.
+func sameActions(a, b []openflow.Action) bool { return reflect.DeepEqual(a, b) }

@@ -1,0 +1,112 @@
+package pipeline
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"weir/internal/openflow"
+)
+
+// Limits of meters, as the features reply tells them.
+const (
+	MaxMeters = 0x40000
+	MaxBands  = 1
+)
+
+// Meter is an entry of the meter table (OpenFlow 1.3.1, 5.7). Immutable but for
+// the counters; the data path does the metering.
+type Meter struct {
+	openflow.MeterConfig
+	Created time.Time
+	Stats   *Stats
+}
+
+// Meter finds a meter, nil where there is none.
+func (p *Pipeline) Meter(id uint32) *Meter { return (*p.meters.Load())[id] }
+
+// Meters lists all meters by number.
+func (p *Pipeline) Meters() []*Meter {
+	var out []*Meter
+	for _, m := range *p.meters.Load() {
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b *Meter) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// MeterMod applies one meter mod by itself; see [Txn.MeterMod].
+func (p *Pipeline) MeterMod(mm *openflow.MeterMod, now time.Time) ([]Event, error) {
+	x := p.Begin(now)
+	defer x.Abort()
+	if err := x.MeterMod(mm); err != nil {
+		return nil, err
+	}
+	return x.Commit(), nil
+}
+
+// MeterMod changes the meter table; errors are *openflow.Error. Deleting a
+// meter deletes the flows that name it.
+func (x *Txn) MeterMod(mm *openflow.MeterMod) error {
+	id := mm.Meter.ID
+	if mm.Command != openflow.MeterDelete {
+		if err := checkMeter(&mm.Meter); err != nil {
+			return err
+		}
+	}
+	old := x.meter(id)
+	switch mm.Command {
+	case openflow.MeterAdd:
+		if old != nil {
+			return openflow.ErrMMFCMeterExists.Err()
+		}
+		x.changeMeters()[id] = &Meter{MeterConfig: mm.Meter, Created: x.now, Stats: new(Stats)}
+	case openflow.MeterModify:
+		if old == nil {
+			return openflow.ErrMMFCUnknownMeter.Err()
+		}
+		x.changeMeters()[id] = &Meter{MeterConfig: mm.Meter, Created: old.Created, Stats: old.Stats}
+	case openflow.MeterDelete:
+		if id == openflow.MeterAll || old != nil {
+			x.deleteMeters(id)
+		}
+	default:
+		return openflow.ErrMMFCBadCommand.Err()
+	}
+	return nil
+}
+
+func checkMeter(m *openflow.MeterConfig) error {
+	special := m.ID == openflow.MeterController || m.ID == openflow.MeterSlowpath
+	if m.ID == 0 || m.ID > MaxMeters && !special {
+		return openflow.ErrMMFCInvalidMeter.Err()
+	}
+	if len(m.Bands) > MaxBands {
+		return openflow.ErrMMFCOutOfBands.Err()
+	}
+	for _, b := range m.Bands {
+		if b.Type != openflow.BandDrop {
+			return openflow.ErrMMFCBadBand.Err()
+		}
+	}
+	return nil
+}
+
+func (x *Txn) deleteMeters(id uint32) {
+	meters := x.changeMeters()
+	for mid := range meters {
+		if id == openflow.MeterAll || mid == id {
+			delete(meters, mid)
+		}
+	}
+	for _, t := range x.p.tables {
+		for _, r := range t.Rules(x.version) {
+			for _, mid := range metersOf(r.Actions, nil) {
+				if meters[mid] == nil {
+					x.remove(r, openflow.RemovedMeterDelete)
+					break
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,453 @@
+package pipeline
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"weir/internal/classifier"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+)
+
+// EventKind says what happened to a flow.
+type EventKind uint8
+
+// Kinds of event.
+const (
+	Added EventKind = iota + 1
+	Modified
+	Deleted
+)
+
+// Event is a change of a flow that a commit made, for flow-removed messages
+// and flow monitors.
+type Event struct {
+	Kind EventKind
+	Rule *Rule // the new rule, or the one deleted
+	Old  *Rule // of Modified, and of Added that replaced a flow
+	// Reason of Deleted.
+	Reason openflow.FlowRemovedReason
+	// ActionsChanged of Modified: other actions than before.
+	ActionsChanged bool
+}
+
+// Txn is a set of changes that lookups see all at once, or never. It holds
+// the pipeline's lock: end it with Commit or Abort, soon.
+type Txn struct {
+	p       *Pipeline
+	now     time.Time
+	version classifier.Version // that the commit makes current
+	events  []Event
+	undo    []func()
+	done    bool
+
+	// The transaction's own copies, nil until it changes them.
+	groups map[uint32]*Group
+	meters map[uint32]*Meter
+}
+
+// Begin starts a transaction.
+func (p *Pipeline) Begin(now time.Time) *Txn {
+	p.mu.Lock()
+	return p.begin(now)
+}
+
+// begin is Begin for those who hold the lock and keep it over commit.
+func (p *Pipeline) begin(now time.Time) *Txn {
+	p.collect()
+	return &Txn{p: p, now: now, version: p.Version() + 1}
+}
+
+// collect takes rules out of the classifiers that only lookups of older
+// versions than the last two could still want.
+func (p *Pipeline) collect() {
+	const keep = 2
+	v := p.Version()
+	n := 0
+	for _, r := range p.garbage {
+		if r.cls.Removed()+keep > v {
+			break
+		}
+		p.tables[r.Table].cls.Remove(r.cls)
+		n++
+	}
+	p.garbage = slices.Delete(p.garbage, 0, n)
+}
+
+// Commit makes the changes visible and says what they were.
+func (x *Txn) Commit() []Event {
+	if x.done {
+		return nil
+	}
+	defer x.p.mu.Unlock()
+	return x.commit()
+}
+
+func (x *Txn) commit() []Event {
+	x.done = true
+	p := x.p
+	if len(x.events) == 0 && x.groups == nil && x.meters == nil {
+		return nil
+	}
+	if x.groups != nil {
+		p.groups.Store(&x.groups)
+	}
+	if x.meters != nil {
+		p.meters.Store(&x.meters)
+	}
+	p.version.Store(uint64(x.version))
+	if p.onChange != nil {
+		p.onChange()
+	}
+	return x.events
+}
+
+// Abort undoes the changes. After Commit it does nothing, so that a caller
+// may defer it.
+func (x *Txn) Abort() {
+	if x.done {
+		return
+	}
+	x.done = true
+	for _, f := range slices.Backward(x.undo) {
+		f()
+	}
+	x.p.mu.Unlock()
+}
+
+// FlowMod applies one flow mod by itself; see [Txn.FlowMod].
+func (p *Pipeline) FlowMod(fm *openflow.FlowMod, now time.Time) ([]Event, error) {
+	x := p.Begin(now)
+	defer x.Abort()
+	if err := x.FlowMod(fm); err != nil {
+		return nil, err
+	}
+	return x.Commit(), nil
+}
+
+// Bundle applies messages as one transaction: all or nothing. Messages are
+// *openflow.FlowMod, *openflow.GroupMod and *openflow.MeterMod. On an error
+// failed is the index of the message that could not be applied.
+func (p *Pipeline) Bundle(msgs []openflow.Message, now time.Time) (events []Event, failed int, err error) {
+	x := p.Begin(now)
+	defer x.Abort()
+	for i, m := range msgs {
+		switch m := m.(type) {
+		case *openflow.FlowMod:
+			err = x.FlowMod(m)
+		case *openflow.GroupMod:
+			err = x.GroupMod(m)
+		case *openflow.MeterMod:
+			err = x.MeterMod(m)
+		default:
+			err = openflow.ErrBFCMsgUnsup.Err()
+		}
+		if err != nil {
+			return nil, i, err
+		}
+	}
+	return x.Commit(), -1, nil
+}
+
+// FlowMod adds, modifies or deletes flows. On an *openflow.Error the
+// transaction may hold part of the change and must be aborted. The actions of
+// fm pass to the pipeline.
+func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
+	if fm.TableID != openflow.TableAny && int(fm.TableID) >= NumTables {
+		return openflow.ErrFMFCBadTableID.Err()
+	}
+	if fm.TableID == TableInternal && fm.Flags&openflow.FlowNoReadonly == 0 {
+		return openflow.ErrFMFCEPerm.Err()
+	}
+	if fm.Command <= openflow.FlowModifyStrict {
+		if err := x.checkActions(fm.Actions); err != nil {
+			return err
+		}
+	}
+	switch fm.Command {
+	case openflow.FlowAdd:
+		return x.add(fm)
+	case openflow.FlowModify, openflow.FlowModifyStrict:
+		return x.modify(fm)
+	case openflow.FlowDelete, openflow.FlowDeleteStrict:
+		for _, r := range x.selected(fm) {
+			x.remove(r, openflow.RemovedDelete)
+		}
+		return nil
+	}
+	return openflow.ErrFMFCBadCommand.Err()
+}
+
+// AddHidden installs, or replaces, a flow of the switch itself, whose priority
+// may be above PriorityMax, in any table.
+func (x *Txn) AddHidden(table uint8, match *flow.Match, priority int, actions []openflow.Action) *Rule {
+	fm := &openflow.FlowMod{Match: *match, Actions: actions}
+	r := x.newRule(fm, table, priority)
+	if old := x.p.tables[table].Find(x.version, match, priority); old != nil {
+		x.hide(old)
+	}
+	x.insert(r)
+	x.events = append(x.events, Event{Kind: Added, Rule: r})
+	return r
+}
+
+// RemoveHidden removes a flow that AddHidden installed.
+func (x *Txn) RemoveHidden(r *Rule) {
+	if r.VisibleIn(x.version) {
+		x.remove(r, openflow.RemovedDelete)
+	}
+}
+
+func (x *Txn) newRule(fm *openflow.FlowMod, table uint8, priority int) *Rule {
+	const kept = openflow.FlowSendRem | openflow.FlowCheckOverlap | openflow.FlowResetCounts |
+		openflow.FlowNoPktCounts | openflow.FlowNoBytCounts
+	r := &Rule{
+		Table: table, Cookie: fm.NewCookie, Importance: fm.Importance,
+		Flags: fm.Flags & kept, Actions: fm.Actions,
+		Created: x.now, Modified: x.now, Stats: new(Stats),
+		groups: groupsOf(fm.Actions, nil),
+	}
+	r.idle.Store(uint32(fm.IdleTimeout))
+	r.hard.Store(uint32(fm.HardTimeout))
+	r.cls = classifier.NewRule(&fm.Match.Key, &fm.Match.Mask, priority, conjunctions(fm.Actions), r)
+	return r
+}
+
+func (x *Txn) add(fm *openflow.FlowMod) error {
+	id := fm.TableID
+	if id == openflow.TableAny {
+		id = 0
+	}
+	t := x.p.tables[id]
+	r := x.newRule(fm, id, int(fm.Priority))
+	old := t.Find(x.version, &fm.Match, int(fm.Priority))
+	if old == nil {
+		if fm.Flags&openflow.FlowCheckOverlap != 0 &&
+			t.cls.Overlapping(x.version, &fm.Match.Key, &fm.Match.Mask, int(fm.Priority)) != nil {
+			return openflow.ErrFMFCOverlap.Err()
+		}
+		if conf := t.Conf(); conf.Limit >= 0 && t.flows >= conf.Limit {
+			if !conf.Evict || !x.evict(t) {
+				return openflow.ErrFMFCTableFull.Err()
+			}
+		}
+	} else {
+		if fm.Flags&openflow.FlowResetCounts == 0 {
+			r.Stats = old.Stats
+		}
+		x.hide(old)
+	}
+	x.insert(r)
+	x.events = append(x.events, Event{Kind: Added, Rule: r, Old: old})
+	return nil
+}
+
+func (x *Txn) modify(fm *openflow.FlowMod) error {
+	rules := x.selected(fm)
+	if len(rules) == 0 {
+		// OpenFlow 1.0 adds the flow then; later versions (whose codec leaves
+		// no new cookie) and requests that match on a cookie don't.
+		if fm.CookieMask != 0 || fm.NewCookie == ^uint64(0) {
+			return nil
+		}
+		return x.add(fm)
+	}
+	for _, old := range rules {
+		m := *fm
+		m.Match = *old.Match()
+		r := x.newRule(&m, old.Table, old.Priority())
+		r.Created = old.Created
+		if !fm.ModifyCookie {
+			r.Cookie = old.Cookie
+		}
+		r.Importance, r.Flags = old.Importance, old.Flags
+		r.idle.Store(old.idle.Load())
+		r.hard.Store(old.hard.Load())
+		if fm.Flags&openflow.FlowResetCounts == 0 {
+			r.Stats = old.Stats
+		}
+		x.hide(old)
+		x.insert(r)
+		x.events = append(x.events, Event{Kind: Modified, Rule: r, Old: old,
+			ActionsChanged: !sameActions(old.Actions, r.Actions)})
+	}
+	return nil
+}
+
+// selected lists the flows that a modify or delete is about. Hidden flows and
+// tables are out of reach.
+func (x *Txn) selected(fm *openflow.FlowMod) []*Rule {
+	strict := fm.Command == openflow.FlowModifyStrict || fm.Command == openflow.FlowDeleteStrict
+	inTable := func(id uint8) bool {
+		return fm.TableID == id || fm.TableID == openflow.TableAny && id != TableInternal
+	}
+	wanted := func(r *Rule) bool {
+		return !r.Hidden() && (r.Cookie^fm.Cookie)&fm.CookieMask == 0 &&
+			(fm.Command < openflow.FlowDelete || r.OutputsTo(fm.OutPort) && r.UsesGroup(fm.OutGroup))
+	}
+	var out []*Rule
+	if !strict && fm.CookieMask == ^uint64(0) {
+		// A cookie that is matched whole names few flows.
+		for r := range x.p.byCookie[fm.Cookie] {
+			if inTable(r.Table) && wanted(r) && r.cls.Within(&fm.Match.Key, &fm.Match.Mask) {
+				out = append(out, r)
+			}
+		}
+		slices.SortFunc(out, func(a, b *Rule) int { return cmp.Compare(a.Table, b.Table) })
+		return out
+	}
+	for _, t := range x.p.tables {
+		switch {
+		case !inTable(t.ID):
+		case strict:
+			if r := t.Find(x.version, &fm.Match, int(fm.Priority)); r != nil && wanted(r) {
+				out = append(out, r)
+			}
+		default:
+			t.cls.EachWithin(x.version, &fm.Match.Key, &fm.Match.Mask, func(r *classifier.Rule[*Rule]) bool {
+				if wanted(r.Value) {
+					out = append(out, r.Value)
+				}
+				return true
+			})
+		}
+	}
+	return out
+}
+
+// evict makes room in t by removing the flow that matters least: of the lowest
+// importance, then the one that would expire first. Flows without a timeout
+// are kept.
+func (x *Txn) evict(t *Table) bool {
+	var victim *Rule
+	var when time.Time
+	for _, r := range t.Rules(x.version) {
+		end, ok := r.expiry()
+		if r.Hidden() || !ok {
+			continue
+		}
+		if victim == nil || r.Importance < victim.Importance || r.Importance == victim.Importance && end.Before(when) {
+			victim, when = r, end
+		}
+	}
+	if victim == nil {
+		return false
+	}
+	x.remove(victim, openflow.RemovedEviction)
+	return true
+}
+
+// remove deletes r.
+func (x *Txn) remove(r *Rule, reason openflow.FlowRemovedReason) {
+	x.hide(r)
+	x.events = append(x.events, Event{Kind: Deleted, Rule: r, Reason: reason})
+}
+
+// insert shows r from the transaction's version on.
+func (x *Txn) insert(r *Rule) {
+	t := x.p.tables[r.Table]
+	t.cls.Insert(r.cls, x.version)
+	x.p.index(r)
+	x.undo = append(x.undo, func() {
+		x.p.unindex(r)
+		t.cls.Remove(r.cls)
+	})
+}
+
+// hide makes r invisible from the transaction's version on.
+func (x *Txn) hide(r *Rule) {
+	p := x.p
+	r.cls.HideFrom(x.version)
+	p.unindex(r)
+	p.garbage = append(p.garbage, r)
+	x.undo = append(x.undo, func() {
+		r.cls.HideFrom(classifier.NotRemoved)
+		p.index(r)
+		p.garbage = p.garbage[:len(p.garbage)-1]
+	})
+}
+
+// index enters a rule in what the writer keeps beside the classifiers.
+func (p *Pipeline) index(r *Rule) {
+	if !r.Hidden() {
+		p.tables[r.Table].flows++
+	}
+	if r.IdleTimeout() != 0 || r.HardTimeout() != 0 {
+		p.timed[r] = struct{}{}
+	}
+	link(p.byCookie, r.Cookie, r)
+	for _, g := range r.groups {
+		link(p.byGroup, g, r)
+	}
+}
+
+func (p *Pipeline) unindex(r *Rule) {
+	if !r.Hidden() {
+		p.tables[r.Table].flows--
+	}
+	delete(p.timed, r)
+	unlink(p.byCookie, r.Cookie, r)
+	for _, g := range r.groups {
+		unlink(p.byGroup, g, r)
+	}
+}
+
+func link[K comparable](m map[K]map[*Rule]struct{}, k K, r *Rule) {
+	if m[k] == nil {
+		m[k] = map[*Rule]struct{}{}
+	}
+	m[k][r] = struct{}{}
+}
+
+func unlink[K comparable](m map[K]map[*Rule]struct{}, k K, r *Rule) {
+	delete(m[k], r)
+	if len(m[k]) == 0 {
+		delete(m, k)
+	}
+}
+
+// checkActions refuses actions that name groups or meters that are not there.
+func (x *Txn) checkActions(actions []openflow.Action) error {
+	for _, id := range groupsOf(actions, nil) {
+		if x.group(id) == nil {
+			return openflow.ErrBACBadOutGroup.Err()
+		}
+	}
+	for _, id := range metersOf(actions, nil) {
+		if x.meter(id) == nil {
+			return openflow.ErrMMFCInvalidMeter.Err()
+		}
+	}
+	return nil
+}
+
+func (x *Txn) group(id uint32) *Group {
+	if x.groups != nil {
+		return x.groups[id]
+	}
+	return x.p.Group(id)
+}
+
+func (x *Txn) meter(id uint32) *Meter {
+	if x.meters != nil {
+		return x.meters[id]
+	}
+	return x.p.Meter(id)
+}
+
+// changeGroups gives the transaction its own copy of the groups.
+func (x *Txn) changeGroups() map[uint32]*Group {
+	if x.groups == nil {
+		x.groups = maps.Clone(*x.p.groups.Load())
+	}
+	return x.groups
+}
+
+func (x *Txn) changeMeters() map[uint32]*Meter {
+	if x.meters == nil {
+		x.meters = maps.Clone(*x.p.meters.Load())
+	}
+	return x.meters
+}
