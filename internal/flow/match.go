@@ -1,8 +1,153 @@
 package flow
 
-// Match is a Key and the Mask that says which of its bits count. Bits of the
-// key outside the mask are zero, so that equal matches compare equal.
+// DefaultPriority is the priority of flows that don't say theirs
+// (OFP_DEFAULT_PRIORITY).
+const DefaultPriority = 32768
+
+// Match is a set of packets: those whose key agrees with Key in the bits that
+// Mask has. Bits of Key outside Mask are zero.
 type Match struct {
 	Key  Key
 	Mask Mask
+}
+
+// SetExact demands a value of the whole field.
+func (m *Match) SetExact(f *Field, v Value) { m.Set(f, v, f.Exact()) }
+
+// Set demands the masked bits of a value, in place of what the match said of
+// the field before. As OpenFlow has it, a part of the VLAN tag demands that
+// there is a tag, and dl_vlan 0xffff that there is none.
+func (m *Match) Set(f *Field, v, mask Value) {
+	mask = mask.And(f.exact)
+	switch {
+	case f.place.kind == placeVID && v.Lo == vlanNone10:
+		m.Key.VLANs[0].TCI, m.Mask.VLANs[0].TCI = 0, 0xffff
+		return
+	case mask.IsZero():
+		m.Clear(f)
+		return
+	}
+	f.Unmark(&m.Mask)
+	f.Mark(&m.Mask, mask)
+	f.Unmark(&m.Key)
+	f.SetMasked(&m.Key, v.And(mask), f.exact)
+}
+
+// Clear stops matching on a field.
+func (m *Match) Clear(f *Field) {
+	f.Unmark(&m.Mask)
+	f.Unmark(&m.Key)
+}
+
+// ZeroWild clears the bits of the key that don't count.
+func (m *Match) ZeroWild() {
+	k, w := m.Key.Words(), m.Mask.Words()
+	for i := range k {
+		k[i] &= w[i]
+	}
+}
+
+// Covers reports whether the match holds for a key.
+func (m *Match) Covers(k *Key) bool {
+	kw, mk, mm := k.Words(), m.Key.Words(), m.Mask.Words()
+	for i := range kw {
+		if (kw[i]^mk[i])&mm[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// IsCatchAll reports whether every packet matches.
+func (m *Match) IsCatchAll() bool { return m.Mask == Mask{} }
+
+// Loosens reports whether m's mask asks for no bit beyond those of other, and
+// agrees on them: whatever other matches, m matches (the non-strict rule of
+// OpenFlow's modify and delete).
+func (m *Match) Loosens(other *Match) bool {
+	a, b := m.Mask.Words(), other.Mask.Words()
+	ka, kb := m.Key.Words(), other.Key.Words()
+	for i := range a {
+		if a[i]&^b[i] != 0 || (ka[i]^kb[i])&a[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Overlaps reports whether some packet could match both.
+func (m *Match) Overlaps(other *Match) bool {
+	a, b := m.Mask.Words(), other.Mask.Words()
+	ka, kb := m.Key.Words(), other.Key.Words()
+	for i := range a {
+		if (ka[i]^kb[i])&a[i]&b[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// HasDefaultPacketType reports whether the match is of Ethernet packets and
+// says so.
+func (m *Match) HasDefaultPacketType() bool {
+	return m.Key.PacketType == 0 && m.Mask.PacketType == 0xffffffff
+}
+
+// SetDefaultPacketType demands Ethernet packets unless the match says
+// something of the packet type already.
+func (m *Match) SetDefaultPacketType() {
+	if m.Mask.PacketType == 0 {
+		m.Key.PacketType, m.Mask.PacketType = 0, 0xffffffff
+	}
+}
+
+// Normalize clears the fields whose prerequisites the match does not demand
+// (ovs-ofctl(8), "Flow Syntax": such fields are ignored), and reports whether
+// there were any.
+func (m *Match) Normalize() bool {
+	before := m.Mask
+	for changed := true; changed; {
+		changed = false
+		for i := range Fields {
+			f := &Fields[i]
+			if f.Prereq <= PrereqVLAN || f.place.kind == placeMeta || f.IsWild(&m.Mask) || f.AppliesTo(m) || m.usedByOther(f) {
+				continue
+			}
+			m.Clear(f)
+			changed = true
+		}
+	}
+	return before != m.Mask
+}
+
+// usedByOther: fields of different protocols share their place in a key; one
+// of them applies, so the place has its meaning.
+func (m *Match) usedByOther(f *Field) bool {
+	for i := range Fields {
+		g := &Fields[i]
+		if g != f && g.place.off == f.place.off && g.Prereq > PrereqVLAN && g.place.kind != placeMeta && g.AppliesTo(m) &&
+			(g.place.mask&f.place.mask != 0 || g.place.kind == placeBytes) {
+			return true
+		}
+	}
+	return false
+}
+
+// MaskExact is a mask that covers every field that packets like k have: what
+// a flow of one packet is, and how it is printed.
+func (k *Key) MaskExact() (m Mask) {
+	for i := range Fields {
+		f := &Fields[i]
+		if f.place.kind != placeMeta && f.Applies(k) {
+			f.Mark(&m, f.full)
+		}
+	}
+	m.InPort = 0xffffffff
+	for i := range k.VLANs {
+		m.VLANs[i] = VLAN{0xffff, 0xffff}
+		if k.VLANs[i].TCI == 0 {
+			break
+		}
+	}
+	return m
 }

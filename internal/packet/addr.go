@@ -33,3 +33,35 @@ func (m MAC) Uint64() uint64 {
 func MACFromUint64(v uint64) MAC {
 	return MAC{byte(v >> 40), byte(v >> 32), byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}
 }
+
+// ParseMAC reads the usual form of an Ethernet address. Digits may be of
+// either case and a byte may have one digit.
+func ParseMAC(s string) (MAC, bool) {
+	var m MAC
+	n, digits := 0, 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == ':' && digits > 0 && n < 5:
+			n, digits = n+1, 0
+			continue
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c|0x20 - 'a' + 10
+		default:
+			return MAC{}, false
+		}
+		if digits++; digits > 2 {
+			return MAC{}, false
+		}
+		m[n] = m[n]<<4 | c
+	}
+	return m, n == 5 && digits > 0
+}
+
+// IsReserved reports whether the address is in 01:80:c2:00:00:0x, which
+// bridges don't forward (IEEE 802.1Q-2014, 8.6.3).
+func (m MAC) IsReserved() bool {
+	return m[0] == 1 && m[1] == 0x80 && m[2] == 0xc2 && m[3] == 0 && m[4] == 0 && m[5] < 0x10
+}

@@ -1,0 +1,110 @@
+package flow
+
+import "weir/internal/packet"
+
+// Format prints a whole key as ofproto/trace does: every field that the packet
+// has, metadata only where it isn't zero.
+func (k *Key) Format(names PortNames) string {
+	m := Match{Key: *k, Mask: k.MaskExact()}
+	m.hideZeroMetadata()
+	m.shapeForPrint()
+	return m.Format(DefaultPriority, names)
+}
+
+// String is [Key.Format] without port names.
+func (k *Key) String() string { return k.Format(nil) }
+
+// shapeForPrint adds to and takes from the exact mask of a key what the peer
+// prints beyond the fields that apply.
+func (m *Match) shapeForPrint() {
+	k, w := &m.Key, &m.Mask
+	switch k.EthType {
+	case packet.EtherTypeIPv4:
+		if k.NwProto == packet.ProtoIGMP && k.NwFrag&FragLater == 0 {
+			w.TpSrc, w.TpDst = 0xffff, 0xffff
+		}
+	case packet.EtherTypeIPv6:
+		if k.NwProto == packet.ProtoICMPv6 && k.NwFrag&FragLater == 0 && k.TpDst == 0 &&
+			(k.TpSrc == packet.ICMPv6NeighborSolicit || k.TpSrc == packet.ICMPv6NeighborAdvert) {
+			ones := packet.Broadcast
+			w.ARPSHA, w.ARPTHA = ones, ones
+		}
+	case packet.EtherTypeNSH:
+		w.NwProto, w.NwTOS, w.NwTTL, w.NwFrag = 0xff, 0xff, 0xff, FragAny|FragLater
+		if k.NSH.MDType != 1 {
+			w.NSH.Context = [4]uint32{}
+		}
+	case packet.EtherTypeMPLS, packet.EtherTypeMPLSM:
+		for i := 1; i < MaxMPLSLabels && k.MPLS[i-1]&0x100 == 0; i++ {
+			w.MPLS[i] = 0xffffffff
+		}
+	}
+	if k.NDReserved == 0 {
+		w.NDReserved = 0
+	}
+	if k.NDOptionsType == 0 {
+		w.NDOptionsType = 0
+	}
+}
+
+// hideZeroMetadata stops matching on metadata that is zero or that doesn't
+// describe a packet as it came in.
+func (m *Match) hideZeroMetadata() {
+	k, w := &m.Key, &m.Mask
+	switch {
+	case k.Tunnel.IsZero():
+		w.Tunnel = Tunnel{}
+	default:
+		if k.Tunnel.Flags&TunnelKey == 0 {
+			w.Tunnel.ID = 0
+		}
+		w.Tunnel.Flags = tunFlagsKnown
+	}
+	w.ConjID, w.ActsetOutput = 0, 0
+	if k.InPort == PortNone {
+		w.InPort = 0
+	}
+	for i, r := range k.Regs {
+		if r == 0 {
+			w.Regs[i] = 0
+		}
+	}
+	if k.Metadata == 0 {
+		w.Metadata = 0
+	}
+	for _, p := range [...]struct{ k, w *uint32 }{
+		{&k.SkbPriority, &w.SkbPriority}, {&k.PktMark, &w.PktMark}, {&k.DPHash, &w.DPHash},
+		{&k.RecircID, &w.RecircID}, {&k.CTMark, &w.CTMark},
+	} {
+		if *p.k == 0 {
+			*p.w = 0
+		}
+	}
+	m.hideZeroCT()
+}
+
+func (m *Match) hideZeroCT() {
+	k, w := &m.Key, &m.Mask
+	if k.CTState == 0 {
+		w.CTState = 0
+	}
+	if k.CTZone == 0 {
+		w.CTZone = 0
+	}
+	if k.CTLabel == ([16]byte{}) {
+		w.CTLabel = [16]byte{}
+	}
+	if k.EthType == packet.EtherTypeIPv6 {
+		w.CTIPSrc, w.CTIPDst = 0, 0
+	} else {
+		w.CTIPv6Src, w.CTIPv6Dst = [16]byte{}, [16]byte{}
+	}
+	if k.CTNwProto == 0 {
+		w.CTNwProto, w.CTIPSrc, w.CTIPDst = 0, 0, 0
+		w.CTIPv6Src, w.CTIPv6Dst = [16]byte{}, [16]byte{}
+		w.CTTpSrc, w.CTTpDst = 0, 0
+	}
+}
+
+// IsZero reports that there is no tunnel: no address at either end.
+func (t *Tunnel) IsZero() bool { return t.Dst == 0 && t.IPv6Dst == [16]byte{} }

@@ -1,0 +1,223 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"weir/internal/packet"
+)
+
+// ErrUnknownField says that a word is neither a field nor a shorthand.
+var ErrUnknownField = errors.New("unknown field")
+
+// Setting is one name=value of flow text; a word alone has no value.
+type Setting struct{ Name, Value string }
+
+// SplitSettings cuts flow text into its settings: names and values separated
+// by commas or white space, where a value starts after =, : or within
+// parentheses that may nest.
+func SplitSettings(s string) []Setting {
+	const sep = ", \t\r\n"
+	var out []Setting
+	for {
+		s = strings.TrimLeft(s, sep)
+		if s == "" {
+			return out
+		}
+		i := strings.IndexAny(s, ":=("+sep)
+		if i < 0 || strings.IndexByte(sep, s[i]) >= 0 {
+			if i < 0 {
+				i = len(s)
+			}
+			out = append(out, Setting{Name: s[:i]})
+			s = s[i:]
+			continue
+		}
+		name, start := s[:i], i+1
+		if s[i] == '(' {
+			end := closing(s, i)
+			out = append(out, Setting{name, s[start:min(end, len(s))]})
+			s = s[min(end+1, len(s)):]
+			continue
+		}
+		end := start
+		for end < len(s) && strings.IndexByte(sep, s[end]) < 0 {
+			if s[end] == '(' {
+				end = closing(s, end)
+			}
+			end++
+		}
+		end = min(end, len(s))
+		out = append(out, Setting{name, s[start:end]})
+		s = s[end:]
+	}
+}
+
+// closing finds the parenthesis that closes the one at i, or the end.
+func closing(s string, i int) int {
+	for depth := 0; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
+// ShorthandByName finds a shorthand like "tcp".
+func ShorthandByName(name string) (Shorthand, bool) {
+	for _, s := range Shorthands {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	switch name { // other spellings that are accepted
+	case "ip4":
+		return ShorthandByName("ip")
+	case "icmp4":
+		return ShorthandByName("icmp")
+	case "tcp4", "udp4", "sctp4":
+		return ShorthandByName(name[:len(name)-1])
+	}
+	return Shorthand{}, false
+}
+
+// ParseSetting applies one setting of flow text to the match: a shorthand, or
+// a field with its value. It returns ErrUnknownField for any other word.
+func (m *Match) ParseSetting(name, value string, names PortNames) error {
+	if name == "eth" {
+		m.Key.PacketType, m.Mask.PacketType = 0, 0xffffffff
+		return nil
+	}
+	if s, ok := ShorthandByName(name); ok {
+		m.SetExact(FieldEthType.Field(), V(uint64(s.EthType)))
+		if s.Proto >= 0 {
+			m.SetExact(FieldIPProto.Field(), V(uint64(s.Proto)))
+		}
+		return nil
+	}
+	f := FieldByName(name)
+	if f == nil {
+		return ErrUnknownField
+	}
+	f = m.specific(f)
+	v, mask, err := f.ParseValue(value, names)
+	if err != nil {
+		return err
+	}
+	if f.place.kind == placeMeta && !mask.IsZero() {
+		return fmt.Errorf("%s: no TLV mapping for this field (see add-tlv-map in ovs-ofctl(8))", f.Name)
+	}
+	m.Set(f, v, mask)
+	return nil
+}
+
+// specific: tp_src and tp_dst mean the ports of the protocol that the match
+// names, ip_src and so on those of its network protocol.
+func (m *Match) specific(f *Field) *Field {
+	var udp, sctp FieldID
+	switch f.ID {
+	case FieldTCPSrc:
+		udp, sctp = FieldUDPSrc, FieldSCTPSrc
+	case FieldTCPDst:
+		udp, sctp = FieldUDPDst, FieldSCTPDst
+	default:
+		return f
+	}
+	switch {
+	case m.Mask.NwProto == 0:
+	case m.Key.NwProto == packet.ProtoUDP:
+		return udp.Field()
+	case m.Key.NwProto == packet.ProtoSCTP:
+		return sctp.Field()
+	}
+	return f
+}
+
+// ParseMatch reads a match alone, as in the argument of ovs-ofctl del-flows.
+func ParseMatch(s string, names PortNames) (*Match, error) {
+	m := new(Match)
+	for _, kv := range SplitSettings(s) {
+		if err := m.ParseSetting(kv.Name, kv.Value, names); err == ErrUnknownField {
+			return nil, fmt.Errorf("unknown keyword %s", kv.Name)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// ParseKey reads one packet's key in flow syntax, as ofproto/trace takes it:
+// every field exact and given once, after what it needs.
+func ParseKey(s string, names PortNames) (*Key, error) {
+	k := new(Key)
+	seen := map[FieldID]bool{}
+	once := func(id FieldID) error {
+		if seen[id] {
+			return fmt.Errorf("%s: field %s set multiple times", s, id.Field().Name)
+		}
+		seen[id] = true
+		return nil
+	}
+	for _, kv := range SplitSettings(s) {
+		if kv.Name == "eth" {
+			continue
+		}
+		if sh, ok := ShorthandByName(kv.Name); ok {
+			if err := once(FieldEthType); err != nil {
+				return nil, err
+			}
+			k.EthType = sh.EthType
+			if sh.Proto >= 0 {
+				if err := once(FieldIPProto); err != nil {
+					return nil, err
+				}
+				k.NwProto = uint8(sh.Proto)
+			}
+			continue
+		}
+		f := FieldByName(kv.Name)
+		if f == nil {
+			return nil, fmt.Errorf("%s: unknown field %s", s, kv.Name)
+		}
+		exact := &Match{Key: *k, Mask: *onesKey()}
+		f = exact.specific(f)
+		if err := once(f.ID); err != nil {
+			return nil, err
+		}
+		if err := f.parseInto(k, s, kv.Value, names); err != nil {
+			return nil, err
+		}
+	}
+	if k.InPort == 0 && !seen[FieldInPort] && !seen[FieldInPortOXM] {
+		k.InPort = PortNone
+	}
+	if k.PacketType>>16 == 1 && k.EthType == 0 {
+		k.EthType = uint16(k.PacketType)
+	}
+	return k, nil
+}
+
+// parseInto reads an exact value of the field into a key.
+func (f *Field) parseInto(k *Key, whole, value string, names PortNames) error {
+	v, mask, err := f.ParseValue(value, names)
+	if err != nil {
+		return fmt.Errorf("%s: bad value for %s (%s)", whole, f.Name, err)
+	}
+	if !f.Applies(k) {
+		return fmt.Errorf("%s: prerequisites not met for setting %s", whole, f.Name)
+	}
+	if mask.And(f.exact) != f.exact && f.Form != FormFrag {
+		return fmt.Errorf("%s: wildcard is not allowed for %s in the description of one packet", whole, f.Name)
+	}
+	if f.ID == FieldVLANTCI && v.Lo != 0 {
+		v.Lo |= VLANPresent
+	}
+	f.Set(k, v)
+	return nil
+}

@@ -1,0 +1,354 @@
+package flow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weir/internal/packet"
+)
+
+// matchPrinter prints a match in the order of ovs-ofctl dump-flows.
+type matchPrinter struct {
+	strings.Builder
+	k     *Key
+	m     *Mask
+	names PortNames
+}
+
+// String prints the match as ovs-ofctl does, without a priority.
+func (m *Match) String() string { return m.Format(DefaultPriority, nil) }
+
+// Format prints the match as ovs-ofctl dump-flows does; the default priority
+// is left out. The empty match prints as nothing.
+func (m *Match) Format(priority int, names PortNames) string {
+	p := &matchPrinter{k: &m.Key, m: &m.Mask, names: names}
+	if priority != DefaultPriority && priority >= 0 {
+		fmt.Fprintf(p, "priority=%d,", priority)
+	}
+	p.metadata()
+	p.conntrack()
+	skipType, skipProto := p.protocol()
+	p.registers()
+	p.tunnel()
+	p.field(FieldMetadata, "metadata")
+	p.field(FieldInPortOXM, "in_port")
+	p.vlans()
+	p.field(FieldEthSrc, "dl_src")
+	p.field(FieldEthDst, "dl_dst")
+	if !skipType && p.m.EthType != 0 {
+		fmt.Fprintf(p, "dl_type=0x%04x,", p.k.EthType)
+	}
+	p.l3(skipProto)
+	p.l4()
+	return strings.TrimSuffix(p.Builder.String(), ",")
+}
+
+// field prints name=value, when a bit of the field counts.
+func (p *matchPrinter) field(id FieldID, name string) {
+	f := id.Field()
+	if f.IsWild(p.m) {
+		return
+	}
+	mask := f.Get(p.m)
+	if f.IsExact(p.m) {
+		mask = f.exact
+	}
+	p.WriteString(name)
+	p.WriteByte('=')
+	p.WriteString(f.FormatValue(f.Get(p.k), mask, p.names))
+	p.WriteByte(',')
+}
+
+// hexField prints a field in hexadecimal, zero as 0x0.
+func (p *matchPrinter) hexField(id FieldID, name string) {
+	f := id.Field()
+	if f.IsWild(p.m) {
+		return
+	}
+	fmt.Fprintf(p, "%s=0x%x", name, f.Get(p.k).Lo)
+	if !f.IsExact(p.m) {
+		fmt.Fprintf(p, "/0x%x", f.Get(p.m).Lo)
+	}
+	p.WriteByte(',')
+}
+
+func (p *matchPrinter) metadata() {
+	p.field(FieldPktMark, "pkt_mark")
+	if p.m.RecircID != 0 {
+		p.WriteString("recirc_id=" + hex(V(uint64(p.k.RecircID))))
+		if p.m.RecircID != 0xffffffff {
+			p.WriteString("/" + hex(V(uint64(p.m.RecircID))))
+		}
+		p.WriteByte(',')
+	}
+	p.field(FieldDPHash, "dp_hash")
+	p.field(FieldConjID, "conj_id")
+	if p.m.SkbPriority != 0 {
+		fmt.Fprintf(p, "skb_priority=0x%x,", p.k.SkbPriority)
+	}
+	p.field(FieldActsetOutput, "actset_output")
+}
+
+func (p *matchPrinter) conntrack() {
+	if p.m.CTState != 0 {
+		s := FlagNames(uint32(p.k.CTState), ctStateNames, "|")
+		if p.m.CTState != 0xff {
+			s = FlagSigns(uint32(p.k.CTState), uint32(p.m.CTState), ctStateNames)
+		}
+		p.WriteString("ct_state=" + s + ",")
+	}
+	if p.m.CTZone != 0 {
+		fmt.Fprintf(p, "ct_zone=%d", p.k.CTZone)
+		if p.m.CTZone != 0xffff {
+			fmt.Fprintf(p, "/0x%x", p.m.CTZone)
+		}
+		p.WriteByte(',')
+	}
+	p.field(FieldCTMark, "ct_mark")
+	p.field(FieldCTLabel, "ct_label")
+	p.field(FieldCTNwSrc, "ct_nw_src")
+	p.field(FieldCTIPv6Src, "ct_ipv6_src")
+	p.field(FieldCTNwDst, "ct_nw_dst")
+	p.field(FieldCTIPv6Dst, "ct_ipv6_dst")
+	if p.m.CTNwProto != 0 {
+		p.field(FieldCTNwProto, "ct_nw_proto")
+		p.field(FieldCTTpSrc, "ct_tp_src")
+		p.field(FieldCTTpDst, "ct_tp_dst")
+	}
+}
+
+// Shorthand is a word that stands for an EtherType, and where Proto isn't -1
+// for an IP protocol too (ovs-fields(7), "Shorthands").
+type Shorthand struct {
+	Name    string
+	EthType uint16
+	Proto   int
+}
+
+// Shorthands, the more specific before the general.
+var Shorthands = []Shorthand{
+	{"icmp", packet.EtherTypeIPv4, packet.ProtoICMP},
+	{"tcp", packet.EtherTypeIPv4, packet.ProtoTCP},
+	{"udp", packet.EtherTypeIPv4, packet.ProtoUDP},
+	{"sctp", packet.EtherTypeIPv4, packet.ProtoSCTP},
+	{"ip", packet.EtherTypeIPv4, -1},
+	{"icmp6", packet.EtherTypeIPv6, packet.ProtoICMPv6},
+	{"tcp6", packet.EtherTypeIPv6, packet.ProtoTCP},
+	{"udp6", packet.EtherTypeIPv6, packet.ProtoUDP},
+	{"sctp6", packet.EtherTypeIPv6, packet.ProtoSCTP},
+	{"ipv6", packet.EtherTypeIPv6, -1},
+	{"arp", packet.EtherTypeARP, -1},
+	{"rarp", packet.EtherTypeRARP, -1},
+	{"mpls", packet.EtherTypeMPLS, -1},
+	{"mplsm", packet.EtherTypeMPLSM, -1},
+}
+
+// protocol prints the packet type and the shorthand for what the match says of
+// EtherType and protocol; it reports what the shorthand has said.
+func (p *matchPrinter) protocol() (skipType, skipProto bool) {
+	if p.m.PacketType != 0 {
+		isDefault := p.k.PacketType == 0 && p.m.PacketType == 0xffffffff
+		switch {
+		case isDefault && p.m.RecircID != 0: // a megaflow says it
+			p.WriteString("eth,")
+		case !isDefault:
+			p.WriteString("packet_type=" + FormatPacketType(p.k.PacketType))
+			if p.m.PacketType != 0xffffffff {
+				p.WriteString("/" + FormatPacketType(p.m.PacketType))
+			}
+			p.WriteByte(',')
+		}
+	}
+	if p.m.EthType == 0 {
+		return false, false
+	}
+	for _, n := range Shorthands {
+		if n.EthType != p.k.EthType {
+			continue
+		}
+		if n.Proto < 0 || p.m.NwProto != 0 && int(p.k.NwProto) == n.Proto {
+			p.WriteString(n.Name + ",")
+			return true, n.Proto >= 0
+		}
+	}
+	return false, false
+}
+
+func (p *matchPrinter) registers() {
+	for i := range NumRegs {
+		if p.m.Regs[i] != 0 {
+			p.field(FieldReg0+FieldID(i), "reg"+strconv.Itoa(i))
+		}
+	}
+}
+
+func (p *matchPrinter) tunnel() {
+	if p.m.Tunnel == (Tunnel{}) {
+		return
+	}
+	t, m := &p.k.Tunnel, &p.m.Tunnel
+	p.field(FieldTunID, "tun_id")
+	p.field(FieldTunSrc, "tun_src")
+	p.field(FieldTunDst, "tun_dst")
+	p.field(FieldTunIPv6Src, "tun_ipv6_src")
+	p.field(FieldTunIPv6Dst, "tun_ipv6_dst")
+	p.field(FieldTunGBPID, "tun_gbp_id")
+	p.field(FieldTunGBPFlags, "tun_gbp_flags")
+	p.field(FieldTunTOS, "tun_tos")
+	p.field(FieldTunTTL, "tun_ttl")
+	p.field(FieldTunERSPANVer, "tun_erspan_ver")
+	if m.ERSPANVer != 0 && t.ERSPANVer == 1 {
+		p.field(FieldTunERSPANIdx, "tun_erspan_idx")
+	}
+	if m.ERSPANVer != 0 && t.ERSPANVer == 2 {
+		p.field(FieldTunERSPANDir, "tun_erspan_dir")
+		p.field(FieldTunERSPANHwid, "tun_erspan_hwid")
+	}
+	p.field(FieldTunGTPUFlags, "gtpu_flags")
+	p.field(FieldTunGTPUMsgType, "gtpu_msgtype")
+	if m.Flags&tunFlagsKnown != 0 {
+		s := FlagSigns(uint32(t.Flags), uint32(m.Flags), tunFlagNames)
+		if m.Flags&tunFlagsKnown == tunFlagsKnown {
+			s = FlagNames(uint32(t.Flags), tunFlagNames, "|")
+		}
+		p.WriteString("tun_flags=" + s + ",")
+	}
+}
+
+const tunFlagsKnown = TunnelOAM | TunnelDF | TunnelCsum | TunnelKey
+
+func (p *matchPrinter) vlans() {
+	for i := range MaxVLANs {
+		m, v := p.m.VLANs[i].TCI, p.k.VLANs[i].TCI
+		if m == 0 {
+			break
+		}
+		suffix := ""
+		if i > 0 {
+			suffix = strconv.Itoa(i)
+		}
+		vid, pcp := m&0x0fff, m&0xe000
+		plain := (vid == 0 || vid == 0x0fff) && (pcp == 0 || pcp == 0xe000) && vid|pcp != 0
+		switch {
+		case m&v&VLANPresent != 0 && plain:
+			if vid != 0 {
+				fmt.Fprintf(p, "dl_vlan%s=%d,", suffix, v&0x0fff)
+			}
+			if pcp != 0 {
+				fmt.Fprintf(p, "dl_vlan_pcp%s=%d,", suffix, v>>13)
+			}
+		case m == 0xffff:
+			fmt.Fprintf(p, "vlan_tci%s=0x%04x,", suffix, v)
+		default:
+			fmt.Fprintf(p, "vlan_tci%s=0x%04x/0x%04x,", suffix, v, m)
+		}
+	}
+}
+
+// l3Type is the EtherType, for packets without Ethernet that of their type.
+func (p *matchPrinter) l3Type() uint16 {
+	t, ok := facts{p.k, p.m}.etherType()
+	if !ok {
+		return 0
+	}
+	return t
+}
+
+func (p *matchPrinter) l3(skipProto bool) {
+	t := p.l3Type()
+	arp := t == packet.EtherTypeARP || t == packet.EtherTypeRARP
+	switch {
+	case t == packet.EtherTypeIPv6:
+		p.field(FieldIPv6Src, "ipv6_src")
+		p.field(FieldIPv6Dst, "ipv6_dst")
+		if m := p.m.IPv6Label; m == 0xfffff || m == 0xffffffff {
+			fmt.Fprintf(p, "ipv6_label=0x%05x,", p.k.IPv6Label)
+		} else if m != 0 {
+			fmt.Fprintf(p, "ipv6_label=0x%05x/0x%05x,", p.k.IPv6Label, m)
+		}
+	case arp:
+		p.field(FieldARPSPA, "arp_spa")
+		p.field(FieldARPTPA, "arp_tpa")
+	case t == packet.EtherTypeNSH:
+		p.nsh()
+	default:
+		p.field(FieldIPv4Src, "nw_src")
+		p.field(FieldIPv4Dst, "nw_dst")
+	}
+	if arp {
+		p.field(FieldARPOp, "arp_op")
+		p.field(FieldARPSHA, "arp_sha")
+		p.field(FieldARPTHA, "arp_tha")
+	} else if !skipProto {
+		p.field(FieldIPProto, "nw_proto")
+	}
+	if p.m.NwTOS&0xfc != 0 {
+		fmt.Fprintf(p, "nw_tos=%d,", p.k.NwTOS&0xfc)
+	}
+	p.field(FieldIPECN, "nw_ecn")
+	p.field(FieldIPTTL, "nw_ttl")
+	p.mpls()
+	p.field(FieldIPFrag, "nw_frag")
+}
+
+func (p *matchPrinter) mpls() {
+	if p.l3Type() != packet.EtherTypeMPLS && p.l3Type() != packet.EtherTypeMPLSM {
+		return
+	}
+	p.field(FieldMPLSLabel, "mpls_label")
+	p.field(FieldMPLSTC, "mpls_tc")
+	p.field(FieldMPLSTTL, "mpls_ttl")
+	p.field(FieldMPLSBOS, "mpls_bos")
+	for i := 1; i < MaxMPLSLabels; i++ {
+		switch m := p.m.MPLS[i]; m {
+		case 0:
+		case 0xffffffff:
+			fmt.Fprintf(p, "mpls_lse%d=%s,", i, hex(V(uint64(p.k.MPLS[i]))))
+		default:
+			fmt.Fprintf(p, "mpls_lse%d=%s/%s,", i, hex(V(uint64(p.k.MPLS[i]))), hex(V(uint64(m))))
+		}
+	}
+}
+
+func (p *matchPrinter) nsh() {
+	p.field(FieldNSHFlags, "nsh_flags")
+	p.field(FieldNSHTTL, "nsh_ttl")
+	p.field(FieldNSHMDType, "nsh_mdtype")
+	p.field(FieldNSHNP, "nsh_np")
+	p.hexField(FieldNSHSPI, "nsh_spi")
+	p.field(FieldNSHSI, "nsh_si")
+	for i := range 4 {
+		p.hexField(FieldNSHC1+FieldID(i), "nsh_c"+strconv.Itoa(i+1))
+	}
+}
+
+func (p *matchPrinter) l4() {
+	t := p.l3Type()
+	ip4, ip6 := t == packet.EtherTypeIPv4, t == packet.EtherTypeIPv6
+	proto := -1
+	if p.m.NwProto != 0 {
+		proto = int(p.k.NwProto)
+	}
+	switch {
+	case ip4 && proto == packet.ProtoICMP:
+		p.ports("icmp_type", "icmp_code")
+	case ip6 && proto == packet.ProtoICMPv6:
+		p.ports("icmp_type", "icmp_code")
+		p.field(FieldNDTarget, "nd_target")
+		p.field(FieldNDSLL, "nd_sll")
+		p.field(FieldNDTLL, "nd_tll")
+		p.field(FieldNDReserved, "nd_reserved")
+		p.field(FieldNDOptionsType, "nd_options_type")
+	case ip4 || ip6:
+		p.ports("tp_src", "tp_dst")
+	}
+	if proto == packet.ProtoTCP {
+		p.field(FieldTCPFlags, "tcp_flags")
+	}
+}
+
+func (p *matchPrinter) ports(src, dst string) {
+	p.field(FieldTCPSrc, src)
+	p.field(FieldTCPDst, dst)
+}
