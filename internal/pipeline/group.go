@@ -186,6 +186,6 @@ func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
 	return x.storeGroup(&g)
 }
 
-// sameActions compares actions by value. It is for flow monitors, not for
+// SameActions compares actions by value. It is for flow monitors, not for
 // packets.
-func sameActions(a, b []openflow.Action) bool { return reflect.DeepEqual(a, b) }
+func SameActions(a, b []openflow.Action) bool { return reflect.DeepEqual(a, b) }

@@ -271,7 +271,7 @@ func (x *Txn) modify(fm *openflow.FlowMod) error {
 		x.hide(old)
 		x.insert(r)
 		x.events = append(x.events, Event{Kind: Modified, Rule: r, Old: old,
-			ActionsChanged: !sameActions(old.Actions, r.Actions)})
+			ActionsChanged: !SameActions(old.Actions, r.Actions)})
 	}
 	return nil
 }

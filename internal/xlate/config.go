@@ -1,0 +1,152 @@
+// Package xlate translates: given the programmed state of the bridges and a
+// packet's key, it says what a data path is to do with the packet, and with
+// every other packet that agrees in certain bits. It does no I/O; what a
+// packet has to cause besides (counters, learned addresses) it returns as
+// Effects. Upcalls, revalidation, packet-out and ofproto/trace share it.
+package xlate
+
+import (
+	"weir/internal/datapath"
+	"weir/internal/openflow"
+	"weir/internal/packet"
+	"weir/internal/pipeline"
+	"weir/internal/protocol/maclearn"
+)
+
+// Config is an immutable snapshot of what translation depends on besides flow
+// tables and MAC tables, which keep their identity between snapshots and are
+// safe to read while they change. The bridge layer builds a new one on each
+// change of ports, bundles or settings and swaps it in whole.
+type Config struct {
+	Bridges map[string]*Bridge
+	// ByDP finds the port behind a data path port.
+	ByDP     map[datapath.PortNo]*Port
+	Features datapath.Features
+	// Recircs holds the states of packets that come back by recirculation and
+	// of those on their way to a controller. Shared by all snapshots.
+	Recircs *Recircs
+}
+
+// Bridge is one bridge of a Config.
+type Bridge struct {
+	Name string
+	// ID names the bridge in data path cookies.
+	ID       [16]byte
+	Pipeline *pipeline.Pipeline
+	MACs     *maclearn.Table
+	Ports    map[openflow.PortNo]*Port
+	// Order is the ports by OpenFlow number: the order of flooding.
+	Order   []*Port
+	Bundles []*Bundle
+
+	// ForwardBPDU forwards reserved multicast frames instead of dropping them.
+	ForwardBPDU bool
+	// Frags is the handling of IP fragments (OFPT_SET_CONFIG).
+	Frags openflow.FragHandling
+	// HasController reports whether a controller is connected or configured,
+	// so that a table miss goes to it.
+	HasController bool
+	MissSendLen   uint16
+	// TTLToController sends packets whose TTL expired to controllers without
+	// being asked (OpenFlow 1.1 and 1.2).
+	TTLToController bool
+	// Miss is what a packet that matches no flow meets where a table's
+	// configuration doesn't say: MissController or MissDrop.
+	Miss openflow.TableMiss
+}
+
+// VLANMode says how a bundle takes part in VLANs (ovs-vswitchd.conf.db(5),
+// Port, vlan_mode).
+type VLANMode uint8
+
+// VLAN modes.
+const (
+	VLANTrunk VLANMode = iota
+	VLANAccess
+	VLANNativeTagged
+	VLANNativeUntagged
+	VLANDot1qTunnel
+)
+
+// PriorityTags says when a packet leaves without a VLAN with a priority tag
+// (Port, other_config:priority-tags).
+type PriorityTags uint8
+
+// Values of PriorityTags.
+const (
+	PriorityTagsNever PriorityTags = iota
+	PriorityTagsIfNonZero
+	PriorityTagsAlways
+)
+
+// VLANSet is a set of VLAN ids; nil means all.
+type VLANSet [64]uint64
+
+// Has reports whether vid is in the set.
+func (s *VLANSet) Has(vid uint16) bool {
+	return s == nil || s[vid&0xfff/64]>>(vid%64)&1 != 0
+}
+
+// NewVLANSet makes a set; of no ids it is nil, all.
+func NewVLANSet(vids []uint16) *VLANSet {
+	if len(vids) == 0 {
+		return nil
+	}
+	s := new(VLANSet)
+	for _, v := range vids {
+		s[v&0xfff/64] |= 1 << (v % 64)
+	}
+	return s
+}
+
+// Bundle is a Port of the database: one or more OpenFlow ports that are one for
+// VLANs and MAC learning.
+type Bundle struct {
+	Bridge       *Bridge
+	Name         string
+	Ports        []*Port
+	VLANMode     VLANMode
+	VLAN         int // of access, native and tunnel modes; -1: none
+	Trunks       *VLANSet
+	CVLANs       *VLANSet
+	QinQEthType  uint16
+	PriorityTags PriorityTags
+	Protected    bool
+	// Owner is what the MAC tables know the bundle by; it outlives snapshots.
+	Owner any
+}
+
+// PortConfig is the OpenFlow configuration and state of a port.
+type PortConfig uint8
+
+// Bits of PortConfig.
+const (
+	PortDown     PortConfig = 1 << iota // administratively down (OFPPC_PORT_DOWN)
+	PortNoRecv                          // OFPPC_NO_RECV
+	PortNoFlood                         // OFPPC_NO_FLOOD
+	PortNoFwd                           // OFPPC_NO_FWD
+	PortNoPktIn                         // OFPPC_NO_PACKET_IN
+	PortLinkDown                        // OFPPS_LINK_DOWN
+	PortNoSTP
+)
+
+// Port is one OpenFlow port.
+type Port struct {
+	Bridge *Bridge
+	Bundle *Bundle // nil: in no bundle; such a port takes no part in NORMAL
+	Name   string
+	No     openflow.PortNo
+	// DP is the data path port, PortNone for a patch port.
+	DP     datapath.PortNo
+	Peer   *Port // the other end of a patch port; nil without one
+	Patch  bool
+	Config PortConfig
+	MAC    packet.MAC
+	// Counters of a patch port's device, credited by effects; nil elsewhere.
+	Stats *PortStats
+	// NoLearn and NoForward are those of a spanning tree state.
+	NoLearn, NoForward bool
+}
+
+// Up reports whether the port can carry traffic.
+func (p *Port) Up() bool { return p.Config&(PortDown|PortLinkDown) == 0 }

@@ -1,0 +1,240 @@
+package xlate
+
+import (
+	"sync/atomic"
+	"time"
+
+	"weir/internal/classifier"
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/packet"
+	"weir/internal/pipeline"
+)
+
+// Input is a packet to translate.
+type Input struct {
+	Config *Config
+	// Bridge is where the packet is. Version is the version of its flow
+	// tables to use, 0 for the newest.
+	Bridge  *Bridge
+	Version classifier.Version
+	// Key is the packet's, with an OpenFlow port in InPort. Translate does not
+	// change it.
+	Key *flow.Key
+	// Packet is the frame, nil when there is none (revalidation, trace by
+	// flow). It is not kept.
+	Packet []byte
+	// Frozen is where translation goes on for a packet that was recirculated.
+	Frozen *State
+	// Actions, when not nil, are run instead of looking tables up (packet-out).
+	Actions []openflow.Action
+	// Now is the time of learned addresses.
+	Now time.Time
+	// Learn lets translation change tables at once: MAC addresses and flows
+	// of learn actions are in place when Translate returns. The effects
+	// repeat it for later packets.
+	Learn bool
+	// Credit counts the packet itself on rules, tables and ports at once, as
+	// for a packet that no data path flow will count.
+	Credit  bool
+	Bytes   uint64
+	TCPFlag uint16
+	// Trace, when not nil, gets a record of every step.
+	Trace *Trace
+}
+
+// Reasons for which a flow's packets must come to the switch, as bits of
+// datapath.SlowReason.
+const (
+	SlowCFM datapath.SlowReason = 1 << iota
+	SlowBFD
+	SlowLACP
+	SlowSTP
+	SlowLLDP
+	SlowAction // an action that the data path lacks
+	SlowMatch  // a match that the data path lacks
+	SlowController
+	SlowDropped
+)
+
+// Err says that translation gave up; the packet is dropped then.
+type Err uint8
+
+// Errors of translation, with the texts that ofproto/trace shows.
+const (
+	ErrNone Err = iota
+	ErrBridgeNotFound
+	ErrDepth
+	ErrResubmits
+	ErrStack
+	ErrNoRecirc
+	ErrRecircConflict
+	ErrTooManyMPLS
+	ErrInvalidTunnel
+	ErrNoUserspace
+)
+
+// String is the text after "Translation failed".
+func (e Err) String() string {
+	switch e {
+	case ErrNone:
+		return "OK"
+	case ErrBridgeNotFound:
+		return "Bridge not found"
+	case ErrDepth:
+		return "Recursion too deep"
+	case ErrResubmits:
+		return "Too many resubmits"
+	case ErrStack:
+		return "Stack too deep"
+	case ErrNoRecirc:
+		return "No recirculation context"
+	case ErrRecircConflict:
+		return "Recirculation conflict"
+	case ErrTooManyMPLS:
+		return "Too many MPLS labels"
+	case ErrInvalidTunnel:
+		return "Invalid tunnel metadata"
+	}
+	return "Unsupported packet type"
+}
+
+// Result is what a translation found. It belongs to the Translator, which
+// reuses its memory: it is valid until the next Translate. Clone keeps it.
+type Result struct {
+	// Actions are what the data path does with the packet. No actions drop it.
+	Actions []datapath.Action
+	// Mask has the bits of the key that the result depends on.
+	Mask flow.Mask
+	// Effects are what each packet of the flow causes besides.
+	Effects Effects
+	// Slow is not zero when the actions can't be installed as they are: the
+	// flow must send its packets to the switch, which runs Actions on each.
+	Slow datapath.SlowReason
+	Err  Err
+	// Key is the packet's key as it was when translation ended.
+	Key flow.Key
+	// Recircs are the recirculation ids that Actions name; whoever keeps the
+	// actions holds a reference to each (Recircs.Ref, Unref).
+	Recircs []uint32
+	// HasNormal, HasFin say that the flow used these, for revalidation.
+	HasNormal, HasFin bool
+}
+
+// Clone copies the result for keeping.
+func (r *Result) Clone() *Result {
+	out := *r
+	out.Actions = append([]datapath.Action(nil), r.Actions...)
+	out.Effects = append(Effects(nil), r.Effects...)
+	out.Recircs = append([]uint32(nil), r.Recircs...)
+	return &out
+}
+
+// EffectKind says what an Effect is about.
+type EffectKind uint8
+
+// Kinds of effect.
+const (
+	EffectRule       EffectKind = iota + 1 // credit Rule
+	EffectMatched                          // a table lookup that hit
+	EffectMissed                           // a table lookup that missed
+	EffectMAC                              // learn a MAC address
+	EffectBucket                           // credit a group and its bucket
+	EffectRx                               // count as received by a patch port
+	EffectTx                               // count as sent by a patch port
+	EffectLearn                            // run a learn action again
+	EffectFinTimeout                       // lower Rule's timeouts when the flow ends
+)
+
+// Effect is one thing that a packet causes. Which members count depends on Kind.
+type Effect struct {
+	Kind       EffectKind
+	MAC        packet.MAC
+	VLAN       uint16
+	Bridge     *Bridge
+	Rule       *pipeline.Rule
+	Table      *pipeline.Table
+	Port       *Port
+	Group      *pipeline.Group
+	Bucket     *pipeline.Bucket
+	FlowMod    *openflow.FlowMod // of EffectLearn
+	Idle, Hard uint16            // of EffectFinTimeout
+}
+
+// Effects are the effects of one flow, in the order in which they happen.
+type Effects []Effect
+
+// PortStats counts the traffic of a patch port.
+type PortStats struct {
+	RxPackets, RxBytes, TxPackets, TxBytes atomic.Uint64
+}
+
+// Traffic is the packets since the last time, as a data path counted them.
+type Traffic struct {
+	Packets, Bytes uint64
+	Used           time.Time // of the last packet
+	TCPFlags       uint16
+}
+
+// Push credits traffic to everything that a flow used, and repeats what its
+// packets cause, such as learning their source address.
+func (es Effects) Push(t Traffic, now time.Time) {
+	for i := range es {
+		es[i].push(t, now)
+	}
+}
+
+// Flags of TCP that end a connection.
+const tcpFinRst = 0x01 | 0x04
+
+func (e *Effect) push(t Traffic, now time.Time) {
+	switch e.Kind {
+	case EffectRule:
+		e.Rule.Stats.Credit(t.Packets, t.Bytes, t.Used)
+	case EffectMatched:
+		e.Table.Matched.Add(t.Packets)
+	case EffectMissed:
+		e.Table.Missed.Add(t.Packets)
+	case EffectMAC:
+		if t.Packets > 0 && e.Port.Bundle != nil {
+			e.Bridge.MACs.Learn(e.MAC, e.VLAN, uint32(e.Port.No), e.Port.Bundle.Owner, false, false, now)
+		}
+	case EffectBucket:
+		e.Group.Stats.Credit(t.Packets, t.Bytes, t.Used)
+		e.Bucket.Stats.Credit(t.Packets, t.Bytes, t.Used)
+	case EffectRx:
+		if e.Port.Stats != nil {
+			e.Port.Stats.RxPackets.Add(t.Packets)
+			e.Port.Stats.RxBytes.Add(t.Bytes)
+		}
+	case EffectTx:
+		if e.Port.Stats != nil {
+			e.Port.Stats.TxPackets.Add(t.Packets)
+			e.Port.Stats.TxBytes.Add(t.Bytes)
+		}
+	case EffectLearn:
+		if t.Packets > 0 {
+			learn(e.Bridge.Pipeline, e.FlowMod, now)
+		}
+	case EffectFinTimeout:
+		if t.TCPFlags&tcpFinRst != 0 && e.Rule.ReduceTimeouts(e.Idle, e.Hard) {
+			e.Bridge.Pipeline.Watch(e.Rule)
+		}
+	}
+}
+
+// learn adds the flow of a learn action, or restarts the timeouts of the one
+// that is there already.
+func learn(p *pipeline.Pipeline, fm *openflow.FlowMod, now time.Time) {
+	if t := p.Table(fm.TableID); t != nil {
+		if r := t.Find(p.Version(), &fm.Match, int(fm.Priority)); r != nil && r.Cookie == fm.NewCookie &&
+			pipeline.SameActions(r.Actions, fm.Actions) {
+			r.Refresh(now)
+			return
+		}
+	}
+	m := *fm
+	// A flow that can't be added (the table is full) is the same as none.
+	_, _ = p.FlowMod(&m, now)
+}
