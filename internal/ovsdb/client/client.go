@@ -1,0 +1,379 @@
+// Package client keeps a replica of an OVSDB database, or of the tables and
+// columns that its user wants, and runs transactions on it. Readers take
+// immutable snapshots; [Diff] says in what two of them differ.
+//
+// Sources: RFC 7047, ovsdb-server(7). What of the protocol a server doesn't
+// know, older methods stand in for.
+package client
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"weir/internal/clock"
+	"weir/internal/stream"
+	"weir/internal/vlog"
+)
+
+var log = vlog.For("ovsdb_idl")
+
+// Config says what to replicate, and from where.
+type Config struct {
+	// Remote is one or more active connection methods (ovsdb(7)), separated by
+	// commas; they are tried in turn.
+	Remote string
+	// Database is its name, as "Open_vSwitch".
+	Database string
+	// Tables are the tables wanted with their columns, a nil list for all
+	// columns. A nil map wants everything. What the schema lacks is left out.
+	Tables map[string][]string
+	// Lock, when not empty, is a lock to ask for; transactions then assert it.
+	Lock string
+	// LeaderOnly refuses servers of a cluster that aren't its leader.
+	LeaderOnly bool
+	// Once makes Run return the error of the first connection that fails.
+	Once bool
+	// Quiet keeps the connection's messages at debug level.
+	Quiet  bool
+	Clock  *clock.Clock
+	Stream stream.Options
+	// Notify, if not nil, is called after every new snapshot and every change of
+	// the lock or of the connection, on the client's goroutine: it must not wait.
+	Notify func()
+}
+
+// Client is a connection to a database server that is kept up. Its mutex owns
+// its fields; Run holds its goroutines.
+type Client struct {
+	cfg     Config
+	remotes []string
+	snap    atomic.Pointer[Snapshot]
+	done    chan struct{} // closed when Run ends
+
+	mu      sync.Mutex
+	fsm     *stream.FSM
+	next    int // which remote to try
+	link    *link
+	dialing context.CancelFunc
+	sess    *session
+	keep    resume
+	timer   *clock.Timer
+	changed chan struct{} // closed at the next change
+	status  Status
+	notify  bool     // Notify is to be called once the mutex is free
+	after   []func() // to be called after that
+	failed  error    // why Run ended
+	stop    chan struct{}
+	ended   bool
+}
+
+// Status is how the connection and the lock fare.
+type Status struct {
+	Connected bool // and the replica has its contents
+	HasLock   bool
+	Contended bool // another client has the lock
+	LastError error
+}
+
+// New prepares a client. It does nothing until Run.
+func New(cfg Config) *Client {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.New()
+	}
+	if cfg.Stream.DefaultPort == 0 {
+		cfg.Stream.DefaultPort = stream.OVSDBPort
+	}
+	c := &Client{cfg: cfg, changed: make(chan struct{}), done: make(chan struct{}), stop: make(chan struct{})}
+	for r := range strings.SplitSeq(cfg.Remote, ",") {
+		if r = strings.TrimSpace(r); r != "" {
+			c.remotes = append(c.remotes, r)
+		}
+	}
+	return c
+}
+
+// Run keeps the connection until ctx ends, or with Config.Once until the
+// first connection fails, whose error it returns.
+func (c *Client) Run(ctx context.Context) error {
+	if len(c.remotes) == 0 {
+		return errors.New("no remote to connect to")
+	}
+	defer close(c.done)
+	c.mu.Lock()
+	now := c.cfg.Clock.Now()
+	c.fsm = stream.NewFSM(c.remotes[0], now, vlog.For("reconnect"))
+	c.fsm.Quiet = c.cfg.Quiet
+	if c.cfg.Once {
+		c.fsm.MaxTries = 0
+	}
+	c.fsm.Enable(now)
+	c.step()
+	c.unlock()
+
+	select {
+	case <-ctx.Done():
+	case <-c.stop:
+	}
+	c.mu.Lock()
+	defer c.unlock()
+	if c.failed == nil {
+		c.failed = ctx.Err()
+	}
+	c.ended = true
+	c.closeAll()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	return c.failed
+}
+
+// Snapshot is the newest state of the replica, nil before the first contents
+// arrived. It stays as it was when the connection is lost.
+func (c *Client) Snapshot() *Snapshot { return c.snap.Load() }
+
+// Status is how the connection and the lock fare now.
+func (c *Client) Status() Status {
+	c.mu.Lock()
+	defer c.unlock()
+	return c.status
+}
+
+// Changed is closed at the next new snapshot or change of status.
+func (c *Client) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.unlock()
+	return c.changed
+}
+
+// WaitFor waits until a snapshot satisfies ok, which is called with the
+// newest one, then with each that replaces it. Where ctx ends first, the error
+// is that of the last failure to connect, if there was one.
+func (c *Client) WaitFor(ctx context.Context, ok func(*Snapshot) bool) (*Snapshot, error) {
+	for {
+		ch := c.Changed()
+		if s := c.Snapshot(); s != nil && ok(s) {
+			return s, nil
+		}
+		select {
+		case <-ch:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-c.done:
+			return nil, c.failure()
+		}
+	}
+}
+
+func (c *Client) failure() error {
+	c.mu.Lock()
+	defer c.unlock()
+	return c.failed
+}
+
+// ForceReconnect drops the connection and makes another one.
+func (c *Client) ForceReconnect() {
+	c.mu.Lock()
+	defer c.unlock()
+	if c.fsm != nil {
+		c.fsm.ForceReconnect(c.cfg.Clock.Now())
+		c.step()
+	}
+}
+
+// unlock releases the mutex and makes the calls that had to wait for that.
+func (c *Client) unlock() {
+	notify, after := c.notify, c.after
+	c.notify, c.after = false, nil
+	c.mu.Unlock()
+	if notify && c.cfg.Notify != nil {
+		c.cfg.Notify()
+	}
+	for _, f := range after {
+		f()
+	}
+}
+
+// step does what the reconnect machine says is due and sets its timer.
+func (c *Client) step() {
+	for !c.ended {
+		now := c.cfg.Clock.Now()
+		switch c.fsm.Run(now) {
+		case stream.Connect:
+			c.connect()
+		case stream.Disconnect:
+			c.drop(nil)
+		case stream.Probe:
+			if c.link != nil {
+				c.link.send(appendMessage(nil, "echo", []byte("[]"), []byte(`"echo"`)))
+			}
+		default:
+			if c.timer != nil {
+				c.timer.Stop()
+			}
+			if wait, ok := c.fsm.Wait(now); ok {
+				c.timer = c.cfg.Clock.AfterFunc(max(wait, 1), c.tick)
+			}
+			return
+		}
+	}
+}
+
+func (c *Client) tick() {
+	c.mu.Lock()
+	defer c.unlock()
+	c.step()
+}
+
+// connect starts to connect to the next remote.
+func (c *Client) connect() {
+	remote := c.remotes[c.next%len(c.remotes)]
+	c.next++
+	c.fsm.Name = remote
+	c.fsm.Connecting(c.cfg.Clock.Now())
+	ctx, cancel := context.WithCancel(context.Background())
+	c.dialing = cancel
+	go func() {
+		conn, err := stream.Dial(ctx, remote, c.cfg.Stream)
+		c.mu.Lock()
+		defer c.unlock()
+		if ctx.Err() != nil || c.ended {
+			if conn != nil {
+				_ = conn.Close()
+			}
+			return
+		}
+		cancel()
+		c.dialing = nil
+		if err != nil {
+			c.lost(err)
+			return
+		}
+		c.connected(newLink(conn))
+	}()
+}
+
+func (c *Client) connected(l *link) {
+	c.fsm.Connected(c.cfg.Clock.Now())
+	c.sess = newSession(&c.cfg, c.keep)
+	c.link = l
+	go l.write()
+	go l.read(func(m []byte, err error) { c.received(l, m, err) })
+	c.flush()
+	c.step()
+}
+
+// received takes in a message, or the end, of a connection.
+func (c *Client) received(l *link, raw []byte, err error) {
+	c.mu.Lock()
+	defer c.unlock()
+	if c.link != l || c.ended {
+		return
+	}
+	if err == nil {
+		c.fsm.Activity(c.cfg.Clock.Now())
+		err = c.message(raw)
+	}
+	if err != nil {
+		c.lost(err)
+	}
+}
+
+func (c *Client) message(raw []byte) error {
+	m, echo, err := parseMessage(raw)
+	if err != nil {
+		return err
+	}
+	if echo != nil {
+		c.link.send(echo)
+		return nil
+	}
+	was := c.sess.lockState()
+	if err := c.sess.handle(m); err != nil {
+		return err
+	}
+	c.after = append(c.after, c.sess.after...)
+	c.sess.after = nil
+	c.flush()
+	if c.sess.changed {
+		c.sess.changed = false
+		c.keep = resume{c.sess.schemaRaw, c.sess.db, c.sess.lastTxn}
+		c.publish(c.sess.db.snapshot())
+	} else if was != c.sess.lockState() {
+		c.publish(nil)
+	}
+	return nil
+}
+
+// flush sends what the session has to say.
+func (c *Client) flush() {
+	for _, o := range c.sess.out {
+		c.link.send(appendRequest(nil, o.method, o.params, o.id))
+	}
+	c.sess.out = nil
+}
+
+// publish makes a snapshot (or, if nil, only a new status) known.
+func (c *Client) publish(s *Snapshot) {
+	if s != nil {
+		c.snap.Store(s)
+	}
+	c.status.Connected = c.sess != nil && c.sess.synced
+	c.status.HasLock = c.sess != nil && c.sess.locked
+	c.status.Contended = c.sess != nil && c.sess.contended
+	close(c.changed)
+	c.changed = make(chan struct{})
+	c.notify = true
+}
+
+// lost reports to the reconnect machine that the connection or the attempt failed.
+func (c *Client) lost(err error) {
+	c.drop(err)
+	c.step()
+}
+
+// drop closes the connection or attempt, with err for the log.
+func (c *Client) drop(err error) {
+	why := ""
+	var unusable errNotUsable
+	switch {
+	case errors.As(err, &unusable):
+		log.Info("%s: %s; trying another server", c.fsm.Name, unusable.why)
+	case err != nil && !errors.Is(err, errPeerClosed):
+		why = stream.ErrText(err)
+	}
+	c.closeAll()
+	c.fsm.Disconnected(c.cfg.Clock.Now(), why)
+	c.status.LastError = err
+	if c.cfg.Once && !c.ended {
+		c.failed = err
+		if err == nil {
+			c.failed = errors.New("connection timed out")
+		}
+		c.ended = true
+		close(c.stop)
+	}
+	c.publish(nil)
+}
+
+// closeAll closes the connection or attempt and fails what waits for a reply.
+func (c *Client) closeAll() {
+	if c.dialing != nil {
+		c.dialing()
+		c.dialing = nil
+	}
+	if c.link != nil {
+		c.link.close()
+		c.link = nil
+	}
+	s := c.sess
+	if s == nil {
+		return
+	}
+	c.sess = nil
+	for _, fail := range s.waiting {
+		c.after = append(c.after, fail)
+	}
+}

@@ -1,0 +1,223 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"weir/internal/ovsdb"
+)
+
+// peerServer starts Debian's ovsdb-server on a small database and returns the
+// connection method. The test is skipped where that program isn't installed.
+func peerServer(t *testing.T) string {
+	t.Helper()
+	tool, err1 := exec.LookPath("ovsdb-tool")
+	server, err2 := exec.LookPath("ovsdb-server")
+	if err1 != nil || err2 != nil {
+		t.Skip("needs ovsdb-tool and ovsdb-server (Debian: openvswitch-common)")
+	}
+	dir, err := os.MkdirTemp("", "ovsdb-client")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	schema := filepath.Join(dir, "schema")
+	if err := os.WriteFile(schema, []byte(testSchema), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(tool, "create", filepath.Join(dir, "db"), schema).CombinedOutput(); err != nil {
+		t.Fatalf("ovsdb-tool: %v: %s", err, out)
+	}
+	sock := filepath.Join(dir, "sock")
+	cmd := exec.Command(server, "--remote=punix:"+sock, "--unixctl="+filepath.Join(dir, "ctl"), filepath.Join(dir, "db"))
+	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+dir, "OVS_SYSLOG_METHOD=null")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for range 200 {
+		if _, err := os.Stat(sock); err == nil {
+			return "unix:" + sock
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("ovsdb-server does not listen")
+	return ""
+}
+
+const testSchema = `{"name":"Test","version":"1.0.0","tables":{
+ "Root":{"isRoot":true,"columns":{
+  "n":{"type":"integer"},
+  "m":{"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
+  "kids":{"type":{"key":{"type":"uuid","refTable":"Kid"},"min":0,"max":"unlimited"}}}},
+ "Kid":{"columns":{"name":{"type":"string"},"opt":{"type":{"key":"boolean","min":0}}}}}}`
+
+func start(t *testing.T, cfg Config) (*Client, context.Context) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	c := New(cfg)
+	end := make(chan struct{})
+	go func() { _ = c.Run(ctx); close(end) }()
+	t.Cleanup(func() { cancel(); <-end })
+	return c, ctx
+}
+
+func strings2(kv ...string) ovsdb.Datum {
+	var pairs []ovsdb.Pair
+	for i := 0; i < len(kv); i += 2 {
+		pairs = append(pairs, ovsdb.Pair{Key: ovsdb.StringAtom(kv[i]), Value: ovsdb.StringAtom(kv[i+1])})
+	}
+	return ovsdb.MapDatum(ovsdb.String, ovsdb.String, pairs)
+}
+
+func TestPeerServer(t *testing.T) {
+	remote := peerServer(t)
+	c, ctx := start(t, Config{Remote: remote, Database: "Test", Quiet: true})
+	snap, err := c.WaitFor(ctx, func(*Snapshot) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	tx := NewTxn(snap)
+	root, err := tx.Insert("Root")
+	must(err)
+	kid, err := tx.Insert("Kid")
+	must(err)
+	must(tx.Set("Kid", kid, "name", ovsdb.ScalarDatum(ovsdb.StringAtom(`a "kid"`))))
+	must(tx.AddElements("Root", root, "kids", ovsdb.ScalarDatum(ovsdb.UUIDAtom(kid))))
+	must(tx.Set("Root", root, "m", strings2("k", "v")))
+	tx.Increment("Root", root, "n")
+	tx.Comment("first")
+	res, err := c.Commit(ctx, tx)
+	must(err)
+	if res.Increment != 1 {
+		t.Errorf("increment gave %d, want 1", res.Increment)
+	}
+	s1 := c.Snapshot()
+	r := s1.Row("Root", res.UUID(root))
+	if r == nil {
+		t.Fatal("the snapshot after Commit lacks the inserted row")
+	}
+	if got := r.Refs("kids"); len(got) != 1 || got[0] != res.UUID(kid) {
+		t.Errorf("kids = %v, want %v", got, res.UUID(kid))
+	}
+	if got := s1.Row("Kid", res.UUID(kid)).String("name"); got != `a "kid"` {
+		t.Errorf("name = %q", got)
+	}
+
+	// Two clients change the same map without undoing one another.
+	stale := c.Snapshot()
+	for _, kv := range [][2]string{{"x", "1"}, {"y", "2"}, {"k", "w"}} {
+		tx := NewTxn(stale)
+		must(tx.SetKeys("Root", r.UUID(), "m", strings2(kv[0], kv[1])))
+		_, err := c.Commit(ctx, tx)
+		must(err)
+	}
+	if got, want := c.Snapshot().Row("Root", r.UUID()).Datum("m"), strings2("k", "w", "x", "1", "y", "2"); got != want {
+		t.Errorf("m = %v, want %v", got.JSON(), want.JSON())
+	}
+
+	// A verified column that changed meanwhile.
+	tx = NewTxn(stale)
+	must(tx.Verify("Root", r.UUID(), "m"))
+	must(tx.Set("Root", r.UUID(), "n", ovsdb.ScalarDatum(ovsdb.IntAtom(9))))
+	if _, err := c.Commit(ctx, tx); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("overtaken transaction: %v, want ErrTryAgain", err)
+	}
+	if n, _ := c.Snapshot().Row("Root", r.UUID()).Int("n"); n != 1 {
+		t.Errorf("n = %d after a failed transaction, want 1", n)
+	}
+
+	// Deleting the reference deletes the kid.
+	before := c.Snapshot()
+	tx = NewTxn(before)
+	must(tx.RemoveElements("Root", r.UUID(), "kids", ovsdb.ScalarDatum(ovsdb.UUIDAtom(res.UUID(kid)))))
+	_, err = c.Commit(ctx, tx)
+	must(err)
+	var gone []ovsdb.UUID
+	for ch := range Diff(before, c.Snapshot(), "Kid") {
+		if ch.New == nil {
+			gone = append(gone, ch.Old.UUID())
+		}
+	}
+	if len(gone) != 1 || gone[0] != res.UUID(kid) {
+		t.Errorf("deleted kids: %v, want %v", gone, res.UUID(kid))
+	}
+}
+
+func TestLock(t *testing.T) {
+	remote := peerServer(t)
+	a, ctx := start(t, Config{Remote: remote, Database: "Test", Lock: "L", Quiet: true})
+	wait := func(c *Client, ok func(Status) bool) {
+		t.Helper()
+		for !ok(c.Status()) {
+			ch := c.Changed()
+			if ok(c.Status()) {
+				return
+			}
+			select {
+			case <-ch:
+			case <-ctx.Done():
+				t.Fatal("timed out waiting for the lock")
+			}
+		}
+	}
+	wait(a, func(s Status) bool { return s.HasLock })
+	b, _ := start(t, Config{Remote: remote, Database: "Test", Lock: "L", Quiet: true})
+	wait(b, func(s Status) bool { return s.Contended })
+	tx := NewTxn(b.Snapshot())
+	if _, err := tx.Insert("Root"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Commit(ctx, tx); !errors.Is(err, ErrNotLocked) {
+		t.Errorf("commit without the lock: %v", err)
+	}
+	if _, err := a.Commit(ctx, tx); err != nil {
+		t.Errorf("commit with the lock: %v", err)
+	}
+}
+
+func TestOnce(t *testing.T) {
+	c := New(Config{Remote: "unix:/nonexistent/sock", Database: "Test", Once: true, Quiet: true})
+	if err := c.Run(context.Background()); err == nil || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Run = %v, want no such file", err)
+	}
+	if _, err := c.WaitFor(context.Background(), func(*Snapshot) bool { return true }); err == nil {
+		t.Error("WaitFor succeeded")
+	}
+}
+
+func TestReconnect(t *testing.T) {
+	remote := peerServer(t)
+	c, ctx := start(t, Config{Remote: remote, Database: "Test", Quiet: true})
+	s, err := c.WaitFor(ctx, func(*Snapshot) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := NewTxn(s)
+	id, _ := tx.Insert("Root")
+	res, err := c.Commit(ctx, tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := c.Snapshot()
+	c.ForceReconnect()
+	now, err := c.WaitFor(ctx, func(s *Snapshot) bool { return s.Seq() > was.Seq() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if was.Row("Root", res.UUID(id)) != now.Row("Root", res.UUID(id)) {
+		t.Error("an unchanged row is another one after reconnection")
+	}
+}
