@@ -9,11 +9,14 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"weir/internal/clock"
+	"weir/internal/jsonrpc"
 	"weir/internal/stream"
 	"weir/internal/vlog"
 )
@@ -56,7 +59,7 @@ type Client struct {
 	mu      sync.Mutex
 	fsm     *stream.FSM
 	next    int // which remote to try
-	link    *link
+	link    *jsonrpc.Conn
 	dialing context.CancelFunc
 	sess    *session
 	keep    resume
@@ -207,7 +210,7 @@ func (c *Client) step() {
 			c.drop(nil)
 		case stream.Probe:
 			if c.link != nil {
-				c.link.send(appendMessage(nil, "echo", []byte("[]"), []byte(`"echo"`)))
+				_ = c.link.Send(jsonrpc.AppendRequest(nil, "echo", []byte("[]"), []byte(`"echo"`)))
 			}
 		default:
 			if c.timer != nil {
@@ -251,22 +254,30 @@ func (c *Client) connect() {
 			c.lost(err)
 			return
 		}
-		c.connected(newLink(conn))
+		c.connected(jsonrpc.NewConn(conn))
 	}()
 }
 
-func (c *Client) connected(l *link) {
+func (c *Client) connected(l *jsonrpc.Conn) {
 	c.fsm.Connected(c.cfg.Clock.Now())
 	c.sess = newSession(&c.cfg, c.keep)
 	c.link = l
-	go l.write()
-	go l.read(func(m []byte, err error) { c.received(l, m, err) })
+	go l.WriteLoop()
+	go func() {
+		for {
+			m, err := l.Receive()
+			c.received(l, m, err)
+			if err != nil {
+				return
+			}
+		}
+	}()
 	c.flush()
 	c.step()
 }
 
 // received takes in a message, or the end, of a connection.
-func (c *Client) received(l *link, raw []byte, err error) {
+func (c *Client) received(l *jsonrpc.Conn, m jsonrpc.Message, err error) {
 	c.mu.Lock()
 	defer c.unlock()
 	if c.link != l || c.ended {
@@ -274,24 +285,22 @@ func (c *Client) received(l *link, raw []byte, err error) {
 	}
 	if err == nil {
 		c.fsm.Activity(c.cfg.Clock.Now())
-		err = c.message(raw)
+		err = c.message(m)
 	}
 	if err != nil {
 		c.lost(err)
 	}
 }
 
-func (c *Client) message(raw []byte) error {
-	m, echo, err := parseMessage(raw)
-	if err != nil {
-		return err
-	}
-	if echo != nil {
-		c.link.send(echo)
-		return nil
+func (c *Client) message(m jsonrpc.Message) error {
+	if m.Kind == jsonrpc.Request {
+		if m.Method == "echo" {
+			return c.link.Send(jsonrpc.AppendReply(nil, m.ID, m.Params))
+		}
+		return nil // servers ask nothing else of a client
 	}
 	was := c.sess.lockState()
-	if err := c.sess.handle(m); err != nil {
+	if err := c.sess.handle(&m); err != nil {
 		return err
 	}
 	c.after = append(c.after, c.sess.after...)
@@ -310,7 +319,7 @@ func (c *Client) message(raw []byte) error {
 // flush sends what the session has to say.
 func (c *Client) flush() {
 	for _, o := range c.sess.out {
-		c.link.send(appendRequest(nil, o.method, o.params, o.id))
+		_ = c.link.Send(jsonrpc.AppendRequest(nil, o.method, o.params, strconv.AppendInt(nil, o.id, 10)))
 	}
 	c.sess.out = nil
 }
@@ -341,7 +350,7 @@ func (c *Client) drop(err error) {
 	switch {
 	case errors.As(err, &unusable):
 		log.Info("%s: %s; trying another server", c.fsm.Name, unusable.why)
-	case err != nil && !errors.Is(err, errPeerClosed):
+	case err != nil && !errors.Is(err, io.EOF):
 		why = stream.ErrText(err)
 	}
 	c.closeAll()
@@ -365,7 +374,7 @@ func (c *Client) closeAll() {
 		c.dialing = nil
 	}
 	if c.link != nil {
-		c.link.close()
+		c.link.Close()
 		c.link = nil
 	}
 	s := c.sess

@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
 )
 
@@ -101,15 +102,15 @@ func checkDiff(t *rapid.T, a, b *rowSet, ma, mb map[ovsdb.UUID]*Row) {
 // FuzzSession feeds a connection's messages to the machine: it must refuse or
 // take them, never panic.
 func FuzzSession(f *testing.F) {
-	f.Add([]byte(`{"id":1,"result":null,"error":"no"}`), []byte(`{"id":2,"error":null,"result":` + testSchema + `}`),
+	f.Add([]byte(`{"id":1,"result":null,"error":"no"}`), []byte(`{"id":2,"error":null,"result":`+testSchema+`}`),
 		[]byte(`{"id":3,"error":null,"result":[false,"x",{"Kid":{"00000000-0000-0000-0000-000000000001":{"initial":{"name":"a"}}}}]}`))
 	f.Add([]byte(`{"id":1,"error":null,"result":`+testSchema+`}`), []byte(`{}`),
 		[]byte(`{"id":null,"method":"update3","params":[["monid","db"],"y",{"Kid":{"00000000-0000-0000-0000-000000000001":{"delete":null}}}]}`))
 	f.Fuzz(func(_ *testing.T, a, b, c []byte) {
 		s := newSession(&Config{Database: "Test", Lock: "L"}, resume{})
 		for _, raw := range [][]byte{a, b, c} {
-			m, _, err := parseMessage(raw)
-			if err != nil || s.handle(m) != nil {
+			m, err := jsonrpc.Parse(raw)
+			if err != nil || s.handle(&m) != nil {
 				return
 			}
 		}

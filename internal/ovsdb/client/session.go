@@ -3,9 +3,11 @@ package client
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"weir/internal/json"
+	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
 )
 
@@ -43,15 +45,6 @@ type outgoing struct {
 	id     int64
 	method string
 	params []byte
-}
-
-// incoming is a message as it arrived; its members are raw JSON, nil when
-// missing or null.
-type incoming struct {
-	ID             int64 // of a reply
-	Method         string
-	Params         []byte
-	Result, RPCErr []byte
 }
 
 // resume carries what outlives a connection.
@@ -107,14 +100,18 @@ func (s *session) transact(params []byte, done func(result, rpcErr []byte)) {
 func (s *session) lockState() [2]bool { return [2]bool{s.locked, s.contended} }
 
 // handle takes a reply or notification in. An error ends the connection.
-func (s *session) handle(m *incoming) error {
-	if m.Method == "" {
-		done := s.pending[m.ID]
+func (s *session) handle(m *jsonrpc.Message) error {
+	if m.Kind == jsonrpc.Reply || m.Kind == jsonrpc.Error {
+		id, _ := strconv.ParseInt(string(m.ID), 10, 64)
+		done := s.pending[id]
 		if done == nil {
 			return nil // a reply to something cancelled
 		}
-		delete(s.pending, m.ID)
-		return done(m.Result, m.RPCErr)
+		delete(s.pending, id)
+		if m.Kind == jsonrpc.Error {
+			return done(nil, m.Err)
+		}
+		return done(m.Result, nil)
 	}
 	switch m.Method {
 	case "update":
