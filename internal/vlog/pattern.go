@@ -130,6 +130,8 @@ func (r *record) expand(e escape) string {
 			return ""
 		}
 		return "(" + r.subprogram + ")"
+	case 0: // the pattern ends within the escape
+		return ""
 	default:
 		return string(e.letter)
 	}

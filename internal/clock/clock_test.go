@@ -1,0 +1,69 @@
+package clock
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWarpRunsWhatBecomesDue(t *testing.T) {
+	c := New()
+	c.Stop()
+	start := c.Now()
+	var got []string
+	note := func(what string) { got = append(got, what+"@"+c.Now().Sub(start).String()) }
+	c.AfterFunc(250*time.Millisecond, func() {
+		note("b")
+		c.AfterFunc(50*time.Millisecond, func() { note("c") })
+	})
+	c.AfterFunc(100*time.Millisecond, func() { note("a") })
+	c.AfterFunc(time.Hour, func() { note("never") })
+	stopped := c.AfterFunc(time.Millisecond, func() { note("stopped") })
+	if !stopped.Stop() || stopped.Stop() {
+		t.Error("Stop must tell whether the timer was waiting")
+	}
+	remove := c.OnStep(func() { note("step") })
+	c.Warp(300*time.Millisecond, 100*time.Millisecond)
+	want := []string{"a@100ms", "step@100ms", "step@200ms", "b@300ms", "step@300ms"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	remove()
+	got = nil
+	c.Warp(60*time.Millisecond, 0)
+	if diff := cmp.Diff([]string{"c@360ms"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRunningClock(t *testing.T) {
+	c := New()
+	done := make(chan time.Duration, 1)
+	start := c.Now()
+	c.AfterFunc(20*time.Millisecond, func() { done <- c.Since(start) })
+	if d := <-done; d < 20*time.Millisecond {
+		t.Errorf("ran after %v", d)
+	}
+	before := c.Now()
+	c.AfterFunc(time.Hour, func() { done <- 0 })
+	c.Warp(time.Hour, time.Minute)
+	<-done
+	if d := c.Since(before); d < time.Hour || d > time.Hour+time.Minute {
+		t.Errorf("an hour's warp took %v of virtual time", d)
+	}
+	timer := c.AfterFunc(time.Hour, func() { done <- 0 })
+	timer.Reset(time.Millisecond)
+	<-done
+}
+
+func TestStoppedClockStands(t *testing.T) {
+	c := New()
+	c.AfterFunc(5*time.Millisecond, func() { t.Error("a timer ran though the clock stands") })
+	c.Stop()
+	a := c.Now()
+	time.Sleep(20 * time.Millisecond)
+	if b := c.Now(); !b.Equal(a) {
+		t.Errorf("time went on by %v", b.Sub(a))
+	}
+}
