@@ -1,0 +1,126 @@
+package ctl
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// savedBridge is the OpenFlow state of a bridge, kept over a restart.
+type savedBridge struct {
+	name    string
+	version string // for ovs-ofctl -O
+	flows   string // file for ovs-ofctl add-flows
+}
+
+// restart stops and starts the daemons. While the flows of the bridges are not
+// back, other_config:flow-restore-wait keeps the switch from forwarding by an
+// empty table.
+func (c *control) restart() error {
+	if running("ovsdb-server") == 0 || running("ovs-vswitchd") == 0 || !c.opts.ovsVswitchd {
+		if err := c.stop(); err != nil {
+			return err
+		}
+		return c.start()
+	}
+	dir, err := os.MkdirTemp("", "ovs-save-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	c.say("Saving flows")
+	saved, err := c.saveFlows(dir)
+	if err != nil {
+		return err
+	}
+	if err := c.stop(); err != nil {
+		return err
+	}
+	if err := c.makeDirectories(); err != nil {
+		return err
+	}
+	if c.opts.ovsdbServer {
+		if err := c.startServer(); err != nil {
+			return err
+		}
+	}
+	const wait = "other_config:flow-restore-wait"
+	if err := c.vsctl("--no-wait", "set", "Open_vSwitch", ".", wait+"=\"true\""); err != nil {
+		return err
+	}
+	if err := c.startSwitch(); err != nil {
+		return err
+	}
+	c.say("Restoring saved flows")
+	restoreErr := c.restoreFlows(saved)
+	// Forwarding goes on whether or not every flow came back.
+	if err := c.vsctl("--no-wait", "remove", "Open_vSwitch", ".", "other_config", "flow-restore-wait"); err != nil {
+		return err
+	}
+	if restoreErr != nil {
+		return restoreErr
+	}
+	return c.enableManagers()
+}
+
+// saveFlows writes the flows of every bridge to files in dir.
+func (c *control) saveFlows(dir string) ([]savedBridge, error) {
+	names, err := c.output("ovs-vsctl", c.dbOption(), "--no-wait", "list-br", "--real")
+	if err != nil {
+		return nil, err
+	}
+	var saved []savedBridge
+	for _, name := range strings.Fields(names) {
+		b := savedBridge{name: name, version: c.version(name), flows: filepath.Join(dir, name+".flows")}
+		out, err := c.output("ovs-ofctl", "-O", b.version, "--no-names", "--no-stats", "dump-flows", name)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(b.flows, []byte(flowLines(out)), 0o600); err != nil {
+			return nil, err
+		}
+		saved = append(saved, b)
+	}
+	return saved, nil
+}
+
+// flowLines keeps the flows of a dump and drops the headings of the replies.
+func flowLines(dump string) string {
+	var b strings.Builder
+	for line := range strings.Lines(dump) {
+		if strings.Contains(line, "actions=") {
+			b.WriteString(strings.TrimSpace(line) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// version is the newest OpenFlow version that a bridge speaks.
+func (c *control) version(bridge string) string {
+	const newest = "OpenFlow15"
+	out, err := c.output("ovs-vsctl", c.dbOption(), "--no-wait", "--bare", "get", "Bridge", bridge, "protocols")
+	if err != nil {
+		return newest
+	}
+	best := ""
+	for _, p := range strings.FieldsFunc(out, func(r rune) bool { return strings.ContainsRune("[]\", \n", r) }) {
+		best = max(best, p)
+	}
+	return first(best, newest)
+}
+
+// restoreFlows puts the flows back, each bridge's in one bundle where its
+// version has bundles.
+func (c *control) restoreFlows(saved []savedBridge) error {
+	for _, b := range saved {
+		args := []string{"-O", b.version, "add-flows", b.name, b.flows}
+		if b.version >= "OpenFlow14" {
+			args = append([]string{"--bundle"}, args...)
+		}
+		if _, err := c.output("ovs-ofctl", args...); err != nil {
+			return fmt.Errorf("bridge %s: its flows were not all restored: %w", b.name, err)
+		}
+	}
+	return nil
+}
