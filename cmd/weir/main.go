@@ -13,12 +13,14 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/tool/appctl"
+	"weir/internal/tool/ctl"
 	"weir/internal/tool/demo"
 )
 
 // programs is the table of all programs, each with a link of its name.
 var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
+	"ovs-ctl":    ctl.Main,
 }
 
 // verbs is the table of what only `weir VERB` does.
