@@ -22,19 +22,23 @@ type Symbols interface {
 // where the JSON itself is broken.
 func (t *ColumnType) ParseJSON(s *json.Scanner, symbols Symbols) (Datum, error) {
 	p := valueParser{s: s, symbols: symbols}
-	d, err := p.datum(t, true)
+	d, err := p.datum(t)
 	if s.Err() != nil {
 		return Datum{}, s.Err()
 	}
 	return d, err
 }
 
-// ParseJSONUnchecked is ParseJSON for a value that needn't satisfy t's
-// constraints, only its atomic types and maximum: a difference in the database
-// file, or the argument of a condition.
-func (t *ColumnType) ParseJSONUnchecked(s *json.Scanner, symbols Symbols) (Datum, error) {
-	p := valueParser{s: s, symbols: symbols, lax: true}
-	d, err := p.datum(t, false)
+// ParseJSONDiff parses the difference between two values of type t (see Diff):
+// its elements needn't satisfy t's constraints, nor their number t's maximum.
+func (t *ColumnType) ParseJSONDiff(s *json.Scanner) (Datum, error) {
+	loose := *t
+	if t.Max > 1 {
+		loose.Max = Unlimited
+	}
+	loose.Min = 0
+	p := valueParser{s: s, lax: true}
+	d, err := p.datum(&loose)
 	if s.Err() != nil {
 		return Datum{}, s.Err()
 	}
@@ -71,7 +75,7 @@ func (p *valueParser) mismatch(tag, format string, args ...any) error {
 }
 
 // datum reads a set, a map or a single atom.
-func (p *valueParser) datum(t *ColumnType, checkMin bool) (Datum, error) {
+func (p *valueParser) datum(t *ColumnType) (Datum, error) {
 	s := p.s
 	if s.Kind() != json.ArrayBegin {
 		return p.single(t)
@@ -81,7 +85,7 @@ func (p *valueParser) datum(t *ColumnType, checkMin bool) (Datum, error) {
 		isMap := string(s.Bytes()) == "map"
 		isSet := string(s.Bytes()) == "set"
 		if isMap && t.IsMap() || isSet && !t.IsMap() {
-			return p.collection(t, from, checkMin)
+			return p.collection(t, from)
 		}
 		if !t.IsMap() && !isMap && !isSet {
 			return p.singleUUID(t, from)
@@ -137,7 +141,7 @@ func (p *valueParser) singleUUID(t *ColumnType, from int) (Datum, error) {
 }
 
 // collection reads the rest of ["set", [...]] or ["map", [...]].
-func (p *valueParser) collection(t *ColumnType, from int, checkMin bool) (Datum, error) {
+func (p *valueParser) collection(t *ColumnType, from int) (Datum, error) {
 	s := p.s
 	if s.Next() != json.ArrayBegin {
 		if err := p.skipArray(); err != nil {
@@ -174,7 +178,7 @@ func (p *valueParser) collection(t *ColumnType, from int, checkMin bool) (Datum,
 	if firstErr != nil {
 		return Datum{}, firstErr
 	}
-	if (checkMin || p.lax) && (n < int(t.Min) && !p.lax || uint64(n) > uint64(t.Max)) {
+	if n < int(t.Min) || uint64(n) > uint64(t.Max) {
 		return Datum{}, p.errorf(from, "", "%s", t.lenText(n))
 	}
 	return p.finish(t)

@@ -1,0 +1,388 @@
+// Package storage keeps databases in files: Open vSwitch's log format, in which
+// a database is a sequence of records, each with its length and SHA-1, the first
+// one a schema and each other one a transaction (ovsdb(5), "Standalone Format").
+//
+// Log is the file of records, File the database in it.  Storage is what the
+// server needs of either a file or, later, a cluster.
+package storage
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/json"
+	"weir/internal/ovsdb"
+	"weir/internal/vlog"
+)
+
+var log = vlog.For("ovsdb_log")
+
+// The magic strings that begin every record's header: of standalone and of
+// clustered databases.
+const (
+	Standalone = "JSON"
+	Clustered  = "CLUSTER"
+)
+
+// Mode says what for a log is opened.
+type Mode uint8
+
+// The modes.
+const (
+	ReadOnly  Mode = iota // needs no lock
+	ReadWrite             // takes the lock
+	Create                // the file must not exist; takes the lock
+)
+
+// Log is a file of records.  One goroutine uses a Log at a time.
+type Log struct {
+	name   string // as messages have it
+	path   string // symbolic links followed
+	magic  string
+	file   *os.File
+	lock   *Lock
+	mode   Mode
+	r      *bufio.Reader // nil once the log is being written
+	offset int64         // just after the last good record
+	prev   int64         // just after the record before that
+	first  int64         // size of what compaction left, see GrewLots
+	torn   bool          // what follows offset is to be cut off
+	err    error         // why nothing can be written any more
+}
+
+func ioError(cause error, format string, args ...any) *ovsdb.Error {
+	e := ovsdb.Errorf(ovsdb.TagIO, format, args...)
+	e.Details += " (" + errorText(cause) + ")"
+	return e
+}
+
+// errorText is strerror's text of err.
+func errorText(err error) string {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return "End of file"
+	}
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		text := errno.Error()
+		return strings.ToUpper(text[:1]) + text[1:]
+	}
+	return err.Error()
+}
+
+// OpenLog opens the log called name.  An empty magic means either kind.
+func OpenLog(name, magic string, mode Mode) (*Log, error) {
+	l := &Log{name: name, path: FollowLinks(name), magic: magic, mode: mode}
+	if mode != ReadOnly {
+		lock, err := LockFile(name)
+		if err != nil {
+			return nil, ioError(err, "%s: failed to lock lockfile", name)
+		}
+		l.lock = lock
+	}
+	if err := l.open(); err != nil {
+		l.lock.Unlock()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Log) open() error {
+	var err error
+	switch l.mode {
+	case Create:
+		l.file, err = os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o660)
+		if err != nil {
+			return ioError(err, "%s: create failed", l.name)
+		}
+		return nil
+	case ReadWrite:
+		l.file, err = os.OpenFile(l.path, os.O_RDWR, 0)
+	default:
+		l.file, err = os.Open(l.path)
+	}
+	if err != nil {
+		return ioError(err, "%s: open failed", l.name)
+	}
+	l.r = bufio.NewReaderSize(l.file, 1<<16)
+	if err := l.checkMagic(); err != nil {
+		_ = l.file.Close()
+		return err
+	}
+	return nil
+}
+
+// checkMagic finds out what kind of log it is.
+func (l *Log) checkMagic() error {
+	head, err := l.r.Peek(len("OVSDB CLUSTER "))
+	if err != nil && err != io.EOF {
+		return ioError(err, "%s: read failed", l.name)
+	}
+	if len(head) == 0 {
+		return ovsdb.Errorf(ovsdb.TagIO, "%s: file is empty: not a database (create one with \"ovsdb-tool create\")", l.name)
+	}
+	found := ""
+	for _, magic := range []string{Standalone, Clustered} {
+		if bytes.HasPrefix(head, []byte("OVSDB "+magic+" ")) {
+			found = magic
+		}
+	}
+	switch {
+	case found == "":
+		line := head
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+		}
+		return ovsdb.Errorf("", "%s: cannot identify file type", l.name)
+	case l.magic == "":
+		l.magic = found
+	case l.magic != found:
+		return ovsdb.Errorf("", "%s: cannot identify file type (expected a %s database, found a %s one)", l.name, kindName(l.magic), kindName(found))
+	}
+	return nil
+}
+
+func kindName(magic string) string {
+	if magic == Clustered {
+		return "clustered"
+	}
+	return "standalone"
+}
+
+// Magic returns which kind of log it is: Standalone or Clustered.
+func (l *Log) Magic() string { return l.magic }
+
+// Name returns the name under which the log was opened.
+func (l *Log) Name() string { return l.name }
+
+// Offset returns the size of the records read and written up to now.
+func (l *Log) Offset() int64 { return l.offset }
+
+// Next returns the next record, checked against its SHA-1 and known to be JSON;
+// io.EOF after the last one.  After any other error what was read before it is
+// good, and Append cuts the rest off.
+func (l *Log) Next() ([]byte, error) {
+	if l.r == nil {
+		return nil, io.EOF
+	}
+	line, err := l.r.ReadSlice('\n')
+	if err == io.EOF && len(line) == 0 {
+		return nil, io.EOF
+	}
+	length, sum, ok := parseHeader(line, l.magic)
+	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+		return nil, l.fail(ioError(err, "%s: read failed", l.name))
+	}
+	if !ok || err != nil {
+		text := strings.TrimSuffix(string(line[:min(len(line), 128)]), "\n")
+		return nil, l.fail(ovsdb.Errorf(ovsdb.TagSyntax, "%s: parse error at offset %d in header line \"%s\"", l.name, l.offset, text))
+	}
+	at := l.offset + int64(len(line))
+	data, err := readN(l.r, length)
+	if err != nil {
+		return nil, l.fail(ioError(err, "%s: error reading %d bytes starting at offset %d", l.name, length, at))
+	}
+	if got := hexSum(data); got != sum {
+		return nil, l.fail(ovsdb.Errorf(ovsdb.TagSyntax, "%s: %d bytes starting at offset %d have SHA-1 hash %s but should have hash %s", l.name, length, at, got, sum))
+	}
+	if err := json.Valid(data); err != nil {
+		return nil, l.fail(ovsdb.Errorf(ovsdb.TagSyntax, "%s: %d bytes starting at offset %d are not valid JSON (%v)", l.name, length, at, err))
+	}
+	l.prev = l.offset
+	l.offset = at + int64(length)
+	return data, nil
+}
+
+// readN reads n bytes without believing n before they are there.
+func readN(r io.Reader, n int) ([]byte, error) {
+	if n <= 1<<20 {
+		data := make([]byte, n)
+		_, err := io.ReadFull(r, data)
+		return data, err
+	}
+	var b bytes.Buffer
+	m, err := io.CopyN(&b, r, int64(n))
+	if err == nil && m != int64(n) {
+		err = io.ErrUnexpectedEOF
+	}
+	return b.Bytes(), err
+}
+
+func (l *Log) fail(err error) error {
+	l.r = nil
+	l.torn = true
+	return err
+}
+
+// Unread takes the last record that Next returned for bad: it will be cut off
+// with all that follows.
+func (l *Log) Unread() {
+	l.offset = l.prev
+	l.r = nil
+	l.torn = true
+}
+
+// hexSum returns the SHA-1 of data in hexadecimal.
+func hexSum(data []byte) string {
+	sum := sha1.Sum(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// parseHeader parses "OVSDB <magic> <length> <sha1>\n".
+func parseHeader(line []byte, magic string) (length int, sum string, ok bool) {
+	text, found := strings.CutSuffix(string(line), "\n")
+	if !found {
+		return 0, "", false
+	}
+	f := strings.Split(text, " ")
+	if len(f) != 4 || f[0] != "OVSDB" || f[1] != magic || len(f[3]) != 2*sha1.Size {
+		return 0, "", false
+	}
+	n, err := strconv.ParseUint(f[2], 10, 31)
+	if err != nil || n == 0 {
+		return 0, "", false
+	}
+	return int(n), f[3], strings.Trim(f[3], "0123456789abcdef") == ""
+}
+
+// appendRecord appends a record with its header to dst.  The record has no
+// newline at its end; the one that ends it in the file belongs to the data that
+// the header describes.
+func appendRecord(dst []byte, magic string, record []byte) []byte {
+	sum := sha1.New()
+	sum.Write(record)
+	sum.Write([]byte{'\n'})
+	dst = append(dst, "OVSDB "+magic+" "...)
+	dst = strconv.AppendInt(dst, int64(len(record)+1), 10)
+	dst = append(dst, ' ')
+	dst = hex.AppendEncode(dst, sum.Sum(nil))
+	dst = append(dst, '\n')
+	dst = append(dst, record...)
+	return append(dst, '\n')
+}
+
+// Append writes a record after the last good one, in one write.  It need not be
+// on disk before Sync.  Where writing fails the file is put back to what it was.
+func (l *Log) Append(record []byte) error {
+	if l.err != nil {
+		return l.err
+	}
+	if l.mode == ReadOnly {
+		return ovsdb.Errorf(ovsdb.TagIO, "%s: write failed (opened for reading only)", l.name)
+	}
+	l.r = nil
+	if l.torn {
+		if err := l.file.Truncate(l.offset); err != nil {
+			return ioError(err, "%s: truncate failed", l.name)
+		}
+		l.torn = false
+	}
+	data := appendRecord(make([]byte, 0, len(record)+80), l.magic, record)
+	if _, err := l.file.WriteAt(data, l.offset); err != nil {
+		e := ioError(err, "%s: write failed", l.name)
+		log.Warn("%s", e.Details)
+		if err := l.file.Truncate(l.offset); err != nil {
+			l.err = ioError(err, "%s: truncate failed", l.name)
+		}
+		return e
+	}
+	l.prev = l.offset
+	l.offset += int64(len(data))
+	if l.first == 0 {
+		l.first = l.offset
+	}
+	return nil
+}
+
+// Sync waits until all that was appended is on disk.
+func (l *Log) Sync() error {
+	if err := l.file.Sync(); err != nil {
+		return ioError(err, "%s: fsync failed", l.name)
+	}
+	return nil
+}
+
+// MarkBase says that what is in the log now is as compact as it gets.
+func (l *Log) MarkBase() { l.first = l.offset }
+
+// GrewLots reports whether the log is more than 10 MB and twice as large as when
+// MarkBase was called, so that compacting is worth it.
+func (l *Log) GrewLots() bool { return l.offset > 10<<20 && l.offset/2 > l.first }
+
+// Replace puts a new log with the given records in the place of l's file, so
+// that after a crash either the old or the new one is there.
+func (l *Log) Replace(records [][]byte) error {
+	if l.err != nil {
+		return l.err
+	}
+	tmp := l.path + ".tmp"
+	if err := os.Remove(tmp); err != nil && !os.IsNotExist(err) {
+		return ioError(err, "failed to remove %s", tmp)
+	}
+	mode := os.FileMode(0o660)
+	if st, err := l.file.Stat(); err == nil {
+		mode = st.Mode().Perm()
+	}
+	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return ioError(err, "%s: create failed", tmp)
+	}
+	size, err := writeRecords(f, l.magic, records)
+	if err == nil {
+		err = os.Rename(tmp, l.path)
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = os.Remove(tmp)
+		return ioError(err, "%s: failed to replace it by its compacted version", l.name)
+	}
+	_ = l.file.Close()
+	l.file, l.r, l.torn = f, nil, false
+	l.offset, l.prev, l.first = size, size, size
+	return syncDir(l.path)
+}
+
+func writeRecords(f *os.File, magic string, records [][]byte) (int64, error) {
+	w := bufio.NewWriterSize(f, 1<<16)
+	var size int64
+	for _, r := range records {
+		n, err := w.Write(appendRecord(nil, magic, r))
+		size += int64(n)
+		if err != nil {
+			return size, err
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return size, err
+	}
+	return size, f.Sync()
+}
+
+// syncDir makes a file's name durable.
+func syncDir(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return ioError(err, "%s: open failed", filepath.Dir(path))
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return ioError(err, "%s: fsync failed", filepath.Dir(path))
+	}
+	return nil
+}
+
+// Close closes the file and releases the lock.
+func (l *Log) Close() error {
+	err := l.file.Close()
+	l.lock.Unlock()
+	return err
+}
