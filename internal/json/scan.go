@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -45,7 +46,7 @@ func (k Kind) String() string { return kindNames[k] }
 
 // SyntaxError is malformed JSON or JSON of the wrong shape, and where.
 type SyntaxError struct {
-	Line, Column, Byte int // where: line from 1, column and byte from 0
+	Line, Column, Byte int // where, all counted from 0
 	Msg                string
 }
 
@@ -143,7 +144,7 @@ func (s *Scanner) Errorf(format string, args ...any) error {
 
 func (s *Scanner) failAt(at int, format string, args ...any) error {
 	if s.err == nil {
-		line, column := 1, 0
+		line, column := 0, 0
 		for _, c := range s.data[:min(at, len(s.data))] {
 			if c == '\n' {
 				line++
@@ -184,7 +185,7 @@ func (s *Scanner) Next() Kind {
 			s.kind = EOF
 			return EOF
 		}
-		s.failAt(s.pos, "syntax error: unexpected end of input")
+		s.failAt(s.pos, "unexpected end of input")
 		return Invalid
 	}
 	c := s.data[s.pos]
@@ -208,7 +209,7 @@ func (s *Scanner) Next() Kind {
 func (s *Scanner) closeContainer() Kind {
 	s.start = s.pos
 	if s.pos >= len(s.data) {
-		s.failAt(s.pos, "syntax error: unexpected end of input")
+		s.failAt(s.pos, "unexpected end of input")
 		return Invalid
 	}
 	open := s.stack[len(s.stack)-1]
@@ -284,11 +285,16 @@ func (s *Scanner) scanValue(c byte) Kind {
 	case 'n':
 		s.scanWord("null", Null)
 	default:
-		if c != '-' && (c < '0' || c > '9') {
-			s.failAt(s.pos, "syntax error parsing value: unexpected character %q", rune(c))
-			return Invalid
+		switch {
+		case c == '-' || c >= '0' && c <= '9':
+			s.scanNumber()
+		case c >= 'a' && c <= 'z':
+			s.scanWord("-", Invalid)
+		case strings.IndexByte("]},:", c) >= 0:
+			s.failAt(s.pos, "syntax error parsing value")
+		default:
+			s.failAt(s.pos, "invalid character '%c'", c)
 		}
-		s.scanNumber()
 	}
 	s.endValue()
 	return s.kind
@@ -296,7 +302,11 @@ func (s *Scanner) scanValue(c byte) Kind {
 
 func (s *Scanner) scanWord(word string, kind Kind) {
 	if len(s.data)-s.pos < len(word) || string(s.data[s.pos:s.pos+len(word)]) != word {
-		s.failAt(s.pos, "invalid keyword")
+		end := s.pos
+		for end < len(s.data) && (s.data[end]|0x20 >= 'a' && s.data[end]|0x20 <= 'z') {
+			end++
+		}
+		s.failAt(end, "invalid keyword '%s'", s.data[s.pos:end])
 		return
 	}
 	s.pos += len(word)

@@ -38,7 +38,7 @@ func (s *Splitter) Next() ([]byte, error) {
 				continue
 			case '{', '[':
 			default:
-				return nil, &SyntaxError{Line: 1, Msg: "syntax error at beginning of input"}
+				return nil, &SyntaxError{Msg: "syntax error at beginning of input"}
 			}
 		}
 		s.seen++

@@ -76,7 +76,7 @@ func (s *Scanner) Value() ([]byte, error) {
 	case Invalid:
 		return nil, s.err
 	case EOF:
-		return nil, s.Errorf("syntax error: unexpected end of input")
+		return nil, s.Errorf("unexpected end of input")
 	}
 	return s.Raw()
 }

@@ -1,8 +1,8 @@
 package ovsdb
 
 import (
+	"fmt"
 	"math"
-	"strings"
 	"unicode/utf8"
 
 	"weir/internal/json"
@@ -39,7 +39,7 @@ func (b *BaseType) checkInteger(v int64) *Error {
 	}
 	switch {
 	case b.MinInteger != math.MinInt64 && b.MaxInteger != math.MaxInt64:
-		return Errorf(TagConstraint, "%d is not in the valid range %d to %d", v, b.MinInteger, b.MaxInteger)
+		return Errorf(TagConstraint, "%d is not in the valid range %d to %d (inclusive)", v, b.MinInteger, b.MaxInteger)
 	case b.MinInteger != math.MinInt64:
 		return Errorf(TagConstraint, "%d is less than minimum allowed value %d", v, b.MinInteger)
 	}
@@ -54,7 +54,7 @@ func (b *BaseType) checkReal(v float64) *Error {
 	}
 	switch {
 	case !math.IsInf(b.MinReal, -1) && !math.IsInf(b.MaxReal, 1):
-		return Errorf(TagConstraint, "%s is not in the valid range %s to %s", realText(v), realText(b.MinReal), realText(b.MaxReal))
+		return Errorf(TagConstraint, "%s is not in the valid range %s to %s (inclusive)", realText(v), realText(b.MinReal), realText(b.MaxReal))
 	case !math.IsInf(b.MinReal, -1):
 		return Errorf(TagConstraint, "%s is less than minimum allowed value %s", realText(v), realText(b.MinReal))
 	}
@@ -105,9 +105,7 @@ func (t *ColumnType) checkLen(n int) *Error {
 
 // lenText says what is wrong with n elements.
 func (t *ColumnType) lenText(n int) string {
-	var b strings.Builder
-	b.WriteString(strings.TrimSpace(t.kind()))
-	return b.String() + " must have " + t.rangeText() + " members but " + itoa(n) + " are present"
+	return fmt.Sprintf("%s must have %s but %d are present", t.kind(), t.rangeText(), n)
 }
 
 func (t *ColumnType) kind() string {
@@ -118,8 +116,11 @@ func (t *ColumnType) kind() string {
 }
 
 func (t *ColumnType) rangeText() string {
-	if t.Max == Unlimited {
-		return itoa(int(t.Min)) + " or more"
+	switch {
+	case t.Min == 1 && t.Max == 1:
+		return "exactly one member"
+	case t.Max == Unlimited:
+		return fmt.Sprintf("%d or more members", t.Min)
 	}
-	return itoa(int(t.Min)) + " to " + itoa(int(t.Max))
+	return fmt.Sprintf("%d to %d members", t.Min, t.Max)
 }

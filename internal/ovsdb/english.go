@@ -25,7 +25,7 @@ func (t *ColumnType) English() string {
 		if n := t.countEnglish(); n != "" {
 			min1.WriteString(n + " ")
 		}
-		min1.WriteString(key + "-" + value + " pairs")
+		min1.WriteString("(" + key + ", " + value + ") pairs")
 	default:
 		min1.WriteString("set of ")
 		if n := t.countEnglish(); n != "" {
@@ -48,13 +48,8 @@ func (t *ColumnType) countEnglish() string {
 	return itoa(int(t.Min)) + " to " + itoa(int(t.Max))
 }
 
-// English returns the base type's name, that of the table for a reference.
-func (b *BaseType) English() string {
-	if b.IsRef() {
-		return b.RefTable
-	}
-	return b.Type.String()
-}
+// English returns the atomic type's name.
+func (b *BaseType) English() string { return b.Type.String() }
 
 // ConstraintsEnglish describes b's constraints, "" where it has none.
 func (b *BaseType) ConstraintsEnglish() string {

@@ -26,6 +26,7 @@ const (
 	TagIO                   = "I/O error"
 	TagInternal             = "internal error"
 	TagResources            = "resources exhausted"
+	TagGeneric              = "ovsdb error" // no special one
 )
 
 // Error is a database error as RFC 7047 section 3.1 has it: a tag that programs

@@ -2,6 +2,7 @@ package ovsdb
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"weir/internal/json"
@@ -14,17 +15,25 @@ import (
 func Members(s *json.Scanner, what string, fields []string, member func(name string) error) error {
 	from := s.Offset()
 	if s.Kind() != json.ObjectBegin {
-		return quote(s, "", "Parsing %s failed: Object expected.", what)
+		if err := s.Skip(); err != nil {
+			return err
+		}
+		return Errorf(TagSyntax, "Parsing %s failed: Object expected.", what)
 	}
 	data := s.Rest()
 	seen := map[string]bool{}
 	unknown := ""
+	var mismatch *MemberError
 	err := s.Object(func(name string) error {
 		s.Next()
 		seen[name] = true
 		for _, f := range fields {
 			if strings.TrimSuffix(f, "!") == name {
-				return member(name)
+				err := member(name)
+				if errors.As(err, &mismatch) {
+					return s.Skip()
+				}
+				return err
 			}
 		}
 		if unknown == "" {
@@ -36,6 +45,9 @@ func Members(s *json.Scanner, what string, fields []string, member func(name str
 		return err
 	}
 	raw := data[:s.End()-from]
+	if mismatch != nil {
+		return SyntaxErrorf(raw, "", "Parsing %s failed: %s", what, mismatch.Msg)
+	}
 	for _, f := range fields {
 		if name, required := strings.CutSuffix(f, "!"); required && !seen[name] {
 			return SyntaxErrorf(raw, "", "Parsing %s failed: Required '%s' member is missing.", what, name)
@@ -47,20 +59,29 @@ func Members(s *json.Scanner, what string, fields []string, member func(name str
 	return nil
 }
 
-func badType(s *json.Scanner, what, member string) error {
-	return quote(s, "", "Parsing %s failed: Type mismatch for member '%s'.", what, member)
+// MemberError is what member returns to Members when it doesn't like a value:
+// Members then tells Msg and quotes the whole object.  The value need not have
+// been read to its end if only its first token has.
+type MemberError struct{ Msg string }
+
+// Error returns the message.
+func (e *MemberError) Error() string { return e.Msg }
+
+// BadType is the MemberError of a value of the wrong JSON type.
+func BadType(member string) error {
+	return &MemberError{fmt.Sprintf("Type mismatch for member '%s'.", member)}
 }
 
-func boolMember(s *json.Scanner, what, name string) (bool, error) {
+func boolMember(s *json.Scanner, name string) (bool, error) {
 	if s.Kind() != json.True && s.Kind() != json.False {
-		return false, badType(s, what, name)
+		return false, BadType(name)
 	}
 	return s.Kind() == json.True, nil
 }
 
-func stringMember(s *json.Scanner, what, name string) (string, error) {
+func stringMember(s *json.Scanner, name string) (string, error) {
 	if s.Kind() != json.String {
-		return "", badType(s, what, name)
+		return "", BadType(name)
 	}
 	return s.Str(), nil
 }

@@ -29,15 +29,15 @@ func (t *ColumnType) ParseJSON(s *json.Scanner, symbols Symbols) (Datum, error) 
 	return d, err
 }
 
-// ParseJSONDiff parses the difference between two values of type t (see Diff):
-// its elements needn't satisfy t's constraints, nor their number t's maximum.
-func (t *ColumnType) ParseJSONDiff(s *json.Scanner) (Datum, error) {
+// ParseJSONUnchecked parses a value of t's atomic types that needn't satisfy
+// t's constraints, such as the difference between two values (see Diff).
+func (t *ColumnType) ParseJSONUnchecked(s *json.Scanner, symbols Symbols) (Datum, error) {
 	loose := *t
 	if t.Max > 1 {
 		loose.Max = Unlimited
 	}
 	loose.Min = 0
-	p := valueParser{s: s, lax: true}
+	p := valueParser{s: s, symbols: symbols, lax: true}
 	d, err := p.datum(&loose)
 	if s.Err() != nil {
 		return Datum{}, s.Err()
@@ -193,13 +193,13 @@ func (p *valueParser) finish(t *ColumnType) (Datum, error) {
 		}
 		d := MapDatum(t.Key.Type, t.Value.Type, pairs)
 		if d.Len() != len(pairs) {
-			return Datum{}, Errorf(TagConstraint, "map contains duplicate key")
+			return Datum{}, Errorf(TagGeneric, "map contains duplicate key")
 		}
 		return d, nil
 	}
 	d := SetDatum(t.Key.Type, p.keys)
 	if d.Len() != len(p.keys) {
-		return Datum{}, Errorf(TagConstraint, "set contains duplicate")
+		return Datum{}, Errorf(TagGeneric, "set contains duplicate")
 	}
 	return d, nil
 }

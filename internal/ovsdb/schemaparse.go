@@ -28,16 +28,16 @@ func ParseSchemaFrom(s *json.Scanner) (*DatabaseSchema, error) {
 	err := Members(s, what, []string{"name!", "version", "cksum", "tables!"}, func(member string) (err error) {
 		switch member {
 		case "name":
-			if out.Name, err = stringMember(s, what, member); err == nil && !IsID(out.Name) {
-				err = badType(s, what, member)
+			if out.Name, err = stringMember(s, member); err == nil && !IsID(out.Name) {
+				err = BadType(member)
 			}
 		case "version":
-			out.Version, err = stringMember(s, what, member)
+			out.Version, err = stringMember(s, member)
 			if err == nil && !IsVersion(out.Version) {
 				err = quote(s, "", "schema version \"%s\" not in format x.y.z", out.Version)
 			}
 		case "cksum":
-			out.Cksum, err = stringMember(s, what, member)
+			out.Cksum, err = stringMember(s, member)
 		case "tables":
 			err = out.parseTables(s)
 		}
@@ -54,7 +54,7 @@ func ParseSchemaFrom(s *json.Scanner) (*DatabaseSchema, error) {
 
 func (s *DatabaseSchema) parseTables(sc *json.Scanner) error {
 	if sc.Kind() != json.ObjectBegin {
-		return badType(sc, "database schema", "tables")
+		return BadType("tables")
 	}
 	return sc.Object(func(name string) error {
 		sc.Next()
@@ -116,12 +116,12 @@ func parseTable(s *json.Scanner, name string) (*TableSchema, error) {
 	err := Members(s, what, []string{"columns!", "mutable", "maxRows", "isRoot", "indexes"}, func(member string) (err error) {
 		switch member {
 		case "mutable":
-			t.Mutable, err = boolMember(s, what, member)
+			t.Mutable, err = boolMember(s, member)
 		case "isRoot":
-			t.IsRoot, err = boolMember(s, what, member)
+			t.IsRoot, err = boolMember(s, member)
 		case "maxRows":
 			if s.Kind() != json.Integer {
-				return badType(s, what, member)
+				return BadType(member)
 			}
 			if n := s.Int(); n <= 0 || n >= Unlimited {
 				return quote(s, "", "maxRows must be at least 1")
@@ -131,7 +131,7 @@ func parseTable(s *json.Scanner, name string) (*TableSchema, error) {
 			indexes, err = s.Raw()
 		case "columns":
 			if s.Kind() != json.ObjectBegin {
-				return badType(s, what, member)
+				return BadType(member)
 			}
 			err = s.Object(func(column string) error { return addParsedColumn(t, s, column) })
 		}
@@ -166,10 +166,10 @@ func parseColumn(s *json.Scanner, name string) (*ColumnSchema, error) {
 	err := Members(s, what, []string{"mutable", "ephemeral", "type!"}, func(member string) (err error) {
 		switch member {
 		case "mutable":
-			c.Mutable, err = boolMember(s, what, member)
+			c.Mutable, err = boolMember(s, member)
 		case "ephemeral":
 			var ephemeral bool
-			ephemeral, err = boolMember(s, what, member)
+			ephemeral, err = boolMember(s, member)
 			c.Persistent = !ephemeral
 		case "type":
 			c.Type, err = ParseType(s)

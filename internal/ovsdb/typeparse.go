@@ -28,7 +28,7 @@ func ParseType(s *json.Scanner) (ColumnType, error) {
 			t.Value, err = ParseBaseType(s)
 		case "min":
 			if s.Kind() != json.Integer {
-				return badType(s, typeWhat, member)
+				return BadType(member)
 			}
 			t.Min = clampUint32(s.Int())
 		case "max":
@@ -38,7 +38,7 @@ func ParseType(s *json.Scanner) (ColumnType, error) {
 			case s.Kind() == json.Integer:
 				t.Max = clampUint32(s.Int())
 			default:
-				return badType(s, typeWhat, member)
+				return BadType(member)
 			}
 		}
 		return err
@@ -140,12 +140,12 @@ func (p *baseParser) member(s *json.Scanner, member string) (err error) {
 		b.Enum, err = t.ParseJSON(s, nil)
 	case "minInteger", "maxInteger", "minLength", "maxLength":
 		if s.Kind() != json.Integer {
-			return badType(s, typeWhat, member)
+			return BadType(member)
 		}
 		p.setInt(member, s.Int())
 	case "minReal", "maxReal":
 		if s.Kind() != json.Integer && s.Kind() != json.Real {
-			return badType(s, typeWhat, member)
+			return BadType(member)
 		}
 		if member == "minReal" {
 			b.MinReal = s.Float()
@@ -153,12 +153,12 @@ func (p *baseParser) member(s *json.Scanner, member string) (err error) {
 			b.MaxReal = s.Float()
 		}
 	case "refTable":
-		if b.RefTable, err = stringMember(s, typeWhat, member); err == nil && !IsID(b.RefTable) {
-			err = badType(s, typeWhat, member)
+		if b.RefTable, err = stringMember(s, member); err == nil && !IsID(b.RefTable) {
+			err = BadType(member)
 		}
 	case "refType":
 		var ref string
-		ref, err = stringMember(s, typeWhat, member)
+		ref, err = stringMember(s, member)
 		switch {
 		case err != nil:
 		case ref == "strong":

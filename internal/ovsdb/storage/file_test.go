@@ -202,12 +202,12 @@ func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, tt := range []struct{ content, want string }{
 		{"", "file is empty"},
-		{"hello\n", "cannot identify file type"},
+		{"hello\n", "unexpected file format"},
 		{"OVSDB CLUSTER 10 81b85fa99a72ada2fd3fe691ba063344bd96ca40\n", "clustered databases are not available yet"},
 		{"OVSDB JSON x\n", "parse error at offset 0 in header line \"OVSDB JSON x\""},
 		{"OVSDB JSON 3 81b85fa99a72ada2fd3fe691ba063344bd96ca40\n{}\n", "3 bytes starting at offset 54 have SHA-1 hash"},
 		{"OVSDB JSON 9 81b85fa99a72ada2fd3fe691ba063344bd96ca40\n{}\n", "error reading 9 bytes starting at offset 54 (End of file)"},
-		{string(appendRecord(nil, Standalone, []byte("{x"))), "are not valid JSON (line 1, column 1, byte 1: "},
+		{string(appendRecord(nil, Standalone, []byte("{x"))), "are not valid JSON (line 0, column 1, byte 1: "},
 		{string(appendRecord(nil, Standalone, []byte("{}"))), "Required 'name' member is missing."},
 	} {
 		name := filepath.Join(dir, "db")

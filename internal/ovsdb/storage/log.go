@@ -138,15 +138,11 @@ func (l *Log) checkMagic() error {
 	}
 	switch {
 	case found == "":
-		line := head
-		if i := bytes.IndexByte(line, '\n'); i >= 0 {
-			line = line[:i]
-		}
-		return ovsdb.Errorf("", "%s: cannot identify file type", l.name)
+		return ovsdb.Errorf(ovsdb.TagGeneric, "%s: unexpected file format", l.name)
 	case l.magic == "":
 		l.magic = found
 	case l.magic != found:
-		return ovsdb.Errorf("", "%s: cannot identify file type (expected a %s database, found a %s one)", l.name, kindName(l.magic), kindName(found))
+		return ovsdb.Errorf(ovsdb.TagGeneric, "%s: unexpected file format (expected a %s database, found a %s one)", l.name, kindName(l.magic), kindName(found))
 	}
 	return nil
 }

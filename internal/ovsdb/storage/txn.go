@@ -230,7 +230,7 @@ func (d *txnDecoder) column(s *json.Scanner, c *Change, col *ovsdb.ColumnSchema)
 		c.New[col.Index] = v
 		return err
 	}
-	v, err := col.Type.ParseJSONDiff(s)
+	v, err := col.Type.ParseJSONUnchecked(s, nil)
 	if err != nil {
 		return err
 	}
