@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"weir/internal/cli"
+	"weir/internal/lab"
 )
 
 // host is one of the demonstration's hosts, on a bridge by a veth pair.
@@ -87,7 +88,7 @@ func (d *demo) run() error {
 	if d.dir, err = os.MkdirTemp("", "weir-demo-"); err != nil {
 		return err
 	}
-	removeNamespaces() // what a run that was killed may have left
+	lab.RemoveNamespaces(prefix) // what a run that was killed may have left
 	steps := []struct {
 		title string
 		do    func() error
@@ -124,12 +125,12 @@ func (d *demo) cleanUp() {
 			fmt.Fprintf(d.env.Stderr, "%s: demo: %v\n", d.env.Name, err)
 		}
 	}
-	removeNamespaces()
+	lab.RemoveNamespaces(prefix)
 	os.RemoveAll(d.dir)
 }
 
 func (d *demo) start() error {
-	if err := addNamespace(switchSpace); err != nil {
+	if err := lab.AddNamespace(switchSpace); err != nil {
 		return err
 	}
 	out, err := d.inSpace(switchSpace, d.self, "up")
@@ -143,11 +144,11 @@ func (d *demo) build() error {
 			return err
 		}
 	}
-	if err := ip("-n", switchSpace, "link", "add", "trunk-left", "type", "veth", "peer", "name", "trunk-right"); err != nil {
+	if err := lab.IP("-n " + switchSpace + " link add trunk-left type veth peer name trunk-right"); err != nil {
 		return err
 	}
 	for _, side := range []string{"left", "right"} {
-		if err := ip("-n", switchSpace, "link", "set", "trunk-"+side, "up"); err != nil {
+		if err := lab.IP("-n " + switchSpace + " link set trunk-" + side + " up"); err != nil {
 			return err
 		}
 		if err := d.sayTool("ovs-vsctl", "add-port", "br-"+side, "trunk-"+side, "trunks=10,20"); err != nil {
@@ -155,7 +156,7 @@ func (d *demo) build() error {
 		}
 	}
 	for _, h := range hosts {
-		if err := addHost(h); err != nil {
+		if err := h.attach(); err != nil {
 			return err
 		}
 		if err := d.sayTool("ovs-vsctl", "add-port", h.bridge, h.port(), fmt.Sprintf("tag=%d", h.vlan)); err != nil {
@@ -216,15 +217,16 @@ func (d *demo) flows() error {
 }
 
 func (d *demo) throughput() error {
-	if err := addBarePair(); err != nil {
+	one, two, addr, err := addBarePair()
+	if err != nil {
 		return err
 	}
 	const each = 2 * time.Second
-	bare, err := measureTCP(d.ctx, namespace("bare1"), namespace("bare2"), "10.78.0.2", each)
+	bare, err := lab.MeasureTCP(d.ctx, one, two, addr, each)
 	if err != nil {
 		return fmt.Errorf("bare veth pair: %w", err)
 	}
-	ours, err := measureTCP(d.ctx, namespace(alice.name), namespace(bob.name), bob.ip, each)
+	ours, err := lab.MeasureTCP(d.ctx, namespace(alice.name), namespace(bob.name), bob.ip, each)
 	if err != nil {
 		return fmt.Errorf("through the switch: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"weir/internal/lab"
 )
 
 // environ points the programs at the directories of this run.
@@ -38,7 +40,7 @@ func (d *demo) tool(name string, args ...string) (string, error) {
 
 // inSpace runs a command inside a network namespace.
 func (d *demo) inSpace(space string, args ...string) (string, error) {
-	return d.output(exec.CommandContext(d.ctx, "ip", append([]string{"netns", "exec", space}, args...)...))
+	return d.output(lab.Command(d.ctx, space, args...))
 }
 
 // sayTool shows the command, as a user would type it, and what it prints.

@@ -1,14 +1,11 @@
-package demo
+package lab
 
 import (
 	"context"
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"time"
-
-	"github.com/vishvananda/netns"
 )
 
 // arrived is what the receiving end of a TCP stream saw.
@@ -18,11 +15,11 @@ type arrived struct {
 	err     error
 }
 
-// measureTCP sends one TCP stream from one namespace to an address in another
+// MeasureTCP sends one TCP stream from one namespace to an address in another
 // for the given time, and returns the bits per second that arrived.
-func measureTCP(ctx context.Context, from, to, addr string, d time.Duration) (float64, error) {
+func MeasureTCP(ctx context.Context, from, to, addr string, d time.Duration) (float64, error) {
 	var listener net.Listener
-	err := within(to, func() (err error) {
+	err := Within(to, func() (err error) {
 		listener, err = net.Listen("tcp4", addr+":0")
 		return err
 	})
@@ -34,7 +31,7 @@ func measureTCP(ctx context.Context, from, to, addr string, d time.Duration) (fl
 	go func() { done <- receive(listener) }()
 
 	var conn net.Conn
-	err = within(from, func() (err error) {
+	err = Within(from, func() (err error) {
 		conn, err = net.DialTimeout("tcp4", listener.Addr().String(), 5*time.Second)
 		return err
 	})
@@ -83,26 +80,4 @@ func receive(l net.Listener) arrived {
 			return arrived{total, time.Since(start), err}
 		}
 	}
-}
-
-// within runs f on a thread that is in a network namespace; sockets that f
-// makes stay there. The thread stays locked and so ends with its goroutine:
-// no other goroutine ever runs in the namespace.
-func within(space string, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		ns, err := netns.GetFromName(space)
-		if err != nil {
-			done <- fmt.Errorf("network namespace %s: %w", space, err)
-			return
-		}
-		defer ns.Close()
-		if err := netns.Set(ns); err != nil {
-			done <- fmt.Errorf("network namespace %s: %w", space, err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
 }
