@@ -76,9 +76,9 @@ func (p *matchPrinter) hexField(id FieldID, name string) {
 func (p *matchPrinter) metadata() {
 	p.field(FieldPktMark, "pkt_mark")
 	if p.m.RecircID != 0 {
-		p.WriteString("recirc_id=" + hex(V(uint64(p.k.RecircID))))
+		p.WriteString("recirc_id=" + hexText(V(uint64(p.k.RecircID))))
 		if p.m.RecircID != 0xffffffff {
-			p.WriteString("/" + hex(V(uint64(p.m.RecircID))))
+			p.WriteString("/" + hexText(V(uint64(p.m.RecircID))))
 		}
 		p.WriteByte(',')
 	}
@@ -304,9 +304,9 @@ func (p *matchPrinter) mpls() {
 		switch m := p.m.MPLS[i]; m {
 		case 0:
 		case 0xffffffff:
-			fmt.Fprintf(p, "mpls_lse%d=%s,", i, hex(V(uint64(p.k.MPLS[i]))))
+			fmt.Fprintf(p, "mpls_lse%d=%s,", i, hexText(V(uint64(p.k.MPLS[i]))))
 		default:
-			fmt.Fprintf(p, "mpls_lse%d=%s/%s,", i, hex(V(uint64(p.k.MPLS[i]))), hex(V(uint64(m))))
+			fmt.Fprintf(p, "mpls_lse%d=%s/%s,", i, hexText(V(uint64(p.k.MPLS[i]))), hexText(V(uint64(m))))
 		}
 	}
 }

@@ -69,8 +69,8 @@ func FormatIPv6Masked(a, mask [16]byte) string {
 	return s + "/" + FormatIPv6(mask)
 }
 
-// hex is C's %#x: no prefix for zero.
-func hex(v Value) string {
+// hexText is C's %#x: no prefix for zero.
+func hexText(v Value) string {
 	switch {
 	case v.Hi != 0:
 		return fmt.Sprintf("0x%x%016x", v.Hi, v.Lo)
@@ -126,7 +126,7 @@ func TunnelFlagNames() []string { return tunFlagNames }
 
 // FormatPacketType prints (namespace,type).
 func FormatPacketType(pt uint32) string {
-	return fmt.Sprintf("(%d,%s)", pt>>16, hex(V(uint64(pt&0xffff))))
+	return fmt.Sprintf("(%d,%s)", pt>>16, hexText(V(uint64(pt&0xffff))))
 }
 
 // FormatValue prints a value of the field with its mask, as the field's form
@@ -167,9 +167,9 @@ func (f *Field) FormatValue(v, mask Value, names PortNames) string {
 		}
 	}
 	if exact {
-		return hex(v)
+		return hexText(v)
 	}
-	return hex(v) + "/" + hex(mask)
+	return hexText(v) + "/" + hexText(mask)
 }
 
 func formatFlags(v, mask Value, exact bool, names []string) string {
