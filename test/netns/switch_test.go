@@ -1,0 +1,149 @@
+// Package netns tests the whole switch on real packets: network namespaces as
+// hosts, veth pairs as cables, the programs as users run them.
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/internal/lab"
+)
+
+// prefix begins the names of this package's namespaces; tests run one at a time.
+const prefix = "weir-nt-"
+
+// space is where the switch lives.
+const space = prefix + "switch"
+
+// sw is a running switch, by ovs-ctl, in a namespace and directory of its own.
+type sw struct {
+	t   *testing.T
+	bin string
+	dir string
+}
+
+// start brings a switch up and takes it down with the test. Without root there
+// is nothing to test; CI has it, so there a skip is a failure.
+func start(t *testing.T) *sw {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("CI") != "" {
+			t.Fatal("needs root, and CI should have it")
+		}
+		t.Skip("network namespaces need root")
+	}
+	bin, err := filepath.Abs("../../bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(bin + "/ovs-vswitchd"); err != nil {
+		t.Fatalf("%v (run make first)", err)
+	}
+	// Socket paths are short, so the directory can't be t.TempDir.
+	dir, err := os.MkdirTemp("", "weir-nt-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &sw{t, bin, dir}
+	lab.RemoveNamespaces(prefix)
+	t.Cleanup(s.stop)
+	s.must(lab.AddNamespace(space))
+	s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "start")
+	return s
+}
+
+func (s *sw) stop() {
+	out, err := s.try("ovs-ctl", "stop")
+	if err != nil {
+		s.t.Errorf("ovs-ctl stop: %v\n%s", err, out)
+	}
+	if s.t.Failed() {
+		for _, name := range []string{"ovs-vswitchd.log", "ovsdb-server.log"} {
+			log, _ := os.ReadFile(filepath.Join(s.dir, name))
+			s.t.Logf("%s:\n%s", name, log)
+		}
+	}
+	lab.RemoveNamespaces(prefix)
+	os.RemoveAll(s.dir)
+}
+
+func (s *sw) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// try runs one of the programs inside the switch's namespace.
+func (s *sw) try(name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := lab.Command(ctx, space, append([]string{filepath.Join(s.bin, name)}, args...)...)
+	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
+		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=30", "OVS_SYSLOG_METHOD=null")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// run is try where failure ends the test; it returns what was printed.
+func (s *sw) run(name string, args ...string) string {
+	s.t.Helper()
+	out, err := s.try(name, args...)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// vsctl runs ovs-vsctl with words separated by spaces.
+func (s *sw) vsctl(format string, args ...any) string {
+	s.t.Helper()
+	return strings.TrimSpace(s.run("ovs-vsctl", strings.Fields(fmt.Sprintf(format, args...))...))
+}
+
+// host attaches a host by a veth pair, without adding the port to a bridge.
+func (s *sw) host(name, addr string) lab.Host {
+	s.t.Helper()
+	h := lab.Host{Space: prefix + name, Port: "p-" + name, Addr: addr + "/24"}
+	s.must(h.Attach(space))
+	return h
+}
+
+// ping sends one to a few echo requests and reports whether one was answered.
+func (s *sw) ping(from lab.Host, addr string) bool {
+	s.t.Helper()
+	out, err := lab.Command(context.Background(), from.Space, "ping", "-n", "-q", "-i", "0.2", "-W", "1", "-c", "3", addr).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.t.Fatalf("ping: %v\n%s", err, out)
+	}
+	return err == nil
+}
+
+// expect pings and fails where the outcome is another.
+func (s *sw) expect(from lab.Host, addr string, reached bool) {
+	s.t.Helper()
+	if got := s.ping(from, addr); got != reached {
+		flows, _ := s.try("ovs-appctl", "dpctl/dump-flows", "--names")
+		s.t.Errorf("%s pings %s: answered %v, want %v; data path flows:\n%s", from.Space, addr, got, reached, flows)
+	}
+}
+
+// eventually repeats a check for a few seconds, since columns of status follow
+// what they describe after a moment.
+func (s *sw) eventually(what string, check func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if check() {
+			return
+		}
+	}
+	s.t.Errorf("not within 15 s: %s", what)
+}
