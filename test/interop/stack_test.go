@@ -1,0 +1,153 @@
+// Package interop runs our programs together with Debian's C programs of Open
+// vSwitch, in both directions: their tools on our daemons, ours on theirs, one
+// daemon of each.
+package interop
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// side says whose program it is.
+type side string
+
+const (
+	ours   side = "ours"
+	theirs side = "theirs"
+)
+
+// other is the other side.
+func (s side) other() side {
+	if s == ours {
+		return theirs
+	}
+	return ours
+}
+
+// program finds a program of a side.
+func (s side) program(t testing.TB, name string) string {
+	t.Helper()
+	if s == ours {
+		path, err := filepath.Abs("../../bin/" + name)
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err != nil {
+			t.Fatalf("%v (run make first)", err)
+		}
+		return path
+	}
+	for _, dir := range []string{"/usr/bin/", "/usr/sbin/", "/usr/lib/openvswitch-switch/"} {
+		path := dir + name
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("Debian's %s is not installed, and CI should have it", name)
+	}
+	t.Skipf("Debian's %s is not installed: scripts/install-packages test", name)
+	return ""
+}
+
+// stack is a database server and perhaps a switch, in a directory of its own.
+type stack struct {
+	t   testing.TB
+	dir string
+}
+
+// newStack starts a database server of one side, with an empty Open_vSwitch
+// database that side created.
+func newStack(t testing.TB, server side) *stack {
+	t.Helper()
+	s := emptyStack(t)
+	s.run(server, "ovsdb-tool", "create", s.path("conf.db"), "../../schema/vswitch.ovsschema")
+	s.startServer(server)
+	return s
+}
+
+// emptyStack is a directory with nothing running.
+func emptyStack(t testing.TB) *stack {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "weir-io-") // socket paths must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stack{t, dir}
+	t.Cleanup(s.cleanUp)
+	return s
+}
+
+func (s *stack) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *stack) cleanUp() {
+	for _, daemon := range []string{"ovs-vswitchd", "ovsdb-server"} {
+		if _, err := os.Stat(s.path(daemon + ".pid")); err == nil {
+			if out, err := s.try(ours, "ovs-appctl", "-T", "10", "-t", daemon, "exit"); err != nil {
+				s.t.Errorf("%s does not exit: %v\n%s", daemon, err, out)
+			}
+		}
+	}
+	if s.t.Failed() {
+		for _, name := range []string{"ovs-vswitchd.log", "ovsdb-server.log"} {
+			log, _ := os.ReadFile(s.path(name))
+			s.t.Logf("%s:\n%s", name, log)
+		}
+	}
+	os.RemoveAll(s.dir)
+}
+
+func (s *stack) startServer(of side) {
+	s.t.Helper()
+	s.run(of, "ovsdb-server", "--detach", "--no-chdir", "--pidfile", "--log-file", "-vconsole:off",
+		"--remote=punix:"+s.path("db.sock"), s.path("conf.db"))
+}
+
+// startSwitch starts a switch with dummy devices, and a bridge br0 on it.
+func (s *stack) startSwitch(of, vsctl side) {
+	s.t.Helper()
+	s.run(vsctl, "ovs-vsctl", "--no-wait", "init")
+	s.run(of, "ovs-vswitchd", "--enable-dummy", "--disable-system", "--disable-system-route", "--detach", "--no-chdir", "--pidfile", "--log-file", "-vconsole:off")
+	s.run(vsctl, "ovs-vsctl", "add-br", "br0", "--", "set", "Bridge", "br0", "datapath-type=dummy", "fail-mode=secure",
+		"--", "add-port", "br0", "p1", "--", "set", "Interface", "p1", "type=dummy", "ofport_request=1",
+		"--", "add-port", "br0", "p2", "--", "set", "Interface", "p2", "type=dummy", "ofport_request=2")
+}
+
+// try runs a program of a side.
+func (s *stack) try(of side, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, of.program(s.t, name), args...)
+	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
+		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=20", "OVS_SYSLOG_METHOD=null")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// run is try where failure ends the test.
+func (s *stack) run(of side, name string, args ...string) string {
+	s.t.Helper()
+	out, err := s.try(of, name, args...)
+	if err != nil {
+		s.t.Fatalf("%s %s %s: %v\n%s", of, name, strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// same runs a program of both sides and fails where they print different text;
+// it returns what ours printed.
+func (s *stack) same(name string, args ...string) string {
+	s.t.Helper()
+	a, errA := s.try(ours, name, args...)
+	b, errB := s.try(theirs, name, args...)
+	if a != b || (errA == nil) != (errB == nil) {
+		s.t.Errorf("%s %s\nours (%v):\n%s\ntheirs (%v):\n%s", name, strings.Join(args, " "), errA, a, errB, b)
+	}
+	return a
+}
