@@ -15,11 +15,13 @@ import (
 	"weir/internal/tool/appctl"
 	"weir/internal/tool/ctl"
 	"weir/internal/tool/demo"
+	"weir/internal/tool/ovsdbtool"
 )
 
 // programs is the table of all programs, each with a link of its name.
 var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
+	"ovsdb-tool": ovsdbtool.Main,
 	"ovs-ctl":    ctl.Main,
 }
 

@@ -344,3 +344,14 @@ func IsID(s string) bool {
 	}
 	return s != "" && utf8.ValidString(s)
 }
+
+// ParseJSONText parses text, which holds one <value> of type t and nothing else.
+func (t *ColumnType) ParseJSONText(text []byte) (Datum, error) {
+	s := json.NewScanner(text)
+	s.Next()
+	d, err := t.ParseJSON(s, nil)
+	if err == nil {
+		err = s.Finish()
+	}
+	return d, err
+}

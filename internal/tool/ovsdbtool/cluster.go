@@ -1,0 +1,127 @@
+package ovsdbtool
+
+import (
+	"fmt"
+	"io"
+
+	"weir/internal/json"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/storage"
+)
+
+// header is what the first record of a clustered database says.
+type header struct {
+	name, local string
+	cid, sid    ovsdb.UUID
+	schema      []byte // nil in a server that hasn't joined yet
+}
+
+// readHeader reads the first record of a clustered database.
+func readHeader(log *storage.Log) (*header, error) {
+	record, err := log.Next()
+	if err == io.EOF {
+		return nil, fmt.Errorf("%s: file contains no records", log.Name())
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := &header{}
+	s := json.NewScanner(record)
+	s.Next()
+	err = s.Object(func(name string) error {
+		s.Next()
+		text := ""
+		if s.Kind() == json.String {
+			text = s.Str()
+		}
+		switch name {
+		case "name":
+			h.name = text
+		case "local_address":
+			h.local = text
+		case "cluster_id":
+			h.cid, _ = ovsdb.ParseUUID(text)
+		case "server_id":
+			h.sid, _ = ovsdb.ParseUUID(text)
+		case "prev_data":
+			if s.Kind() == json.ArrayBegin {
+				return s.Array(func(i int) error {
+					raw, err := s.Raw()
+					if i == 0 {
+						h.schema = raw
+					}
+					return err
+				})
+			}
+		}
+		return s.Skip()
+	})
+	return h, err
+}
+
+// clusterSchema returns the schema in a clustered database's first record.
+func clusterSchema(log *storage.Log) (*ovsdb.DatabaseSchema, error) {
+	h, err := readHeader(log)
+	if err != nil {
+		return nil, err
+	}
+	if h.schema == nil {
+		return nil, fmt.Errorf("%s: database has not joined a cluster yet, so its schema is unknown", log.Name())
+	}
+	return ovsdb.ParseSchema(h.schema)
+}
+
+// openCluster reads the header of a file that has to be a clustered database.
+func openCluster(name string) (*header, error) {
+	log, err := storage.OpenLog(name, "", storage.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	if log.Magic() != storage.Clustered {
+		return nil, fmt.Errorf("%s: not a clustered database", name)
+	}
+	return readHeader(log)
+}
+
+func (t *tool) dbCID(args []string) error {
+	h, err := openCluster(args[0])
+	if err != nil {
+		return err
+	}
+	if h.cid.IsZero() {
+		t.env.Fatal("%s: cluster ID not yet known", args[0])
+		t.status = 2
+		return nil
+	}
+	t.printf("%s\n", h.cid)
+	return nil
+}
+
+func (t *tool) dbSID(args []string) error {
+	h, err := openCluster(args[0])
+	if err == nil {
+		t.printf("%s\n", h.sid)
+	}
+	return err
+}
+
+func (t *tool) dbLocalAddress(args []string) error {
+	h, err := openCluster(args[0])
+	if err == nil {
+		t.printf("%s\n", h.local)
+	}
+	return err
+}
+
+func (t *tool) createCluster([]string) error { return errUnsupported("create-cluster") }
+
+func (t *tool) joinCluster([]string) error { return errUnsupported("join-cluster") }
+
+func (t *tool) checkCluster([]string) error { return errUnsupported("check-cluster") }
+
+func (t *tool) clusterToStandalone([]string) error { return errUnsupported("cluster-to-standalone") }
+
+func (t *tool) showClusterLog(log *storage.Log) error {
+	return errUnsupported("show-log " + log.Name())
+}
