@@ -88,14 +88,16 @@ func (s *shower) showTxn(record []byte) {
 	s.t.printf("%s\n", strings.Join(parts, " "))
 	sc.Reset(record)
 	sc.Next()
+	tables := 0
 	_ = sc.Object(func(name string) error {
 		sc.Next()
 		if strings.HasPrefix(name, "_") || sc.Kind() != json.ObjectBegin {
 			return sc.Skip()
 		}
+		tables++
 		return s.showTable(sc, name, diff)
 	})
-	if s.t.more > 0 {
+	if s.t.more > 0 && tables > 0 {
 		s.t.printf("\n")
 	}
 }
