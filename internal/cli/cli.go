@@ -21,6 +21,10 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+
+	// Host is set where a daemon runs inside the process of another (package
+	// daemon, Guest).
+	Host any
 }
 
 // ProcessEnv returns the process's own standard streams and environment for a

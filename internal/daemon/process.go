@@ -35,6 +35,13 @@ type Process struct {
 // be called after the command line has been parsed and before anything else is
 // done, since it runs the program anew.
 func (o *Options) Start(env *cli.Env) (*Process, int) {
+	if g, ok := env.Host.(*guest); ok {
+		p, err := o.startGuest(g, o.pidfilePath(env.Name))
+		if err != nil {
+			return nil, env.Exit(err)
+		}
+		return p, 0
+	}
 	r := takeRole()
 	setComm(env.Program)
 	vlog.SetProgram(env.Name)

@@ -29,8 +29,9 @@ const (
 
 // role is a process's part and, in a child, its end of the start-up pipe.
 type role struct {
-	part part
-	pipe *os.File
+	part  part
+	pipe  *os.File
+	guest *guest // in a guest: its host to be told
 }
 
 // takeRole reads the process's part and takes it out of the environment, so that
@@ -48,6 +49,9 @@ func takeRole() role {
 
 // notify tells the parent that start-up has succeeded.
 func (r *role) notify() {
+	if r.guest != nil {
+		close(r.guest.ready)
+	}
 	if r.pipe != nil {
 		_, _ = r.pipe.Write([]byte{0})
 		r.pipe.Close()
