@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -169,6 +170,59 @@ func TestMonitor(t *testing.T) {
 	}
 	h.eventually("monitor's end", func() bool { return syscall.Kill(monitor, 0) != nil || parent(monitor) == 0 })
 	if exists(filepath.Join(h.dir, "testd.pid")) {
+		t.Error("the pidfile stays")
+	}
+}
+
+func TestUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("changing the user needs root")
+	}
+	if _, _, errno := syscall.AllThreadsSyscall(syscall.SYS_GETPID, 0, 0, 0); errno == syscall.ENOTSUP {
+		t.Skip("a build with cgo, as for the race detector, can't change all its threads; the programs are built without")
+	}
+	dir, err := os.MkdirTemp("", "daemon-user-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	h := harness{t, dir}
+	h.run(0, "--detach", "--pidfile", "--user=nobody")
+	status := proc(h.pid(), "status")
+	// CAP_IPC_LOCK is 14 and CAP_NET_BIND_SERVICE 10.
+	for _, want := range []string{"Uid:\t65534\t65534\t65534\t65534\n", "CapEff:\t0000000000004400\n"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("no %q in the status:\n%s", want, status)
+		}
+	}
+	_ = syscall.Kill(h.pid(), syscall.SIGTERM)
+	if out := h.run(1, "--user=nonesuch"); !strings.Contains(out, "user nonesuch not found, aborting") {
+		t.Errorf("unknown user: %q", out)
+	}
+}
+
+func TestGuest(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("OVS_RUNDIR", dir)
+	host := &Process{options: &Options{}}
+	host.ctx, host.cancel = context.WithCancel(context.Background())
+	env, ready := host.Guest(cli.ProcessEnv("host", nil), "guest", nil)
+	o := Options{Pidfile: true, Detach: true}
+	p, status := o.Start(env)
+	if p == nil {
+		t.Fatalf("Start ends with status %d", status)
+	}
+	if !exists(filepath.Join(dir, "guest.pid")) {
+		t.Error("a guest writes its pidfile")
+	}
+	p.Ready()
+	<-ready
+	host.Close()
+	<-p.Context().Done()
+	if exists(filepath.Join(dir, "guest.pid")) {
 		t.Error("the pidfile stays")
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"weir/internal/clock"
+	"weir/internal/coverage"
 	"weir/internal/paths"
+	"weir/internal/vlog"
 )
 
 // SocketPath returns the name of the control socket of this process, which is
@@ -39,6 +41,20 @@ func (s *Server) RegisterMemory(fn func() []Usage) {
 type Usage struct {
 	Name  string
 	Count int
+}
+
+// FollowClock has the process's counters and rate limits live by the daemon's
+// clock: it is to be called once, at the start.
+func FollowClock(c *clock.Clock) {
+	vlog.SetNow(c.Now)
+	tick(c)
+}
+
+func tick(c *clock.Clock) {
+	c.AfterFunc(coverage.Interval, func() {
+		coverage.Tick()
+		tick(c)
+	})
 }
 
 // RegisterTime adds time/stop and time/warp, which tests use to drive the clock.
