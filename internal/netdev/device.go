@@ -85,7 +85,7 @@ type Device interface {
 	// NumRxQueues is 0 for devices that are not read from by polling (patch).
 	NumRxQueues() int
 	// RecvFD is the descriptor that becomes readable when queue q has packets,
-	// -1 when there is none and Wake is used.
+	// -1 when there is none and the device is a [Notifier].
 	RecvFD(q int) int
 	// Recv fills as many of batch as there are packets now, without blocking,
 	// and returns their number. The packets' buffers are the caller's: Recv
@@ -96,4 +96,57 @@ type Device interface {
 	Send(q int, batch []*Packet) (int, error)
 
 	Close() error
+}
+
+// Notifier is a Device without descriptors: it calls notify whenever queue q
+// may have packets, in the goroutine that brought them, which must not hold a
+// lock of the device. A nil function turns notification off.
+type Notifier interface {
+	SetNotify(notify func(q int))
+}
+
+// Configurer is a Device whose options can change while it is open.
+type Configurer interface {
+	// SetOptions applies the options of the Interface.
+	SetOptions(options map[string]string) error
+	// Options are those in effect, as dpctl/show prints them after the type.
+	Options() map[string]string
+}
+
+// CustomStat is one counter beyond Stats, as in Interface.statistics.
+type CustomStat struct {
+	Name  string
+	Value uint64
+}
+
+// CustomStatser is a Device with counters of its own.
+type CustomStatser interface {
+	CustomStats() []CustomStat
+}
+
+// Headroom is the space that Recv leaves in a buffer before the frame, for
+// headers to be pushed.
+const Headroom = 128
+
+// MaxFrame is the largest frame of a device: an IP packet of 64 kB with its
+// Ethernet header and tags.
+const MaxFrame = 65536 + 64
+
+// NewPacket makes a packet with room for a frame of size bytes.
+func NewPacket(size int) Packet {
+	return Packet{Buf: make([]byte, Headroom+size), Off: Headroom}
+}
+
+// PacketOf makes a packet that holds a copy of frame, with headroom.
+func PacketOf(frame []byte) Packet {
+	p := NewPacket(len(frame))
+	p.Len = copy(p.Buf[p.Off:], frame)
+	return p
+}
+
+// SetFrame makes a copy of frame the packet's content, as freshly received;
+// what doesn't fit is cut off.
+func (p *Packet) SetFrame(frame []byte) {
+	*p = Packet{Buf: p.Buf, Off: Headroom}
+	p.Len = copy(p.Buf[Headroom:], frame)
 }
