@@ -50,9 +50,10 @@ func (w *fieldWriter) dec(name string, v, m, full uint64) {
 	}
 }
 
-// dec0x is dec with a zero mask printed "0x0".
+// dec0x is dec with a zero mask printed "0x0", and left out only where the
+// value is zero too.
 func (w *fieldWriter) dec0x(name string, v, m, full uint64) {
-	if w.member(name, m == 0) {
+	if w.member(name, m|v == 0) {
 		w.b = strconv.AppendUint(w.b, v, 10)
 		if m != full {
 			w.b = strconv.AppendUint(append(w.b, "/0x"...), m, 16)

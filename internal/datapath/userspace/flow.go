@@ -1,0 +1,233 @@
+package userspace
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+)
+
+// entry is an installed megaflow. It doesn't change once it is in the
+// classifier, but for its actions, dead and the statistics.
+type entry struct {
+	hash   uint64 // of the masked words
+	masked []uint64
+	sub    *subtable
+
+	actions atomic.Pointer[program]
+	dead    atomic.Bool
+
+	ufid  datapath.UFID
+	key   words // as given, not masked
+	stats []flowStats
+}
+
+// flowStats is what one worker counted of one flow; only that worker writes
+// it, except that of slot 0, which is shared.
+type flowStats struct {
+	packets, bytes atomic.Uint64
+	used           atomic.Int64 // nanoseconds of the data path's clock, 0 for never
+	flags          atomic.Uint32
+}
+
+// matches compares the masked words of k.
+func (e *entry) matches(k *words) bool {
+	if e.sub == nil {
+		return false // a tombstone
+	}
+	m := &e.sub.mask
+	b, v := m.bits, e.masked
+	if len(b) != len(v) || len(m.idx) != len(v) {
+		return false
+	}
+	for i, x := range m.idx {
+		if k[x]&b[i] != v[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// sum adds up the statistics.
+func (e *entry) sum() datapath.Stats {
+	var s datapath.Stats
+	var used int64
+	for i := range e.stats {
+		st := &e.stats[i]
+		s.Packets += st.packets.Load()
+		s.Bytes += st.bytes.Load()
+		s.TCPFlags |= uint16(st.flags.Load())
+		used = max(used, st.used.Load())
+	}
+	if used != 0 {
+		s.Used = time.Unix(0, used)
+	}
+	return s
+}
+
+func (e *entry) zero() {
+	for i := range e.stats {
+		st := &e.stats[i]
+		st.packets.Store(0)
+		st.bytes.Store(0)
+		st.used.Store(0)
+		st.flags.Store(0)
+	}
+}
+
+// export is the flow as callers see it.
+func (e *entry) export() *datapath.Flow {
+	f := &datapath.Flow{UFID: e.ufid, Actions: e.actions.Load().actions, Stats: e.sum(), Layer: "ovs"}
+	*keyWords(&f.Key) = e.key
+	e.sub.mask.expand(&f.Mask)
+	return f
+}
+
+// program is an action list with what the executor wants to know of it.
+type program struct {
+	actions []datapath.Action
+	// lastModifier is the index of the last action that changes the packet,
+	// -1 if none does: an output after it needs no copy.
+	lastModifier int
+}
+
+func newProgram(actions []datapath.Action) *program {
+	return &program{actions, lastModifier(actions)}
+}
+
+func lastModifier(actions []datapath.Action) int {
+	for i := len(actions) - 1; i >= 0; i-- {
+		if modifies(actions[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// keyUFID names a flow that the caller didn't name.
+func keyUFID(masked *words, m *mask) datapath.UFID {
+	h := sha256.New()
+	h.Write(unsafe.Slice((*byte)(unsafe.Pointer(masked)), unsafe.Sizeof(*masked)))
+	if len(m.bits) > 0 {
+		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&m.bits[0])), 8*len(m.bits)))
+		h.Write(m.idx)
+	}
+	return datapath.UFID(h.Sum(nil)[:16])
+}
+
+// errOverlap says that another flow already takes packets of the new one.
+var errOverlap = errors.New("overlaps another flow")
+
+// FlowPut installs or changes a flow. A new flow whose own key another flow
+// matches is refused.
+func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.existing(f.UFID, &f.Key); e != nil {
+		if mode&datapath.PutModify == 0 {
+			return fmt.Errorf("flow %s: %w", datapath.FormatUFID(e.ufid), errExist)
+		}
+		e.actions.Store(newProgram(f.Actions))
+		if mode&datapath.PutZeroStats != 0 {
+			e.zero()
+		}
+		return nil
+	}
+	if mode&datapath.PutCreate == 0 {
+		return fmt.Errorf("flow: %w", errNotExist)
+	}
+	k, m := keyWords(&f.Key), newMask(keyWords(&f.Mask))
+	if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
+		return fmt.Errorf("flow: %w (%w)", errExist, errOverlap)
+	}
+	e := &entry{ufid: f.UFID, key: *k, stats: make([]flowStats, 1+len(d.workers))}
+	var masked words
+	for i, x := range m.idx {
+		masked[x] = k[x] & m.bits[i]
+		e.masked = append(e.masked, masked[x])
+	}
+	if e.ufid == (datapath.UFID{}) {
+		e.ufid = keyUFID(&masked, &m)
+	}
+	e.actions.Store(newProgram(f.Actions))
+	e.sub = d.cls.subtable(m)
+	e.hash = e.sub.mask.hash(k, d.cls.seed)
+	e.sub.insert(e)
+	d.byUFID[e.ufid] = e
+	return nil
+}
+
+// existing finds the flow that a UFID, or without one a key, names.
+func (d *DP) existing(ufid datapath.UFID, k *flow.Key) *entry {
+	if ufid != (datapath.UFID{}) {
+		return d.byUFID[ufid]
+	}
+	e, _ := d.cls.find(d.cls.snapshot.Load(), keyWords(k))
+	return e
+}
+
+// FlowDel removes a flow and returns its last statistics.
+func (d *DP) FlowDel(ufid datapath.UFID, key *flow.Key) (datapath.Stats, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.existing(ufid, key)
+	if e == nil {
+		return datapath.Stats{}, fmt.Errorf("flow: %w", errNotExist)
+	}
+	d.drop(e)
+	return e.sum(), nil
+}
+
+func (d *DP) drop(e *entry) {
+	e.dead.Store(true)
+	d.cls.remove(e)
+	delete(d.byUFID, e.ufid)
+}
+
+// FlowGet finds a flow.
+func (d *DP) FlowGet(ufid datapath.UFID, key *flow.Key) (*datapath.Flow, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.existing(ufid, key)
+	if e == nil {
+		return nil, fmt.Errorf("flow: %w", errNotExist)
+	}
+	return e.export(), nil
+}
+
+// FlowDump yields the flows there were when it began, without holding a lock.
+func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
+	d.mu.Lock()
+	entries := make([]*entry, 0, len(d.byUFID))
+	for _, t := range d.cls.snapshot.Load().tables {
+		table := *t.table.Load()
+		for i := range table {
+			if e := table[i].Load(); e != nil && e != tombstone {
+				entries = append(entries, e)
+			}
+		}
+	}
+	d.mu.Unlock()
+	for _, e := range entries {
+		if !e.dead.Load() && !yield(e.export()) {
+			return
+		}
+	}
+}
+
+// FlowFlush removes all flows.
+func (d *DP) FlowFlush() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range d.byUFID {
+		e.dead.Store(true)
+	}
+	clear(d.byUFID)
+	d.cls.publish(nil)
+	return nil
+}

@@ -1,0 +1,183 @@
+// Package userspace is the data path that forwards in this process: workers
+// read packets from devices in batches, look them up in an exact-match cache
+// and then among the megaflows, and execute actions on them. Lookups take no
+// lock: the single writer of each structure publishes what readers see by
+// atomic pointers.
+//
+// With Config.Synchronous there are no workers: a packet is processed, to its
+// end, on the goroutine that brought it to a dummy device. That is the "dummy"
+// data path of the tests.
+package userspace
+
+import (
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/internal/clock"
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/netdev"
+	"weir/internal/vlog"
+)
+
+var log = vlog.For("dpif_netdev")
+
+// Config is what a data path is made of.
+type Config struct {
+	Type string // "netdev" or "dummy"
+	Name string // "ovs-netdev"
+	// Clock is what flows' time of use is measured by.
+	Clock *clock.Clock
+	// Synchronous processes packets where they come in, without workers, and
+	// numbers ports by the digits of their names.
+	Synchronous bool
+	// Workers is the number of threads that poll devices, 0 for none.
+	Workers int
+	// Local, when not nil, becomes port 0.
+	Local netdev.Device
+}
+
+// DP is a data path. Its mutex owns the flow and port tables as their only
+// writer; packets are processed without it.
+type DP struct {
+	cfg     Config
+	handler atomic.Pointer[handlerBox]
+	ports   atomic.Pointer[portTable]
+	cls     classifier
+	workers []*worker
+	spare   spareWorkers
+	done    atomic.Bool
+
+	mu     sync.Mutex
+	byUFID map[datapath.UFID]*entry
+}
+
+// handlerBox lets an interface be swapped atomically.
+type handlerBox struct{ h datapath.UpcallHandler }
+
+var _ datapath.Datapath = (*DP)(nil)
+
+// New makes a data path; its workers start with Start.
+func New(cfg Config) (*DP, error) {
+	d := &DP{cfg: cfg, byUFID: map[datapath.UFID]*entry{}}
+	d.ports.Store(&portTable{byName: map[string]*port{}})
+	d.cls.init()
+	if !cfg.Synchronous {
+		for i := range max(cfg.Workers, 1) {
+			w, err := d.newPoller(i)
+			if err != nil {
+				d.closeWorkers()
+				return nil, err
+			}
+			d.workers = append(d.workers, w)
+		}
+	}
+	if cfg.Local != nil {
+		if _, err := d.PortAdd(cfg.Local, cfg.Local.Type(), 0); err != nil {
+			d.closeWorkers()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// Start lets the workers run.
+func (d *DP) Start() {
+	for _, w := range d.workers {
+		go w.run()
+	}
+}
+
+// Type is that of the configuration.
+func (d *DP) Type() string { return d.cfg.Type }
+
+// Name is that of the configuration.
+func (d *DP) Name() string { return d.cfg.Name }
+
+// Features are all that the executor does.
+func (d *DP) Features() datapath.Features {
+	return datapath.Features{
+		MaxVLANs:      flow.MaxVLANs,
+		MaxMPLSLabels: flow.MaxMPLSLabels,
+		Recirc:        true,
+		Clone:         true,
+		Trunc:         true,
+		SampleNesting: 10,
+		MaskedSet:     true,
+		UFID:          true,
+		CheckPktLen:   true,
+		DropAction:    true,
+		MaxHashAlg:    datapath.HashSymL4,
+	}
+}
+
+// Stats sums what the workers counted.
+func (d *DP) Stats() datapath.DPStats {
+	var s datapath.DPStats
+	d.eachWorker(func(w *worker) {
+		c := &w.counters
+		s.Hit += c.cacheHit.Load() + c.megaHit.Load()
+		s.Missed += c.miss.Load()
+		s.Lost += c.lost.Load()
+		s.MaskHit += c.maskHit.Load()
+		s.CacheHit += c.cacheHit.Load()
+	})
+	d.mu.Lock()
+	s.Flows = uint64(len(d.byUFID))
+	d.mu.Unlock()
+	s.Masks = uint32(len(d.cls.snapshot.Load().tables))
+	return s
+}
+
+// eachWorker calls fn for the workers and the shared counters of those that
+// run outside of workers.
+func (d *DP) eachWorker(fn func(*worker)) {
+	for _, w := range d.workers {
+		fn(w)
+	}
+	d.spare.each(fn)
+}
+
+// SetUpcallHandler connects the switch.
+func (d *DP) SetUpcallHandler(h datapath.UpcallHandler) {
+	if h == nil {
+		d.handler.Store(nil)
+		return
+	}
+	d.handler.Store(&handlerBox{h})
+}
+
+// Close stops the workers. Devices stay their owner's to close.
+func (d *DP) Close() error {
+	if d.done.Swap(true) {
+		return nil
+	}
+	for _, p := range d.ports.Load().list {
+		if n, ok := p.dev.(netdev.Notifier); ok {
+			n.SetNotify(nil)
+		}
+	}
+	d.closeWorkers()
+	return nil
+}
+
+func (d *DP) closeWorkers() {
+	for _, w := range d.workers {
+		w.stop()
+	}
+}
+
+// now is the time that flows are stamped with.
+func (d *DP) now() time.Time { return d.cfg.Clock.Now() }
+
+func portError(no datapath.PortNo, err error) error {
+	return fmt.Errorf("port %d: %w", no, err)
+}
+
+var (
+	errExist    = fs.ErrExist
+	errNotExist = fs.ErrNotExist
+)

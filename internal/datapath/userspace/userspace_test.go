@@ -1,0 +1,139 @@
+package userspace_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"weir/internal/clock"
+	"weir/internal/datapath"
+	"weir/internal/datapath/dptest"
+	"weir/internal/datapath/userspace"
+	"weir/internal/netdev"
+	"weir/internal/netdev/dummy"
+)
+
+// wire is a dummy device whose sent frames are kept.
+type wire struct {
+	*dummy.Device
+	mu   sync.Mutex
+	sent [][]byte
+	last []netdev.Packet
+}
+
+func (w *wire) Send(_ int, batch []*netdev.Packet) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range batch {
+		w.sent = append(w.sent, slices.Clone(p.Data()))
+		w.last = append(w.last, *p)
+	}
+	return len(batch), nil
+}
+
+func (w *wire) take() [][]byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := w.sent
+	w.sent = nil
+	return out
+}
+
+func newWire(t *testing.T, set *dummy.Set, name string) *wire {
+	dev, err := set.Provider("dummy").Open(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dev.Close() })
+	return &wire{Device: dev.(*dummy.Device)}
+}
+
+func newDP(t testing.TB, cfg userspace.Config) *userspace.DP {
+	cfg.Clock = clock.New()
+	dp, err := userspace.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dp.Start()
+	t.Cleanup(func() { _ = dp.Close() })
+	return dp
+}
+
+func harness(cfg userspace.Config, settle func()) dptest.Factory {
+	return func(t *testing.T) *dptest.Harness {
+		dp := newDP(t, cfg)
+		set := dummy.NewSet(clock.New())
+		wires := map[datapath.PortNo]*wire{}
+		return &dptest.Harness{
+			DP: dp,
+			AddPort: func(t *testing.T, name string) datapath.PortNo {
+				w := newWire(t, set, name)
+				no, err := dp.PortAdd(w, "dummy", datapath.PortNone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wires[no] = w
+				return no
+			},
+			Inject: func(t *testing.T, no datapath.PortNo, frame []byte) {
+				wires[no].Inject(0, slices.Clone(frame))
+				settle()
+			},
+			Sent: func(t *testing.T, no datapath.PortNo) [][]byte { return wires[no].take() },
+		}
+	}
+}
+
+func TestSynchronous(t *testing.T) {
+	dptest.Run(t, harness(userspace.Config{Type: "dummy", Name: "ovs-dummy", Synchronous: true}, func() {}))
+}
+
+func TestWorkers(t *testing.T) {
+	dptest.Run(t, harness(userspace.Config{Type: "netdev", Name: "ovs-netdev", Workers: 2}, func() { time.Sleep(20 * time.Millisecond) }))
+}
+
+func TestPortNumbers(t *testing.T) {
+	dp := newDP(t, userspace.Config{Type: "dummy", Name: "ovs-dummy", Synchronous: true})
+	set := dummy.NewSet(clock.New())
+	for _, tc := range []struct {
+		name string
+		want datapath.PortNo
+	}{{"br0", 100}, {"br7", 107}, {"p1", 1}, {"eth33x4", 33}, {"q1", 2}, {"nodigit", 3}, {"p99999999", 4}} {
+		no, err := dp.PortAdd(newWire(t, set, tc.name), "dummy", datapath.PortNone)
+		if err != nil || no != tc.want {
+			t.Errorf("%s has number %d (%v), want %d", tc.name, no, err, tc.want)
+		}
+	}
+}
+
+// TestOffloadKept checks that a super-packet with a partial checksum leaves as
+// it came, its offsets moved where a tag was pushed.
+func TestOffloadKept(t *testing.T) {
+	dp := newDP(t, userspace.Config{Type: "dummy", Name: "ovs-dummy", Synchronous: true})
+	set := dummy.NewSet(clock.New())
+	out := newWire(t, set, "p1")
+	if _, err := dp.PortAdd(out, "dummy", datapath.PortNone); err != nil {
+		t.Fatal(err)
+	}
+	pkt := netdev.NewPacket(4000)
+	pkt.Len = 4000
+	off := netdev.Offload{Flags: 1, GSOType: 1, HdrLen: 54, GSOSize: 1448, CsumStart: 34, CsumOff: 16}
+	pkt.Offload = off
+	k, _, err := datapath.ParseKey("eth(),eth_type(0x0800),ipv4(proto=6)", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions, err := datapath.ParseActions("1,push_vlan(vid=5,pcp=0),1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dp.Execute(&pkt, k, actions); err != nil {
+		t.Fatal(err)
+	}
+	moved := off
+	moved.HdrLen, moved.CsumStart = 58, 38
+	if len(out.last) != 2 || out.last[0].Offload != off || out.last[1].Offload != moved {
+		t.Errorf("offloads are %+v, want %+v and %+v", out.last, off, moved)
+	}
+}

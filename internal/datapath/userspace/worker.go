@@ -1,0 +1,295 @@
+package userspace
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/netdev"
+)
+
+const (
+	batchSize = 32
+	// maxDepth bounds recirculation and nested actions of one packet.
+	maxDepth = 12
+	// cacheSize is the number of entries of the exact-match cache, a power of two.
+	cacheSize = 8192
+	// sortEvery is how many lookups in the classifier pass until its subtables
+	// are sorted again.
+	sortEvery = 1 << 14
+)
+
+// counters are what a worker counted; only it writes them, except that the
+// shared ones of a spare worker are written by whoever uses it.
+type counters struct {
+	received, recirc                             atomic.Uint64
+	cacheHit, megaHit, maskHit, miss, lost       atomic.Uint64
+	outPackets, outBatches, cyclesBusy, cyclesNS atomic.Uint64
+}
+
+// cacheEntry is a line of the exact-match cache: the flow that a key of this
+// hash was last seen to match.
+type cacheEntry struct {
+	hash uint64
+	flow *entry
+}
+
+// state is a packet under way through an action list.
+type state struct {
+	pkt  *netdev.Packet
+	key  *flow.Key // metadata always right; headers as extracted
+	offs flow.Offsets
+	// stale says that headers moved since extraction, changed that a header
+	// field did.
+	stale, changed bool
+	cut            uint32 // length for the next output, 0 for all of it
+	depth          int
+}
+
+// txQueue is packets waiting to be sent to one port.
+type txQueue struct {
+	port    *port
+	packets []*netdev.Packet
+}
+
+// worker is one place where packets are processed: a polling thread, or a
+// spare one for Execute and synchronous mode. It belongs to the goroutine that
+// runs it.
+type worker struct {
+	dp   *DP
+	slot int // index into flow statistics
+	now  int64
+	counters
+
+	cache   []cacheEntry
+	lookups uint
+
+	batch []netdev.Packet
+	keys  [maxDepth + 1]flow.Key
+	sts   [maxDepth + 1]state
+	ups   [maxDepth + 1]datapath.Upcall
+	vers  [maxDepth + 1]datapath.Verdict
+
+	tx    []txQueue // by port slot
+	dirty []int     // slots with packets waiting
+
+	copies  []*netdev.Packet
+	ncopies int
+
+	// Statistics of the flow that the last packets hit, not yet added.
+	hit        *entry
+	hitPackets uint64
+	hitBytes   uint64
+	hitFlags   uint32
+
+	poller *poller
+	rng    uint64
+}
+
+func (d *DP) newWorker(slot, frame int) *worker {
+	w := &worker{dp: d, slot: slot, cache: make([]cacheEntry, cacheSize), rng: uint64(slot)*0x9e3779b97f4a7c15 + 1}
+	w.batch = make([]netdev.Packet, batchSize)
+	for i := range w.batch {
+		w.batch[i] = netdev.NewPacket(frame)
+	}
+	return w
+}
+
+// spareWorkers are workers for goroutines that have none of their own.
+type spareWorkers struct {
+	mu   sync.Mutex
+	all  []*worker
+	free []*worker
+}
+
+func (s *spareWorkers) each(fn func(*worker)) {
+	s.mu.Lock()
+	all := s.all
+	s.mu.Unlock()
+	for _, w := range all {
+		fn(w)
+	}
+}
+
+// get takes a worker; put gives it back.
+func (s *spareWorkers) get(d *DP) *worker {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.free); n > 0 {
+		w := s.free[n-1]
+		s.free = s.free[:n-1]
+		return w
+	}
+	w := d.newWorker(0, netdev.MaxFrame)
+	s.all = append(s.all, w)
+	return w
+}
+
+func (s *spareWorkers) put(w *worker) {
+	s.mu.Lock()
+	s.free = append(s.free, w)
+	s.mu.Unlock()
+}
+
+// pollSync works off a queue of a dummy device on the caller's goroutine. When
+// another call is at it, or this one came from within it, the packets are left
+// to that one.
+func (d *DP) pollSync(p *port, q int) {
+	if q >= len(p.pending) || p.pending[q].Add(1) != 1 {
+		return
+	}
+	w := d.spare.get(d)
+	defer d.spare.put(w)
+	for {
+		seen := p.pending[q].Load()
+		for w.poll(p, q) > 0 {
+		}
+		if p.pending[q].Add(-seen) == 0 {
+			return
+		}
+	}
+}
+
+// Execute runs actions on a packet, which they may change.
+func (d *DP) Execute(pkt *netdev.Packet, key *flow.Key, actions []datapath.Action) error {
+	w := d.spare.get(d)
+	defer d.spare.put(w)
+	w.now = d.now().UnixNano()
+	st := &w.sts[0]
+	w.keys[0] = *key
+	*st = state{pkt: pkt, key: &w.keys[0], stale: true}
+	w.execute(st, &program{actions, lastModifier(actions)})
+	w.flush()
+	return nil
+}
+
+// poll receives one batch and processes it; it returns how many packets came.
+func (w *worker) poll(p *port, q int) int {
+	n, err := p.dev.Recv(q, w.batch)
+	if n <= 0 {
+		if err != nil {
+			log.Dbg("%s: receive: %v", p.dev.Name(), err)
+		}
+		return 0
+	}
+	w.now = w.dp.now().UnixNano()
+	w.received.Add(uint64(n))
+	for i := range n {
+		w.receive(&w.batch[i], p)
+	}
+	w.flush()
+	return n
+}
+
+// receive processes a packet that came in on p.
+func (w *worker) receive(pkt *netdev.Packet, p *port) {
+	if pkt.Len < ethLen {
+		dropInvalid.Inc()
+		return
+	}
+	k := &w.keys[0]
+	clear(keyWords(k)[:])
+	k.InPort = uint32(p.no)
+	k.PktMark, k.SkbPriority = pkt.Mark, pkt.Prio
+	w.process(pkt, 0)
+}
+
+// process extracts the packet's key into that of depth, whose metadata is
+// there already, looks it up and executes what it finds.
+func (w *worker) process(pkt *netdev.Packet, depth int) {
+	k := &w.keys[depth]
+	st := &w.sts[depth]
+	*st = state{pkt: pkt, key: k, depth: depth}
+	if k.PacketType == 0 {
+		st.offs = flow.ExtractOffsets(pkt.Data(), k)
+	} else {
+		st.offs = flow.ExtractL3(pkt.Data(), k)
+	}
+	if e := w.lookup(keyWords(k)); e != nil {
+		w.count(e, pkt, k)
+		w.execute(st, e.actions.Load())
+		return
+	}
+	w.missed(st)
+}
+
+// lookup finds the megaflow of a key, first in the cache.
+func (w *worker) lookup(k *words) *entry {
+	s := w.dp.cls.snapshot.Load()
+	h := s.union.hash(k, w.dp.cls.seed)
+	line := &w.cache[h&(cacheSize-1)]
+	if e := line.flow; e != nil && line.hash == h && !e.dead.Load() && e.matches(k) {
+		w.cacheHit.Add(1)
+		return e
+	}
+	e, probes := w.dp.cls.find(s, k)
+	w.maskHit.Add(uint64(probes))
+	if w.lookups++; w.lookups%sortEvery == 0 && len(s.tables) > 1 && w.dp.mu.TryLock() {
+		w.dp.cls.sort()
+		w.dp.mu.Unlock()
+	}
+	if e == nil {
+		line.flow = nil
+		return nil
+	}
+	w.megaHit.Add(1)
+	*line = cacheEntry{h, e}
+	return e
+}
+
+// count adds a packet to the statistics of its flow; those of consecutive
+// packets of a flow are added together.
+func (w *worker) count(e *entry, pkt *netdev.Packet, k *flow.Key) {
+	if w.hit != e {
+		w.settle()
+		w.hit = e
+	}
+	w.hitPackets++
+	w.hitBytes += uint64(pkt.Len)
+	w.hitFlags |= uint32(k.TCPFlags)
+}
+
+// settle adds the collected statistics to their flow.
+func (w *worker) settle() {
+	if w.hit == nil {
+		return
+	}
+	s := &w.hit.stats[w.slot]
+	s.packets.Add(w.hitPackets)
+	s.bytes.Add(w.hitBytes)
+	s.used.Store(w.now)
+	if s.flags.Load()|w.hitFlags != s.flags.Load() {
+		s.flags.Or(w.hitFlags)
+	}
+	w.hit, w.hitPackets, w.hitBytes, w.hitFlags = nil, 0, 0, 0
+}
+
+// missed asks the switch what to do with a packet that no flow matches.
+func (w *worker) missed(st *state) {
+	w.miss.Add(1)
+	box := w.dp.handler.Load()
+	if box == nil {
+		w.lost.Add(1)
+		dropUpcall.Inc()
+		return
+	}
+	w.settle()
+	u, v := &w.ups[st.depth], &w.vers[st.depth]
+	*u = datapath.Upcall{Kind: datapath.UpcallMiss, Packet: st.pkt, Key: st.key}
+	*v = box.h.HandleUpcall(u)
+	if !v.Install {
+		w.execute(st, newProgram(v.Actions))
+		return
+	}
+	// The actions change the packet and, by recirculation, the key of deeper
+	// levels only: the flow's key is safe until they are done.
+	f := &datapath.Flow{UFID: v.UFID, Actions: v.Actions}
+	*keyWords(&f.Key) = *keyWords(st.key)
+	*keyWords(&f.Mask) = *keyWords(v.Mask)
+	w.execute(st, newProgram(v.Actions))
+	err := w.dp.FlowPut(f, datapath.PutCreate)
+	u.Key = &f.Key
+	box.h.Installed(u, v, err)
+	u.Packet, u.Key = nil, nil
+}
