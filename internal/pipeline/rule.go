@@ -229,3 +229,10 @@ func metersOf(actions []openflow.Action, out []uint32) []uint32 {
 	}
 	return out
 }
+
+// HasTimeouts reports whether any flow has a timeout.
+func (p *Pipeline) HasTimeouts() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.timed) > 0
+}

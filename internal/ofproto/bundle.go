@@ -1,0 +1,86 @@
+package ofproto
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"weir/internal/openflow"
+)
+
+// bundle is a Port of the database. The backend's mu owns it; the MAC table
+// knows addresses by its pointer.
+type bundle struct {
+	conf  BundleConfig
+	ports []*port
+}
+
+func (b *Bridge) setBundle(bc BundleConfig) error {
+	be := b.be
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	var ports []*port
+	for _, no := range bc.Ports {
+		p := b.ports[no]
+		if p == nil {
+			return fmt.Errorf("bridge %s: port %s: OpenFlow port %d: %w", b.name, bc.Name, no, fs.ErrNotExist)
+		}
+		ports = append(ports, p)
+	}
+	bu := b.bundles[bc.Name]
+	if bu == nil {
+		bu = &bundle{}
+		b.bundles[bc.Name] = bu
+	}
+	for _, p := range slices.Clone(bu.ports) {
+		if !slices.Contains(ports, p) {
+			b.leaveBundle(p)
+			b.bundles[bc.Name] = bu
+		}
+	}
+	for _, p := range ports {
+		if p.bundle != bu {
+			b.leaveBundle(p)
+			p.bundle = bu
+		}
+	}
+	vlansChanged := bu.conf.VLANMode != bc.VLANMode || bu.conf.VLAN != bc.VLAN ||
+		!slices.Equal(bu.conf.Trunks, bc.Trunks) || !slices.Equal(bu.conf.CVLANs, bc.CVLANs)
+	if vlansChanged && bu.ports != nil {
+		b.macs.FlushOwner(bu)
+	}
+	bu.conf, bu.ports = bc, ports
+	be.invalidate()
+	return nil
+}
+
+func (b *Bridge) delBundle(name string) {
+	be := b.be
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	bu := b.bundles[name]
+	if bu == nil {
+		return
+	}
+	for _, p := range slices.Clone(bu.ports) {
+		b.leaveBundle(p)
+	}
+	b.macs.FlushOwner(bu)
+	delete(b.bundles, name)
+	be.invalidate()
+}
+
+// leaveBundle takes a port out of its bundle, which goes when it was the last.
+func (b *Bridge) leaveBundle(p *port) {
+	bu := p.bundle
+	if bu == nil {
+		return
+	}
+	p.bundle = nil
+	bu.ports = slices.DeleteFunc(bu.ports, func(q *port) bool { return q == p })
+	bu.conf.Ports = slices.DeleteFunc(bu.conf.Ports, func(no openflow.PortNo) bool { return no == p.no })
+	b.macs.FlushOwner(bu)
+	if len(bu.ports) == 0 {
+		delete(b.bundles, bu.conf.Name)
+	}
+}

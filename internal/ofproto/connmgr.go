@@ -1,0 +1,114 @@
+package ofproto
+
+import (
+	"sync"
+
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+	"weir/internal/upcall"
+)
+
+// connManager holds the OpenFlow connections of a bridge and the policy for
+// when there is no controller. mu owns its fields; it is never held while
+// be.mu is being waited for.
+type connManager struct {
+	b *Bridge
+
+	mu       sync.Mutex
+	secure   bool
+	targets  map[string]*target
+	sessions map[*session]struct{}
+	closed   bool
+	standard *pipeline.Rule // the flow of a switch without controllers
+
+	// Of the roles (OpenFlow 1.3.1, 6.3.4).
+	generation     uint64
+	haveGeneration bool
+}
+
+func newConnManager(b *Bridge) *connManager {
+	return &connManager{b: b, targets: map[string]*target{}, sessions: map[*session]struct{}{}}
+}
+
+// hasControllers reports whether primary controllers are configured.
+func (m *connManager) hasControllers() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hasPrimaries()
+}
+
+func (m *connManager) hasPrimaries() bool {
+	for _, t := range m.targets {
+		if t.conf.Kind == PrimaryController {
+			return true
+		}
+	}
+	return false
+}
+
+// tableMiss is what a packet that no flow matches meets: it goes to the
+// controllers, if there is one that speaks a version that wants that.
+func (m *connManager) tableMiss() openflow.TableMiss {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		if s.kind == PrimaryController && s.version() != 0 && s.version() < openflow.V13 {
+			return openflow.MissController
+		}
+	}
+	if m.hasPrimaries() && len(m.sessions) == 0 {
+		return openflow.MissController
+	}
+	return openflow.MissDrop
+}
+
+// configure applies the bridge's configuration. A change of the fail mode
+// without controllers starts the flow tables afresh.
+func (m *connManager) configure(old, cfg Config) {
+	m.mu.Lock()
+	changed := m.secure != cfg.Secure
+	m.secure = cfg.Secure
+	flush := changed && !m.hasPrimaries()
+	m.mu.Unlock()
+	if flush {
+		m.flushFlows()
+	}
+	m.listen(cfg)
+}
+
+// flushFlows empties the tables, as when controllers come or go.
+func (m *connManager) flushFlows() {
+	events := m.b.pipe.Clear(m.b.be.clock.Now())
+	m.b.flowEvents(events, nil)
+	m.flowsFlushed()
+}
+
+// flowsFlushed puts in place what a bridge without controllers forwards by: a
+// standalone bridge is a normal switch.
+func (m *connManager) flowsFlushed() {
+	m.mu.Lock()
+	normal := !m.secure && !m.hasPrimaries()
+	m.mu.Unlock()
+	if !normal {
+		return
+	}
+	fm := &openflow.FlowMod{
+		Command: openflow.FlowAdd, OutPort: openflow.PortNone, OutGroup: openflow.GroupAny,
+		Match:   flow.Match{},
+		Actions: []openflow.Action{&openflow.Output{Port: openflow.PortNormal}},
+	}
+	if _, err := m.b.pipe.FlowMod(fm, m.b.be.clock.Now()); err != nil {
+		log.Err("bridge %s: could not add the flow of a normal switch: %s", m.b.name, err)
+	}
+}
+
+// packetIn delivers a packet that a flow or a miss sends to the controllers.
+func (be *Backend) packetIn(p *upcall.PacketIn) {
+	be.mu.Lock()
+	b := be.byID[p.Bridge.ID]
+	be.mu.Unlock()
+	if b != nil {
+		b.conns.packetIn(p)
+	}
+}

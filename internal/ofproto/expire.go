@@ -1,0 +1,42 @@
+package ofproto
+
+import "time"
+
+// expireInterval is how often timeouts of flows and ages of addresses are
+// looked at.
+const expireInterval = time.Second
+
+// startTimers has flows and addresses expire.
+func (be *Backend) startTimers() {
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	if be.closed || be.timer != nil {
+		return
+	}
+	be.timer = be.clock.AfterFunc(expireInterval, be.tick)
+}
+
+// tick expires flows and addresses, after the data path's statistics have
+// been taken in, so that nothing in use expires.
+func (be *Backend) tick() {
+	bridges := be.Bridges()
+	timed := false
+	for _, b := range bridges {
+		timed = timed || b.pipe.HasTimeouts()
+	}
+	if timed {
+		be.engine.Revalidate()
+	}
+	now := be.clock.Now()
+	for _, b := range bridges {
+		b.flowEvents(b.pipe.Expire(now), nil)
+		if b.macs.Expire(now) {
+			be.engine.Wake()
+		}
+	}
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	if !be.closed {
+		be.timer.Reset(expireInterval)
+	}
+}

@@ -1,0 +1,245 @@
+package ofproto
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"weir/internal/datapath"
+	"weir/internal/netdev"
+	"weir/internal/openflow"
+	"weir/internal/packet"
+	"weir/internal/xlate"
+)
+
+// port is one OpenFlow port. The backend's mu owns it.
+type port struct {
+	conf    PortConfig
+	no      openflow.PortNo
+	dp      datapath.PortNo // PortNone for a patch port
+	patch   bool
+	config  openflow.PortConfig // as OpenFlow set it; PortDown follows the device
+	desc    openflow.PortDesc   // as controllers know it
+	changes uint64              // of the device, when desc was made
+	counted *xlate.PortStats    // of a patch port
+	bundle  *bundle
+	created time.Time
+}
+
+// maxPorts is the highest port number that is given out unasked.
+const maxPorts = 0xfeff
+
+// allocPort gives the requested number when it is free, or else the next one.
+func (b *Bridge) allocPort(request openflow.PortNo) (openflow.PortNo, error) {
+	if request != 0 && (request < openflow.PortMax || request == openflow.PortLocal) && b.ports[request] == nil {
+		return request, nil
+	}
+	for range maxPorts {
+		if b.nextPort++; b.nextPort > maxPorts {
+			b.nextPort = 1
+		}
+		if b.ports[b.nextPort] == nil {
+			return b.nextPort, nil
+		}
+	}
+	return 0, fmt.Errorf("bridge %s: all %d port numbers are in use", b.name, maxPorts)
+}
+
+func (b *Bridge) addPort(pc PortConfig) (openflow.PortNo, error) {
+	be := b.be
+	p := &port{conf: pc, dp: datapath.PortNone, patch: pc.Type == "patch", created: be.clock.Now()}
+	be.mu.Lock()
+	exists, gone := b.byName[pc.Name] != nil, b.gone
+	be.mu.Unlock()
+	switch {
+	case exists:
+		return 0, fmt.Errorf("bridge %s: port %s: %w", b.name, pc.Name, fs.ErrExist)
+	case gone:
+		return 0, fmt.Errorf("bridge %s: %w", b.name, fs.ErrClosed)
+	}
+	if p.patch {
+		p.counted = new(xlate.PortStats)
+	} else {
+		// Workers of the data path may be waiting for mu, so it isn't held here.
+		dp, err := be.dp.PortAdd(pc.Device, pc.Type, datapath.PortNone)
+		if err != nil {
+			return 0, fmt.Errorf("bridge %s: port %s: %w", b.name, pc.Name, err)
+		}
+		p.dp = dp
+	}
+	be.mu.Lock()
+	no, err := b.allocPort(pc.Request)
+	if err != nil {
+		be.mu.Unlock()
+		if !p.patch {
+			_ = be.dp.PortDel(p.dp)
+		}
+		return 0, err
+	}
+	p.no = no
+	p.describe()
+	b.ports[no], b.byName[pc.Name] = p, p
+	be.invalidate()
+	desc := p.desc
+	be.mu.Unlock()
+	b.conns.portStatus(openflow.PortAdded, &desc)
+	return no, nil
+}
+
+func (b *Bridge) delPort(no openflow.PortNo) error {
+	be := b.be
+	be.mu.Lock()
+	p := b.ports[no]
+	if p == nil {
+		be.mu.Unlock()
+		return fmt.Errorf("bridge %s: port %d: %w", b.name, no, fs.ErrNotExist)
+	}
+	b.leaveBundle(p)
+	delete(b.ports, no)
+	delete(b.byName, p.conf.Name)
+	be.invalidate()
+	desc := p.desc
+	be.mu.Unlock()
+	b.conns.portStatus(openflow.PortDeleted, &desc)
+	if p.patch {
+		return nil
+	}
+	return be.dp.PortDel(p.dp)
+}
+
+// describe makes the description that controllers see from the device's state.
+func (p *port) describe() {
+	dev := p.conf.Device
+	d := openflow.PortDesc{PortNo: p.no, Name: p.conf.Name, Config: p.config}
+	up, running := true, true
+	if dev != nil {
+		p.changes = dev.Changes()
+		d.HWAddr = dev.MAC()
+		f := dev.Flags()
+		up, running = f&netdev.Up != 0, f&netdev.Running != 0
+		d.Curr, d.CurrSpeed = linkFeatures(dev)
+	}
+	d.Config &^= openflow.PortDown
+	if !up {
+		d.Config |= openflow.PortDown
+	}
+	if !running {
+		d.State |= openflow.PortLinkDown
+	} else {
+		d.State |= openflow.PortLive
+	}
+	p.desc = d
+}
+
+// linkFeatures says a device's speed the OpenFlow way, and in kbit/s.
+func linkFeatures(dev netdev.Device) (openflow.PortFeatures, uint32) {
+	bps, full := dev.Speed()
+	modes := map[uint64][2]openflow.PortFeatures{
+		10e6:  {openflow.Feature10MbHD, openflow.Feature10MbFD},
+		100e6: {openflow.Feature100MbHD, openflow.Feature100MbFD},
+		1e9:   {openflow.Feature1GbHD, openflow.Feature1GbFD},
+		10e9:  {0, openflow.Feature10GbFD}, 40e9: {0, openflow.Feature40GbFD},
+		100e9: {0, openflow.Feature100GbFD}, 1e12: {0, openflow.Feature1TbFD},
+	}
+	m, ok := modes[bps]
+	i := 0
+	if full {
+		i = 1
+	}
+	if !ok || m[i] == 0 {
+		if bps == 0 {
+			return 0, 0
+		}
+		return openflow.FeatureOther, uint32(bps / 1000)
+	}
+	return m[i], uint32(bps / 1000)
+}
+
+// refreshPorts tells controllers of ports whose devices have changed.
+func (b *Bridge) refreshPorts() {
+	be := b.be
+	var changed []openflow.PortDesc
+	be.mu.Lock()
+	for _, p := range b.ports {
+		if p.conf.Device == nil || p.conf.Device.Changes() == p.changes {
+			continue
+		}
+		old := p.desc
+		if p.describe(); p.desc != old {
+			changed = append(changed, p.desc)
+			be.invalidate()
+		}
+	}
+	be.mu.Unlock()
+	slices.SortFunc(changed, func(a, b openflow.PortDesc) int { return int(int64(a.PortNo) - int64(b.PortNo)) })
+	for i := range changed {
+		b.conns.portStatus(openflow.PortModified, &changed[i])
+	}
+}
+
+// sortedPorts lists the ports by number. The caller holds be.mu.
+func (b *Bridge) sortedPorts() []*port {
+	out := make([]*port, 0, len(b.ports))
+	for _, p := range b.ports {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b *port) int { return int(int64(a.no) - int64(b.no)) })
+	return out
+}
+
+func (p *port) stats() (netdev.Stats, error) {
+	if p.counted != nil {
+		s := unknownStats()
+		s.RxPackets, s.RxBytes = p.counted.RxPackets.Load(), p.counted.RxBytes.Load()
+		s.TxPackets, s.TxBytes = p.counted.TxPackets.Load(), p.counted.TxBytes.Load()
+		return s, nil
+	}
+	if p.conf.Device == nil {
+		return unknownStats(), nil
+	}
+	return p.conf.Device.Stats()
+}
+
+func unknownStats() netdev.Stats {
+	const u = ^uint64(0)
+	return netdev.Stats{RxErrors: u, TxErrors: u, RxDropped: u, TxDropped: u, Multicast: u, Collisions: u,
+		RxOverErr: u, RxCRCErr: u, RxFrameErr: u, RxMissedErrors: u}
+}
+
+// setConfig changes the OpenFlow configuration of a port, PortDown by way of
+// its device.
+func (b *Bridge) setPortConfig(no openflow.PortNo, hw packet.MAC, config, mask openflow.PortConfig) error {
+	be := b.be
+	be.mu.Lock()
+	p := b.ports[no]
+	switch {
+	case p == nil:
+		be.mu.Unlock()
+		return openflow.ErrPMFCBadPort.Err()
+	case p.desc.HWAddr != hw:
+		be.mu.Unlock()
+		return openflow.ErrPMFCBadHWAddr.Err()
+	}
+	const kept = openflow.PortNoRecv | openflow.PortNoFlood | openflow.PortNoFwd | openflow.PortNoPacketIn | openflow.PortNoSTP | openflow.PortNoRecvSTP
+	p.config = p.config&^(mask&kept) | config&mask&kept
+	dev, before := p.conf.Device, p.desc
+	be.mu.Unlock()
+	var err error
+	if mask&openflow.PortDown != 0 && dev != nil {
+		if config&openflow.PortDown != 0 {
+			err = dev.SetFlags(0, netdev.Up)
+		} else {
+			err = dev.SetFlags(netdev.Up, 0)
+		}
+	}
+	be.mu.Lock()
+	p.describe()
+	desc := p.desc
+	be.invalidate()
+	be.mu.Unlock()
+	if desc != before {
+		b.conns.portStatus(openflow.PortModified, &desc)
+	}
+	return err
+}

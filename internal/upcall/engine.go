@@ -1,0 +1,293 @@
+// Package upcall answers what a data path asks of the switch: it translates
+// packets that matched no flow, keeps a record of every megaflow it had
+// installed with the effects that its packets have, and revalidates them:
+// their statistics go back to the OpenFlow flows that they stand for, and
+// flows that idle or that the tables no longer justify go away.
+package upcall
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/internal/clock"
+	"weir/internal/coverage"
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/vlog"
+	"weir/internal/xlate"
+)
+
+var log = vlog.For("ofproto_dpif_upcall")
+
+var (
+	coverRevalidate = coverage.New("dumped_new_flow")
+	coverFlowLimit  = coverage.New("upcall_flow_limit_hit")
+)
+
+// Config are the limits of Open_vSwitch.other_config that the engine obeys
+// (ovs-vswitchd.conf.db(5)). Zero members mean the defaults.
+type Config struct {
+	FlowLimit int           // flow-limit, 200000
+	MaxIdle   time.Duration // max-idle, 10 s
+	// MaxRevalidate is the longest time between two passes, 500 ms.
+	MaxRevalidate time.Duration
+}
+
+func (c Config) filled() Config {
+	if c.FlowLimit <= 0 {
+		c.FlowLimit = 200000
+	}
+	if c.MaxIdle <= 0 {
+		c.MaxIdle = 10 * time.Second
+	}
+	if c.MaxRevalidate <= 0 {
+		c.MaxRevalidate = 500 * time.Millisecond
+	}
+	return c
+}
+
+// PacketIn is a packet on its way to controllers.
+type PacketIn struct {
+	Bridge *xlate.Bridge
+	Port   openflow.PortNo
+	Cookie datapath.Cookie
+	State  *xlate.State // as translation left it; nil when it was lost
+	Packet []byte
+	Key    *flow.Key // with a data path port
+}
+
+// Options are what an Engine is made of.
+type Options struct {
+	Datapath datapath.Datapath
+	Clock    *clock.Clock
+	// Snapshot gives the newest configuration. It may be called from any
+	// goroutine, also those of the data path's workers.
+	Snapshot func() *xlate.Config
+	// NewTranslator makes a translator, of which each goroutine takes its own.
+	NewTranslator func() Translator
+	// PacketIn delivers packets to controllers; it must not block.
+	PacketIn func(*PacketIn)
+	Config   Config
+}
+
+// Translator is a *xlate.Translator.
+type Translator interface {
+	Translate(in *xlate.Input) *xlate.Result
+}
+
+const numShards = 64
+
+// shard holds part of the records.
+type shard struct {
+	mu    sync.Mutex
+	flows map[datapath.UFID]*megaflow
+}
+
+// megaflow is the record of a flow in the data path. mu guards what follows
+// it; what precedes it never changes.
+type megaflow struct {
+	ufid    datapath.UFID
+	key     flow.Key // with a data path port
+	mask    flow.Mask
+	created time.Time
+
+	mu      sync.Mutex
+	actions []datapath.Action
+	stats   datapath.Stats // pushed so far
+	gen     uint64         // of the tables that actions were right for
+	effects xlate.Effects
+	recircs []uint32
+	dumped  uint64 // the pass that saw it last
+	gone    bool
+}
+
+// Engine is the datapath.UpcallHandler of a data path, and its revalidator.
+// passMu is held during a pass; the rest is atomic or in shards.
+type Engine struct {
+	opts    Options
+	dp      datapath.Datapath
+	clock   *clock.Clock
+	pool    sync.Pool // of Translator
+	shards  [numShards]shard
+	seeds   [2]maphash.Seed
+	conf    atomic.Pointer[Config]
+	count   atomic.Int64
+	limit   atomic.Int64 // flows allowed now, at most conf.FlowLimit
+	highest atomic.Int64
+	gen     atomic.Uint64 // moves when any flow may have become wrong
+	wake    chan struct{}
+	stop    chan struct{}
+	stopped sync.WaitGroup
+
+	noMegaflows atomic.Bool
+	noUFID      atomic.Bool
+	paused      atomic.Bool
+
+	passMu   sync.Mutex
+	pass     uint64
+	macGens  map[string]uint64
+	average  int64
+	duration time.Duration // of the last pass
+
+	mu     sync.Mutex // guards what Start and Close touch
+	timer  *clock.Timer
+	unhook func()
+	closed bool
+}
+
+// New makes an engine; it answers upcalls at once, and revalidates after Start.
+func New(o Options) *Engine {
+	e := &Engine{opts: o, dp: o.Datapath, clock: o.Clock, wake: make(chan struct{}, 1), stop: make(chan struct{}), macGens: map[string]uint64{}}
+	e.pool.New = func() any { return o.NewTranslator() }
+	for i := range e.shards {
+		e.shards[i].flows = map[datapath.UFID]*megaflow{}
+	}
+	e.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+	e.Configure(o.Config)
+	e.limit.Store(min(int64(e.conf.Load().FlowLimit), 10000))
+	return e
+}
+
+// Configure changes the limits.
+func (e *Engine) Configure(c Config) {
+	c = c.filled()
+	e.conf.Store(&c)
+	e.limit.Store(min(e.limit.Load(), int64(c.FlowLimit)))
+	e.Wake()
+}
+
+// Start begins revalidation: when something changed, and at least every
+// MaxRevalidate of the clock's time.
+func (e *Engine) Start() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unhook = e.clock.OnStep(e.Revalidate)
+	e.timer = e.clock.AfterFunc(e.conf.Load().MaxRevalidate, e.tick)
+	e.stopped.Add(1)
+	go e.run()
+}
+
+func (e *Engine) tick() {
+	e.poke()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.timer.Reset(e.conf.Load().MaxRevalidate)
+	}
+}
+
+func (e *Engine) run() {
+	defer e.stopped.Done()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case <-e.wake:
+			e.Revalidate()
+		}
+	}
+}
+
+// Wake says that tables or configuration changed, so that every flow must be
+// looked at again. It doesn't wait.
+func (e *Engine) Wake() {
+	e.gen.Add(1)
+	e.poke()
+}
+
+func (e *Engine) poke() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends revalidation and removes all flows.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.closed = true
+	if e.timer != nil {
+		e.timer.Stop()
+		e.unhook()
+	}
+	e.mu.Unlock()
+	close(e.stop)
+	e.stopped.Wait()
+	e.Purge()
+}
+
+func (e *Engine) shard(u datapath.UFID) *shard { return &e.shards[u[0]%numShards] }
+
+func (e *Engine) find(u datapath.UFID) *megaflow {
+	s := e.shard(u)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flows[u]
+}
+
+// insert adds a record; it says false, and changes nothing, when there is one.
+func (e *Engine) insert(m *megaflow) bool {
+	s := e.shard(m.ufid)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flows[m.ufid] != nil {
+		return false
+	}
+	s.flows[m.ufid] = m
+	if n := e.count.Add(1); n > e.highest.Load() {
+		e.highest.Store(n)
+	}
+	return true
+}
+
+// drop removes a record and gives back what it held.
+func (e *Engine) drop(m *megaflow) {
+	s := e.shard(m.ufid)
+	s.mu.Lock()
+	if s.flows[m.ufid] == m {
+		delete(s.flows, m.ufid)
+		e.count.Add(-1)
+	}
+	s.mu.Unlock()
+	m.mu.Lock()
+	recircs := m.recircs
+	m.recircs, m.gone = nil, true
+	m.mu.Unlock()
+	e.unref(recircs)
+}
+
+func (e *Engine) ref(ids []uint32) {
+	for _, id := range ids {
+		e.opts.Snapshot().Recircs.Ref(id)
+	}
+}
+
+func (e *Engine) unref(ids []uint32) {
+	for _, id := range ids {
+		e.opts.Snapshot().Recircs.Unref(id)
+	}
+}
+
+// ufid names a flow by what it matches.
+func (e *Engine) ufid(key *flow.Key, mask *flow.Mask) datapath.UFID {
+	var masked flow.Key
+	k, m, o := key.Words(), mask.Words(), masked.Words()
+	for i := flow.FirstDatapathWord; i < flow.NumWords; i++ {
+		o[i] = k[i] & m[i]
+	}
+	var u datapath.UFID
+	for i, seed := range e.seeds {
+		h := maphash.Comparable(seed, [2]flow.Key{masked, *mask})
+		for j := range 8 {
+			u[8*i+j] = byte(h >> (8 * j))
+		}
+	}
+	return u
+}

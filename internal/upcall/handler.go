@@ -1,0 +1,159 @@
+package upcall
+
+import (
+	"errors"
+	"io/fs"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/xlate"
+)
+
+// input prepares a translation of a packet that came from the data path; ok is
+// false when the packet belongs to no bridge.
+func (e *Engine) input(cfg *xlate.Config, key *flow.Key, in *xlate.Input, of *flow.Key) (ok bool) {
+	*of = *key
+	*in = xlate.Input{Config: cfg, Key: of, Now: e.clock.Now()}
+	port := cfg.ByDP[datapath.PortNo(key.InPort)]
+	if key.RecircID != 0 {
+		in.Frozen = cfg.Recircs.Lookup(key.RecircID)
+		if in.Frozen == nil || in.Frozen.Bridge == nil {
+			return false
+		}
+		in.Bridge = cfg.Bridges[in.Frozen.Bridge.Name]
+		if port != nil {
+			of.InPort = uint32(port.No)
+		}
+		return in.Bridge != nil
+	}
+	if port == nil {
+		return false
+	}
+	in.Bridge = port.Bridge
+	of.InPort = uint32(port.No)
+	return true
+}
+
+// HandleUpcall translates a packet and says what to do with it.
+func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
+	if u.Kind == datapath.UpcallAction && u.Cookie.Kind != datapath.CookieSlowPath {
+		e.toController(u)
+		return datapath.Verdict{}
+	}
+	tr := e.pool.Get().(Translator)
+	defer e.pool.Put(tr)
+	gen := e.gen.Load()
+	var in xlate.Input
+	var of flow.Key
+	if !e.input(e.opts.Snapshot(), u.Key, &in, &of) {
+		return datapath.Verdict{}
+	}
+	miss := u.Kind == datapath.UpcallMiss
+	in.Packet = u.Packet.Data()
+	in.Learn, in.Credit = true, miss
+	in.Bytes, in.TCPFlag = uint64(u.Packet.Len), u.Key.TCPFlags
+	res := tr.Translate(&in)
+	if !miss {
+		// A flow of the data path counted the packet already.
+		e.execute(u, res.Actions)
+		return datapath.Verdict{}
+	}
+	return e.verdict(u, &in, res, gen)
+}
+
+func (e *Engine) execute(u *datapath.Upcall, actions []datapath.Action) {
+	if len(actions) == 0 {
+		return
+	}
+	acts := append([]datapath.Action(nil), actions...)
+	if err := e.dp.Execute(u.Packet, u.Key, acts); err != nil {
+		log.Dbg("executing actions of a slow-path packet: %s", err)
+	}
+}
+
+// verdict answers a miss and records the flow that it installs.
+func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result, gen uint64) datapath.Verdict {
+	v := datapath.Verdict{Actions: append([]datapath.Action(nil), res.Actions...)}
+	if res.Err == xlate.ErrNoRecirc || e.count.Load() >= e.limit.Load() {
+		if res.Err == xlate.ErrNone {
+			coverFlowLimit.Inc()
+		}
+		return v
+	}
+	m := e.record(u.Key, in, res, gen)
+	if !e.insert(m) {
+		return v
+	}
+	e.ref(m.recircs)
+	if res.Slow != 0 {
+		// The flow's actions are not what this packet needs, so it isn't the
+		// data path that installs them.
+		f := &datapath.Flow{UFID: m.ufid, Key: m.key, Mask: m.mask, Actions: m.actions}
+		if err := e.dp.FlowPut(f, datapath.PutCreate); err != nil {
+			e.drop(m)
+		}
+		return v
+	}
+	v.Mask, v.UFID, v.Install = &m.mask, m.ufid, true
+	return v
+}
+
+// record makes the record of a translated flow.
+func (e *Engine) record(key *flow.Key, in *xlate.Input, res *xlate.Result, gen uint64) *megaflow {
+	m := &megaflow{key: *key, mask: res.Mask, created: in.Now, gen: gen}
+	if e.noMegaflows.Load() {
+		m.mask = key.MaskExact()
+	}
+	clear(m.mask.Words()[:flow.FirstDatapathWord])
+	m.mask.InPort, m.mask.RecircID = ^uint32(0), ^uint32(0)
+	m.ufid = e.ufid(&m.key, &m.mask)
+	m.adopt(in, res)
+	return m
+}
+
+// adopt takes over what a translation found.
+func (m *megaflow) adopt(in *xlate.Input, res *xlate.Result) {
+	m.actions = installed(in, res)
+	m.effects = append(xlate.Effects(nil), res.Effects...)
+	m.recircs = append([]uint32(nil), res.Recircs...)
+}
+
+// installed are the actions that the data path gets: those of the result, or
+// where they must be done by the switch, that they come to the switch.
+func installed(in *xlate.Input, res *xlate.Result) []datapath.Action {
+	if res.Slow == 0 {
+		return append([]datapath.Action(nil), res.Actions...)
+	}
+	return []datapath.Action{&datapath.Userspace{Cookie: datapath.Cookie{
+		Kind: datapath.CookieSlowPath, Slow: res.Slow, InPort: in.Key.InPort, Bridge: in.Bridge.ID,
+	}}}
+}
+
+// Installed drops the record of a flow that could not be installed.
+func (e *Engine) Installed(u *datapath.Upcall, v *datapath.Verdict, err error) {
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return
+	}
+	if m := e.find(v.UFID); m != nil {
+		e.drop(m)
+	}
+	log.Dbg("installing a flow: %s", err)
+}
+
+// toController hands a packet on to the controllers of its bridge.
+func (e *Engine) toController(u *datapath.Upcall) {
+	if u.Cookie.Kind != datapath.CookieController || u.Cookie.DontSend {
+		return
+	}
+	cfg := e.opts.Snapshot()
+	p := &PacketIn{Cookie: u.Cookie, Packet: u.Packet.Data(), Key: u.Key, State: cfg.Recircs.Lookup(u.Cookie.RecircID)}
+	if port := cfg.ByDP[datapath.PortNo(u.Key.InPort)]; port != nil {
+		p.Port, p.Bridge = port.No, port.Bridge
+	}
+	if p.State != nil && p.State.Bridge != nil {
+		p.Bridge = cfg.Bridges[p.State.Bridge.Name]
+	}
+	if p.Bridge != nil {
+		e.opts.PacketIn(p)
+	}
+}
