@@ -16,6 +16,7 @@ import (
 	"weir/internal/tool/ctl"
 	"weir/internal/tool/demo"
 	"weir/internal/tool/ovsdbtool"
+	"weir/internal/tool/pcap"
 )
 
 // programs is the table of all programs, each with a link of its name.
@@ -23,6 +24,9 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
 	"ovsdb-tool": ovsdbtool.Main,
 	"ovs-ctl":    ctl.Main,
+
+	"ovs-pcap":      pcap.Main,
+	"ovs-tcpundump": pcap.UndumpMain,
 }
 
 // verbs is the table of what only `weir VERB` does.

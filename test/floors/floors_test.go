@@ -32,15 +32,16 @@ var floors = map[string]int{
 	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/netdev": 3, "internal/tunnel": 3,
 	"internal/ovsdb/storage": 3, "internal/pipeline": 3,
 
+	"internal/netdev/dummy": 4, "internal/netdev/patch": 4, "internal/netdev/linux": 4, "internal/netdev/tap": 4,
 	"internal/datapath": 4, "internal/ovsdb/client": 4, "internal/ovsdb/server": 4,
 
-	"internal/datapath/userspace": 5, "internal/datapath/fake": 5, "internal/xlate": 5,
+	"internal/datapath/userspace": 5, "internal/datapath/dptest": 5, "internal/xlate": 5,
 	"internal/upcall": 6, "internal/ofproto": 7, "internal/vswitchd": 8,
 
 	"internal/tool/appctl": 9, "internal/tool/vsctl": 9, "internal/tool/ofctl": 9,
 	"internal/tool/dpctl": 9, "internal/tool/ovsdbtool": 9, "internal/tool/ovsdbclient": 9,
 	"internal/tool/ovsdbserver": 9, "internal/tool/vswitchd": 9, "internal/tool/vtepctl": 9,
-	"internal/tool/ctl": 9, "internal/tool/demo": 9,
+	"internal/tool/ctl": 9, "internal/tool/demo": 9, "internal/tool/pcap": 9,
 
 	"internal/tool/up": 10, // database and switch in one process
 

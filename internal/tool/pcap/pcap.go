@@ -1,0 +1,122 @@
+// Package pcap is ovs-pcap and ovs-tcpundump: they turn captured packets into
+// lines of hexadecimal digits, as ofproto/trace takes them (ovs-pcap(1),
+// ovs-tcpundump(1)).
+package pcap
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+
+	"weir/internal/cli"
+	"weir/internal/packet"
+	"weir/internal/vlog"
+)
+
+// parse parses the options both programs have. done says that there is nothing
+// left to do but to exit.
+func parse(env *cli.Env, usage string) (operands []string, status int, done bool) {
+	var help, version bool
+	p := cli.Parser{Options: []cli.Option{
+		{Long: "help", Short: 'h', Set: func(string) error { help = true; return nil }},
+		{Long: "version", Short: 'V', Set: func(string) error { version = true; return nil }},
+	}}
+	_, operands, err := p.Parse(env.Args)
+	switch {
+	case err != nil:
+		return nil, env.Exit(err), true
+	case help:
+		fmt.Fprintf(env.Stdout, usage+commonUsage, env.Name, env.Name)
+		return nil, 0, true
+	case version:
+		return nil, env.PrintVersion(), true
+	}
+	return operands, 0, false
+}
+
+const commonUsage = `
+The following options are also available:
+  -h, --help                  display this help message
+  -V, --version               display version information
+`
+
+// Main runs ovs-pcap: it prints each packet of a pcap file on a line.
+func Main(_ context.Context, env *cli.Env) int {
+	operands, status, done := parse(env, "%s: print pcap file packet data as hex\nusage: %s FILE\nwhere FILE is a PCAP file.\n")
+	if done {
+		return status
+	}
+	if len(operands) != 1 {
+		return env.Fatal("exactly 1 non-option argument required (use --help for help)")
+	}
+	f, err := os.Open(operands[0])
+	if err != nil {
+		return env.Fatal("%s: open failed (%s)", operands[0], vlog.ErrText(err))
+	}
+	defer f.Close()
+	r, err := packet.NewPcapReader(bufio.NewReader(f))
+	if err != nil {
+		return env.Fatal("%s: %v", operands[0], err)
+	}
+	w := bufio.NewWriter(env.Stdout)
+	defer w.Flush()
+	for {
+		_, frame, err := r.ReadPacket()
+		if errors.Is(err, io.EOF) {
+			return 0
+		}
+		if err != nil {
+			w.Flush()
+			return env.Fatal("%s: %v", operands[0], err)
+		}
+		fmt.Fprintf(w, "%x\n", frame)
+	}
+}
+
+// hexLine is a line of packet data in tcpdump's output: an offset, then up to
+// eight groups of digits.
+var hexLine = regexp.MustCompile(`^\s+0x([0-9a-fA-F]+): ((?: [0-9a-fA-F]{2,4})+)`)
+
+// UndumpMain runs ovs-tcpundump: it reads the output of tcpdump -xx and prints
+// each packet on a line.
+func UndumpMain(_ context.Context, env *cli.Env) int {
+	operands, status, done := parse(env, "%s: print \"tcpdump -xx\" output as hex\nusage: %s < FILE\nwhere FILE is output from \"tcpdump -xx\".\n")
+	if done {
+		return status
+	}
+	if len(operands) != 0 {
+		return env.Fatal("non-option argument not supported (use --help for help)")
+	}
+	w := bufio.NewWriter(env.Stdout)
+	defer w.Flush()
+	var frame strings.Builder
+	end := func() {
+		if frame.Len() > 0 {
+			fmt.Fprintln(w, frame.String())
+			frame.Reset()
+		}
+	}
+	in := bufio.NewScanner(env.Stdin)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		m := hexLine.FindStringSubmatch(in.Text())
+		if m == nil {
+			end()
+			continue
+		}
+		if strings.Trim(m[1], "0") == "" {
+			end()
+		}
+		frame.WriteString(strings.ReplaceAll(m[2], " ", ""))
+	}
+	end()
+	if err := in.Err(); err != nil {
+		return env.Fatal("%v", err)
+	}
+	return 0
+}
