@@ -32,9 +32,9 @@ var floors = map[string]int{
 	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/netdev": 3, "internal/tunnel": 3,
 	"internal/ovsdb/storage": 3, "internal/pipeline": 3,
 
-	"internal/netdev/dummy": 4, "internal/netdev/patch": 4, "internal/netdev/linux": 4, "internal/netdev/tap": 4,
 	"internal/datapath": 4, "internal/ovsdb/client": 4, "internal/ovsdb/server": 4,
 
+	"internal/netdev/dummy": 5, "internal/netdev/patch": 5, "internal/netdev/linux": 5, "internal/netdev/tap": 5,
 	"internal/datapath/userspace": 5, "internal/datapath/dptest": 5, "internal/xlate": 5,
 	"internal/upcall": 6, "internal/ofproto": 7, "internal/vswitchd": 8,
 
