@@ -36,7 +36,8 @@ type command struct {
 }
 
 // Server is a control socket and the commands it knows. Its mutex owns the
-// commands and the connections.
+// commands and the connections. The zero value knows commands and has no socket
+// (--unixctl=none).
 type Server struct {
 	path     string
 	program  string
@@ -60,7 +61,8 @@ func NewServer(path string) (*Server, error) {
 	_ = os.Remove(path)
 	l, err := net.Listen("unix", short)
 	if err != nil {
-		return nil, fmt.Errorf("%s: bind failed: %w", path, err)
+		vlog.For("stream_unix").Err("%s: binding failed: %s", path, vlog.ErrText(err))
+		return nil, fmt.Errorf("%s: could not initialize control socket (%s)", path, vlog.ErrText(err))
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	mask := unix.Umask(0)
@@ -83,6 +85,9 @@ func (s *Server) SetProgram(name string) { s.program = name }
 func (s *Server) Register(name, usage string, minArgs, maxArgs int, h Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.commands == nil {
+		s.commands = make(map[string]*command)
+	}
 	s.commands[name] = &command{name, usage, minArgs, maxArgs, h}
 }
 
