@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"weir/internal/clock"
@@ -44,11 +45,15 @@ type Usage struct {
 }
 
 // FollowClock has the process's counters and rate limits live by the daemon's
-// clock: it is to be called once, at the start.
+// clock. Where several daemons share a process, the first one's clock counts.
 func FollowClock(c *clock.Clock) {
-	vlog.SetNow(c.Now)
-	tick(c)
+	followed.Do(func() {
+		vlog.SetNow(c.Now)
+		tick(c)
+	})
 }
+
+var followed sync.Once
 
 func tick(c *clock.Clock) {
 	c.AfterFunc(coverage.Interval, func() {
