@@ -2,6 +2,7 @@
 # make install    into $(DESTDIR)$(PREFIX), as Debian's packages lay things out
 # make demo       real packets between network namespaces, on this machine
 # make test       everything CI runs, but for the ratchet over the peer's suite
+# make bench-ovsdb  our database server beside Debian's, as ratios
 # make bench      our data path beside Debian's Open vSwitch, as ratios
 DESTDIR ?=
 PREFIX ?= /usr/local
@@ -10,7 +11,7 @@ export CGO_ENABLED ?= 0
 
 SBIN = ovsdb-server ovs-vswitchd
 
-.PHONY: all build install demo test check unit blackbox bench clean
+.PHONY: all build install demo test check unit blackbox bench bench-ovsdb clean
 all: build
 
 build:
@@ -57,6 +58,10 @@ unit:
 blackbox: build
 	@echo '== script, namespace and interop tests'
 	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/interop/...
+
+bench-ovsdb: build
+	scripts/install-packages test
+	$(GO) run ./test/bench/ovsdb
 
 bench: build
 	scripts/install-packages test
