@@ -1,0 +1,232 @@
+package linux
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/netdev"
+)
+
+// maxBatch bounds the messages of one system call.
+const maxBatch = 64
+
+// socketBuffer is what a packet socket may hold: some dozens of super-packets.
+const socketBuffer = 8 << 20
+
+// Socket options of packet(7) that x/sys doesn't name.
+const (
+	packetQdiscBypass    = 20
+	packetIgnoreOutgoing = 23
+)
+
+// Socket is a "system" device: a packet socket on a device of the kernel.
+type Socket struct {
+	*link
+	mu sync.RWMutex // held for writing by Close only
+	fd int          // -1 when closed
+
+	rx rxRing
+	tx sync.Pool // of *txRing
+}
+
+var _ netdev.Device = (*Socket)(nil)
+
+// rxRing is the memory that recvmmsg(2) fills in; owned by the one reader.
+type rxRing struct {
+	hdrs [maxBatch]mmsghdr
+	iovs [maxBatch][2]unix.Iovec
+	vnet [maxBatch][vnetLen]byte
+	aux  []byte
+}
+
+// txRing is the memory that sendmmsg(2) reads.
+type txRing struct {
+	hdrs [maxBatch]mmsghdr
+	iovs [maxBatch][2]unix.Iovec
+	vnet [maxBatch][vnetLen]byte
+}
+
+func (h *Host) openSystem(name string) (*Socket, error) {
+	s := &Socket{link: &link{host: h, name: name, typ: "system"}, fd: -1}
+	if err := s.refresh(); err != nil {
+		return nil, err
+	}
+	fd, err := packetSocket(s.Ifindex())
+	if err != nil {
+		return nil, err
+	}
+	s.fd = fd
+	s.rx.init()
+	s.tx.New = func() any { return newTxRing() }
+	h.add(s.link)
+	return s, nil
+}
+
+// packetSocket opens a non-blocking socket that sees what the device receives,
+// in promiscuous mode for as long as the socket lives.
+func packetSocket(ifindex int) (fd int, err error) {
+	// Protocol 0 until it is bound: no packets of other devices.
+	fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("packet socket: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = unix.Close(fd)
+		}
+	}()
+	for _, o := range []struct {
+		name  string
+		level int
+		opt   int
+		value int
+		must  bool
+	}{
+		{"PACKET_VNET_HDR", unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1, true},
+		{"PACKET_AUXDATA", unix.SOL_PACKET, unix.PACKET_AUXDATA, 1, true},
+		{"PACKET_IGNORE_OUTGOING", unix.SOL_PACKET, packetIgnoreOutgoing, 1, true},
+		{"PACKET_QDISC_BYPASS", unix.SOL_PACKET, packetQdiscBypass, 1, false},
+		{"SO_RCVBUFFORCE", unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer, false},
+		{"SO_SNDBUFFORCE", unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBuffer, false},
+	} {
+		if e := unix.SetsockoptInt(fd, o.level, o.opt, o.value); e != nil && o.must {
+			return -1, fmt.Errorf("socket option %s: %w", o.name, e)
+		}
+	}
+	mreq := unix.PacketMreq{Ifindex: int32(ifindex), Type: unix.PACKET_MR_PROMISC}
+	if err = unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err != nil {
+		return -1, fmt.Errorf("promiscuous mode: %w", err)
+	}
+	const all = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8
+	if err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: ifindex}); err != nil {
+		return -1, fmt.Errorf("bind: %w", err)
+	}
+	return fd, nil
+}
+
+func (r *rxRing) init() {
+	r.aux = make([]byte, maxBatch*auxSpace)
+	for i := range r.hdrs {
+		r.iovs[i][0].Base = &r.vnet[i][0]
+		r.iovs[i][0].SetLen(vnetLen)
+		h := &r.hdrs[i].hdr
+		h.Iov = &r.iovs[i][0]
+		h.SetIovlen(2)
+		h.Control = &r.aux[i*auxSpace]
+	}
+}
+
+func newTxRing() *txRing {
+	r := new(txRing)
+	for i := range r.hdrs {
+		r.iovs[i][0].Base = &r.vnet[i][0]
+		r.iovs[i][0].SetLen(vnetLen)
+		r.hdrs[i].hdr.Iov = &r.iovs[i][0]
+		r.hdrs[i].hdr.SetIovlen(2)
+	}
+	return r
+}
+
+// NumRxQueues is 1.
+func (s *Socket) NumRxQueues() int { return 1 }
+
+// RecvFD is the socket.
+func (s *Socket) RecvFD(int) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.fd
+}
+
+// Recv reads a batch with one system call.
+func (s *Socket) Recv(_ int, batch []netdev.Packet) (int, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.fd < 0 {
+		return 0, net.ErrClosed
+	}
+	r := &s.rx
+	n := min(len(batch), maxBatch)
+	for i := range n {
+		b := &batch[i]
+		r.iovs[i][1].Base = &b.Buf[netdev.Headroom]
+		r.iovs[i][1].SetLen(len(b.Buf) - netdev.Headroom)
+		r.hdrs[i].hdr.SetControllen(auxSpace)
+	}
+	// A raw system call: it never blocks, and the scheduler need not know.
+	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&r.hdrs[0])), uintptr(n), unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		if errno == unix.EAGAIN || errno == unix.EINTR || errno == unix.ENETDOWN {
+			return 0, nil
+		}
+		return 0, errno
+	}
+	for i := range int(got) {
+		b := &batch[i]
+		b.Off, b.Mark, b.Prio, b.RxHash = netdev.Headroom, 0, 0, 0
+		b.Len = max(int(r.hdrs[i].len)-vnetLen, 0)
+		getVnet(&r.vnet[i], &b.Offload)
+		if aux := findAux(r.aux[i*auxSpace : i*auxSpace+int(r.hdrs[i].hdr.Controllen)]); aux != nil && aux.status&statusVLANValid != 0 && b.Len >= 12 {
+			restoreVLAN(b, aux)
+		}
+	}
+	return int(got), nil
+}
+
+// Send sends with as few system calls as can be. A packet that the kernel
+// refuses is dropped and counted; the others go out.
+func (s *Socket) Send(_ int, batch []*netdev.Packet) (int, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.fd < 0 {
+		return 0, net.ErrClosed
+	}
+	r := s.tx.Get().(*txRing)
+	defer s.tx.Put(r)
+	sent := 0
+	for len(batch) > 0 {
+		n := min(len(batch), maxBatch)
+		for i, p := range batch[:n] {
+			putVnet(&r.vnet[i], &p.Offload)
+			r.iovs[i][1].Base = &p.Buf[p.Off]
+			r.iovs[i][1].SetLen(p.Len)
+		}
+		sent += s.sendRing(r, n)
+		batch = batch[n:]
+	}
+	return sent, nil
+}
+
+// sendRing sends the first n messages of the ring.
+func (s *Socket) sendRing(r *txRing, n int) int {
+	sent := 0
+	for at := 0; at < n; {
+		got, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&r.hdrs[at])), uintptr(n-at), unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == unix.EINTR:
+		case errno != 0:
+			s.drops.Add(1)
+			at++
+		default:
+			sent += int(got)
+			at += int(got)
+		}
+	}
+	return sent
+}
+
+// Close closes the socket.
+func (s *Socket) Close() error {
+	s.host.remove(s.link)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd < 0 {
+		return nil
+	}
+	fd := s.fd
+	s.fd = -1
+	return unix.Close(fd)
+}
