@@ -22,7 +22,10 @@ type MsgHeader struct {
 type (
 	// Hello opens a connection. Versions is what the sender speaks; from a
 	// hello without a bitmap it is every version up to that of the header.
-	Hello struct{ Versions VersionSet }
+	Hello struct {
+		Versions VersionSet
+		Unknown  bool // the message held more than was understood
+	}
 
 	// EchoRequest asks for an EchoReply with the same data.
 	EchoRequest struct{ Data []byte }

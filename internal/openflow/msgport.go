@@ -56,12 +56,11 @@ const (
 
 // PortDesc describes a port (ofp_phy_port, ofp_port).
 type PortDesc struct {
-	PortNo   PortNo
-	HWAddr   packet.MAC
-	HWAddr64 [8]byte // OpenFlow 1.5 EUI-64; zero when none
-	Name     string
-	Config   PortConfig
-	State    PortState
+	PortNo PortNo
+	HWAddr packet.MAC
+	Name   string
+	Config PortConfig
+	State  PortState
 
 	Curr, Advertised, Supported, Peer PortFeatures
 	CurrSpeed, MaxSpeed               uint32 // kbps
@@ -87,7 +86,6 @@ type PortStatus struct {
 type PortMod struct {
 	PortNo    PortNo
 	HWAddr    packet.MAC
-	HWAddr64  [8]byte
 	Config    PortConfig
 	Mask      PortConfig
 	Advertise PortFeatures

@@ -1,0 +1,448 @@
+package openflow
+
+import "weir/internal/flow"
+
+// Codec of NXM and OXM matches (OpenFlow 1.2, A.2.3; ovs-fields(7)).
+
+func decValue(b []byte) flow.Value { return flow.ValueFromBytes(b) }
+
+// oxm is the header of a field on the wire.
+type oxm struct {
+	class   uint16
+	exp     uint32
+	num     uint8
+	hasMask bool
+	payload int // bytes that follow, value and mask
+}
+
+// oxmWire reads a header without looking the field up.
+func (c *cursor) oxmWire(short ErrCode) oxm {
+	save := c.short
+	c.short = short
+	defer func() { c.short = save }()
+	v := c.u32()
+	h := oxm{class: uint16(v >> 16), num: uint8(v>>9) & 0x7f, hasMask: v&0x100 != 0, payload: int(v & 0xff)}
+	if h.class == flow.ClassExperimenter {
+		h.exp = c.u32()
+		if h.payload -= 4; h.payload < 0 {
+			c.fail(short)
+			h.payload = 0
+		}
+	}
+	return h
+}
+
+// field finds the field of a header, nil when there is none of its number and length.
+func (h oxm) field() *flow.Field {
+	n := h.payload
+	if h.hasMask {
+		n /= 2
+	}
+	return flow.FieldByHeader(flow.MakeHeader(h.class, h.exp, h.num, n))
+}
+
+// isCookie: the header is NXM_NX_COOKIE, which is not a field.
+func (h oxm) isCookie() bool {
+	return h.class == 1 && h.num == 30 && (h.payload == 8 && !h.hasMask || h.payload == 16 && h.hasMask)
+}
+
+// oxmHeader reads a header and finds its field; ok is false at an error.
+func (d *decoder) oxmHeader(c *cursor) (f *flow.Field, h oxm, ok bool) {
+	h = c.oxmWire(ErrBMCBadLen)
+	if c.err != nil {
+		return nil, h, false
+	}
+	if f = h.field(); f == nil {
+		c.fail(ErrBMCBadField)
+		return nil, h, false
+	}
+	return f, h, true
+}
+
+// matchOptions vary how strict a match is read.
+type matchOptions struct {
+	loose bool // skip fields that are unknown or lack their prerequisites
+	// cookie, when not nil, takes NXM_NX_COOKIE.
+	cookie *[2]uint64
+	// pipeline: only metadata fields are allowed.
+	pipeline bool
+}
+
+// nxMatch reads the fields in c up to its end.
+func (d *decoder) nxMatch(c *cursor, opt matchOptions) Match {
+	var m Match
+	for c.left() > 0 && c.err == nil {
+		if c.left() < 4 {
+			c.fail(ErrBMCBadLen)
+			break
+		}
+		d.nxField(c, &m, opt)
+	}
+	d.failErr(c.err)
+	return m
+}
+
+func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
+	h := c.oxmWire(ErrBMCBadLen)
+	if h.isCookie() {
+		d.nxCookie(c, h, opt)
+		return
+	}
+	f := h.field()
+	short := c.short
+	c.short = ErrBMCBadLen
+	b := c.bytes(h.payload)
+	c.short = short
+	if c.err != nil {
+		return
+	}
+	if f == nil {
+		if !opt.loose {
+			c.fail(ErrBMCBadField)
+		}
+		return
+	}
+	v, mask, code := oxmValue(f, h, b)
+	if code != 0 {
+		c.fail(code)
+		return
+	}
+	switch {
+	case opt.pipeline && !pipelineField(f):
+		if !opt.loose {
+			c.fail(ErrBRCPipelineFieldsOnly)
+		}
+	case !f.AppliesTo(m):
+		if !opt.loose {
+			c.fail(ErrBMCBadPrereq)
+		}
+	case !f.IsWild(&m.Mask):
+		c.fail(ErrBMCDupField)
+	case mask.IsZero():
+	default:
+		setField(m, f, v, mask)
+	}
+}
+
+func setField(m *Match, f *flow.Field, v, mask flow.Value) {
+	if f.ID == flow.FieldVLANVID && v.Lo == 0 && mask == f.Exact() {
+		m.Key.VLANs[0].TCI, m.Mask.VLANs[0].TCI = 0, 0xffff
+		return
+	}
+	if f.Prereq == flow.PrereqEthernet {
+		m.SetDefaultPacketType()
+	}
+	m.Set(f, v, mask)
+}
+
+// oxmValue takes value and mask apart and checks them.
+func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode) {
+	n := f.NBytes
+	want := n
+	if h.hasMask {
+		want = 2 * n
+	}
+	if len(b) != want {
+		return v, mask, ErrBMCBadLen
+	}
+	v, mask = decValue(b[:n]), f.Exact()
+	if !h.hasMask {
+		if !validValue(f, v) {
+			return v, mask, ErrBMCBadValue
+		}
+		return v, mask, 0
+	}
+	mask = decValue(b[n:])
+	all := flow.Ones(8 * n)
+	switch {
+	case !v.AndNot(mask).IsZero():
+		return v, mask, ErrBMCBadWildcards
+	case !validMask(f, mask):
+		return v, mask, ErrBMCBadMask
+	case !mask.IsZero() && !validValue(f, v):
+		return v, mask, ErrBMCBadValue
+	}
+	if mask == all {
+		mask = f.Exact()
+	}
+	return v, mask, 0
+}
+
+// validValue reports whether v is a value of the field.
+func validValue(f *flow.Field, v flow.Value) bool {
+	if !v.AndNot(f.Exact()).IsZero() {
+		return false
+	}
+	switch f.ID {
+	case flow.FieldInPortOXM, flow.FieldActsetOutput:
+		return v.Lo <= 0xfeff || v.Lo >= uint64(PortMax)
+	case flow.FieldIPTOS:
+		return v.Lo&3 == 0
+	case flow.FieldARPOp:
+		return v.Lo <= 0xff
+	}
+	return true
+}
+
+// validMask reports whether a field may have the mask.
+func validMask(f *flow.Field, mask flow.Value) bool {
+	if mask.IsZero() || mask == flow.Ones(8*f.NBytes) || mask == f.Exact() {
+		return true
+	}
+	return f.Maskable && mask.AndNot(f.Exact()).IsZero()
+}
+
+// pipelineField reports whether a field is metadata, not of the packet itself
+// (OpenFlow 1.5, 7.2.3.4).
+func pipelineField(f *flow.Field) bool {
+	return f.ID < flow.FieldEthSrc
+}
+
+func (d *decoder) nxCookie(c *cursor, h oxm, opt matchOptions) {
+	v, mask := c.u64(), ^uint64(0)
+	if h.hasMask {
+		mask = c.u64()
+	}
+	switch {
+	case opt.cookie == nil:
+		c.fail(ErrNXBRCNXMInvalid)
+	case opt.cookie[1] != 0:
+		c.fail(ErrBMCDupField)
+	case v&^mask != 0:
+		c.fail(ErrBMCBadWildcards)
+	default:
+		*opt.cookie = [2]uint64{v, mask}
+	}
+}
+
+// nxMatchLen reads n bytes of fields and the padding to a multiple of 8.
+func (d *decoder) nxMatchLen(n int, opt matchOptions) Match {
+	if d.err == nil && pad8(n) > d.left() {
+		d.fail(ErrBMCBadLen)
+	}
+	c := d.sub(n, ErrBMCBadLen)
+	d.skip(pad8(n) - n)
+	return d.nxMatch(&c, opt)
+}
+
+// match11 reads an ofp11_match_header and its match: OXM, or in OpenFlow 1.1
+// the fixed form. padded is the length with padding.
+func (d *decoder) match11(opt matchOptions) Match {
+	if d.err == nil && d.left() < 4 {
+		d.fail(ErrBMCBadLen)
+	}
+	typ, n := d.u16(), int(d.u16())
+	if d.err != nil {
+		return Match{}
+	}
+	switch typ {
+	case 0:
+		if n != 88 || d.left() < 84 {
+			d.fail(ErrBMCBadLen)
+			return Match{}
+		}
+		if d.Version > V11 {
+			// Open vSwitch reads the fixed form in every version.
+			return d.matchStd11()
+		}
+		return d.matchStd11()
+	case 1:
+		if n < 4 || pad8(n)-4 > d.left() {
+			d.fail(ErrBMCBadLen)
+			return Match{}
+		}
+		c := d.sub(n-4, ErrBMCBadLen)
+		d.skip(pad8(n) - n)
+		return d.nxMatch(&c, opt)
+	}
+	d.fail(ErrBMCBadType)
+	return Match{}
+}
+
+// wireOrder is the order in which Open vSwitch writes the fields of a match.
+// NXM has vlan_tci where OXM has vlan_vid and vlan_pcp.
+var wireOrder = func() []*flow.Field {
+	ids := []flow.FieldID{
+		flow.FieldDPHash, flow.FieldRecircID, flow.FieldConjID, flow.FieldPacketType,
+		flow.FieldInPort, flow.FieldActsetOutput,
+		flow.FieldEthSrc, flow.FieldEthDst, flow.FieldEthType, flow.FieldVLANTCI,
+		flow.FieldMPLSLabel, flow.FieldMPLSTC, flow.FieldMPLSTTL, flow.FieldMPLSBOS,
+		flow.FieldIPv4Src, flow.FieldIPv4Dst, flow.FieldIPv6Src, flow.FieldIPv6Dst,
+		flow.FieldIPFrag, flow.FieldIPDSCP, flow.FieldIPECN, flow.FieldIPTTL, flow.FieldIPv6Label, flow.FieldIPProto,
+		flow.FieldTCPSrc, flow.FieldTCPDst, flow.FieldTCPFlags,
+		flow.FieldUDPSrc, flow.FieldUDPDst, flow.FieldSCTPSrc, flow.FieldSCTPDst,
+		flow.FieldICMPv4Type, flow.FieldICMPv4Code, flow.FieldICMPv6Type, flow.FieldICMPv6Code,
+		flow.FieldNDTarget, flow.FieldNDSLL, flow.FieldNDTLL, flow.FieldNDReserved, flow.FieldNDOptionsType,
+		flow.FieldARPOp, flow.FieldARPSPA, flow.FieldARPTPA, flow.FieldARPSHA, flow.FieldARPTHA,
+		flow.FieldTunID, flow.FieldTunSrc, flow.FieldTunDst, flow.FieldTunIPv6Src, flow.FieldTunIPv6Dst,
+		flow.FieldTunGBPID, flow.FieldTunGBPFlags, flow.FieldTunERSPANVer, flow.FieldTunERSPANIdx,
+		flow.FieldTunERSPANDir, flow.FieldTunERSPANHwid, flow.FieldTunGTPUFlags, flow.FieldTunGTPUMsgType,
+		flow.FieldTunFlags,
+	}
+	for i := range flow.FieldID(flow.NumTunMeta) {
+		ids = append(ids, flow.FieldTunMetadata0+i)
+	}
+	ids = append(ids, flow.FieldNSHFlags, flow.FieldNSHTTL, flow.FieldNSHMDType, flow.FieldNSHNP, flow.FieldNSHSPI, flow.FieldNSHSI,
+		flow.FieldNSHC1, flow.FieldNSHC1+1, flow.FieldNSHC1+2, flow.FieldNSHC1+3)
+	for i := range flow.FieldID(flow.NumRegs) {
+		ids = append(ids, flow.FieldReg0+i)
+	}
+	ids = append(ids, flow.FieldPktMark, flow.FieldCTState, flow.FieldCTZone, flow.FieldCTMark, flow.FieldCTLabel,
+		flow.FieldCTNwSrc, flow.FieldCTNwDst, flow.FieldCTIPv6Src, flow.FieldCTIPv6Dst, flow.FieldCTNwProto,
+		flow.FieldCTTpSrc, flow.FieldCTTpDst, flow.FieldMetadata)
+	out := make([]*flow.Field, len(ids))
+	for i, id := range ids {
+		out[i] = id.Field()
+	}
+	return out
+}()
+
+// nxFields writes the fields of m. v chooses NXM (V10, V11) or OXM headers.
+func (w *buf) nxFields(m *Match, v Version) {
+	if m.Mask.PacketType != 0 && !m.HasDefaultPacketType() {
+		w.oxmField(flow.FieldPacketType.Field(), m, v)
+	}
+	for _, f := range wireOrder {
+		switch f.ID {
+		case flow.FieldPacketType:
+			continue
+		case flow.FieldVLANTCI:
+			if v >= V12 {
+				w.oxmVLAN(m, v)
+				continue
+			}
+		case flow.FieldInPort:
+			if v >= V12 {
+				f = flow.FieldInPortOXM.Field()
+			}
+		}
+		if f.IsWild(&m.Mask) || !f.AppliesTo(m) && f.Prereq > flow.PrereqEthernet {
+			continue
+		}
+		w.oxmField(f, m, v)
+	}
+}
+
+func (w *buf) oxmVLAN(m *Match, v Version) {
+	tci, mask := m.Key.VLANs[0].TCI, m.Mask.VLANs[0].TCI
+	const vid = 0x1fff
+	if mask&vid != 0 {
+		w.oxmValue(flow.FieldVLANVID.Field(), flow.V(uint64(tci&vid)), flow.V(uint64(mask&vid)), v)
+	}
+	if tci&vid != 0 && mask>>13 != 0 {
+		w.oxmValue(flow.FieldVLANPCP.Field(), flow.V(uint64(tci>>13)), flow.V(7), v)
+	}
+}
+
+func (w *buf) oxmField(f *flow.Field, m *Match, v Version) {
+	mask := f.Get(&m.Mask)
+	if f.IsExact(&m.Mask) {
+		mask = f.Exact()
+	}
+	w.oxmValue(f, f.Get(&m.Key), mask, v)
+}
+
+// oxmValue writes one field; without a mask when it is the whole field.
+func (w *buf) oxmValue(f *flow.Field, val, mask flow.Value, v Version) {
+	exact := mask == f.Exact()
+	if !w.oxmHead(f, !exact, v) {
+		return
+	}
+	b := make([]byte, f.NBytes)
+	val.PutBytes(b)
+	w.bytes(b)
+	if !exact {
+		mask.PutBytes(b)
+		w.bytes(b)
+	}
+}
+
+// oxmHead writes the header of a field, with the length of its value and mask.
+// It reports whether the field has a header at all.
+func (w *buf) oxmHead(f *flow.Field, hasMask bool, v Version) bool {
+	c, ok := f.Codepoint(uint8(v))
+	if !ok {
+		return false
+	}
+	w.oxmHeaderOf(c.Header, f.NBytes, hasMask)
+	return true
+}
+
+func (w *buf) oxmHeaderOf(h flow.Header, n int, hasMask bool) {
+	var bit uint32
+	if hasMask {
+		n *= 2
+		bit = 0x100
+	}
+	exp := h.Class() == flow.ClassExperimenter
+	if exp {
+		n += 4
+	}
+	w.u32(uint32(h.Class())<<16 | uint32(h.Number())<<9 | bit | uint32(n))
+	if exp {
+		w.u32(h.Exp())
+	}
+}
+
+// match11 writes an OXM match with its header and padding; in OpenFlow 1.1 the
+// fixed form.
+func (e *encoder) match11(m *Match) {
+	if e.v == V11 {
+		e.matchStd11(m)
+		return
+	}
+	start := e.len()
+	e.u16(1)
+	e.u16(0)
+	e.nxFields(m, e.v)
+	e.put16(start+2, e.len()-start)
+	e.padTo8(start)
+}
+
+// nxMatch writes NXM fields and padding, and returns the length without it.
+func (e *encoder) nxMatch(m *Match, cookie, cookieMask uint64) int {
+	start := e.len()
+	e.nxFields(m, e.nxmVersion())
+	if cookieMask != 0 {
+		if cookieMask == ^uint64(0) {
+			e.u32(0x00013c08)
+			e.u64(cookie)
+		} else {
+			e.u32(0x00013d10)
+			e.u64(cookie & cookieMask)
+			e.u64(cookieMask)
+		}
+	}
+	n := e.len() - start
+	e.padTo8(start)
+	return n
+}
+
+// nxmVersion is the version whose headers Nicira messages use.
+func (e *encoder) nxmVersion() Version {
+	if e.v == V11 {
+		return V10
+	}
+	return e.v
+}
+
+// fieldArray writes the fields property of a group (NTR selection method).
+func (e *encoder) fieldArray(g *GroupProps) {
+	for i := range flow.NumFields {
+		if !g.FieldSet.Has(uint16(i)) {
+			continue
+		}
+		f := flow.FieldID(i).Field()
+		mask := f.Get(&g.Fields.Mask)
+		if f.IsExact(&g.Fields.Mask) || mask.IsZero() {
+			mask = f.Exact()
+		}
+		v := max(e.v, V12)
+		if !e.oxmHead(f, false, v) {
+			continue
+		}
+		b := make([]byte, f.NBytes)
+		mask.PutBytes(b)
+		e.bytes(b)
+	}
+}

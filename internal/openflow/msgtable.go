@@ -1,0 +1,271 @@
+package openflow
+
+import (
+	"strings"
+	"sync"
+)
+
+// msgKind is the numbering space that a row of msgTable belongs to.
+type msgKind uint8
+
+const (
+	kindOFPT  msgKind = iota // standard message types
+	kindOFPST                // multipart types
+	kindNXT                  // Nicira vendor messages
+	kindNXST                 // Nicira vendor multipart
+	kindONFT                 // ONF vendor messages
+	kindONFST                // ONF vendor multipart
+)
+
+// msgRow is one form of a message on the wire.
+type msgRow struct {
+	full     string // name with the version of the form: "OFPT11_FLOW_MOD"
+	kind     msgKind
+	min, max Version
+	num      uint32
+	dec      func(*decoder) Message
+}
+
+// name drops the version from the full name: "OFPT_FLOW_MOD".
+func (r *msgRow) name() string {
+	i := strings.IndexByte(r.full, '_')
+	return strings.TrimRight(r.full[:i], "0123456789") + r.full[i:]
+}
+
+// title is the name as it is printed: "OFPST_FLOW reply".
+func (r *msgRow) title() string {
+	n := r.name()
+	if r.isStats() {
+		if s, ok := strings.CutSuffix(n, "_REPLY"); ok {
+			return s + " reply"
+		}
+		return strings.TrimSuffix(n, "_REQUEST") + " request"
+	}
+	return n
+}
+
+func (r *msgRow) isStats() bool {
+	return r.kind == kindOFPST || r.kind == kindNXST || r.kind == kindONFST
+}
+
+func (r *msgRow) isReply() bool { return strings.HasSuffix(r.full, "_REPLY") }
+
+func (r *msgRow) vendor() uint32 {
+	switch r.kind {
+	case kindNXT, kindNXST:
+		return VendorNicira
+	case kindONFT, kindONFST:
+		return VendorONF
+	}
+	return 0
+}
+
+// msgIndex finds rows. Decoders reach it through their decoder, never through
+// msgTable, which refers to them.
+type msgIndex struct {
+	byNum  map[msgKey][]*msgRow
+	byName map[string][]*msgRow
+}
+
+type msgKey struct {
+	kind  msgKind
+	reply bool
+	num   uint32
+}
+
+// msgTable is the index of msgRows, built once.
+var msgTable = sync.OnceValue(func() *msgIndex {
+	t := &msgIndex{map[msgKey][]*msgRow{}, map[string][]*msgRow{}}
+	for i := range msgRows {
+		r := &msgRows[i]
+		k := msgKey{r.kind, r.isStats() && r.isReply(), r.num}
+		t.byNum[k] = append(t.byNum[k], r)
+		t.byName[r.name()] = append(t.byName[r.name()], r)
+	}
+	return t
+})
+
+// find returns the row of a number in version v, nil when there is none.
+func (t *msgIndex) find(k msgKey, v Version) *msgRow {
+	for _, r := range t.byNum[k] {
+		if r.min <= v && v <= r.max {
+			return r
+		}
+	}
+	return nil
+}
+
+// named returns the row of a name (without version) in version v, or nil.
+func (t *msgIndex) named(name string, v Version) *msgRow {
+	for _, r := range t.byName[name] {
+		if r.min <= v && v <= r.max {
+			return r
+		}
+	}
+	return nil
+}
+
+// msgRows holds every form of every message, each once.
+var msgRows = []msgRow{
+	{"OFPT_HELLO", kindOFPT, 1, 0xff, 0, decHello},
+	{"OFPT_ERROR", kindOFPT, 1, 0xff, 1, decError},
+	{"OFPT_ECHO_REQUEST", kindOFPT, 1, 0xff, 2, decEchoRequest},
+	{"OFPT_ECHO_REPLY", kindOFPT, 1, 0xff, 3, decEchoReply},
+	{"OFPT_FEATURES_REQUEST", kindOFPT, V10, V15, 5, decEmpty[FeaturesRequest]},
+	{"OFPT10_FEATURES_REPLY", kindOFPT, V10, V10, 6, decFeaturesReply},
+	{"OFPT11_FEATURES_REPLY", kindOFPT, V11, V12, 6, decFeaturesReply},
+	{"OFPT13_FEATURES_REPLY", kindOFPT, V13, V15, 6, decFeaturesReply},
+	{"OFPT_GET_CONFIG_REQUEST", kindOFPT, V10, V15, 7, decEmpty[GetConfigRequest]},
+	{"OFPT_GET_CONFIG_REPLY", kindOFPT, V10, V15, 8, decGetConfigReply},
+	{"OFPT_SET_CONFIG", kindOFPT, V10, V15, 9, decSetConfig},
+	{"OFPT10_PACKET_IN", kindOFPT, V10, V10, 10, decPacketIn},
+	{"OFPT11_PACKET_IN", kindOFPT, V11, V11, 10, decPacketIn},
+	{"OFPT12_PACKET_IN", kindOFPT, V12, V12, 10, decPacketIn},
+	{"OFPT13_PACKET_IN", kindOFPT, V13, V15, 10, decPacketIn},
+	{"NXT_PACKET_IN", kindNXT, V10, V15, 17, decNXPacketIn},
+	{"NXT_PACKET_IN2", kindNXT, V10, V15, 30, decPacketIn2},
+	{"OFPT10_FLOW_REMOVED", kindOFPT, V10, V10, 11, decFlowRemoved},
+	{"OFPT11_FLOW_REMOVED", kindOFPT, V11, V14, 11, decFlowRemoved},
+	{"OFPT15_FLOW_REMOVED", kindOFPT, V15, V15, 11, decFlowRemoved},
+	{"NXT_FLOW_REMOVED", kindNXT, V10, V15, 14, decNXFlowRemoved},
+	{"OFPT10_PORT_STATUS", kindOFPT, V10, V10, 12, decPortStatus},
+	{"OFPT11_PORT_STATUS", kindOFPT, V11, V13, 12, decPortStatus},
+	{"OFPT14_PORT_STATUS", kindOFPT, V14, V15, 12, decPortStatus},
+	{"OFPT10_PACKET_OUT", kindOFPT, V10, V10, 13, decPacketOut},
+	{"OFPT11_PACKET_OUT", kindOFPT, V11, V14, 13, decPacketOut},
+	{"OFPT15_PACKET_OUT", kindOFPT, V15, V15, 13, decPacketOut},
+	{"OFPT10_FLOW_MOD", kindOFPT, V10, V10, 14, decFlowMod},
+	{"OFPT11_FLOW_MOD", kindOFPT, V11, V15, 14, decFlowMod},
+	{"NXT_FLOW_MOD", kindNXT, V10, V15, 13, decNXFlowMod},
+	{"NXT_GROUP_MOD", kindNXT, V10, V10, 31, decGroupMod},
+	{"OFPT11_GROUP_MOD", kindOFPT, V11, V14, 15, decGroupMod},
+	{"OFPT15_GROUP_MOD", kindOFPT, V15, V15, 15, decGroupMod},
+	{"OFPT10_PORT_MOD", kindOFPT, V10, V10, 15, decPortMod},
+	{"OFPT11_PORT_MOD", kindOFPT, V11, V13, 16, decPortMod},
+	{"OFPT14_PORT_MOD", kindOFPT, V14, V15, 16, decPortMod},
+	{"OFPT11_TABLE_MOD", kindOFPT, V11, V13, 17, decTableMod},
+	{"OFPT14_TABLE_MOD", kindOFPT, V14, V15, 17, decTableMod},
+	{"OFPT10_BARRIER_REQUEST", kindOFPT, V10, V10, 18, decEmpty[BarrierRequest]},
+	{"OFPT11_BARRIER_REQUEST", kindOFPT, V11, V15, 20, decEmpty[BarrierRequest]},
+	{"OFPT10_BARRIER_REPLY", kindOFPT, V10, V10, 19, decEmpty[BarrierReply]},
+	{"OFPT11_BARRIER_REPLY", kindOFPT, V11, V15, 21, decEmpty[BarrierReply]},
+	{"OFPT10_QUEUE_GET_CONFIG_REQUEST", kindOFPT, V10, V10, 20, decQueueConfigRequest},
+	{"OFPT11_QUEUE_GET_CONFIG_REQUEST", kindOFPT, V11, V13, 22, decQueueConfigRequest},
+	{"OFPT10_QUEUE_GET_CONFIG_REPLY", kindOFPT, V10, V10, 21, decQueueConfigReply},
+	{"OFPT11_QUEUE_GET_CONFIG_REPLY", kindOFPT, V11, V13, 23, decQueueConfigReply},
+	{"OFPT12_ROLE_REQUEST", kindOFPT, V12, V15, 24, decRoleRequest},
+	{"NXT_ROLE_REQUEST", kindNXT, V10, V15, 10, decNXRoleRequest},
+	{"OFPT12_ROLE_REPLY", kindOFPT, V12, V15, 25, decRoleReply},
+	{"NXT_ROLE_REPLY", kindNXT, V10, V15, 11, decNXRoleReply},
+	{"OFPT13_GET_ASYNC_REQUEST", kindOFPT, V13, V13, 26, decEmpty[GetAsyncRequest]},
+	{"OFPT14_GET_ASYNC_REQUEST", kindOFPT, V14, V15, 26, decEmpty[GetAsyncRequest]},
+	{"OFPT13_GET_ASYNC_REPLY", kindOFPT, V13, V13, 27, decGetAsyncReply},
+	{"OFPT14_GET_ASYNC_REPLY", kindOFPT, V14, V15, 27, decGetAsyncReply},
+	{"OFPT13_SET_ASYNC", kindOFPT, V13, V13, 28, decSetAsync},
+	{"NXT_SET_ASYNC_CONFIG", kindNXT, V10, V15, 19, decSetAsync},
+	{"NXT_SET_ASYNC_CONFIG2", kindNXT, V10, V13, 27, decSetAsync},
+	{"OFPT14_SET_ASYNC", kindOFPT, V14, V15, 28, decSetAsync},
+	{"OFPT13_METER_MOD", kindOFPT, V13, V15, 29, decMeterMod},
+	{"ONFT13_ROLE_STATUS", kindONFT, V13, V13, 1911, decRoleStatus},
+	{"OFPT14_ROLE_STATUS", kindOFPT, V14, V15, 30, decRoleStatus},
+	{"OFPT14_TABLE_STATUS", kindOFPT, V14, V15, 31, decTableStatus},
+	{"NXT_REQUESTFORWARD", kindNXT, V10, V12, 132, decRequestForward},
+	{"ONFT13_REQUESTFORWARD", kindONFT, V13, V13, 2350, decRequestForward},
+	{"OFPT14_REQUESTFORWARD", kindOFPT, V14, V15, 32, decRequestForward},
+	{"OFPT14_BUNDLE_CONTROL", kindOFPT, V14, V15, 33, decBundleControl},
+	{"ONFT13_BUNDLE_CONTROL", kindONFT, V13, V13, 2300, decBundleControl},
+	{"OFPT14_BUNDLE_ADD_MESSAGE", kindOFPT, V14, V15, 34, decBundleAdd},
+	{"ONFT13_BUNDLE_ADD_MESSAGE", kindONFT, V13, V13, 2301, decBundleAdd},
+	{"OFPST_DESC_REQUEST", kindOFPST, V10, V15, 0, decEmpty[DescRequest]},
+	{"OFPST_DESC_REPLY", kindOFPST, V10, V15, 0, decDescReply},
+	{"OFPST10_FLOW_REQUEST", kindOFPST, V10, V10, 1, decFlowStatsRequest},
+	{"OFPST11_FLOW_REQUEST", kindOFPST, V11, V15, 1, decFlowStatsRequest},
+	{"NXST_FLOW_REQUEST", kindNXST, V10, V10, 0, decFlowStatsRequest},
+	{"OFPST10_FLOW_REPLY", kindOFPST, V10, V10, 1, decFlowStatsReply},
+	{"OFPST11_FLOW_REPLY", kindOFPST, V11, V12, 1, decFlowStatsReply},
+	{"OFPST13_FLOW_REPLY", kindOFPST, V13, V14, 1, decFlowStatsReply},
+	{"OFPST15_FLOW_REPLY", kindOFPST, V15, V15, 1, decFlowStatsReply},
+	{"NXST_FLOW_REPLY", kindNXST, V10, V10, 0, decFlowStatsReply},
+	{"OFPST10_AGGREGATE_REQUEST", kindOFPST, V10, V10, 2, decAggregateRequest},
+	{"OFPST11_AGGREGATE_REQUEST", kindOFPST, V11, V14, 2, decAggregateRequest},
+	{"OFPST15_AGGREGATE_REQUEST", kindOFPST, V15, V15, 2, decAggregateRequest},
+	{"NXST_AGGREGATE_REQUEST", kindNXST, V10, V10, 1, decAggregateRequest},
+	{"OFPST_AGGREGATE_REPLY", kindOFPST, V10, V14, 2, decAggregateReply},
+	{"OFPST15_AGGREGATE_REPLY", kindOFPST, V15, V15, 2, decAggregateReply},
+	{"NXST_AGGREGATE_REPLY", kindNXST, V10, V10, 1, decAggregateReply},
+	{"OFPST_TABLE_REQUEST", kindOFPST, V10, V15, 3, decEmpty[TableStatsRequest]},
+	{"OFPST10_TABLE_REPLY", kindOFPST, V10, V10, 3, decTableStatsReply},
+	{"OFPST11_TABLE_REPLY", kindOFPST, V11, V11, 3, decTableStatsReply},
+	{"OFPST12_TABLE_REPLY", kindOFPST, V12, V12, 3, decTableStatsReply},
+	{"OFPST13_TABLE_REPLY", kindOFPST, V13, V15, 3, decTableStatsReply},
+	{"OFPST10_PORT_REQUEST", kindOFPST, V10, V10, 4, decPortStatsRequest},
+	{"OFPST11_PORT_REQUEST", kindOFPST, V11, V15, 4, decPortStatsRequest},
+	{"OFPST10_PORT_REPLY", kindOFPST, V10, V10, 4, decPortStatsReply},
+	{"OFPST11_PORT_REPLY", kindOFPST, V11, V12, 4, decPortStatsReply},
+	{"OFPST13_PORT_REPLY", kindOFPST, V13, V13, 4, decPortStatsReply},
+	{"OFPST14_PORT_REPLY", kindOFPST, V14, V15, 4, decPortStatsReply},
+	{"OFPST10_QUEUE_REQUEST", kindOFPST, V10, V10, 5, decQueueStatsRequest},
+	{"OFPST11_QUEUE_REQUEST", kindOFPST, V11, V15, 5, decQueueStatsRequest},
+	{"OFPST10_QUEUE_REPLY", kindOFPST, V10, V10, 5, decQueueStatsReply},
+	{"OFPST11_QUEUE_REPLY", kindOFPST, V11, V12, 5, decQueueStatsReply},
+	{"OFPST13_QUEUE_REPLY", kindOFPST, V13, V13, 5, decQueueStatsReply},
+	{"OFPST14_QUEUE_REPLY", kindOFPST, V14, V15, 5, decQueueStatsReply},
+	{"NXST_GROUP_REQUEST", kindNXST, V10, V10, 7, decGroupStatsRequest},
+	{"OFPST11_GROUP_REQUEST", kindOFPST, V11, V15, 6, decGroupStatsRequest},
+	{"NXST_GROUP_REPLY", kindNXST, V10, V10, 7, decGroupStatsReply},
+	{"OFPST11_GROUP_REPLY", kindOFPST, V11, V12, 6, decGroupStatsReply},
+	{"OFPST13_GROUP_REPLY", kindOFPST, V13, V15, 6, decGroupStatsReply},
+	{"NXST_GROUP_DESC_REQUEST", kindNXST, V10, V10, 8, decGroupDescRequest},
+	{"OFPST11_GROUP_DESC_REQUEST", kindOFPST, V11, V14, 7, decGroupDescRequest},
+	{"OFPST15_GROUP_DESC_REQUEST", kindOFPST, V15, V15, 7, decGroupDescRequest},
+	{"NXST_GROUP_DESC_REPLY", kindNXST, V10, V10, 8, decGroupDescReply},
+	{"OFPST11_GROUP_DESC_REPLY", kindOFPST, V11, V15, 7, decGroupDescReply},
+	{"NXST_GROUP_FEATURES_REQUEST", kindNXST, V10, V11, 9, decEmpty[GroupFeaturesRequest]},
+	{"OFPST12_GROUP_FEATURES_REQUEST", kindOFPST, V12, V15, 8, decEmpty[GroupFeaturesRequest]},
+	{"NXST_GROUP_FEATURES_REPLY", kindNXST, V10, V11, 9, decGroupFeaturesReply},
+	{"OFPST12_GROUP_FEATURES_REPLY", kindOFPST, V12, V15, 8, decGroupFeaturesReply},
+	{"OFPST13_METER_REQUEST", kindOFPST, V13, V15, 9, decMeterStatsRequest},
+	{"OFPST13_METER_REPLY", kindOFPST, V13, V15, 9, decMeterStatsReply},
+	{"OFPST13_METER_CONFIG_REQUEST", kindOFPST, V13, V15, 10, decMeterConfigRequest},
+	{"OFPST13_METER_CONFIG_REPLY", kindOFPST, V13, V15, 10, decMeterConfigReply},
+	{"OFPST13_METER_FEATURES_REQUEST", kindOFPST, V13, V15, 11, decEmpty[MeterFeaturesRequest]},
+	{"OFPST13_METER_FEATURES_REPLY", kindOFPST, V13, V15, 11, decMeterFeaturesReply},
+	{"OFPST13_TABLE_FEATURES_REQUEST", kindOFPST, V13, V15, 12, decTableFeaturesRequest},
+	{"OFPST13_TABLE_FEATURES_REPLY", kindOFPST, V13, V15, 12, decTableFeaturesReply},
+	{"OFPST14_TABLE_DESC_REQUEST", kindOFPST, V14, V15, 14, decEmpty[TableDescRequest]},
+	{"OFPST14_TABLE_DESC_REPLY", kindOFPST, V14, V15, 14, decTableDescReply},
+	{"OFPST10_PORT_DESC_REQUEST", kindOFPST, V10, V14, 13, decPortDescRequest},
+	{"OFPST15_PORT_DESC_REQUEST", kindOFPST, V15, V15, 13, decPortDescRequest},
+	{"OFPST10_PORT_DESC_REPLY", kindOFPST, V10, V10, 13, decPortDescReply},
+	{"OFPST11_PORT_DESC_REPLY", kindOFPST, V11, V13, 13, decPortDescReply},
+	{"OFPST14_PORT_DESC_REPLY", kindOFPST, V14, V15, 13, decPortDescReply},
+	{"OFPST14_QUEUE_DESC_REQUEST", kindOFPST, V14, V15, 15, decQueueConfigRequest},
+	{"OFPST14_QUEUE_DESC_REPLY", kindOFPST, V14, V15, 15, decQueueConfigReply},
+	{"OFPST14_FLOW_MONITOR_REQUEST", kindOFPST, V14, V15, 16, decFlowMonitorRequest},
+	{"ONFST13_FLOW_MONITOR_REQUEST", kindONFST, V13, V13, 1870, decFlowMonitorRequest},
+	{"NXST_FLOW_MONITOR_REQUEST", kindNXST, V10, V12, 2, decFlowMonitorRequest},
+	{"OFPST14_FLOW_MONITOR_REPLY", kindOFPST, V14, V15, 16, decFlowMonitorReply},
+	{"ONFST13_FLOW_MONITOR_REPLY", kindONFST, V13, V13, 1870, decFlowMonitorReply},
+	{"NXST_FLOW_MONITOR_REPLY", kindNXST, V10, V12, 2, decFlowMonitorReply},
+	{"ONFT13_FLOW_MONITOR_CANCEL", kindONFT, V13, V13, 1870, decFlowMonitorCancel},
+	{"NXT_FLOW_MONITOR_CANCEL", kindNXT, V10, V12, 21, decFlowMonitorCancel},
+	{"ONFT13_FLOW_MONITOR_PAUSED", kindONFT, V13, V13, 1871, decEmpty[FlowMonitorPaused]},
+	{"NXT_FLOW_MONITOR_PAUSED", kindNXT, V10, V12, 22, decEmpty[FlowMonitorPaused]},
+	{"ONFT13_FLOW_MONITOR_RESUMED", kindONFT, V13, V13, 1872, decEmpty[FlowMonitorResumed]},
+	{"NXT_FLOW_MONITOR_RESUMED", kindNXT, V10, V12, 23, decEmpty[FlowMonitorResumed]},
+	{"NXT_SET_FLOW_FORMAT", kindNXT, V10, V10, 12, decSetFlowFormat},
+	{"NXT_FLOW_MOD_TABLE_ID", kindNXT, V10, V15, 15, decFlowModTableID},
+	{"NXT_SET_PACKET_IN_FORMAT", kindNXT, V10, V15, 16, decSetPacketInFormat},
+	{"NXT_FLOW_AGE", kindNXT, V10, V15, 18, decEmpty[FlowAge]},
+	{"NXT_SET_CONTROLLER_ID", kindNXT, V10, V15, 20, decSetControllerID},
+	{"NXT_TLV_TABLE_MOD", kindNXT, V10, V15, 24, decTLVTableMod},
+	{"NXT_TLV_TABLE_REQUEST", kindNXT, V10, V15, 25, decEmpty[TLVTableRequest]},
+	{"NXT_TLV_TABLE_REPLY", kindNXT, V10, V15, 26, decTLVTableReply},
+	{"NXT_RESUME", kindNXT, V10, V15, 28, decResume},
+	{"NXT_CT_FLUSH_ZONE", kindNXT, V10, V15, 29, decCTFlushZone},
+	{"NXT_CT_FLUSH", kindNXT, V10, V15, 32, decCTFlush},
+	{"NXST_IPFIX_BRIDGE_REQUEST", kindNXST, V10, V15, 3, decEmpty[IPFIXBridgeStatsRequest]},
+	{"NXST_IPFIX_BRIDGE_REPLY", kindNXST, V10, V15, 3, decIPFIXReply},
+	{"NXST_IPFIX_FLOW_REQUEST", kindNXST, V10, V15, 4, decEmpty[IPFIXFlowStatsRequest]},
+	{"NXST_IPFIX_FLOW_REPLY", kindNXST, V10, V15, 4, decIPFIXReply},
+}
