@@ -61,6 +61,7 @@ type (
 		Userdata     []byte
 		Pause        bool
 		MeterID      uint32 // 0: none
+		V2           bool   // it came as NXAST_CONTROLLER2
 	}
 	// Enqueue outputs to Port through Queue (OpenFlow 1.0).
 	Enqueue struct {
@@ -74,6 +75,8 @@ type (
 		Value    flow.Value
 		Mask     flow.Value
 		FromLoad bool
+		// FromLoad2: it came as NXAST_REG_LOAD2.
+		FromLoad2 bool
 		// HasVLAN: a set of vlan_vid that the flow's match guarantees a tag for.
 		HasVLAN bool
 	}
@@ -92,8 +95,8 @@ type (
 		PushIfNeeded bool
 		FlowHasVLAN  bool
 	}
-	// StripVLAN pops the outer tag, if there is one.
-	StripVLAN struct{}
+	// StripVLAN pops the outer tag, if there is one. Pop: it is written pop_vlan.
+	StripVLAN struct{ Pop bool }
 	// PushVLAN pushes a tag with the given TPID (0x8100, 0x88a8).
 	PushVLAN struct{ EthType uint16 }
 	// SetEthSrc is mod_dl_src.
@@ -115,7 +118,11 @@ type (
 	// SetL4DstPort is mod_tp_dst.
 	SetL4DstPort struct{ Port uint16 }
 	// DecTTL decrements the IP TTL; packets that expire go to the controllers.
-	DecTTL struct{ IDs []uint16 }
+	// IDs are the controllers'; FromIDs: it is NXAST_DEC_TTL_CNT_IDS.
+	DecTTL struct {
+		IDs     []uint16
+		FromIDs bool
+	}
 	// SetMPLSLabel, SetMPLSTC, SetMPLSTTL and DecMPLSTTL act on the outer label.
 	SetMPLSLabel struct{ Label uint32 }
 	// SetMPLSTC sets the traffic class.
@@ -145,6 +152,8 @@ type (
 		InPort PortNo
 		Table  uint8
 		WithCT bool
+		// FromTable: it came as NXAST_RESUBMIT_TABLE.
+		FromTable bool
 	}
 	// Push pushes a subfield on the stack.
 	Push struct{ Src Subfield }

@@ -58,6 +58,7 @@ type (
 		TableID                        uint8
 		Flags                          LearnFlags
 		Limit                          uint32 // NX_LEARN2 only; 0 none
+		V2                             bool   // it came as NX_LEARN2
 		ResultDst                      Subfield
 		Specs                          []LearnSpec
 	}
@@ -102,6 +103,7 @@ type (
 		PointSrc       Subfield
 		SamplingPort   PortNo // PortNone: none
 		Direction      uint8  // SampleDefault, SampleIngress, SampleEgress
+		Raw            uint8  // the form it came in: 0 or 2 to 4
 	}
 	// Encap pushes a header.
 	Encap struct {

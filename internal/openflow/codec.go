@@ -13,23 +13,28 @@ type DecodeOptions struct {
 	// TableID: OpenFlow 1.0 flow mods hold a table id (NXT_FLOW_MOD_TABLE_ID).
 	TableID bool
 	// Log, when set, gets what the C programs log while they decode: the
-	// module's name, whether it is a warning (else information), the text.
-	Log func(module string, warn bool, text string)
+	// module's name and the place in it that shares a rate limit, whether it is a
+	// warning (else information), the text.
+	Log func(module, site string, warn bool, text string)
 }
 
 // decoder decodes one message.
 type decoder struct {
 	cursor
 	MsgHeader
-	row *msgRow
-	opt DecodeOptions
-	t   *msgIndex
-	msg []byte // the whole message
+	row   *msgRow
+	opt   DecodeOptions
+	t     *msgIndex
+	msg   []byte // the whole message
+	depth int    // of nested actions
 }
 
-func (d *decoder) logf(module string, warn bool, text string) {
+func (d *decoder) logf(module string, warn bool, text string) { d.logSite(module, "", warn, text) }
+
+// logSite logs; messages of one module and site share a rate limit.
+func (d *decoder) logSite(module, site string, warn bool, text string) {
 	if d.opt.Log != nil {
-		d.opt.Log(module, warn, text)
+		d.opt.Log(module, site, warn, text)
 	}
 }
 
