@@ -50,6 +50,9 @@ type Bridge struct {
 	// TTLToController sends packets whose TTL expired to controllers without
 	// being asked (OpenFlow 1.1 and 1.2).
 	TTLToController bool
+	// MeterID gives the data path's meter of a meter of the bridge; nil where the
+	// data path has none.
+	MeterID func(id uint32) (dp uint32, ok bool)
 	// Miss is what a packet that matches no flow meets where a table's
 	// configuration doesn't say: MissController or MissDrop.
 	Miss openflow.TableMiss
@@ -144,6 +147,8 @@ type Port struct {
 	MAC    packet.MAC
 	// Counters of a patch port's device, credited by effects; nil elsewhere.
 	Stats *PortStats
+	// Out outputs to DP; immutable and shared by results. It may be nil.
+	Out *datapath.Output
 	// NoLearn and NoForward are those of a spanning tree state.
 	NoLearn, NoForward bool
 }

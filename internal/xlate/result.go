@@ -44,20 +44,6 @@ type Input struct {
 	Trace *Trace
 }
 
-// Reasons for which a flow's packets must come to the switch, as bits of
-// datapath.SlowReason.
-const (
-	SlowCFM datapath.SlowReason = 1 << iota
-	SlowBFD
-	SlowLACP
-	SlowSTP
-	SlowLLDP
-	SlowAction // an action that the data path lacks
-	SlowMatch  // a match that the data path lacks
-	SlowController
-	SlowDropped
-)
-
 // Err says that translation gave up; the packet is dropped then.
 type Err uint8
 

@@ -1,6 +1,12 @@
 package xlate
 
-import "fmt"
+import (
+	"fmt"
+
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+)
 
 // NodeKind says what a trace node is, which decides how it is printed.
 type NodeKind uint8
@@ -8,12 +14,12 @@ type NodeKind uint8
 // Kinds of node.
 const (
 	NodeBridge NodeKind = iota + 1 // translation in one bridge
-	NodeTable                      // a table lookup
+	NodeTable                      // a table lookup, or the action set
 	NodeThaw                       // going on after recirculation
 	NodeAction                     // an action
-	NodeDetail                     // "->" consequence of an action
-	NodeWarn                       // ">>" warning
-	NodeError                      // ">>>>" error
+	NodeDetail                     // "->": a consequence of the action before
+	NodeWarn                       // ">>": a warning
+	NodeError                      // ">>>>": an error
 	NodeBucket                     // a group's bucket
 )
 
@@ -27,7 +33,9 @@ type Node struct {
 // Trace records the steps of a translation as a tree.
 type Trace struct {
 	Roots []*Node
-	stack []*Node
+	// PortNames prints ports by name.
+	PortNames flow.PortNames
+	stack     []*Node
 }
 
 // add appends a node where the trace stands and returns it.
@@ -42,6 +50,58 @@ func (t *Trace) add(kind NodeKind, format string, args ...any) *Node {
 	return n
 }
 
-// push makes n the place where nodes are added, until the matching pop.
-func (t *Trace) push(n *Node) { t.stack = append(t.stack, n) }
-func (t *Trace) pop()         { t.stack = t.stack[:len(t.stack)-1] }
+// traceInto adds a node below which the next ones go, and returns what
+// traceBack needs to leave it.
+func (x *Translator) traceInto(kind NodeKind, format string, args ...any) int {
+	t := x.trace
+	if t == nil {
+		return 0
+	}
+	depth := len(t.stack)
+	t.stack = append(t.stack, t.add(kind, format, args...))
+	return depth
+}
+
+func (x *Translator) traceBack(depth int) {
+	if x.trace != nil {
+		x.trace.stack = x.trace.stack[:depth]
+	}
+}
+
+// traceTable notes the outcome of a lookup and goes below it.
+func (x *Translator) traceTable(r *pipeline.Rule, m miss, table uint8) int {
+	if x.trace == nil {
+		return 0
+	}
+	name := fmt.Sprintf("%2d", table)
+	if conf := x.bridge.Pipeline.Table(table).Conf(); x.trace.PortNames != nil && conf.Name != "" {
+		name = conf.Name
+	}
+	if r == nil {
+		text := "No match."
+		if m == missFrags {
+			text = "Packets are IP fragments and the fragment handling mode is \"drop\"."
+		}
+		depth := x.traceInto(NodeTable, "%s. %s", name, text)
+		if m != missController {
+			x.trace.add(NodeAction, "drop")
+		}
+		return depth
+	}
+	match := r.Match().Format(flow.DefaultPriority, x.trace.PortNames)
+	if match != "" {
+		match += ", "
+	}
+	text := fmt.Sprintf("%s. %spriority %d", name, match, r.Priority())
+	if r.Cookie != 0 {
+		text += fmt.Sprintf(", cookie %#x", r.Cookie)
+	}
+	return x.traceInto(NodeTable, "%s", text)
+}
+
+// traceAction notes an action.
+func (x *Translator) traceAction(a openflow.Action) {
+	if x.trace != nil {
+		x.trace.add(NodeAction, "%s", actionText(a, x.trace.PortNames))
+	}
+}

@@ -1,0 +1,138 @@
+package xlate
+
+import (
+	"strings"
+
+	"weir/internal/flow"
+	"weir/internal/openflow"
+)
+
+// rank is an action's place in the execution of an action set (OpenFlow 1.5.1,
+// 5.6): copy and pop first, then push, then changes, then output. 0 is an
+// action that can't be in a set.
+func rank(a openflow.Action) int {
+	switch a.(type) {
+	case *openflow.StripVLAN:
+		return 1
+	case *openflow.PopMPLS:
+		return 2
+	case *openflow.PushMPLS:
+		return 3
+	case *openflow.PushVLAN:
+		return 4
+	case *openflow.DecTTL:
+		return 5
+	case *openflow.DecMPLSTTL:
+		return 6
+	case *openflow.SetEthSrc, *openflow.SetEthDst, *openflow.SetIPv4Src, *openflow.SetIPv4Dst,
+		*openflow.SetIPDSCP, *openflow.SetIPECN, *openflow.SetIPTTL, *openflow.SetL4SrcPort,
+		*openflow.SetL4DstPort, *openflow.SetMPLSLabel, *openflow.SetMPLSTC, *openflow.SetMPLSTTL,
+		*openflow.SetTunnelID, *openflow.SetVLANVID, *openflow.SetVLANPCP, *openflow.Move, *openflow.SetField:
+		return 7
+	case *openflow.SetQueue:
+		return 8
+	case *openflow.Group:
+		return 9
+	case *openflow.Output, *openflow.Controller:
+		return 10
+	case *openflow.Resubmit:
+		return 11
+	}
+	return 0
+}
+
+// kindKey says which actions of a set displace each other: of each kind of
+// rank the last one written counts; changes of fields all stay, in order.
+func keepsAll(a openflow.Action) bool { return rank(a) == 7 }
+
+// writeActions merges actions into the action set.
+func (x *Translator) writeActions(actions []openflow.Action) {
+	for _, a := range actions {
+		if rank(a) != 0 {
+			x.actionSet = append(x.actionSet, a)
+		}
+	}
+	x.noteActsetOutput()
+}
+
+// noteActsetOutput keeps the field actset_output true to the set.
+func (x *Translator) noteActsetOutput() {
+	port := openflow.PortUnset
+	for _, a := range x.orderedSet() {
+		switch a := a.(type) {
+		case *openflow.Group:
+			port = openflow.PortUnset
+			x.flow.ActsetOutput = uint32(port)
+			return
+		case *openflow.Output:
+			port = a.Port
+		case *openflow.Controller:
+			port = openflow.PortController
+		}
+	}
+	x.flow.ActsetOutput = uint32(port)
+}
+
+// orderedSet is the action set in the order of its execution. Of output,
+// group and resubmit only the first in that order counts; without any of
+// them the set does nothing. The slice is scratch.
+func (x *Translator) orderedSet() []openflow.Action {
+	out := x.setDone[:0]
+	for want := 1; want <= 11; want++ {
+		var last openflow.Action
+		for _, a := range x.actionSet {
+			if rank(a) != want {
+				continue
+			}
+			if keepsAll(a) {
+				out = append(out, a)
+			} else {
+				last = a
+			}
+		}
+		if last != nil {
+			out = append(out, last)
+			if want >= 9 {
+				break
+			}
+		}
+	}
+	x.setDone = out
+	return out
+}
+
+// runActionSet executes the action set when the tables are done.
+func (x *Translator) runActionSet() {
+	if len(x.actionSet) == 0 {
+		return
+	}
+	set := x.orderedSet()
+	x.setDone = nil // the actions may nest
+	x.traceInto(NodeTable, "--. Executing action set:")
+	x.actionSet = x.actionSet[:0]
+	x.inActionSet = true
+	if n := len(set); n > 0 && rank(set[n-1]) >= 9 {
+		x.table = 0
+		x.run(set, true)
+	}
+	x.inActionSet = false
+}
+
+// setText is the action set as a trace shows it.
+func (x *Translator) setText() string {
+	set := x.orderedSet()
+	if n := len(set); n == 0 || rank(set[n-1]) < 9 {
+		if n == 0 {
+			return "empty"
+		}
+	}
+	var names flow.PortNames
+	if x.trace != nil {
+		names = x.trace.PortNames
+	}
+	parts := make([]string, len(set))
+	for i, a := range set {
+		parts[i] = actionText(a, names)
+	}
+	return strings.Join(parts, ",")
+}

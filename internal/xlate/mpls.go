@@ -1,0 +1,163 @@
+package xlate
+
+import (
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/packet"
+)
+
+// EtherTypes of MPLS.
+const (
+	ethMPLS      = 0x8847
+	ethMPLSMcast = 0x8848
+)
+
+func isMPLS(ethType uint16) bool { return ethType == ethMPLS || ethType == ethMPLSMcast }
+
+// Parts of a label stack entry (RFC 3032).
+const (
+	lseBOS        = 0x100
+	lseTTLMask    = 0xff
+	lseTCShift    = 9
+	lseTCMask     = 7 << lseTCShift
+	lseLabelShift = 12
+	lseLabelMask  = 0xfffff << lseLabelShift
+)
+
+// numLabels counts the label stack entries that a key holds.
+func numLabels(k *flow.Key) int {
+	if !isMPLS(k.EthType) {
+		return 0
+	}
+	for i, l := range k.MPLS {
+		if l&lseBOS != 0 {
+			return i + 1
+		}
+		if l == 0 {
+			return i
+		}
+	}
+	return len(k.MPLS)
+}
+
+// pushMPLS pushes a label. Onto the third a data path that keeps three can't
+// push within one pass.
+func (x *Translator) pushMPLS(ethType uint16) {
+	f, w := &x.flow, x.wc
+	n := numLabels(f)
+	if n == 0 {
+		// The payload of the first label is what it was: set what OpenFlow can
+		// still change about it now.
+		x.commit()
+	} else if n >= flow.MaxMPLSLabels {
+		x.fail(ErrTooManyMPLS, "bridge %s: dropping packet on which an MPLS push action can't be performed as it would have more MPLS LSEs than the %d supported.", x.bridge.Name, flow.MaxMPLSLabels)
+		return
+	}
+	for i := range n {
+		w.MPLS[i] = ^uint32(0)
+	}
+	lse := uint32(lseBOS | 64)
+	switch {
+	case n > 0:
+		lse = f.MPLS[0] &^ lseBOS
+	case isIP(f.EthType):
+		w.NwTTL, w.NwTOS = 0xff, w.NwTOS|0xfc
+		tc := uint32(f.NwTOS>>2) & 7
+		lse = uint32(f.NwTTL) | tc<<lseTCShift | lseBOS
+		if f.NwTTL == 0 {
+			lse |= 64
+		}
+	}
+	copy(f.MPLS[1:], f.MPLS[:])
+	f.MPLS[0] = lse
+	if n == 0 {
+		x.clearL3()
+		x.wasMPLS = true
+	}
+	f.EthType = ethType
+}
+
+// clearL3 takes out of the key what stands behind the first label.
+func (x *Translator) clearL3() {
+	fw := x.flow.Words()
+	for i := flow.StageStart[2]; i < flow.NumWords; i++ {
+		fw[i] = 0
+	}
+}
+
+// popMPLS pops a label. What stands behind the last one must be parsed again.
+func (x *Translator) popMPLS(ethType uint16) {
+	f, w := &x.flow, x.wc
+	n := numLabels(f)
+	if n == 0 {
+		return
+	}
+	for i := range n {
+		w.MPLS[i] |= ^uint32(0)
+	}
+	if n == flow.MaxMPLSLabels && f.MPLS[n-1]&lseBOS == 0 {
+		x.fail(ErrTooManyMPLS, "bridge %s: dropping packet on which an MPLS pop action can't be performed as it has more MPLS LSEs than the %d supported.", x.bridge.Name, flow.MaxMPLSLabels)
+		return
+	}
+	copy(f.MPLS[:], f.MPLS[1:])
+	f.MPLS[len(f.MPLS)-1] = 0
+	f.EthType = ethType
+	if isIP(ethType) || ethType == packet.EtherTypeARP || !isMPLS(ethType) {
+		x.wasMPLS = true
+	}
+}
+
+// setLSE changes a part of the outer label stack entry.
+func (x *Translator) setLSE(mask, bits uint32) {
+	if numLabels(&x.flow) == 0 {
+		return
+	}
+	x.wc.MPLS[0] |= mask
+	x.flow.MPLS[0] = x.flow.MPLS[0]&^mask | bits&mask
+}
+
+// decMPLSTTL decrements the TTL; it reports whether the packet expired.
+func (x *Translator) decMPLSTTL() (expired bool) {
+	if numLabels(&x.flow) == 0 {
+		return false
+	}
+	x.wc.MPLS[0] |= lseTTLMask
+	ttl := x.flow.MPLS[0] & lseTTLMask
+	if ttl > 1 {
+		x.setLSE(lseTTLMask, ttl-1)
+		return false
+	}
+	x.warn("MPLS decrement TTL exception")
+	return true
+}
+
+// commitMPLS pops, pushes and sets label stack entries.
+func (x *Translator) commitMPLS(f, b *flow.Key) {
+	nf, nb := numLabels(f), numLabels(b)
+	common := 0
+	for common < nf && common < nb && f.MPLS[nf-1-common] == b.MPLS[nb-1-common] {
+		common++
+	}
+	// One entry that differs in content is set in place.
+	for nb > common && !(nb == nf && nb-common == 1) {
+		ethType := f.EthType
+		if nb > 1 {
+			ethType = ethMPLS
+			if isMPLS(f.EthType) {
+				ethType = f.EthType
+			}
+		}
+		x.emit(&datapath.PopMPLS{EthType: ethType})
+		nb--
+	}
+	if nb == nf && nb-common == 1 {
+		x.emit(&datapath.SetMPLS{LSE: f.MPLS[0] & x.wc.MPLS[0], Mask: x.wc.MPLS[0]})
+	} else {
+		for i := nf - nb; i > 0; i-- {
+			x.emit(&datapath.PushMPLS{LSE: f.MPLS[i-1], EthType: f.EthType})
+		}
+	}
+	if isMPLS(f.EthType) || isMPLS(b.EthType) {
+		b.EthType, b.MPLS = f.EthType, f.MPLS
+	}
+}

@@ -1,0 +1,189 @@
+package xlate
+
+import (
+	"strconv"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+)
+
+// runRuleApart runs the rule that a packet meets in another bridge, and the
+// action set there, so that nothing of it remains on the packet outside.
+func (x *Translator) runRuleApart(r *pipeline.Rule, last bool) {
+	oldRule, oldCookie := x.rule, x.cookie
+	x.effect(Effect{Kind: EffectRule, Rule: r})
+	x.rule, x.cookie = r, r.Cookie
+	if x.trace != nil && len(r.Actions) == 0 {
+		x.trace.add(NodeAction, "drop")
+	}
+	x.apart(r.Actions, last)
+	x.rule, x.cookie = oldRule, oldCookie
+}
+
+// apart runs actions, and then the action set, on a copy of the packet. Where
+// the data path can undo what they do by setting fields back, or nothing
+// follows, no copy is made.
+func (x *Translator) apart(actions []openflow.Action, last bool) {
+	if last || reversible(actions) {
+		x.run(actions, last)
+		x.finishActions()
+		return
+	}
+	// What is to be done to the packet anyway is done once, before the copy.
+	x.commit()
+	outer := x.res.Actions
+	base := x.base
+	x.res.Actions = nil
+	x.run(actions, true)
+	x.finishActions()
+	inner := x.res.Actions
+	x.res.Actions = outer
+	x.base = base
+	if len(inner) > 0 {
+		x.emit(&datapath.Clone{Actions: inner})
+	}
+}
+
+// reversible reports whether setting fields back undoes the actions.
+func reversible(actions []openflow.Action) bool {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case *openflow.MeterInst, *openflow.OutputTrunc:
+			return false
+		case *openflow.Clone:
+			if !reversible(a.Actions) {
+				return false
+			}
+		case *openflow.WriteActions:
+			if !reversible(a.Actions) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// clone runs actions on a copy of the packet and its metadata.
+func (x *Translator) clone(actions []openflow.Action, last bool) {
+	key, stack, set := x.flow, x.stack, x.actionSet
+	exit, mpls, conn := x.exit, x.wasMPLS, x.conntracked
+	rule, table := x.rule, x.table
+	x.actionSet = nil
+	x.stack = append([]flow.Value(nil), stack...)
+	x.apart(actions, last)
+	x.flow, x.stack, x.actionSet = key, stack, set
+	x.exit, x.wasMPLS, x.conntracked = exit, mpls, conn
+	x.rule, x.table = rule, table
+}
+
+// group hands the packet to a group.
+func (x *Translator) group(id uint32, last bool) {
+	g := x.bridge.Pipeline.Group(id)
+	if g == nil {
+		x.warn("output to nonexistent group %d", id)
+		return
+	}
+	if !x.mayGoOn() {
+		return
+	}
+	wasIn := x.inGroup
+	x.inGroup = true
+	switch g.Type {
+	case openflow.GroupTypeAll:
+		for i, b := range g.Buckets {
+			x.bucket(g, i, last && i+1 == len(g.Buckets))
+			_ = b
+		}
+	case openflow.GroupTypeIndirect:
+		if len(g.Buckets) > 0 {
+			x.bucket(g, 0, last)
+		}
+	case openflow.GroupTypeFF:
+		if i := x.firstLive(g); i >= 0 {
+			x.bucket(g, i, last)
+		} else {
+			x.detail("no live bucket")
+			x.effect(Effect{Kind: EffectBucket, Group: g})
+		}
+	case openflow.GroupTypeSelect:
+		x.selectBucket(g, last)
+	}
+	x.inGroup = wasIn
+}
+
+// bucket runs a bucket's actions as an action set. They have no effect on what
+// follows.
+func (x *Translator) bucket(g *pipeline.Group, i int, last bool) {
+	b := g.Buckets[i]
+	x.effect(Effect{Kind: EffectBucket, Group: g, Bucket: b})
+	depth := x.traceInto(NodeBucket, "bucket %d", b.ID)
+	key, mpls := x.flow, x.wasMPLS
+	outer := x.actionSet
+	x.actionSet = append([]openflow.Action(nil), b.Actions...)
+	set := append([]openflow.Action(nil), x.orderedSet()...)
+	x.actionSet = outer
+	x.depth++
+	if n := len(set); n > 0 && rank(set[n-1]) >= 9 {
+		x.run(set, last)
+	}
+	x.depth--
+	x.traceBack(depth)
+	x.flow, x.wasMPLS = key, mpls
+	// A recirculation or an exit in a bucket ends only the bucket.
+	if x.freezing {
+		x.finishFreezing()
+	}
+	x.exit = false
+}
+
+// live reports whether a bucket may be used: what it watches is up.
+func (x *Translator) live(b *pipeline.Bucket, depth int) bool {
+	if b.WatchPort == openflow.PortNone && (b.WatchGroup == openflow.GroupAny) {
+		return true
+	}
+	if depth > MaxDepth {
+		return false
+	}
+	if b.WatchPort != openflow.PortNone {
+		if b.WatchPort == openflow.PortController {
+			return x.bridge.HasController
+		}
+		if p := x.bridge.Ports[b.WatchPort]; p != nil && p.Up() {
+			return true
+		}
+	}
+	if b.WatchGroup != openflow.GroupAny {
+		if g := x.bridge.Pipeline.Group(b.WatchGroup); g != nil {
+			for _, o := range g.Buckets {
+				if x.live(o, depth+1) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (x *Translator) firstLive(g *pipeline.Group) int {
+	for i, b := range g.Buckets {
+		if x.live(b, 0) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (x *Translator) emitMeter(id uint32) { x.emit(&datapath.Meter{ID: id}) }
+
+func formatNumber(v flow.Value) string {
+	if v.Hi == 0 {
+		return "0x" + strconv.FormatUint(v.Lo, 16)
+	}
+	s := strconv.FormatUint(v.Lo, 16)
+	for len(s) < 16 {
+		s = "0" + s
+	}
+	return "0x" + strconv.FormatUint(v.Hi, 16) + s
+}

@@ -1,0 +1,176 @@
+package xlate
+
+import (
+	"weir/internal/classifier"
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+)
+
+// output is the output of a packet to any port, reserved ones too.
+func (x *Translator) output(port openflow.PortNo, maxLen uint16, last bool) {
+	switch port {
+	case openflow.PortInPort:
+		x.outputPort(openflow.PortNo(x.flow.InPort), last, 0)
+	case openflow.PortTable:
+		x.again(openflow.PortNo(x.flow.InPort), 0, false, true, last)
+	case openflow.PortNormal:
+		x.normal()
+	case openflow.PortFlood:
+		x.toAll(false)
+	case openflow.PortAll:
+		x.toAll(true)
+	case openflow.PortController:
+		reason := openflow.ReasonAction
+		switch {
+		case x.inActionSet:
+			reason = openflow.ReasonActionSet
+		case x.inGroup:
+			reason = openflow.ReasonGroup
+		}
+		x.controller(&openflow.Controller{MaxLen: maxLen, Reason: uint8(reason)})
+	case openflow.PortNone:
+	default:
+		if port == openflow.PortNo(x.flow.InPort) {
+			x.warn("skipping output to input port")
+			return
+		}
+		x.outputPort(port, last, 0)
+	}
+}
+
+// toAll is FLOOD, or ALL with the ports that don't take part in flooding.
+func (x *Translator) toAll(all bool) {
+	for _, p := range x.bridge.Order {
+		if p.No == openflow.PortNo(x.flow.InPort) {
+			continue
+		}
+		if all || p.Config&PortNoFlood == 0 {
+			x.outputPort(p.No, false, 0)
+		}
+	}
+}
+
+// outputPort sends the packet out of one port, cut to trunc bytes if that is
+// not zero.
+func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
+	p := x.bridge.Ports[no]
+	switch {
+	case p == nil:
+		x.warn("Nonexistent output port")
+		return
+	case p.Config&PortNoFwd != 0:
+		x.warn("OFPPC_NO_FWD set, skipping output")
+		return
+	case p.NoForward:
+		x.warn("STP not in forwarding state, skipping output")
+		return
+	}
+	if p.Patch {
+		if p.Peer == nil {
+			x.warn("Nonexistent output port")
+			return
+		}
+		x.throughPatch(p, p.Peer, last)
+		return
+	}
+	if p.DP == datapath.PortNone {
+		x.warn("Nonexistent output port")
+		return
+	}
+	x.commit()
+	if trunc != 0 {
+		x.emit(&datapath.Trunc{MaxLen: trunc})
+	}
+	x.emit(p.outAction())
+}
+
+// outAction is the action that outputs to the port.
+func (p *Port) outAction() *datapath.Output {
+	if p.Out == nil || p.Out.Port != p.DP {
+		return &datapath.Output{Port: p.DP}
+	}
+	return p.Out
+}
+
+// outside is what a packet leaves behind when it goes into another bridge.
+type outside struct {
+	key         flow.Key
+	bridge      *Bridge
+	version     classifier.Version
+	table       uint8
+	stack       []flow.Value
+	actionSet   []openflow.Action
+	exit        bool
+	wasMPLS     bool
+	conntracked bool
+	traceLen    int
+}
+
+// throughPatch continues in the bridge at the other end of a patch port. What
+// is done to the packet there has no effect on what follows here.
+func (x *Translator) throughPatch(out, in *Port, last bool) {
+	if !x.mayGoOn() {
+		return
+	}
+	o := outside{
+		key: x.flow, bridge: x.bridge, version: x.version, table: x.table,
+		stack: x.stack, actionSet: x.actionSet,
+		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
+	}
+	x.effect(Effect{Kind: EffectTx, Port: out})
+	x.effect(Effect{Kind: EffectRx, Port: in})
+	x.bridge = in.Bridge
+	x.version = in.Bridge.Pipeline.Version()
+	x.stack, x.actionSet, x.exit, x.conntracked = nil, nil, false, false
+	x.enterBridge(in)
+	o.traceLen = x.traceInto(NodeBridge, "bridge(%q)", in.Bridge.Name)
+	x.depth++
+	if x.mayReceive(in) {
+		n := len(x.res.Actions)
+		x.resubmits++
+		x.first(func(r *pipeline.Rule) { x.runRuleApart(r, last) })
+		if in.NoForward {
+			// NORMAL and learn have seen the packet; nothing may leave.
+			x.res.Actions = x.res.Actions[:n]
+			x.base = o.key
+		}
+	}
+	x.depth--
+	x.traceBack(o.traceLen)
+	x.flow, x.bridge, x.version, x.table = o.key, o.bridge, o.version, o.table
+	x.stack, x.actionSet = o.stack, o.actionSet
+	x.exit, x.wasMPLS, x.conntracked = o.exit, o.wasMPLS, o.conntracked
+}
+
+// enterBridge makes the packet one that just came in on a port.
+func (x *Translator) enterBridge(in *Port) {
+	f := &x.flow
+	f.InPort = uint32(in.No)
+	f.Metadata = 0
+	f.Tunnel = flow.Tunnel{}
+	f.TunMetaPresent, f.TunMeta = 0, [flow.TunMetaBytes]byte{}
+	f.Regs = [flow.NumRegs]uint32{}
+	f.ActsetOutput = uint32(openflow.PortUnset)
+	f.CTState, f.CTZone, f.CTMark, f.CTLabel = 0, 0, 0, [16]byte{}
+	f.CTNwProto = 0
+}
+
+// controller sends the packet, as it now is, to the controllers.
+func (x *Translator) controller(c *openflow.Controller) {
+	x.commit()
+	s := x.freeze(nil)
+	s.Userdata = c.Userdata
+	s.RuleCookie = x.cookie
+	id := x.cfg.Recircs.Alloc(s)
+	x.res.Recircs = append(x.res.Recircs, id)
+	x.emit(&datapath.Userspace{
+		Cookie: datapath.Cookie{
+			Kind: datapath.CookieController, InPort: x.flow.InPort, Bridge: x.bridge.ID,
+			RecircID: id, RuleCookie: x.cookie, ControllerID: c.ControllerID, MaxLen: c.MaxLen,
+			Reason: c.Reason, DontSend: x.trace != nil && !x.in.Learn, Continuation: c.Pause,
+		},
+		TunOutPort: datapath.PortNone,
+	})
+}

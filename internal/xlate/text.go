@@ -1,0 +1,31 @@
+package xlate
+
+import (
+	"fmt"
+
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+)
+
+type pipelineGroup = pipeline.Group
+
+// actionText is an action as ovs-ofctl(8) prints it.
+func actionText(a openflow.Action, names flow.PortNames) string {
+	return fmt.Sprintf("%T", a)
+}
+
+// subfieldText is a subfield as ovs-actions(7) writes it: NXM_NX_REG0[0..15].
+func subfieldText(s openflow.Subfield) string {
+	name := s.Field.Name
+	if c, ok := s.Field.NXM(); ok {
+		name = c.Name
+	}
+	switch {
+	case s.Ofs == 0 && int(s.N) == s.Field.NBits:
+		return name + "[]"
+	case s.N == 1:
+		return fmt.Sprintf("%s[%d]", name, s.Ofs)
+	}
+	return fmt.Sprintf("%s[%d..%d]", name, s.Ofs, s.Ofs+s.N-1)
+}
