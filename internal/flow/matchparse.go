@@ -200,6 +200,11 @@ func ParseKey(s string, names PortNames) (*Key, error) {
 	if k.PacketType>>16 == 1 && k.EthType == 0 {
 		k.EthType = uint16(k.PacketType)
 	}
+	for i := range k.VLANs {
+		if v := &k.VLANs[i]; v.TCI&VLANPresent != 0 && v.TPID == 0 {
+			v.TPID = packet.EtherTypeVLAN
+		}
+	}
 	return k, nil
 }
 
