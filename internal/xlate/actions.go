@@ -269,9 +269,9 @@ func (x *Translator) setTCI(mask, bits uint16, push bool) {
 		if !push {
 			return
 		}
-		if v.TPID == 0 {
-			v.TPID = packet.EtherTypeVLAN
-		}
+	}
+	if v.TPID == 0 {
+		v.TPID = packet.EtherTypeVLAN
 	}
 	v.TCI = v.TCI&^mask | bits | flow.VLANPresent
 }

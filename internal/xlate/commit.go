@@ -7,9 +7,9 @@ import (
 )
 
 // commit gives the data path actions that make the packet what the flow
-// actions say, so that base equals flow. A set touches only bits that the mask
-// has, that is bits which the translation read or wrote; and where it changes
-// anything, it makes the mask cover the value that it replaced.
+// actions say, so that base equals flow. A set touches only members that
+// changed, and of these only bits that the mask has: whatever writes a field
+// marks what it writes, so that packets of one megaflow need the same sets.
 func (x *Translator) commit() {
 	f, b := &x.flow, &x.base
 	x.commitEthernet(f, b)
@@ -40,26 +40,43 @@ func (x *Translator) commitEthernet(f, b *flow.Key) {
 	if f.EthSrc == b.EthSrc && f.EthDst == b.EthDst {
 		return
 	}
-	w := x.wc
-	x.emit(&datapath.SetEthernet{
-		Src: andMAC(f.EthSrc, w.EthSrc), SrcMask: w.EthSrc,
-		Dst: andMAC(f.EthDst, w.EthDst), DstMask: w.EthDst,
-	})
+	a := &datapath.SetEthernet{}
+	a.Src, a.SrcMask = changedMAC(f.EthSrc, b.EthSrc, x.wc.EthSrc)
+	a.Dst, a.DstMask = changedMAC(f.EthDst, b.EthDst, x.wc.EthDst)
+	x.emit(a)
 	b.EthSrc, b.EthDst = f.EthSrc, f.EthDst
 }
 
-func andMAC(a, m packet.MAC) packet.MAC {
-	for i := range a {
-		a[i] &= m[i]
+// number is what the members of headers are made of.
+type number interface{ ~uint8 | ~uint16 | ~uint32 }
+
+// changed gives the value and mask to set a member from old to v, nothing
+// when they are equal.
+func changed[T number](v, old, mask T) (T, T) {
+	if v == old {
+		return 0, 0
 	}
-	return a
+	return v & mask, mask
 }
 
-func and16(a, m [16]byte) [16]byte {
-	for i := range a {
-		a[i] &= m[i]
+func changedMAC(v, old, mask packet.MAC) (packet.MAC, packet.MAC) {
+	if v == old {
+		return packet.MAC{}, packet.MAC{}
 	}
-	return a
+	for i := range v {
+		v[i] &= mask[i]
+	}
+	return v, mask
+}
+
+func changed16(v, old, mask [16]byte) ([16]byte, [16]byte) {
+	if v == old {
+		return [16]byte{}, [16]byte{}
+	}
+	for i := range v {
+		v[i] &= mask[i]
+	}
+	return v, mask
 }
 
 func (x *Translator) commitL3(f, b *flow.Key) {
@@ -85,10 +102,12 @@ func (x *Translator) commitIPv4(f, b *flow.Key) {
 		return
 	}
 	w := x.wc
-	x.emit(&datapath.SetIPv4{
-		Src: f.IPSrc & w.IPSrc, SrcMask: w.IPSrc, Dst: f.IPDst & w.IPDst, DstMask: w.IPDst,
-		TOS: f.NwTOS & w.NwTOS, TOSMask: w.NwTOS, TTL: f.NwTTL & w.NwTTL, TTLMask: w.NwTTL,
-	})
+	a := &datapath.SetIPv4{}
+	a.Src, a.SrcMask = changed(f.IPSrc, b.IPSrc, w.IPSrc)
+	a.Dst, a.DstMask = changed(f.IPDst, b.IPDst, w.IPDst)
+	a.TOS, a.TOSMask = changed(f.NwTOS, b.NwTOS, w.NwTOS)
+	a.TTL, a.TTLMask = changed(f.NwTTL, b.NwTTL, w.NwTTL)
+	x.emit(a)
 	b.IPSrc, b.IPDst, b.NwTOS, b.NwTTL = f.IPSrc, f.IPDst, f.NwTOS, f.NwTTL
 }
 
@@ -97,13 +116,13 @@ func (x *Translator) commitIPv6(f, b *flow.Key) {
 		return
 	}
 	w := x.wc
-	x.emit(&datapath.SetIPv6{
-		Src: and16(f.IPv6Src, w.IPv6Src), SrcMask: w.IPv6Src,
-		Dst: and16(f.IPv6Dst, w.IPv6Dst), DstMask: w.IPv6Dst,
-		Label: f.IPv6Label & w.IPv6Label, LabelMask: w.IPv6Label,
-		TClass: f.NwTOS & w.NwTOS, TClassMask: w.NwTOS,
-		Hlimit: f.NwTTL & w.NwTTL, HlimitMask: w.NwTTL,
-	})
+	a := &datapath.SetIPv6{}
+	a.Src, a.SrcMask = changed16(f.IPv6Src, b.IPv6Src, w.IPv6Src)
+	a.Dst, a.DstMask = changed16(f.IPv6Dst, b.IPv6Dst, w.IPv6Dst)
+	a.Label, a.LabelMask = changed(f.IPv6Label, b.IPv6Label, w.IPv6Label)
+	a.TClass, a.TClassMask = changed(f.NwTOS, b.NwTOS, w.NwTOS)
+	a.Hlimit, a.HlimitMask = changed(f.NwTTL, b.NwTTL, w.NwTTL)
+	x.emit(a)
 	b.IPv6Src, b.IPv6Dst, b.IPv6Label, b.NwTOS, b.NwTTL = f.IPv6Src, f.IPv6Dst, f.IPv6Label, f.NwTOS, f.NwTTL
 }
 
@@ -115,16 +134,13 @@ func (x *Translator) commitARP(f, b *flow.Key) {
 		return
 	}
 	w := x.wc
-	opMask := uint16(0)
-	if w.NwProto != 0 {
-		opMask = 0xffff
-	}
-	x.emit(&datapath.SetARP{
-		SPA: f.IPSrc & w.IPSrc, SPAMask: w.IPSrc, TPA: f.IPDst & w.IPDst, TPAMask: w.IPDst,
-		Op: uint16(f.NwProto) & opMask, OpMask: opMask,
-		SHA: andMAC(f.ARPSHA, w.ARPSHA), SHAMask: w.ARPSHA,
-		THA: andMAC(f.ARPTHA, w.ARPTHA), THAMask: w.ARPTHA,
-	})
+	a := &datapath.SetARP{}
+	a.SPA, a.SPAMask = changed(f.IPSrc, b.IPSrc, w.IPSrc)
+	a.TPA, a.TPAMask = changed(f.IPDst, b.IPDst, w.IPDst)
+	a.Op, a.OpMask = changed(uint16(f.NwProto), uint16(b.NwProto), 0xffff)
+	a.SHA, a.SHAMask = changedMAC(f.ARPSHA, b.ARPSHA, w.ARPSHA)
+	a.THA, a.THAMask = changedMAC(f.ARPTHA, b.ARPTHA, w.ARPTHA)
+	x.emit(a)
 	b.IPSrc, b.IPDst, b.NwProto, b.ARPSHA, b.ARPTHA = f.IPSrc, f.IPDst, f.NwProto, f.ARPSHA, f.ARPTHA
 	x.res.Slow |= datapath.SlowAction
 }
@@ -134,11 +150,11 @@ func (x *Translator) commitND(f, b *flow.Key) {
 		return
 	}
 	w := x.wc
-	x.emit(&datapath.SetND{
-		Target: and16(f.NDTarget, w.NDTarget), TargetMask: w.NDTarget,
-		SLL: andMAC(f.ARPSHA, w.ARPSHA), SLLMask: w.ARPSHA,
-		TLL: andMAC(f.ARPTHA, w.ARPTHA), TLLMask: w.ARPTHA,
-	})
+	a := &datapath.SetND{}
+	a.Target, a.TargetMask = changed16(f.NDTarget, b.NDTarget, w.NDTarget)
+	a.SLL, a.SLLMask = changedMAC(f.ARPSHA, b.ARPSHA, w.ARPSHA)
+	a.TLL, a.TLLMask = changedMAC(f.ARPTHA, b.ARPTHA, w.ARPTHA)
+	x.emit(a)
 	b.NDTarget, b.ARPSHA, b.ARPTHA = f.NDTarget, f.ARPSHA, f.ARPTHA
 	x.res.Slow |= datapath.SlowAction
 }
@@ -147,11 +163,10 @@ func (x *Translator) commitPorts(f, b *flow.Key) {
 	if !hasPorts(b) || f.TpSrc == b.TpSrc && f.TpDst == b.TpDst {
 		return
 	}
-	w := x.wc
-	x.emit(&datapath.SetL4{
-		Proto: b.NwProto,
-		Src:   f.TpSrc & w.TpSrc, SrcMask: w.TpSrc, Dst: f.TpDst & w.TpDst, DstMask: w.TpDst,
-	})
+	a := &datapath.SetL4{Proto: b.NwProto}
+	a.Src, a.SrcMask = changed(f.TpSrc, b.TpSrc, x.wc.TpSrc)
+	a.Dst, a.DstMask = changed(f.TpDst, b.TpDst, x.wc.TpDst)
+	x.emit(a)
 	b.TpSrc, b.TpDst = f.TpSrc, f.TpDst
 }
 
