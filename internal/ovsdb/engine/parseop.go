@@ -1,0 +1,386 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"weir/internal/json"
+	"weir/internal/ovsdb"
+)
+
+// opParser parses one operation. Its messages are those of Open vSwitch.
+type opParser struct {
+	layout *Layout
+	syms   *symbols
+	index  int // from 1
+	total  int
+
+	raw     []byte
+	members []opMember
+	err     *ovsdb.Error // the first error in the operation's own members
+}
+
+type opMember struct {
+	name string
+	raw  []byte
+	used bool
+}
+
+func (p *opParser) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = ovsdb.SyntaxErrorf(p.raw, "", "Parsing ovsdb operation %d of %d failed: %s", p.index, p.total, fmt.Sprintf(format, args...))
+	}
+}
+
+// kinds of JSON that a member may have.
+const (
+	kindString = "\""
+	kindID     = "id"
+	kindArray  = "["
+	kindObject = "{"
+	kindBool   = "tf"
+	kindNumber = "-0123456789"
+)
+
+// get returns the member of that name, which must be of the given kind; nil
+// where it is missing, which must be optional.
+func (p *opParser) get(name, kind string, optional bool) []byte {
+	for i := range p.members {
+		m := &p.members[i]
+		if m.name != name {
+			continue
+		}
+		m.used = true
+		if kind == kindID {
+			if m.raw[0] == '"' && ovsdb.IsID(unquote(m.raw)) {
+				return m.raw
+			}
+		} else {
+			for j := range len(kind) {
+				if m.raw[0] == kind[j] {
+					return m.raw
+				}
+			}
+		}
+		p.fail("Type mismatch for member '%s'.", name)
+		return nil
+	}
+	if !optional {
+		p.fail("Required '%s' member is missing.", name)
+	}
+	return nil
+}
+
+// str returns a string member's text.
+func (p *opParser) str(name, kind string, optional bool) (string, bool) {
+	raw := p.get(name, kind, optional)
+	if raw == nil {
+		return "", false
+	}
+	return unquote(raw), true
+}
+
+// unquote returns the text of a valid JSON string.
+func unquote(raw []byte) string {
+	s := json.NewScanner(raw)
+	s.Next()
+	return s.Str()
+}
+
+// finish refuses members that nothing asked for.
+func (p *opParser) finish() *ovsdb.Error {
+	for i := range p.members {
+		if !p.members[i].used {
+			p.fail("Member '%s' is present but not allowed here.", p.members[i].name)
+		}
+	}
+	return p.err
+}
+
+func (p *opParser) split(raw []byte) *ovsdb.Error {
+	p.raw = raw
+	if raw[0] != '{' {
+		return ovsdb.Errorf(ovsdb.TagSyntax, "Parsing ovsdb operation %d of %d failed: Object expected.", p.index, p.total)
+	}
+	s := json.NewScanner(raw)
+	s.Next()
+	p.members = make([]opMember, 0, 8)
+	err := s.Object(func(name string) error {
+		raw, err := s.Value()
+		for i := range p.members {
+			if p.members[i].name == name {
+				p.members[i].raw = raw
+				return err
+			}
+		}
+		p.members = append(p.members, opMember{name: name, raw: raw})
+		return err
+	})
+	return ovsdb.AsError(err)
+}
+
+func (p *opParser) parse(raw []byte) (operation, *ovsdb.Error) {
+	op := operation{raw: raw}
+	if err := p.split(raw); err != nil {
+		return op, err
+	}
+	name, ok := p.str("op", kindString, false)
+	if !ok {
+		return op, p.err
+	}
+	op.op = name
+	var err *ovsdb.Error
+	switch name {
+	case "insert":
+		err = p.insert(&op)
+	case "select":
+		err = p.selectRows(&op)
+	case "update":
+		err = p.update(&op)
+	case "mutate":
+		err = p.mutate(&op)
+	case "delete":
+		err = p.delete(&op)
+	case "wait":
+		err = p.wait(&op)
+	case "commit":
+		raw := p.get("durable", kindBool, false)
+		op.equal = len(raw) == 4 // true
+		err = p.finish()
+	case "abort":
+		err = p.finish()
+	case "comment":
+		op.text, _ = p.str("comment", kindString, false)
+		err = p.finish()
+	case "assert":
+		op.text, _ = p.str("lock", kindID, false)
+		err = p.finish()
+	default:
+		p.fail("No operation \"%s\"", name)
+		err = p.err
+	}
+	return op, err
+}
+
+// table looks up the member "table".
+func (p *opParser) table(op *operation) {
+	name, ok := p.str("table", kindString, false)
+	if !ok {
+		return
+	}
+	if op.table = p.layout.Table(name); op.table == nil {
+		p.fail("No table named %s.", name)
+	}
+}
+
+func (p *opParser) condition(op *operation, raw []byte) *ovsdb.Error {
+	s := json.NewScanner(raw)
+	s.Next()
+	c, err := ovsdb.ParseCondition(op.table.TableSchema, s, p.syms)
+	op.where = c
+	return ovsdb.AsError(err)
+}
+
+func (p *opParser) insert(op *operation) *ovsdb.Error {
+	p.table(op)
+	own, hasOwn := p.str("uuid", kindString, true)
+	name, hasName := p.str("uuid-name", kindID, true)
+	row := p.get("row", kindObject, false)
+	if err := p.finish(); err != nil {
+		return err
+	}
+	if hasOwn {
+		id, ok := ovsdb.ParseUUID(own)
+		if !ok {
+			return ovsdb.SyntaxErrorf(json.AppendString(nil, own), "", "bad uuid")
+		}
+		op.uuid, op.ownUUID = id, true
+	} else {
+		op.uuid = ovsdb.NewUUID()
+	}
+	if hasName {
+		id, ok := p.syms.define(name, op.uuid, hasOwn)
+		if !ok {
+			return ovsdb.SyntaxErrorf(json.AppendString(nil, name), ovsdb.TagDuplicateUUIDName, "This \"uuid-name\" appeared on an earlier \"insert\" operation.")
+		}
+		op.uuid = id
+	}
+	return p.insertRow(op, row)
+}
+
+func (p *opParser) insertRow(op *operation, raw []byte) *ovsdb.Error {
+	t := op.table
+	op.row = append(ovsdb.Row(nil), t.defaults...)
+	var given [4]uint64 // the first 256 columns; later ones count as not given
+	s := json.NewScanner(raw)
+	s.Next()
+	err := ovsdb.ParseRow(t.TableSchema, s, p.syms, op.row, func(c *ovsdb.ColumnSchema) error {
+		if c.Index < 256 {
+			given[c.Index/64] |= 1 << (c.Index % 64)
+		}
+		return nil
+	})
+	if err != nil {
+		return ovsdb.AsError(err)
+	}
+	for _, c := range t.badDefault {
+		if c.Index >= 256 || given[c.Index/64]&(1<<(c.Index%64)) == 0 {
+			if err := c.Type.CheckElements(op.row[c.Index]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *opParser) selectRows(op *operation) *ovsdb.Error {
+	p.table(op)
+	where := p.get("where", kindArray, false)
+	columns := p.get("columns", kindArray, true)
+	if err := p.finish(); err != nil {
+		return err
+	}
+	if err := p.condition(op, where); err != nil {
+		return err
+	}
+	return p.columns(op, columns)
+}
+
+// columns parses an array of column names; nil stands for all columns.
+func (p *opParser) columns(op *operation, raw []byte) *ovsdb.Error {
+	if raw == nil {
+		return nil
+	}
+	op.columns = []*ovsdb.ColumnSchema{}
+	s := json.NewScanner(raw)
+	s.Next()
+	err := s.Array(func(int) error {
+		if s.Kind() != json.String {
+			return ovsdb.SyntaxErrorf(raw, "", "array of distinct column names expected")
+		}
+		name := s.Str()
+		c := op.table.Column(name)
+		if c == nil {
+			return ovsdb.SyntaxErrorf(raw, "", "%s is not a valid column name", name)
+		}
+		for _, other := range op.columns {
+			if other == c {
+				return ovsdb.SyntaxErrorf(raw, "", "array of distinct column names expected")
+			}
+		}
+		op.columns = append(op.columns, c)
+		return nil
+	})
+	return ovsdb.AsError(err)
+}
+
+func (p *opParser) update(op *operation) *ovsdb.Error {
+	p.table(op)
+	where := p.get("where", kindArray, false)
+	row := p.get("row", kindObject, false)
+	if err := p.finish(); err != nil {
+		return err
+	}
+	t := op.table
+	op.row = make(ovsdb.Row, len(t.Columns))
+	s := json.NewScanner(row)
+	s.Next()
+	err := ovsdb.ParseRow(t.TableSchema, s, p.syms, op.row, func(c *ovsdb.ColumnSchema) error {
+		op.set = append(op.set, c)
+		return nil
+	})
+	if err != nil {
+		return ovsdb.AsError(err)
+	}
+	for _, c := range op.set {
+		if !c.Mutable {
+			return ovsdb.SyntaxErrorf(p.raw, ovsdb.TagConstraint, "Cannot update immutable column %s in table %s.", c.Name, t.Name)
+		}
+	}
+	return p.condition(op, where)
+}
+
+func (p *opParser) mutate(op *operation) *ovsdb.Error {
+	p.table(op)
+	where := p.get("where", kindArray, false)
+	mutations := p.get("mutations", kindArray, false)
+	if err := p.finish(); err != nil {
+		return err
+	}
+	s := json.NewScanner(mutations)
+	s.Next()
+	m, err := ovsdb.ParseMutations(op.table.TableSchema, s, p.syms)
+	if err != nil {
+		return ovsdb.AsError(err)
+	}
+	op.mutations = m
+	return p.condition(op, where)
+}
+
+func (p *opParser) delete(op *operation) *ovsdb.Error {
+	p.table(op)
+	where := p.get("where", kindArray, false)
+	if err := p.finish(); err != nil {
+		return err
+	}
+	return p.condition(op, where)
+}
+
+func (p *opParser) wait(op *operation) *ovsdb.Error {
+	timeout := p.get("timeout", kindNumber, true)
+	p.table(op)
+	where := p.get("where", kindArray, false)
+	columns := p.get("columns", kindArray, true)
+	until, _ := p.str("until", kindString, false)
+	rows := p.get("rows", kindArray, false)
+	if err := p.finish(); err != nil {
+		return err
+	}
+	switch until {
+	case "==":
+		op.equal = true
+	case "!=":
+	default:
+		return ovsdb.SyntaxErrorf(json.AppendString(nil, until), "", "\"until\" must be \"==\" or \"!=\"")
+	}
+	if timeout != nil {
+		s := json.NewScanner(timeout)
+		s.Next()
+		ms := s.Float()
+		if ms < 0 {
+			return ovsdb.SyntaxErrorf(timeout, "", "timeout must be nonnegative")
+		}
+		op.timeout, op.hasLimit = time.Duration(min(ms, 1e12))*time.Millisecond, true
+	}
+	if err := p.condition(op, where); err != nil {
+		return err
+	}
+	if err := p.columns(op, columns); err != nil {
+		return err
+	}
+	return p.waitRows(op, rows)
+}
+
+// waitRows parses the rows that a wait compares with.
+func (p *opParser) waitRows(op *operation, raw []byte) *ovsdb.Error {
+	op.rows = map[string]bool{}
+	s := json.NewScanner(raw)
+	s.Next()
+	err := s.Array(func(int) error {
+		row := append(ovsdb.Row(nil), op.table.defaults...)
+		err := ovsdb.ParseRow(op.table.TableSchema, s, p.syms, row, func(*ovsdb.ColumnSchema) error { return nil })
+		if err == nil {
+			op.rows[keyOf(op.compared(), row)] = true
+		}
+		return err
+	})
+	return ovsdb.AsError(err)
+}
+
+// compared returns the columns that a select shows or a wait compares.
+func (op *operation) compared() []*ovsdb.ColumnSchema {
+	if op.columns == nil {
+		return op.table.Columns
+	}
+	return op.columns
+}

@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"time"
+
+	"weir/internal/json"
+	"weir/internal/ovsdb"
+)
+
+// Request is a parsed transaction, ready to be executed any number of times.
+type Request struct {
+	layout   *Layout
+	ops      []operation
+	failed   *ovsdb.Error // what is wrong with the operation after ops, if any
+	total    int          // operations the client sent, for the length of the reply
+	readOnly bool
+	durable  bool
+}
+
+// operation is one parsed operation. Which fields are set goes with op.
+type operation struct {
+	op        string
+	table     *Table
+	raw       []byte // the operation as it came, for messages
+	where     ovsdb.Condition
+	columns   []*ovsdb.ColumnSchema // select, wait; nil is all
+	row       ovsdb.Row             // insert: whole; update: those in set
+	set       []*ovsdb.ColumnSchema // update
+	mutations []ovsdb.Mutation
+	uuid      ovsdb.UUID // insert
+	ownUUID   bool       // the client chose uuid
+	equal     bool       // wait: until "=="
+	rows      map[string]bool
+	timeout   time.Duration // wait
+	hasLimit  bool          // wait: timeout is set
+	text      string        // comment, assert
+}
+
+// ReadOnly reports whether no operation writes.
+func (r *Request) ReadOnly() bool { return r.readOnly }
+
+// Durable reports whether the client asked for the commit to be on disk.
+func (r *Request) Durable() bool { return r.durable }
+
+// Comment joins the texts of the "comment" operations, for the log.
+func (r *Request) Comment() string {
+	s := ""
+	for i := range r.ops {
+		if r.ops[i].op == "comment" {
+			if s != "" {
+				s += "\n"
+			}
+			s += r.ops[i].text
+		}
+	}
+	return s
+}
+
+// symbols are the rows that a transaction names by "uuid-name".
+type symbols struct {
+	ids     map[string]ovsdb.UUID
+	created map[string]bool
+}
+
+// NamedUUID implements ovsdb.Symbols.
+func (s *symbols) NamedUUID(name string) ovsdb.UUID {
+	id, ok := s.ids[name]
+	if !ok {
+		id = ovsdb.NewUUID()
+		if s.ids == nil {
+			s.ids = map[string]ovsdb.UUID{}
+		}
+		s.ids[name] = id
+	}
+	return id
+}
+
+// define gives name to an insert. With own the row's UUID is id, else the one
+// that name stands for already.
+func (s *symbols) define(name string, id ovsdb.UUID, own bool) (ovsdb.UUID, bool) {
+	if s.created[name] {
+		return id, false
+	}
+	if s.created == nil {
+		s.created = map[string]bool{}
+	}
+	s.created[name] = true
+	if !own {
+		return s.NamedUUID(name), true
+	}
+	_ = s.NamedUUID(name)
+	s.ids[name] = id
+	return id, true
+}
+
+// ParseRequest parses the operations of a "transact" request: the elements of
+// its params after the first. What is wrong with an operation becomes part of
+// the reply; the error is that of JSON which isn't an array.
+func ParseRequest(l *Layout, params []byte) (*Request, error) {
+	r := &Request{layout: l, readOnly: true}
+	s := json.NewScanner(params)
+	s.Next()
+	var raws [][]byte
+	err := s.Array(func(i int) error {
+		raw, err := s.Raw()
+		if i > 0 {
+			raws = append(raws, raw)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.total = len(raws)
+	syms := &symbols{}
+	for i, raw := range raws {
+		p := opParser{layout: l, syms: syms, index: i + 1, total: len(raws)}
+		op, err := p.parse(raw)
+		if err != nil {
+			r.failed = err
+			break
+		}
+		switch op.op {
+		case "insert", "update", "mutate", "delete":
+			r.readOnly = false
+		case "commit":
+			r.durable = r.durable || op.equal
+		}
+		r.ops = append(r.ops, op)
+	}
+	return r, nil
+}

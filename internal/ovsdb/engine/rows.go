@@ -1,0 +1,297 @@
+package engine
+
+import (
+	"encoding/binary"
+	"iter"
+	"math/bits"
+	"slices"
+
+	"weir/internal/ovsdb"
+)
+
+// Row is one row of a table. Rows are immutable once a transaction is done with
+// them, and shared by all snapshots that hold them.
+type Row struct {
+	ID   ovsdb.UUID
+	Cols ovsdb.Row
+}
+
+// Rows is an immutable set of rows with distinct IDs: a hash trie of 32-way
+// nodes, so that a changed set shares all but a few nodes with the one it came
+// from. The zero Rows is empty.
+type Rows struct {
+	root *node
+	n    int
+}
+
+const (
+	trieBits = 5
+	maxShift = 65 // beyond it the hash is used up and rows form a list
+)
+
+// node has up to 32 places; each holds a child, a row, or nothing.
+type node struct {
+	owner  *editor // the editor that may change the node in place
+	kidMap uint32
+	rowMap uint32
+	kids   []*node
+	rows   []*Row
+}
+
+// hashID mixes a UUID into 64 bits: clients may choose UUIDs that aren't random.
+func hashID(id ovsdb.UUID) uint64 {
+	h := binary.LittleEndian.Uint64(id[:8]) ^ binary.LittleEndian.Uint64(id[8:])*0x9e3779b97f4a7c15
+	h ^= h >> 32
+	h *= 0xd6e8feb86659fd93
+	h ^= h >> 32
+	return h
+}
+
+// Len returns the number of rows.
+func (r Rows) Len() int { return r.n }
+
+// Get returns the row of that ID, or nil.
+func (r Rows) Get(id ovsdb.UUID) *Row {
+	h := hashID(id)
+	n := r.root
+	for shift := uint(0); n != nil; shift += trieBits {
+		if shift >= maxShift {
+			for _, row := range n.rows {
+				if row.ID == id {
+					return row
+				}
+			}
+			return nil
+		}
+		bit := uint32(1) << (h >> shift & 31)
+		switch {
+		case n.rowMap&bit != 0:
+			if row := n.rows[bits.OnesCount32(n.rowMap&(bit-1))]; row.ID == id {
+				return row
+			}
+			return nil
+		case n.kidMap&bit != 0:
+			n = n.kids[bits.OnesCount32(n.kidMap&(bit-1))]
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// All ranges over the rows in no particular order.
+func (r Rows) All() iter.Seq[*Row] {
+	return func(yield func(*Row) bool) { r.root.each(yield) }
+}
+
+func (n *node) each(yield func(*Row) bool) bool {
+	if n == nil {
+		return true
+	}
+	for _, row := range n.rows {
+		if !yield(row) {
+			return false
+		}
+	}
+	for _, kid := range n.kids {
+		if !kid.each(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// editor makes a changed Rows. It copies a node the first time it changes it.
+type editor struct {
+	root *node
+	n    int
+}
+
+func (r Rows) edit() *editor { return &editor{root: r.root, n: r.n} }
+
+// done returns the result; the editor must not be used any more.
+func (e *editor) done() Rows { return Rows{e.root, e.n} }
+
+// set adds row, in place of one with the same ID.
+func (e *editor) set(row *Row) { e.root = e.insert(e.root, row, hashID(row.ID), 0) }
+
+// remove takes the row of that ID away, if there is one.
+func (e *editor) remove(id ovsdb.UUID) { e.root = e.delete(e.root, id, hashID(id), 0) }
+
+// own returns n if e may change it, else a copy that it may.
+func (e *editor) own(n *node) *node {
+	switch {
+	case n == nil:
+		return &node{owner: e}
+	case n.owner == e:
+		return n
+	}
+	c := *n
+	c.owner = e
+	c.kids = slices.Clone(n.kids)
+	c.rows = slices.Clone(n.rows)
+	return &c
+}
+
+func (e *editor) insert(n *node, row *Row, h uint64, shift uint) *node {
+	n = e.own(n)
+	if shift >= maxShift {
+		for i, old := range n.rows {
+			if old.ID == row.ID {
+				n.rows[i] = row
+				return n
+			}
+		}
+		n.rows = append(n.rows, row)
+		e.n++
+		return n
+	}
+	bit := uint32(1) << (h >> shift & 31)
+	at := bits.OnesCount32(n.rowMap & (bit - 1))
+	kidAt := bits.OnesCount32(n.kidMap & (bit - 1))
+	switch {
+	case n.kidMap&bit != 0:
+		n.kids[kidAt] = e.insert(n.kids[kidAt], row, h, shift+trieBits)
+	case n.rowMap&bit == 0:
+		n.rowMap |= bit
+		n.rows = slices.Insert(n.rows, at, row)
+		e.n++
+	case n.rows[at].ID == row.ID:
+		n.rows[at] = row
+	default:
+		// Two rows want the place: both move into a child.
+		old := n.rows[at]
+		kid := e.insert(nil, old, hashID(old.ID), shift+trieBits)
+		e.n-- // old was counted already
+		kid = e.insert(kid, row, h, shift+trieBits)
+		n.rowMap &^= bit
+		n.rows = slices.Delete(n.rows, at, at+1)
+		n.kidMap |= bit
+		n.kids = slices.Insert(n.kids, kidAt, kid)
+	}
+	return n
+}
+
+func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
+	if n == nil {
+		return nil
+	}
+	if shift >= maxShift {
+		i := slices.IndexFunc(n.rows, func(r *Row) bool { return r.ID == id })
+		if i < 0 {
+			return n
+		}
+		n = e.own(n)
+		n.rows = slices.Delete(n.rows, i, i+1)
+		e.n--
+		return n.orNil()
+	}
+	bit := uint32(1) << (h >> shift & 31)
+	switch {
+	case n.rowMap&bit != 0:
+		at := bits.OnesCount32(n.rowMap & (bit - 1))
+		if n.rows[at].ID != id {
+			return n
+		}
+		n = e.own(n)
+		n.rowMap &^= bit
+		n.rows = slices.Delete(n.rows, at, at+1)
+		e.n--
+	case n.kidMap&bit != 0:
+		at := bits.OnesCount32(n.kidMap & (bit - 1))
+		kid := e.delete(n.kids[at], id, h, shift+trieBits)
+		if kid == n.kids[at] {
+			return n
+		}
+		n = e.own(n)
+		if kid != nil {
+			n.kids[at] = kid
+			return n
+		}
+		n.kidMap &^= bit
+		n.kids = slices.Delete(n.kids, at, at+1)
+	}
+	return n.orNil()
+}
+
+// orNil returns n, or nil if it is empty.
+func (n *node) orNil() *node {
+	if len(n.rows) == 0 && len(n.kids) == 0 {
+		return nil
+	}
+	return n
+}
+
+// Diff calls fn for each row that is in only one of a and b, or differs: with
+// nil for a row that isn't there. Parts that a and b share cost nothing.
+func Diff(a, b Rows, fn func(old, now *Row)) { diffNodes(a.root, b.root, 0, fn) }
+
+func diffNodes(a, b *node, shift uint, fn func(old, now *Row)) {
+	if a == b {
+		return
+	}
+	if a == nil || b == nil || shift >= maxShift {
+		diffLists(a, b, fn)
+		return
+	}
+	for m := a.rowMap | a.kidMap | b.rowMap | b.kidMap; m != 0; m &= m - 1 {
+		bit := m & -m
+		ra, ka := a.at(bit)
+		rb, kb := b.at(bit)
+		switch {
+		case ka != nil && kb != nil:
+			diffNodes(ka, kb, shift+trieBits, fn)
+		case ka == nil && kb == nil:
+			diffPair(ra, rb, fn)
+		case ka != nil:
+			diffLists(ka, rb.asNode(), fn)
+		default:
+			diffLists(ra.asNode(), kb, fn)
+		}
+	}
+}
+
+func (n *node) at(bit uint32) (*Row, *node) {
+	if n.rowMap&bit != 0 {
+		return n.rows[bits.OnesCount32(n.rowMap&(bit-1))], nil
+	}
+	if n.kidMap&bit != 0 {
+		return nil, n.kids[bits.OnesCount32(n.kidMap&(bit-1))]
+	}
+	return nil, nil
+}
+
+func (r *Row) asNode() *node {
+	if r == nil {
+		return nil
+	}
+	return &node{rows: []*Row{r}}
+}
+
+func diffPair(a, b *Row, fn func(old, now *Row)) {
+	switch {
+	case a == b:
+	case a != nil && b != nil && a.ID != b.ID:
+		fn(a, nil)
+		fn(nil, b)
+	default:
+		fn(a, b)
+	}
+}
+
+// diffLists compares two subtrees, at least one of them small or missing.
+func diffLists(a, b *node, fn func(old, now *Row)) {
+	olds := map[ovsdb.UUID]*Row{}
+	a.each(func(r *Row) bool { olds[r.ID] = r; return true })
+	b.each(func(r *Row) bool {
+		old := olds[r.ID]
+		delete(olds, r.ID)
+		if old != r {
+			fn(old, r)
+		}
+		return true
+	})
+	for _, old := range olds {
+		fn(old, nil)
+	}
+}
