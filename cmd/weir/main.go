@@ -15,6 +15,7 @@ import (
 	"weir/internal/tool/appctl"
 	"weir/internal/tool/ctl"
 	"weir/internal/tool/demo"
+	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
 )
@@ -27,6 +28,7 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 
 	"ovs-pcap":      pcap.Main,
 	"ovs-tcpundump": pcap.UndumpMain,
+	"ovsdb-server":  ovsdbserver.Main,
 }
 
 // verbs is the table of what only `weir VERB` does.

@@ -18,6 +18,9 @@ var log = vlog.For("jsonrpc")
 // otherwise.
 const MaxMessage = 1 << 30
 
+// ErrTooLong is in the chain of the error of a message longer than allowed.
+var ErrTooLong = errors.New("message too long")
+
 // ErrClosed is the error of a Conn that was closed.
 var ErrClosed = errors.New("connection closed")
 
@@ -74,6 +77,10 @@ func (c *Conn) Receive() (Message, error) {
 			return m, err
 		}
 		if err != nil {
+			var syntax *json.SyntaxError
+			if !errors.As(err, &syntax) {
+				err = fmt.Errorf("%w: %w", ErrTooLong, err)
+			}
 			c.complain(err)
 			return Message{}, err
 		}
@@ -112,7 +119,7 @@ func (c *Conn) Send(parts ...[]byte) error {
 			c.queued += len(p)
 		}
 	}
-	c.wake.Signal()
+	c.wake.Broadcast()
 	return nil
 }
 
@@ -121,6 +128,23 @@ func (c *Conn) Backlog() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.queued
+}
+
+// WaitBacklog waits until the peer has taken all but limit bytes of what was
+// queued for it.
+func (c *Conn) WaitBacklog(limit int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.queued > limit && c.err == nil && !c.closed {
+		c.wake.Wait()
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if c.closed {
+		return ErrClosed
+	}
+	return nil
 }
 
 // WriteLoop sends what Send queues until the connection is closed or breaks.

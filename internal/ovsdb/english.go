@@ -18,8 +18,6 @@ func (t *ColumnType) English() string {
 	switch {
 	case t.IsScalar():
 		return key
-	case t.IsOptionalScalar():
-		return "optional " + key
 	case t.IsMap():
 		min1.WriteString("map of ")
 		if n := t.countEnglish(); n != "" {

@@ -122,16 +122,9 @@ func (m *Mutation) Apply(d Datum) (Datum, *Error) {
 		return m.arithmetic(d)
 	}
 	if n := d.Len(); n < int(t.Min) || uint64(n) > uint64(t.Max) {
-		return d, Errorf(TagConstraint, "Attempted to store %d elements in %s of %s.", n, t.kind(), t.countText())
+		return d, Errorf(TagConstraint, "Attempted to store %d elements in %s.", n, t.English())
 	}
 	return d, nil
-}
-
-func (t *ColumnType) countText() string {
-	if t.Max == Unlimited {
-		return itoa(int(t.Min)) + " or more elements"
-	}
-	return itoa(int(t.Min)) + " to " + itoa(int(t.Max)) + " elements"
 }
 
 func (m *Mutation) arithmetic(d Datum) (Datum, *Error) {

@@ -209,11 +209,11 @@ func (f *FSM) logDisconnect(why string) {
 		f.info("%s: connection closed by peer", f.Name)
 	case f.state == Reconnect:
 	case f.state == Listening && why != "":
-		f.warn("%s: error listening for connections (%s)", f.Name, why)
+		f.info("%s: error listening for connections (%s)", f.Name, why)
 	case f.state == Listening:
 		f.info("%s: error listening for connections", f.Name)
 	case f.backoffLogged <= 1 && why != "":
-		f.warn("%s: connection attempt failed (%s)", f.Name, why)
+		f.info("%s: connection attempt failed (%s)", f.Name, why)
 	case f.backoffLogged <= 1:
 		f.info("%s: connection attempt timed out", f.Name)
 	}

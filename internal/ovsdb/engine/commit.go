@@ -94,6 +94,9 @@ func (r *refChecker) note(c *Change, mustExist bool) (err *ovsdb.Error) {
 	for i := range c.Table.strong {
 		column := &c.Table.strong[i]
 		eachRef(c, column, func(to rowKey, n int) {
+			if to.id == c.ID() && to.table == c.Table.Num {
+				return // a row doesn't keep itself
+			}
 			r.delta[to] += n
 			if n < 0 && !tables[to.table].IsRoot {
 				r.queue = append(r.queue, to)

@@ -89,6 +89,9 @@ func (db *DB) account(c *Change) {
 
 func (db *DB) countStrong(c *Change, r *refColumn) {
 	eachRef(c, r, func(to rowKey, n int) {
+		if to.id == c.ID() && to.table == c.Table.Num {
+			return // a row doesn't keep itself
+		}
 		refs := db.tabs[to.table].refs
 		if refs[to.id] += n; refs[to.id] == 0 {
 			delete(refs, to.id)

@@ -54,9 +54,10 @@ func (x *Txn) checkIndex(t *Table, i int) *ovsdb.Error {
 }
 
 // duplicate says that a and b have the same values in an index. It names them in
-// the order of their IDs, so that the message is the same each time.
+// an order that depends on their contents only, so that the message is the same
+// each time.
 func (x *Txn) duplicate(t *Table, index []*ovsdb.ColumnSchema, a, b *Row) *ovsdb.Error {
-	if bytes.Compare(a.ID[:], b.ID[:]) > 0 {
+	if comesLater(a, b) {
 		a, b = b, a
 	}
 	names := make([]string, len(index))
@@ -69,6 +70,17 @@ func (x *Txn) duplicate(t *Table, index []*ovsdb.ColumnSchema, a, b *Row) *ovsdb
 	}
 	return ovsdb.Errorf(ovsdb.TagConstraint, "Transaction causes multiple rows in \"%s\" table to have identical values (%s) for index on %s.  First row, with UUID %s, %s.  Second row, with UUID %s, %s.",
 		t.Name, valuesText(index, a), columns+english(names), a.ID, x.history(t, index, a), b.ID, x.history(t, index, b))
+}
+
+// comesLater reports whether a is to be named after b: rows go by their columns,
+// the greater first, then by their IDs.
+func comesLater(a, b *Row) bool {
+	for i := ovsdb.VersionColumn + 1; i < len(a.Cols); i++ {
+		if c := a.Cols[i].Compare(b.Cols[i]); c != 0 {
+			return c < 0
+		}
+	}
+	return bytes.Compare(a.ID[:], b.ID[:]) < 0
 }
 
 // history says what the transaction did to a row of a violated index.

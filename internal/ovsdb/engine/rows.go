@@ -295,3 +295,51 @@ func diffLists(a, b *node, fn func(old, now *Row)) {
 		fn(old, nil)
 	}
 }
+
+// Builder makes a snapshot row by row, as a database is read from its storage.
+// One goroutine uses a Builder.
+type Builder struct {
+	layout *Layout
+	edits  []*editor
+}
+
+// NewBuilder returns a Builder of an empty database.
+func NewBuilder(l *Layout) *Builder {
+	b := &Builder{layout: l, edits: make([]*editor, len(l.Tables))}
+	for i := range b.edits {
+		b.edits[i] = &editor{}
+	}
+	return b
+}
+
+// Get returns the row of a table, or nil.
+func (b *Builder) Get(t *Table, id ovsdb.UUID) ovsdb.Row {
+	e := b.edits[t.Num]
+	if row := (Rows{e.root, e.n}).Get(id); row != nil {
+		return row.Cols
+	}
+	return nil
+}
+
+// Set adds or replaces a row, which the Builder takes over, or with nil removes
+// it. A row without a _version gets one.
+func (b *Builder) Set(t *Table, id ovsdb.UUID, cols ovsdb.Row) {
+	if cols == nil {
+		b.edits[t.Num].remove(id)
+		return
+	}
+	if cols[ovsdb.VersionColumn].UUID().IsZero() {
+		cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(ovsdb.NewUUID()))
+	}
+	cols[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(id))
+	b.edits[t.Num].set(&Row{ID: id, Cols: cols})
+}
+
+// Snapshot returns the database; the Builder must not be used any more.
+func (b *Builder) Snapshot() *Snapshot {
+	s := NewSnapshot(b.layout)
+	for i, e := range b.edits {
+		s.Tables[i] = e.done()
+	}
+	return s
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"weir/internal/unixctl"
+)
+
+// Register adds the server's commands to a control socket (ovsdb-server(1),
+// "Runtime Management Commands"). state is told after each change to the sets of
+// databases and remotes.
+func (s *Server) Register(u *unixctl.Server, changed func()) {
+	lines := func(list []string) (string, error) {
+		out := ""
+		for _, l := range list {
+			out += l + "\n"
+		}
+		return out, nil
+	}
+	done := func(err error) (string, error) {
+		if err == nil {
+			changed()
+		}
+		return "", err
+	}
+	u.Register("ovsdb-server/add-remote", "REMOTE", 1, 1, func(r *unixctl.Request) (string, error) { return done(s.AddRemote(r.Args[0])) })
+	u.Register("ovsdb-server/remove-remote", "REMOTE", 1, 1, func(r *unixctl.Request) (string, error) { return done(s.RemoveRemote(r.Args[0])) })
+	u.Register("ovsdb-server/list-remotes", "", 0, 0, func(*unixctl.Request) (string, error) { return lines(s.Remotes()) })
+	u.Register("ovsdb-server/add-db", "DB", 1, 1, func(r *unixctl.Request) (string, error) { return done(s.AddDB(r.Args[0])) })
+	u.Register("ovsdb-server/remove-db", "DB", 1, 1, func(r *unixctl.Request) (string, error) {
+		if strings.HasPrefix(r.Args[0], "_") {
+			return "", errors.New("Cannot remove reserved database.")
+		}
+		return done(s.RemoveDB(r.Args[0]))
+	})
+	u.Register("ovsdb-server/list-dbs", "", 0, 0, func(*unixctl.Request) (string, error) { return lines(s.Names()) })
+	u.Register("ovsdb-server/compact", "", 0, 1, s.compactCommand)
+	u.Register("ovsdb-server/reconnect", "", 0, 0, func(*unixctl.Request) (string, error) { s.Reconnect(); return "", nil })
+	u.Register("ovsdb-server/get-db-storage-status", "DB", 1, 1, s.storageStatus)
+	u.Register("ovsdb-server/memory-trim-on-compaction", "on|off", 1, 1, func(r *unixctl.Request) (string, error) {
+		// The garbage collector gives memory back by itself.
+		switch r.Args[0] {
+		case "on":
+			log.Info("memory trimming after compaction enabled.")
+		case "off":
+			log.Info("memory trimming after compaction disabled.")
+		default:
+			return "", errors.New("invalid argument")
+		}
+		return "", nil
+	})
+	u.Register("ovsdb-server/tlog-set", "DB:TABLE on|off", 2, 2, s.tlogSet)
+	u.Register("ovsdb-server/tlog-list", "", 0, 0, s.tlogList)
+	u.Register("memory/show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.memory() + "\n", nil })
+}
+
+// AddDB opens what names a database on the command line: a file.
+func (s *Server) AddDB(name string) error {
+	if strings.HasPrefix(name, "relay:") {
+		return fmt.Errorf("%s: relay databases are not available yet (serve the database's file, or connect to its server)", name)
+	}
+	return s.AddFile(name)
+}
+
+func (s *Server) compactCommand(r *unixctl.Request) (string, error) {
+	names := s.Names()
+	if len(r.Args) > 0 {
+		names = r.Args
+	}
+	found := false
+	var failed []string
+	for _, name := range names {
+		db := s.Lookup(name)
+		if db == nil || strings.HasPrefix(name, "_") && len(r.Args) == 0 {
+			continue
+		}
+		found = true
+		log.Info("compacting %s database by user request", name)
+		if err := db.Compact(); err != nil {
+			failed = append(failed, fmt.Sprintf("%s: %v", name, err))
+		}
+	}
+	if !found && len(r.Args) > 0 {
+		return "", errors.New("no database by that name")
+	}
+	if failed != nil {
+		return "", errors.New(strings.Join(failed, "\n"))
+	}
+	return "", nil
+}
+
+func (s *Server) storageStatus(r *unixctl.Request) (string, error) {
+	db := s.Lookup(r.Args[0])
+	if db == nil {
+		return "", errors.New("Failed to find the database.")
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.broken != nil {
+		return fmt.Sprintf("status: %v\n", db.broken), nil
+	}
+	return "status: ok\n", nil
+}
+
+// memory returns the figures of memory/show.
+func (s *Server) memory() string {
+	var atoms, cells, weak, monitors, sessions int
+	for _, name := range s.Names() {
+		db := s.Lookup(name)
+		if db == nil {
+			continue
+		}
+		snap := db.Snapshot()
+		for _, t := range snap.Layout.Tables {
+			for row := range snap.Tables[t.Num].All() {
+				cells += len(row.Cols)
+				for _, d := range row.Cols {
+					atoms += d.Len()
+					if d.IsMap() {
+						atoms += d.Len()
+					}
+				}
+			}
+		}
+		db.mu.Lock()
+		_, w := db.eng.Refs()
+		db.mu.Unlock()
+		weak += w
+	}
+	for _, c := range s.allSessions() {
+		sessions++
+		c.mu.Lock()
+		monitors += len(c.order)
+		c.mu.Unlock()
+	}
+	out := fmt.Sprintf("atoms:%d cells:%d monitors:%d n-weak-refs:%d", atoms, cells, monitors, weak)
+	if sessions > 0 {
+		out += fmt.Sprintf(" sessions:%d", sessions)
+	}
+	return out
+}
+
+// tlogSet turns the log of a table's operations on or off.
+func (s *Server) tlogSet(r *unixctl.Request) (string, error) {
+	dbName, table, ok := strings.Cut(r.Args[0], ":")
+	if !ok {
+		return "", errors.New("invalid DB:TABLE argument")
+	}
+	db := s.Lookup(dbName)
+	if db == nil {
+		return "", fmt.Errorf("no database named \"%s\"", dbName)
+	}
+	t := db.Snapshot().Layout.Table(table)
+	if t == nil {
+		return "", fmt.Errorf("no table named \"%s\"", table)
+	}
+	switch r.Args[1] {
+	case "on", "off":
+		db.setLogged(table, r.Args[1] == "on")
+		return "", nil
+	}
+	return "", errors.New("invalid command argument")
+}
+
+func (s *Server) tlogList(*unixctl.Request) (string, error) {
+	var b strings.Builder
+	b.WriteString("database        table                       logging\n--------        -----                       -------\n")
+	for _, name := range s.Names() {
+		db := s.Lookup(name)
+		if db == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "%-16s \n", name)
+		for _, t := range db.Snapshot().Layout.Tables {
+			state := "OFF"
+			if db.isLogged(t.Name) {
+				state = "ON"
+			}
+			fmt.Fprintf(&b, "                %-27s %s\n", t.Name, state)
+		}
+	}
+	return b.String(), nil
+}

@@ -1,0 +1,237 @@
+package server
+
+import (
+	"slices"
+
+	"weir/internal/json"
+	"weir/internal/jsonrpc"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+)
+
+// monitor is one client's view of a database. Its session's mutex owns it.
+type monitor struct {
+	db       *Database
+	id       []byte // the client's <json-value>, canonical
+	spec     *monitorSpec
+	snap     *engine.Snapshot // what the client has
+	deferred bool             // updates had to wait for the client: they may be combined
+}
+
+// push sends updates as they come, and no faster than the client takes them.
+func (c *session) push() {
+	for {
+		select {
+		case <-c.pushes:
+		case <-c.over:
+			return
+		}
+		c.mu.Lock()
+		if c.conn.Backlog() > 0 {
+			for _, m := range c.order {
+				m.deferred = m.deferred || m.snap != m.db.Snapshot()
+			}
+		} else {
+			c.flush()
+		}
+		c.mu.Unlock()
+	}
+}
+
+// flush sends all updates that the client has not got. c.mu is held.
+func (c *session) flush() {
+	for _, m := range c.order {
+		now := m.db.Snapshot()
+		if m.snap == now {
+			continue
+		}
+		steps, all := m.db.stepsAfter(m.snap.Seq)
+		if !all || len(steps) > 1 && m.deferred {
+			now = m.db.Snapshot()
+			c.sendUpdate(m, m.spec.between(m.snap, now), now)
+			m.snap = now
+		} else {
+			for i := range steps {
+				st := &steps[i]
+				c.sendUpdate(m, st.cache.get(m.spec.key, func() []byte { return m.spec.update(st.changes) }), st.snap)
+				m.snap = st.snap
+			}
+		}
+		m.deferred = false
+	}
+}
+
+var closeNotification = []byte("]}")
+
+// sendUpdate sends an update, which clients may share; nil is none.
+func (c *session) sendUpdate(m *monitor, update []byte, s *engine.Snapshot) {
+	if update == nil {
+		return
+	}
+	head := make([]byte, 0, 128)
+	switch m.spec.version {
+	case versionMonitor:
+		head = append(head, `{"id":null,"method":"update","params":[`...)
+		head = append(head, m.id...)
+	case versionCond:
+		head = append(head, `{"id":null,"method":"update2","params":[`...)
+		head = append(head, m.id...)
+	default:
+		head = append(head, `{"id":null,"method":"update3","params":[`...)
+		head = append(head, m.id...)
+		head = append(head, `,"`...)
+		head = s.TxnID.Append(head)
+		head = append(head, '"')
+	}
+	_ = c.conn.Send(append(head, ','), update, closeNotification)
+}
+
+// startMonitor runs "monitor", "monitor_cond" and "monitor_cond_since". It
+// sends the reply itself, so that no update can come before it.
+func (c *session) startMonitor(m *jsonrpc.Message, version monitorVersion) ([]byte, error) {
+	db, derr := c.database(m)
+	if derr != nil {
+		return nil, derr
+	}
+	params := elements(m.Params)
+	want := 3
+	if version == versionCondSince {
+		want = 4
+	}
+	if len(params) != want {
+		return nil, syntaxError(m, "", "invalid parameters")
+	}
+	if version == versionCondSince {
+		if id, ok := text(params[3]); !ok || !validUUID(id) {
+			return nil, ovsdb.SyntaxErrorf(params[3], "", "last-txn-id must be UUID format.")
+		}
+	}
+	id := json.Canonical(params[1])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.monitors[string(id)] != nil {
+		return nil, ovsdb.SyntaxErrorf(id, "", "duplicate monitor ID")
+	}
+	spec, err := parseSpec(db.Snapshot().Layout, version, params[2])
+	if err != nil {
+		return nil, err
+	}
+	if c.ended {
+		return nil, nil
+	}
+	db.subscribe(c)
+	if db.isClosed() {
+		db.unsubscribe(c)
+		return nil, syntaxError(m, ovsdb.TagUnknownDatabase, "%s request specifies unknown database %s", m.Method, db.Name)
+	}
+	snap := db.Snapshot()
+	mon := &monitor{db: db, id: id, spec: spec, snap: snap}
+	c.monitors[string(id)] = mon
+	c.order = append(c.order, mon)
+	initial := db.initial(spec, snap)
+	head := append(append([]byte(`{"id":`), m.ID...), `,"result":`...)
+	if version == versionCondSince {
+		// Only a clustered database numbers its transactions so that a client
+		// could find its place again.
+		head = append(head, `[false,"`...)
+		head = snap.TxnID.Append(head)
+		head = append(head, `",`...)
+		_ = c.conn.Send(head, initial, []byte(`],"error":null}`))
+	} else {
+		_ = c.conn.Send(head, initial, []byte(`,"error":null}`))
+	}
+	return nil, nil
+}
+
+func validUUID(s string) bool {
+	_, ok := ovsdb.ParseUUID(s)
+	return ok
+}
+
+// maxInitials bounds how many first replies a database keeps for other clients.
+const maxInitials = 32
+
+// initial returns the spec's view of a snapshot, made once for all clients that
+// ask for it before the next commit.
+func (db *Database) initial(spec *monitorSpec, snap *engine.Snapshot) []byte {
+	db.pub.Lock()
+	if db.initials == nil || db.initialsOf != snap {
+		db.initials, db.initialsOf = &updateCache{}, snap
+	}
+	cache := db.initials
+	db.pub.Unlock()
+	cache.mu.Lock()
+	full := len(cache.bySpec) >= maxInitials && cache.bySpec[spec.key] == nil
+	cache.mu.Unlock()
+	if full {
+		return spec.initial(snap)
+	}
+	return cache.get(spec.key, func() []byte { return spec.initial(snap) })
+}
+
+// changeMonitor runs "monitor_cond_change".
+func (c *session) changeMonitor(m *jsonrpc.Message) ([]byte, error) {
+	params := elements(m.Params)
+	if len(params) != 3 {
+		return nil, syntaxError(m, "", "invalid parameters")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id, now := json.Canonical(params[0]), json.Canonical(params[1])
+	mon := c.monitors[string(id)]
+	if mon == nil {
+		return nil, ovsdb.SyntaxErrorf(id, "", "unknown monitor session")
+	}
+	if string(id) != string(now) && c.monitors[string(now)] != nil {
+		return nil, ovsdb.SyntaxErrorf(now, "", "duplicate monitor ID")
+	}
+	if mon.spec.version == versionMonitor {
+		return nil, ovsdb.SyntaxErrorf(id, "", "monitor session has no conditions to change")
+	}
+	spec, err := mon.spec.withConditions(mon.snap.Layout, params[2])
+	if err != nil {
+		return nil, err
+	}
+	c.flush()
+	delete(c.monitors, string(id))
+	c.monitors[string(now)] = mon
+	mon.id = now
+	old := mon.spec
+	mon.spec = spec
+	c.sendUpdate(mon, spec.changeOf(old, mon.snap), mon.snap)
+	_ = c.conn.Send(jsonrpc.AppendReply(nil, m.ID, emptyObject))
+	return nil, nil
+}
+
+// cancelMonitor runs "monitor_cancel".
+func (c *session) cancelMonitor(m *jsonrpc.Message) ([]byte, error) {
+	params := elements(m.Params)
+	if len(params) != 1 {
+		return nil, plainError("invalid parameters")
+	}
+	c.mu.Lock()
+	mon := c.monitors[string(json.Canonical(params[0]))]
+	if mon == nil {
+		c.mu.Unlock()
+		return nil, plainError("unknown monitor")
+	}
+	c.drop(mon)
+	c.mu.Unlock()
+	c.unwatch(mon.db)
+	return emptyObject, nil
+}
+
+// drop forgets a monitor. c.mu is held.
+func (c *session) drop(m *monitor) {
+	delete(c.monitors, string(m.id))
+	c.order = slices.DeleteFunc(c.order, func(o *monitor) bool { return o == m })
+}
+
+// unwatch ends the subscription to a database that no monitor is on.
+func (c *session) unwatch(db *Database) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.ContainsFunc(c.order, func(m *monitor) bool { return m.db == db }) {
+		db.unsubscribe(c)
+	}
+}

@@ -1,0 +1,212 @@
+package server
+
+import (
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+)
+
+// updateBuilder builds <table-updates> or <table-updates2>.
+type updateBuilder struct {
+	spec  *monitorSpec
+	dst   []byte
+	table *specTable // whose rows are being added
+}
+
+// begin opens the table's object, and reports whether the table is watched.
+func (b *updateBuilder) row(t *specTable, row *engine.Row) {
+	switch {
+	case b.dst == nil:
+		b.dst = append(b.dst, `{"`...)
+	case b.table != t:
+		b.dst = append(b.dst, `},"`...)
+	default:
+		b.dst = append(b.dst, ',')
+	}
+	if b.table != t {
+		b.dst = append(b.dst, t.table.Name...)
+		b.dst = append(b.dst, `":{`...)
+		b.table = t
+	}
+	b.dst = append(b.dst, '"')
+	b.dst = row.ID.Append(b.dst)
+	b.dst = append(b.dst, `":{`...)
+}
+
+// done returns the updates, nil where there are none.
+func (b *updateBuilder) done() []byte {
+	if b.dst == nil {
+		return nil
+	}
+	return append(b.dst, "}}"...)
+}
+
+// changes adds row changes, those of a table together.
+func (sp *monitorSpec) update(changes []engine.Change) []byte {
+	b := updateBuilder{spec: sp}
+	var last *engine.Table
+	var t *specTable
+	for i := range changes {
+		c := &changes[i]
+		if c.Table != last {
+			last, t = c.Table, sp.find(c.Table)
+		}
+		if t != nil {
+			b.change(t, c.Old, c.New)
+		}
+	}
+	return b.done()
+}
+
+// between returns the update that leads from one snapshot to another.
+func (sp *monitorSpec) between(old, now *engine.Snapshot) []byte {
+	b := updateBuilder{spec: sp}
+	for i := range sp.tables {
+		t := &sp.tables[i]
+		engine.Diff(old.Tables[t.table.Num], now.Tables[t.table.Num], func(o, n *engine.Row) { b.change(t, o, n) })
+	}
+	return b.done()
+}
+
+// initial returns the contents of a snapshot.
+func (sp *monitorSpec) initial(s *engine.Snapshot) []byte {
+	b := updateBuilder{spec: sp}
+	for i := range sp.tables {
+		t := &sp.tables[i]
+		if t.selects&onInitial == 0 {
+			continue
+		}
+		for row := range s.Tables[t.table.Num].All() {
+			if t.matches(row) {
+				b.add(t, row, onInitial)
+			}
+		}
+	}
+	if b.dst == nil {
+		return emptyObject
+	}
+	return b.done()
+}
+
+// changeOf returns the update that leads from the view of an older spec to this
+// one's, where only conditions differ.
+func (sp *monitorSpec) changeOf(old *monitorSpec, s *engine.Snapshot) []byte {
+	b := updateBuilder{spec: sp}
+	for i := range sp.tables {
+		t, before := &sp.tables[i], &old.tables[i]
+		for row := range s.Tables[t.table.Num].All() {
+			switch was, is := before.matches(row), t.matches(row); {
+			case is && !was && t.selects&onInsert != 0:
+				b.add(t, row, onInsert)
+			case was && !is && t.selects&onDelete != 0:
+				b.remove(t, row)
+			}
+		}
+	}
+	return b.done()
+}
+
+// change adds what became of one row.
+func (b *updateBuilder) change(t *specTable, old, now *engine.Row) {
+	switch was, is := t.matches(old), t.matches(now); {
+	case was && is:
+		if t.selects&onModify != 0 {
+			b.modify(t, old, now)
+		}
+	case is && t.selects&onInsert != 0:
+		b.add(t, now, onInsert)
+	case was && t.selects&onDelete != 0:
+		b.remove(t, old)
+	}
+}
+
+// column appends a member of a row.
+func column(dst []byte, first *bool, c *ovsdb.ColumnSchema, d ovsdb.Datum) []byte {
+	if !*first {
+		dst = append(dst, ',')
+	}
+	*first = false
+	dst = append(dst, '"')
+	dst = append(dst, c.Name...)
+	dst = append(dst, `":`...)
+	return d.AppendJSON(dst)
+}
+
+// add adds a row that is new to the view.
+func (b *updateBuilder) add(t *specTable, row *engine.Row, kind selection) {
+	b.row(t, row)
+	switch {
+	case b.spec.version == versionMonitor:
+		b.dst = append(b.dst, `"new":{`...)
+	case kind == onInitial:
+		b.dst = append(b.dst, `"initial":{`...)
+	default:
+		b.dst = append(b.dst, `"insert":{`...)
+	}
+	first := true
+	for i := range t.columns {
+		c := &t.columns[i]
+		d := row.Cols[c.Index]
+		if c.selects&kind == 0 || b.spec.version != versionMonitor && d.IsDefault(&c.Type) {
+			continue
+		}
+		b.dst = column(b.dst, &first, c.ColumnSchema, d)
+	}
+	b.dst = append(b.dst, "}}"...)
+}
+
+// remove adds a row that has left the view.
+func (b *updateBuilder) remove(t *specTable, row *engine.Row) {
+	b.row(t, row)
+	if b.spec.version != versionMonitor {
+		b.dst = append(b.dst, `"delete":null}`...)
+		return
+	}
+	b.dst = append(b.dst, `"old":{`...)
+	first := true
+	for i := range t.columns {
+		if c := &t.columns[i]; c.selects&onDelete != 0 {
+			b.dst = column(b.dst, &first, c.ColumnSchema, row.Cols[c.Index])
+		}
+	}
+	b.dst = append(b.dst, "}}"...)
+}
+
+// modify adds a row whose monitored columns changed, if any did.
+func (b *updateBuilder) modify(t *specTable, old, now *engine.Row) {
+	changed := false
+	for i := range t.columns {
+		c := &t.columns[i]
+		changed = changed || c.selects&onModify != 0 && old.Cols[c.Index] != now.Cols[c.Index]
+	}
+	if !changed {
+		return
+	}
+	b.row(t, now)
+	if b.spec.version != versionMonitor {
+		b.dst = append(b.dst, `"modify":{`...)
+	} else {
+		b.dst = append(b.dst, `"old":{`...)
+	}
+	first := true
+	for i := range t.columns {
+		c := &t.columns[i]
+		o, n := old.Cols[c.Index], now.Cols[c.Index]
+		if c.selects&onModify == 0 || o == n {
+			continue
+		}
+		if b.spec.version != versionMonitor {
+			o = c.Type.Diff(o, n)
+		}
+		b.dst = column(b.dst, &first, c.ColumnSchema, o)
+	}
+	if b.spec.version == versionMonitor {
+		b.dst = append(b.dst, `},"new":{`...)
+		first = true
+		for i := range t.columns {
+			if c := &t.columns[i]; c.selects&onModify != 0 {
+				b.dst = column(b.dst, &first, c.ColumnSchema, now.Cols[c.Index])
+			}
+		}
+	}
+	b.dst = append(b.dst, "}}"...)
+}

@@ -1,0 +1,249 @@
+// Package server is the OVSDB server: databases with their storage, sessions
+// with clients, monitors, locks and remotes (RFC 7047; ovsdb-server(1), (5) and
+// (7)).
+package server
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"weir/internal/clock"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+	"weir/internal/ovsdb/storage"
+	"weir/internal/stream"
+	"weir/internal/vlog"
+)
+
+var (
+	log    = vlog.For("ovsdb_server")
+	rpcLog = vlog.For("ovsdb_jsonrpc_server")
+)
+
+// wallClock tells the time of day.
+type wallClock interface{ Wall() time.Time }
+
+var errRemoved = errors.New("database removed from the server")
+
+// Server is an OVSDB server. Its mutex owns its fields; databases, sessions and
+// remotes have their own.
+type Server struct {
+	clock  *clock.Clock
+	id     ovsdb.UUID // of this run, for get_server_id
+	runDir string
+	tls    *stream.TLS
+	self   *Database // _Server
+
+	mu       sync.Mutex
+	dbs      map[string]*hosted
+	sessions map[*session]bool
+	readOnly bool // refuses writes from clients: the backup role
+	stopped  bool
+
+	onReconfigure func() // set before the first remote is added
+	noDiff        bool   // set before the first database is added
+
+	locks   lockTable
+	remotes remoteSet
+	kick    chan struct{} // asks for a look at db: remotes
+}
+
+// hosted is a database that a server offers.
+type hosted struct {
+	db   *Database
+	file string     // as the user named it; "" for _Server
+	row  ovsdb.UUID // in _Server's Database table
+}
+
+// New returns a server that offers only _Server and listens nowhere. Relative
+// socket names are in runDir.
+func New(c *clock.Clock, runDir string, tls *stream.TLS) *Server {
+	s := &Server{clock: c, id: ovsdb.NewUUID(), runDir: runDir, tls: tls,
+		dbs: map[string]*hosted{}, sessions: map[*session]bool{}, kick: make(chan struct{}, 1)}
+	s.locks.byName = map[string]*lock{}
+	s.remotes.init(s)
+	schema, err := ovsdb.ParseSchema([]byte(serverSchema))
+	if err != nil {
+		panic(err) // a constant's
+	}
+	s.self = newDatabase(schema.Name, engine.NewSnapshot(engine.NewLayout(schema)), nil, c)
+	s.dbs[schema.Name] = &hosted{db: s.self}
+	s.describe(s.dbs[schema.Name])
+	return s
+}
+
+// Lookup returns the database of that name, or nil.
+func (s *Server) Lookup(name string) *Database {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.dbs[name]; h != nil {
+		return h.db
+	}
+	return nil
+}
+
+// Names returns the names of the databases, sorted, _Server among them.
+func (s *Server) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make([]string, 0, len(s.dbs))
+	for name := range s.dbs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Files returns the names of the database files, sorted.
+func (s *Server) Files() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var files []string
+	for _, h := range s.dbs {
+		if h.file != "" {
+			files = append(files, h.file)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+// AddFile opens a database file and offers the database.
+func (s *Server) AddFile(name string) error {
+	if slices.Contains(s.Files(), name) {
+		return fmt.Errorf("ovsdb error: %s: already open", name)
+	}
+	f, err := storage.OpenFile(name, storage.ReadWrite)
+	if err != nil {
+		return err
+	}
+	f.Diff = !s.noDiff
+	snap, err := load(f)
+	if err != nil {
+		_ = f.Close()
+		return err
+	}
+	db := newDatabase(f.Schema().Name, snap, f, s.clock)
+	if err := s.add(&hosted{db: db, file: name}); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return nil
+}
+
+// load replays a file's transactions.
+func load(f *storage.File) (*engine.Snapshot, error) {
+	layout := engine.NewLayout(f.Schema())
+	b := engine.NewBuilder(layout)
+	f.ReplayTolerant(func(t *ovsdb.TableSchema, id ovsdb.UUID) ovsdb.Row {
+		return b.Get(layout.Table(t.Name), id)
+	}, func(txn *storage.Txn) error {
+		for i := range txn.Changes {
+			c := &txn.Changes[i]
+			b.Set(layout.Table(c.Table.Name), c.UUID, c.New)
+		}
+		return nil
+	})
+	return b.Snapshot(), nil
+}
+
+// DisableColumnDiff has the databases opened later written without column
+// diffs, for versions of Open vSwitch before 2.15.
+func (s *Server) DisableColumnDiff() { s.noDiff = true }
+
+// OnReconfigure has fn called each time before the remotes are brought in line
+// with the configuration. It is to be called before the first remote is added.
+func (s *Server) OnReconfigure(fn func()) { s.onReconfigure = fn }
+
+func (s *Server) add(h *hosted) error {
+	s.mu.Lock()
+	if old := s.dbs[h.db.Name]; old != nil {
+		s.mu.Unlock()
+		return fmt.Errorf("%s: duplicate database name", h.db.Name)
+	}
+	s.dbs[h.db.Name] = h
+	s.mu.Unlock()
+	s.describe(h)
+	h.db.subscribe(kicker{s})
+	s.reconsider()
+	return nil
+}
+
+// kicker makes the server look at its db: remotes again after each commit.
+type kicker struct{ s *Server }
+
+func (k kicker) wake() { k.s.reconsider() }
+
+// reconsider asks for a look at the db: remotes.
+func (s *Server) reconsider() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// RemoveDB stops offering a database and closes its file.
+func (s *Server) RemoveDB(name string) error {
+	s.mu.Lock()
+	h := s.dbs[name]
+	if h == nil || h.file == "" {
+		s.mu.Unlock()
+		return errors.New("Failed to find the database.")
+	}
+	delete(s.dbs, name)
+	s.mu.Unlock()
+	err := h.db.close()
+	s.undescribe(h)
+	for _, c := range s.allSessions() {
+		c.databaseGone(h.db)
+	}
+	s.reconsider()
+	return err
+}
+
+// allSessions lists the sessions.
+func (s *Server) allSessions() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*session, 0, len(s.sessions))
+	for c := range s.sessions {
+		out = append(out, c)
+	}
+	return out
+}
+
+// dropUnaware ends the sessions of clients that would not notice otherwise that
+// the set of databases, or what they are good for, changed.
+func (s *Server) dropUnaware() {
+	for _, c := range s.allSessions() {
+		if !c.isAware() {
+			c.conn.Close()
+		}
+	}
+}
+
+// Reconnect ends all sessions.
+func (s *Server) Reconnect() {
+	for _, c := range s.allSessions() {
+		c.conn.Close()
+	}
+}
+
+// Close stops listening, ends all sessions and closes the databases.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.stopped = true
+	var dbs []*Database
+	for _, h := range s.dbs {
+		dbs = append(dbs, h.db)
+	}
+	s.mu.Unlock()
+	s.remotes.close()
+	s.Reconnect()
+	for _, db := range dbs {
+		_ = db.close()
+	}
+}

@@ -1,0 +1,247 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"weir/internal/clock"
+	"weir/internal/json"
+	"weir/internal/jsonrpc"
+	"weir/internal/ovsdb"
+	"weir/internal/stream"
+	"weir/internal/vlog"
+)
+
+var reconnectLog = vlog.For("reconnect")
+
+// maxBacklog is how many bytes a client may leave untaken before its next
+// request waits.
+const maxBacklog = 4 << 20
+
+// session is the conversation with one client: a goroutine that reads and runs
+// requests, one that sends (in conn), one that pushes updates, and one for each
+// transaction that waits. Its mutex also keeps updates and replies in order.
+type session struct {
+	srv    *Server
+	conn   *jsonrpc.Conn
+	remote *remote
+	pushes chan struct{} // something to push may have come
+	over   chan struct{} // closed at the end
+
+	mu       sync.Mutex
+	monitors map[string]*monitor
+	order    []*monitor
+	waiting  map[string]chan struct{} // transactions by id; closed to cancel
+	aware    bool                     // set_db_change_aware
+	held     map[string]*lockRequest  // locks held or waited for, by name; srv.locks owns it
+	ended    bool
+
+	fsmMu *sync.Mutex // owns fsm and timer
+	fsm   *stream.FSM
+	timer *clock.Timer
+}
+
+func newSession(s *Server, c *stream.Conn, r *remote, fsm *stream.FSM, fsmMu *sync.Mutex) *session {
+	c2 := &session{srv: s, conn: jsonrpc.NewConn(c), remote: r, fsm: fsm, fsmMu: fsmMu,
+		pushes: make(chan struct{}, 1), over: make(chan struct{}),
+		monitors: map[string]*monitor{}, waiting: map[string]chan struct{}{}, held: map[string]*lockRequest{}}
+	c2.conn.OnDrain(c2.wake)
+	return c2
+}
+
+// wake has updates pushed.
+func (c *session) wake() {
+	select {
+	case c.pushes <- struct{}{}:
+	default:
+	}
+}
+
+// serve talks to the client until the connection ends. It returns the reason as
+// messages show it, "" where the client closed the connection.
+func (c *session) serve() string {
+	s := c.srv
+	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
+		c.conn.Close()
+		return ""
+	}
+	s.sessions[c] = true
+	s.mu.Unlock()
+	c.arm()
+	var wg sync.WaitGroup
+	wg.Add(2)
+	go func() { defer wg.Done(); c.conn.WriteLoop() }()
+	go func() { defer wg.Done(); c.push() }()
+	err := c.read()
+	c.end()
+	wg.Wait()
+	return reason(err)
+}
+
+// reason is why a connection ended.
+func reason(err error) string {
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, jsonrpc.ErrClosed):
+		return ""
+	case errors.Is(err, jsonrpc.ErrBadMessage), errors.As(err, &syntax), errors.Is(err, jsonrpc.ErrTooLong):
+		return "Protocol error"
+	}
+	return stream.ErrText(err)
+}
+
+func (c *session) read() error {
+	for {
+		m, err := c.conn.Receive()
+		if err != nil {
+			return err
+		}
+		c.fsmMu.Lock()
+		c.fsm.Activity(c.srv.clock.Now())
+		c.fsmMu.Unlock()
+		if err := c.conn.WaitBacklog(maxBacklog); err != nil {
+			return err
+		}
+		switch m.Kind {
+		case jsonrpc.Request:
+			c.request(&m)
+		case jsonrpc.Notify:
+			c.notification(&m)
+		case jsonrpc.Reply, jsonrpc.Error:
+			if string(m.ID) != `"echo"` {
+				rpcLog.WarnRL(&oddRL, "%s: received unexpected %s message", c.conn.Name, m.Kind)
+			}
+		}
+	}
+}
+
+var oddRL vlog.RateLimit
+
+// arm sets the timer for the next thing the inactivity probe has to do.
+func (c *session) arm() {
+	c.fsmMu.Lock()
+	defer c.fsmMu.Unlock()
+	d, ok := c.fsm.Wait(c.srv.clock.Now())
+	if !ok {
+		return
+	}
+	if c.timer == nil {
+		c.timer = c.srv.clock.AfterFunc(d, c.tick)
+	} else {
+		c.timer.Reset(d)
+	}
+}
+
+func (c *session) tick() {
+	select {
+	case <-c.over:
+		return
+	default:
+	}
+	c.fsmMu.Lock()
+	action := c.fsm.Run(c.srv.clock.Now())
+	c.fsmMu.Unlock()
+	switch action {
+	case stream.Probe:
+		_ = c.conn.Send(jsonrpc.AppendRequest(nil, "echo", []byte("[]"), []byte(`"echo"`)))
+	case stream.Disconnect:
+		c.conn.Close()
+		return
+	}
+	c.arm()
+}
+
+// setProbe changes the inactivity probe's interval.
+func (c *session) setProbe(d time.Duration) {
+	c.fsmMu.Lock()
+	changed := c.fsm.ProbeAfter != d
+	c.fsm.ProbeAfter = d
+	c.fsmMu.Unlock()
+	if changed {
+		c.arm()
+	}
+}
+
+// end takes the session apart.
+func (c *session) end() {
+	c.conn.Close()
+	close(c.over)
+	c.srv.mu.Lock()
+	delete(c.srv.sessions, c)
+	c.srv.mu.Unlock()
+	c.srv.locks.releaseAll(c)
+	c.mu.Lock()
+	monitors := c.order
+	c.monitors, c.order, c.ended = map[string]*monitor{}, nil, true
+	c.mu.Unlock()
+	for _, m := range monitors {
+		c.unwatch(m.db)
+	}
+	c.fsmMu.Lock()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.fsmMu.Unlock()
+}
+
+func (c *session) isAware() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.aware
+}
+
+// reply sends the result of a request, and before it the updates that the client
+// has not got yet.
+func (c *session) reply(id, result []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flush()
+	_ = c.conn.Send(jsonrpc.AppendReply(make([]byte, 0, len(result)+64), id, result))
+}
+
+func (c *session) replyError(id, err []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.conn.Send(jsonrpc.AppendError(nil, id, err))
+}
+
+// notify sends a notification.
+func (c *session) notify(method string, params []byte) {
+	_ = c.conn.Send(jsonrpc.AppendNotify(nil, method, params))
+}
+
+// databaseGone tells the client that a database was removed: one that is aware
+// of such changes has its monitors cancelled, others are disconnected.
+func (c *session) databaseGone(db *Database) {
+	c.mu.Lock()
+	aware := c.aware
+	var cancelled []*monitor
+	for _, m := range c.order {
+		if m.db == db {
+			cancelled = append(cancelled, m)
+		}
+	}
+	for _, m := range cancelled {
+		c.drop(m)
+		if aware {
+			c.notify("monitor_canceled", append(append([]byte{'['}, m.id...), ']'))
+		}
+	}
+	c.mu.Unlock()
+	if len(cancelled) > 0 {
+		c.unwatch(db)
+	}
+	if !aware {
+		c.conn.Close()
+	}
+}
+
+// syntaxError is an error about a request that quotes its params.
+func syntaxError(m *jsonrpc.Message, tag, format string, args ...any) *ovsdb.Error {
+	return ovsdb.SyntaxErrorf(m.Params, tag, format, args...)
+}

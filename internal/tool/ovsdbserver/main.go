@@ -1,0 +1,250 @@
+// Package ovsdbserver is ovsdb-server: the database server's command line,
+// start-up and end (ovsdb-server(1)).
+package ovsdbserver
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"weir/internal/cli"
+	"weir/internal/clock"
+	"weir/internal/daemon"
+	"weir/internal/ovsdb/server"
+	"weir/internal/paths"
+	"weir/internal/stream"
+	"weir/internal/unixctl"
+	"weir/internal/version"
+	"weir/internal/vlog"
+)
+
+var log = vlog.For("ovsdb_server")
+
+// settings are the options given.
+type settings struct {
+	daemon  daemon.Options
+	remotes []string
+	unixctl string
+	run     string
+	noDBs   bool
+	noDiff  bool
+	tls     tlsSettings
+	action  byte // h, V or o where only help, version or options are wanted
+
+	syncFrom, syncExclude string
+	active                bool
+}
+
+// Main runs ovsdb-server until it is told to exit.
+func Main(ctx context.Context, env *cli.Env) int {
+	vlog.SetProgram(env.Name)
+	s := &settings{}
+	p := s.parser()
+	_, databases, err := p.Parse(env.Args)
+	if err != nil {
+		return env.Exit(err)
+	}
+	switch s.action {
+	case 'h':
+		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, paths.InDBDir("conf.db"), daemon.Usage(env.Name), cli.LogUsage(env.Name))
+		return 0
+	case 'V':
+		return env.PrintVersion()
+	case 'o':
+		p.PrintOptions(env.Stdout)
+		return 0
+	}
+	if s.syncFrom != "" || s.syncExclude != "" {
+		return env.Fatal("--sync-from: replication from another server is not available yet")
+	}
+	if len(databases) == 0 && !s.noDBs {
+		databases = []string{paths.InDBDir("conf.db")}
+	}
+	process, status := s.daemon.Start(env)
+	if process == nil {
+		return status
+	}
+	defer process.Close()
+	stop := context.AfterFunc(ctx, process.Stop)
+	defer stop()
+	return s.serve(env, process, databases)
+}
+
+// instance is a running server and what its start-up made.
+type instance struct {
+	*settings
+	process *daemon.Process
+	srv     *server.Server
+	tlsConf *stream.TLS
+	state   *stateFile
+}
+
+func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []string) int {
+	clk := clock.New()
+	in := &instance{settings: s, process: process, tlsConf: &stream.TLS{}}
+	in.srv = server.New(clk, "", in.tlsConf)
+	process.AtExit(in.srv.Close)
+	if s.noDiff {
+		in.srv.DisableColumnDiff()
+	}
+	in.state = openState(s.daemon.Monitor)
+	process.AtExit(in.state.remove)
+	remotes := s.remotes
+	if saved, ok := in.state.load(); ok {
+		databases, remotes = saved.Databases, saved.Remotes
+	}
+	for _, name := range databases {
+		if err := in.srv.AddDB(name); err != nil {
+			return env.Fatal("%v", err)
+		}
+	}
+	in.srv.OnReconfigure(in.updateTLS)
+	for _, name := range remotes {
+		if err := in.srv.AddRemote(name); err != nil {
+			return env.Fatal("%v", err)
+		}
+	}
+	control, err := in.control(env, clk)
+	if err != nil {
+		return env.Exit(err)
+	}
+	var child *exec.Cmd
+	if s.run != "" {
+		if child, err = in.startChild(env); err != nil {
+			return env.Fatal("%s: process failed to start (%v)", s.run, err)
+		}
+	}
+	log.Info("%s", version.Line(env.Name))
+	in.save()
+	process.Ready()
+	in.srv.Run(process.Context())
+	if control != nil {
+		control.Close()
+	}
+	if child != nil && (child.ProcessState == nil || !child.ProcessState.Success()) {
+		return in.childStatus(env, child)
+	}
+	return 0
+}
+
+// control opens the control socket; nil with --unixctl=none.
+func (in *instance) control(env *cli.Env, clk *clock.Clock) (*unixctl.Server, error) {
+	if in.unixctl == "none" {
+		return nil, nil
+	}
+	control, err := unixctl.NewServer(unixctl.SocketPath(env.Name, in.unixctl))
+	if err != nil {
+		return nil, err
+	}
+	in.process.AtExit(control.Close)
+	control.SetProgram(env.Name)
+	unixctl.FollowClock(clk)
+	control.RegisterTime(clk)
+	control.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { in.process.Stop(); return "", nil })
+	in.srv.Register(control, in.save)
+	go control.Serve()
+	return control, nil
+}
+
+// save records the databases and remotes for a restart after a crash.
+func (in *instance) save() {
+	if err := in.state.save(savedState{in.srv.Files(), in.srv.Remotes()}); err != nil {
+		log.Warn("saving the configuration for a restart failed: %v", err)
+	}
+}
+
+// startChild runs the command of --run; its end is the server's.
+func (in *instance) startChild(env *cli.Env) (*exec.Cmd, error) {
+	cmd := exec.Command("/bin/sh", "-c", in.run)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, env.Stdout, env.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = cmd.Wait()
+		in.process.Stop()
+	}()
+	return cmd, nil
+}
+
+func (in *instance) childStatus(env *cli.Env, child *exec.Cmd) int {
+	if child.ProcessState == nil {
+		return 0 // told to exit before the command ended
+	}
+	return env.Fatal("%s: child exited, %s", in.run, child.ProcessState)
+}
+
+func (s *settings) parser() *cli.Parser {
+	act := func(c byte) func(string) error {
+		return func(string) error {
+			if s.action == 0 {
+				s.action = c
+			}
+			return nil
+		}
+	}
+	set := func(p *string) func(string) error { return func(v string) error { *p = v; return nil } }
+	flag := func(p *bool) func(string) error { return func(string) error { *p = true; return nil } }
+	missing := func(what string) func(string) error {
+		return func(string) error { return fmt.Errorf("%s is not available yet", what) }
+	}
+	p := &cli.Parser{Options: []cli.Option{
+		{Long: "remote", Arg: cli.RequiredArg, Set: func(v string) error { s.remotes = append(s.remotes, v); return nil }},
+		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
+		{Long: "run", Arg: cli.RequiredArg, Set: set(&s.run)},
+		{Long: "no-dbs", Set: flag(&s.noDBs)},
+		{Long: "config-file", Arg: cli.RequiredArg, Set: missing("--config-file")},
+		{Long: "sync-from", Arg: cli.RequiredArg, Set: set(&s.syncFrom)},
+		{Long: "sync-exclude-tables", Arg: cli.RequiredArg, Set: set(&s.syncExclude)},
+		{Long: "active", Set: flag(&s.active)},
+		{Long: "record", Arg: cli.OptionalArg, Set: missing("--record")},
+		{Long: "replay", Arg: cli.OptionalArg, Set: missing("--replay")},
+		{Long: "disable-file-column-diff", Set: flag(&s.noDiff)},
+		{Long: "disable-file-no-data-conversion", Set: func(string) error { return nil }}, // conversions always write the data
+		{Long: "help", Short: 'h', Set: act('h')},
+		{Long: "option", Set: act('o')},
+		{Long: "version", Short: 'V', Set: act('V')},
+	}}
+	p.Options = append(p.Options, s.tls.options()...)
+	p.Options = append(p.Options, s.daemon.CLI()...)
+	return p
+}
+
+// source reports whether an option's value is to be read from a database.
+func source(v string) bool { return strings.HasPrefix(v, "db:") }
+
+const usage = `%s: Open vSwitch database server
+usage: %s [OPTIONS] [DATABASE...]
+where each DATABASE is a database file in ovsdb format
+or relay:DB_NAME:REMOTE for databases replicated from another server
+or the default, %s, where none is given and --no-dbs is not.
+
+JSON-RPC options (may be specified any number of times):
+  --remote=REMOTE         connect or listen to REMOTE
+%sActive-backup options:
+  --sync-from=SERVER      sync DATABASE from active SERVER and start in
+                          backup mode (except with --active)
+  --sync-exclude-tables=DB:TABLE,...
+                          exclude the TABLE in DB from syncing
+  --active                with --sync-from, start in active mode
+PKI configuration (required to use SSL):
+  -p, --private-key=FILE  file with private key
+  -c, --certificate=FILE  file with certificate for private key
+  -C, --ca-cert=FILE      file with peer CA certificate
+  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
+  --peer-ca-cert=FILE     file with CA certificate to send to peers
+  --ssl-protocols=PROTOS  list of SSL protocols to enable
+%s
+Other options:
+  --run COMMAND           run COMMAND as subprocess then exit
+  --unixctl=SOCKET        override default control socket name
+  --no-dbs                serve no database but _Server at first
+  --disable-file-column-diff
+                          don't use column diffs in database file
+  -h, --help              display this help message
+  -V, --version           display version information
+`
