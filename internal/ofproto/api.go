@@ -54,8 +54,6 @@ type Options struct {
 	// RunDir is where the sockets BRIDGE.mgmt and BRIDGE.snoop are; empty for none.
 	RunDir string
 	Upcall upcall.Config
-	// NewTranslator makes a translator; it is xlate's but in tests.
-	NewTranslator func() upcall.Translator
 }
 
 // NewBackend makes a backend without bridges and connects it to the data path.
@@ -70,7 +68,7 @@ func NewBackend(o Options) *Backend {
 	be.dirty.Store(true)
 	be.engine = upcall.New(upcall.Options{
 		Datapath: o.Datapath, Clock: o.Clock, Snapshot: be.Snapshot,
-		PacketIn: be.packetIn, Config: o.Upcall, NewTranslator: o.NewTranslator,
+		PacketIn: be.packetIn, Config: o.Upcall,
 	})
 	o.Datapath.SetUpcallHandler(be.engine)
 	return be

@@ -1,28 +1,66 @@
 package ofproto
 
 import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
 	"weir/internal/openflow"
-	"weir/internal/pipeline"
 	"weir/internal/stream"
-	"weir/internal/upcall"
+	"weir/internal/vlog"
 )
 
-// session is one OpenFlow connection.
+var vconnLog = vlog.For("vconn")
+
+// session is one OpenFlow connection. Its reading goroutine, the one in run,
+// handles requests one after another; a second goroutine writes. mu guards
+// what both, and the senders of asynchronous messages, look at.
 type session struct {
 	m      *connManager
 	conn   *stream.Conn
 	kind   ControllerKind
 	target string
-	active bool
+	ctl    *target // whose connection this is, nil for accepted ones
+	nextID uint32  // xid of the next message that is not an answer
+
+	mu        sync.Mutex
+	cond      *sync.Cond // the queue or closed changed
+	queue     [][]byte
+	packetIns int // packet-ins in the queue
+	closed    bool
+	flushed   bool // the writer has nothing more to do
+	ver       openflow.Version
+	proto     openflow.Protocol
+	role      openflow.Role
+	async     openflow.AsyncConfig
+	missLen   uint16
+	pinFormat openflow.PacketInFormat
+	ctlID     uint16
+
+	// Only the reading goroutine's.
+	bundles  map[uint32]*msgBundle
+	monitors map[uint32]*openflow.FlowMonitor
 }
 
+// maxQueuedPacketIns bounds the packets that wait for a slow controller.
+const maxQueuedPacketIns = 1000
+
 func (m *connManager) newSession(c *stream.Conn, conf ControllerConfig) *session {
+	s := &session{
+		m: m, conn: c, kind: conf.Kind, target: conf.Target,
+		role: openflow.RoleEqual, bundles: map[uint32]*msgBundle{}, monitors: map[uint32]*openflow.FlowMonitor{},
+	}
+	s.cond = sync.NewCond(&s.mu)
+	if conf.Kind == PrimaryController && !conf.NoAsync {
+		s.missLen = 128
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return nil
 	}
-	s := &session{m: m, conn: c, kind: conf.Kind, target: conf.Target}
 	m.sessions[s] = struct{}{}
 	return s
 }
@@ -39,16 +77,281 @@ func (m *connManager) sessionsOf(target string) []*session {
 	return out
 }
 
-func (s *session) version() openflow.Version { return 0 }
-func (s *session) roleName() string          { return "" }
-func (s *session) run() string               { return "this build has no OpenFlow codecs" }
-func (s *session) probe()                    {}
+// each calls f for every session that has agreed on a version.
+func (m *connManager) each(f func(*session)) {
+	m.mu.Lock()
+	all := make([]*session, 0, len(m.sessions))
+	for s := range m.sessions {
+		all = append(all, s)
+	}
+	m.mu.Unlock()
+	for _, s := range all {
+		if s.version() != 0 {
+			f(s)
+		}
+	}
+}
+
+// version is the version agreed on, 0 before that.
+func (s *session) version() openflow.Version {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ver
+}
+
+// close ends the session at once.
 func (s *session) close() {
 	s.m.mu.Lock()
+	_, was := s.m.sessions[s]
 	delete(s.m.sessions, s)
 	s.m.mu.Unlock()
+	s.mu.Lock()
+	s.closed = true
+	s.cond.Broadcast()
+	s.mu.Unlock()
 	_ = s.conn.Close()
+	if was && s.kind == PrimaryController {
+		s.m.b.be.touch()
+	}
 }
-func (m *connManager) packetIn(*upcall.PacketIn)                                {}
-func (m *connManager) portStatus(openflow.PortStatusReason, *openflow.PortDesc) {}
-func (b *Bridge) flowEvents(events []pipeline.Event, by *session)               {}
+
+// run speaks OpenFlow until the connection ends, and says why it did.
+func (s *session) run() string {
+	go s.write()
+	if err := s.negotiate(); err != nil {
+		return stream.ErrText(err)
+	}
+	if s.kind == PrimaryController {
+		s.m.b.be.touch()
+	}
+	for {
+		b, err := s.read()
+		if err != nil {
+			s.drain()
+			if err == io.EOF {
+				return ""
+			}
+			return stream.ErrText(err)
+		}
+		if s.ctl != nil {
+			s.ctl.locked(func(f *stream.FSM) { f.Activity(s.now()) })
+		}
+		if s.kind != SnoopController {
+			s.m.snoop(b)
+			s.receive(b)
+		}
+	}
+}
+
+func (s *session) now() time.Time { return s.m.b.be.clock.Now() }
+
+// read reads one message.
+func (s *session) read() ([]byte, error) {
+	b := make([]byte, openflow.HeaderLen)
+	if _, err := io.ReadFull(s.conn, b); err != nil {
+		return nil, err
+	}
+	h, err := openflow.DecodeHeader(b)
+	if err != nil {
+		return nil, err
+	}
+	if h.Length < openflow.HeaderLen {
+		return nil, fmt.Errorf("message of %d bytes is shorter than its header", h.Length)
+	}
+	b = append(b, make([]byte, h.Length-openflow.HeaderLen)...)
+	if _, err := io.ReadFull(s.conn, b[openflow.HeaderLen:]); err != nil {
+		return nil, err
+	}
+	if vconnLog.Enabled(vlog.Dbg) {
+		vconnLog.Dbg("%s: received: %s", s.conn.Name, s.format(b))
+	}
+	return b, nil
+}
+
+// format describes a message for the log.
+func (s *session) format(b []byte) string {
+	h, _ := openflow.DecodeHeader(b)
+	ver := ""
+	if h.Version > openflow.V10 {
+		ver = " (OF" + h.Version.Dotted() + ")"
+	}
+	return fmt.Sprintf("%s%s (xid=0x%x):", openflow.Name(b), ver, h.Xid)
+}
+
+// write sends what is queued until the session is closed.
+func (s *session) write() {
+	for {
+		s.mu.Lock()
+		for len(s.queue) == 0 && !s.closed {
+			s.flushed = true
+			s.cond.Broadcast()
+			s.cond.Wait()
+		}
+		if s.closed {
+			s.flushed = true
+			s.cond.Broadcast()
+			s.mu.Unlock()
+			return
+		}
+		batch := s.queue
+		s.queue, s.packetIns, s.flushed = nil, 0, false
+		s.mu.Unlock()
+		var out []byte
+		for _, b := range batch {
+			out = append(out, b...)
+		}
+		if _, err := s.conn.Write(out); err != nil {
+			s.close()
+			return
+		}
+	}
+}
+
+// drain waits until what is queued has been sent.
+func (s *session) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.flushed && !s.closed {
+		s.cond.Wait()
+	}
+}
+
+// sendRaw queues an encoded message.
+func (s *session) sendRaw(b []byte) {
+	if vconnLog.Enabled(vlog.Dbg) {
+		vconnLog.Dbg("%s: sent (Success): %s", s.conn.Name, s.format(b))
+	}
+	s.mu.Lock()
+	s.queue = append(s.queue, b)
+	s.flushed = false
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	if s.kind == PrimaryController {
+		s.m.snoop(b)
+	}
+}
+
+// send encodes and queues a message, in several when it is too long for one.
+func (s *session) send(xid uint32, msg openflow.Message) error {
+	s.mu.Lock()
+	p := s.proto
+	s.mu.Unlock()
+	all, err := openflow.EncodeAll(p, xid, msg)
+	if err != nil {
+		return err
+	}
+	for _, b := range all {
+		s.sendRaw(b)
+	}
+	return nil
+}
+
+// asynchronous sends a message that answers nothing.
+func (s *session) asynchronous(msg openflow.Message) {
+	if err := s.send(0, msg); err != nil {
+		log.Dbg("%s: %T: %s", s.conn.Name, msg, err)
+	}
+}
+
+// xid numbers a message that the switch begins.
+func (s *session) xid() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nextID++
+	return s.nextID
+}
+
+// probe asks the peer for a sign of life.
+func (s *session) probe() { _ = s.send(0, &openflow.EchoRequest{}) }
+
+// allowed is the set of versions that the bridge speaks.
+func (m *connManager) allowed() openflow.VersionSet {
+	m.b.be.mu.Lock()
+	defer m.b.be.mu.Unlock()
+	if len(m.b.cfg.Versions) == 0 {
+		return openflow.AllVersions
+	}
+	var set openflow.VersionSet
+	for _, v := range m.b.cfg.Versions {
+		set |= 1 << v
+	}
+	return set
+}
+
+// negotiate agrees on a version (OpenFlow 1.3.1, 6.3.1).
+func (s *session) negotiate() error {
+	ours := s.m.allowed()
+	s.mu.Lock()
+	s.proto = ours.Max().Protocol()
+	s.mu.Unlock()
+	if err := s.send(s.xid(), &openflow.Hello{Versions: ours}); err != nil {
+		return err
+	}
+	b, err := s.read()
+	if err != nil {
+		return err
+	}
+	_, msg, err := openflow.Decode(b, openflow.DecodeOptions{})
+	if err != nil {
+		return err
+	}
+	hello, ok := msg.(*openflow.Hello)
+	if !ok {
+		vconnLog.Warn("%s: received message that isn't a hello while expecting one", s.conn.Name)
+		return io.ErrUnexpectedEOF
+	}
+	ver := (ours & hello.Versions).Max()
+	if ver == 0 {
+		vconnLog.Warn("%s: version negotiation failed (we support %s, peer supports %s)",
+			s.conn.Name, describeVersions(ours), describeVersions(hello.Versions))
+		s.mu.Lock()
+		s.proto = ours.Max().Protocol()
+		s.mu.Unlock()
+		text := fmt.Sprintf("We support %s, you support %s, no common versions.", describeVersions(ours), describeVersions(hello.Versions))
+		_ = s.send(s.xid(), &openflow.Error{Code: openflow.ErrHFCIncompatible, Data: []byte(text)})
+		s.drain()
+		return io.ErrUnexpectedEOF
+	}
+	vconnLog.Dbg("%s: negotiated OpenFlow version 0x%02x (we support %s, peer supports %s)",
+		s.conn.Name, uint8(ver), describeVersions(ours), describeVersions(hello.Versions))
+	s.mu.Lock()
+	s.ver, s.proto = ver, ver.Protocol()
+	s.async = defaultAsync(ver)
+	s.mu.Unlock()
+	if s.ctl != nil {
+		s.ctl.locked(func(f *stream.FSM) { f.Connected(s.now()) })
+	}
+	return nil
+}
+
+// describeVersions names a set of versions as log messages do.
+func describeVersions(set openflow.VersionSet) string {
+	var all []string
+	for v := openflow.Version(1); v < 32; v++ {
+		if set.Has(v) {
+			all = append(all, fmt.Sprintf("0x%02x", uint8(v)))
+		}
+	}
+	switch {
+	case len(all) == 1:
+		return "version " + all[0]
+	case len(all) == int(set.Max()):
+		return "version " + all[len(all)-1] + " and earlier"
+	}
+	return "versions " + strings.Join(all, ", ")
+}
+
+// snoop copies a message to those who look on.
+func (m *connManager) snoop(b []byte) {
+	m.mu.Lock()
+	var to []*session
+	for s := range m.sessions {
+		if s.kind == SnoopController && s.ver != 0 {
+			to = append(to, s)
+		}
+	}
+	m.mu.Unlock()
+	for _, s := range to {
+		s.sendRaw(b)
+	}
+}

@@ -170,7 +170,7 @@ func (t *target) dial(ctx context.Context) {
 					_ = c.Close()
 					return
 				}
-				s.active = true
+				s.ctl = t
 				events <- event{s: s}
 				why := s.run()
 				s.close()

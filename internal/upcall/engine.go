@@ -66,16 +66,9 @@ type Options struct {
 	// Snapshot gives the newest configuration. It may be called from any
 	// goroutine, also those of the data path's workers.
 	Snapshot func() *xlate.Config
-	// NewTranslator makes a translator, of which each goroutine takes its own.
-	NewTranslator func() Translator
 	// PacketIn delivers packets to controllers; it must not block.
 	PacketIn func(*PacketIn)
 	Config   Config
-}
-
-// Translator is a *xlate.Translator.
-type Translator interface {
-	Translate(in *xlate.Input) *xlate.Result
 }
 
 const numShards = 64
@@ -110,7 +103,7 @@ type Engine struct {
 	opts    Options
 	dp      datapath.Datapath
 	clock   *clock.Clock
-	pool    sync.Pool // of Translator
+	pool    sync.Pool // of *xlate.Translator
 	shards  [numShards]shard
 	seeds   [2]maphash.Seed
 	conf    atomic.Pointer[Config]
@@ -141,7 +134,7 @@ type Engine struct {
 // New makes an engine; it answers upcalls at once, and revalidates after Start.
 func New(o Options) *Engine {
 	e := &Engine{opts: o, dp: o.Datapath, clock: o.Clock, wake: make(chan struct{}, 1), stop: make(chan struct{}), macGens: map[string]uint64{}}
-	e.pool.New = func() any { return o.NewTranslator() }
+	e.pool.New = func() any { return xlate.NewTranslator() }
 	for i := range e.shards {
 		e.shards[i].flows = map[datapath.UFID]*megaflow{}
 	}

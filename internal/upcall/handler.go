@@ -40,7 +40,7 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 		e.toController(u)
 		return datapath.Verdict{}
 	}
-	tr := e.pool.Get().(Translator)
+	tr := e.pool.Get().(*xlate.Translator)
 	defer e.pool.Put(tr)
 	gen := e.gen.Load()
 	var in xlate.Input

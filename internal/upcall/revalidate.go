@@ -40,7 +40,7 @@ func (e *Engine) Revalidate() {
 	case n > limit:
 		maxIdle = min(maxIdle, 100*time.Millisecond)
 	}
-	tr := e.pool.Get().(Translator)
+	tr := e.pool.Get().(*xlate.Translator)
 	defer e.pool.Put(tr)
 	for i := range flows {
 		e.visit(tr, &flows[i], gen, maxIdle)
@@ -78,7 +78,7 @@ func (e *Engine) noteMACs() {
 }
 
 // visit does what is due to one flow.
-func (e *Engine) visit(tr Translator, s *seen, gen uint64, maxIdle time.Duration) {
+func (e *Engine) visit(tr *xlate.Translator, s *seen, gen uint64, maxIdle time.Duration) {
 	m := e.find(s.ufid)
 	if m == nil {
 		if s.flow == nil {
@@ -134,7 +134,7 @@ func (e *Engine) remove(m *megaflow) {
 
 // revalidate translates a flow again. It says false when the flow must go,
 // because another translation needs other bits of the key than the flow has.
-func (e *Engine) revalidate(tr Translator, m *megaflow, gen uint64) bool {
+func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool {
 	var in xlate.Input
 	var of flow.Key
 	if !e.input(e.opts.Snapshot(), &m.key, &in, &of) {

@@ -1,0 +1,163 @@
+package ofproto
+
+import (
+	"time"
+
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+)
+
+// checkFlowMod refuses what no table can do, and settles what the version
+// leaves open.
+func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
+	if fm.Flags&openflow.FlowEmerg != 0 {
+		return openflow.ErrFMFCTableFull.Err()
+	}
+	if fm.TableID == openflow.TableAny && fm.Command == openflow.FlowAdd && s.version() >= openflow.V11 {
+		return openflow.ErrFMFCBadTableID.Err()
+	}
+	return s.m.b.checkActions(fm.Actions, s.version())
+}
+
+// checkActions refuses outputs to ports that can't be.
+func (b *Bridge) checkActions(actions []openflow.Action, v openflow.Version) error {
+	bad := func(p openflow.PortNo) bool {
+		return p == openflow.PortNone || p == 0 && v == openflow.V10 || p >= openflow.PortMax && p < openflow.PortInPort
+	}
+	for _, a := range actions {
+		switch a := a.(type) {
+		case *openflow.Output:
+			if bad(a.Port) {
+				return openflow.ErrBACBadOutPort.Err()
+			}
+		case *openflow.Enqueue:
+			if a.Port >= openflow.PortMax && a.Port != openflow.PortInPort && a.Port != openflow.PortLocal {
+				return openflow.ErrBACBadOutPort.Err()
+			}
+		case *openflow.WriteActions:
+			if err := b.checkActions(a.Actions, v); err != nil {
+				return err
+			}
+		case *openflow.Clone:
+			if err := b.checkActions(a.Actions, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *session) flowMod(fm *openflow.FlowMod) error {
+	if err := s.checkFlowMod(fm); err != nil {
+		return err
+	}
+	b := s.m.b
+	events, err := b.pipe.FlowMod(fm, s.now())
+	b.flowEvents(events, s)
+	if err != nil {
+		return err
+	}
+	if fm.BufferID != openflow.NoBuffer && fm.Command <= openflow.FlowModifyStrict {
+		return openflow.ErrBRCBufferUnknown.Err()
+	}
+	return nil
+}
+
+func (s *session) groupMod(raw []byte, gm *openflow.GroupMod) error {
+	for i := range gm.Buckets {
+		if err := s.m.b.checkActions(gm.Buckets[i].Actions, s.version()); err != nil {
+			return err
+		}
+	}
+	events, err := s.m.b.pipe.GroupMod(gm, s.now())
+	s.m.b.flowEvents(events, s)
+	if err == nil {
+		s.forward(raw, 0)
+	}
+	return err
+}
+
+func (s *session) meterMod(raw []byte, mm *openflow.MeterMod) error {
+	events, err := s.m.b.pipe.MeterMod(mm, s.now())
+	s.m.b.flowEvents(events, s)
+	if err == nil {
+		s.forward(raw, 1)
+	}
+	return err
+}
+
+// forward tells the other controllers of a group or meter mod.
+func (s *session) forward(raw []byte, reason uint8) {
+	s.m.each(func(o *session) {
+		if o != s {
+			o.asyncIf(openflow.AsyncRequestForward, reason, &openflow.RequestForward{Raw: raw})
+		}
+	})
+}
+
+func (s *session) portMod(pm *openflow.PortMod) error {
+	return s.m.b.setPortConfig(pm.PortNo, pm.HWAddr, pm.Config, pm.Mask)
+}
+
+func (s *session) tableMod(tm *openflow.TableMod) error {
+	b := s.m.b
+	if tm.TableID != openflow.TableAny && int(tm.TableID) >= pipeline.NumTables {
+		return openflow.ErrTMFCBadTable.Err()
+	}
+	for id := range uint8(pipeline.NumTables - 1) {
+		if tm.TableID != openflow.TableAny && tm.TableID != id {
+			continue
+		}
+		conf := *b.pipe.Table(id).Conf()
+		conf.Miss = tm.Miss
+		if tm.Eviction >= 0 {
+			conf.Evict = tm.Eviction == 1
+		}
+		if tm.Vacancy >= 0 {
+			conf.VacancyEvents, conf.VacancyDown, conf.VacancyUp = tm.Vacancy == 1, tm.VacancyDown, tm.VacancyUp
+		}
+		events, err := b.pipe.ConfigureTable(id, conf, s.now())
+		b.flowEvents(events, s)
+		if err != nil {
+			return err
+		}
+	}
+	b.be.engine.Wake()
+	return nil
+}
+
+// flowEvents tells the controllers of flows that went away and of changes that
+// they monitor. by is the session that caused them, nil for none.
+func (b *Bridge) flowEvents(events []pipeline.Event, by *session) {
+	now := b.be.clock.Now()
+	for i := range events {
+		e := &events[i]
+		if e.Kind == pipeline.Deleted && e.Rule.Flags&openflow.FlowSendRem != 0 && !e.Rule.Hidden() {
+			msg := removedMessage(e, now)
+			b.conns.each(func(s *session) {
+				m := *msg
+				s.mu.Lock()
+				m.NXM = s.proto&openflow.PAnyNXM != 0
+				s.mu.Unlock()
+				s.asyncIf(openflow.AsyncFlowRemoved, uint8(e.Reason), &m)
+			})
+		}
+	}
+	b.monitorEvents(events, by)
+}
+
+func removedMessage(e *pipeline.Event, now time.Time) *openflow.FlowRemoved {
+	r := e.Rule
+	m := &openflow.FlowRemoved{
+		Match: *r.Match(), Priority: uint16(r.Priority()), Cookie: r.Cookie, Reason: e.Reason, TableID: r.Table,
+		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
+		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
+	}
+	m.DurationSec, m.DurationNsec = duration(now.Sub(r.Created))
+	return m
+}
+
+func duration(d time.Duration) (sec, nsec uint32) {
+	d = max(d, 0)
+	return uint32(d / time.Second), uint32(d % time.Second)
+}

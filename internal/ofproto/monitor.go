@@ -1,0 +1,124 @@
+package ofproto
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+)
+
+// flowMonitor starts the monitors of a request and tells the flows that they
+// cover now (ovs-ofctl(8), "monitor").
+func (s *session) flowMonitor(r *openflow.FlowMonitorRequest) (openflow.Message, error) {
+	reply := &openflow.FlowMonitorReply{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range r.Monitors {
+		m := &r.Monitors[i]
+		if m.Command == openflow.MonitorCmdDelete {
+			delete(s.monitors, m.ID)
+			continue
+		}
+		if s.monitors[m.ID] != nil && m.Command == openflow.MonitorCmdAdd {
+			return nil, openflow.ErrMOFCMonitorExists.Err()
+		}
+		s.monitors[m.ID] = m
+		if m.Flags&openflow.MonitorInitial == 0 {
+			continue
+		}
+		rules, err := s.m.b.pipe.Select(&pipeline.Selection{
+			Match: &m.Match, OutPort: m.OutPort, OutGroup: m.OutGroup, Table: m.TableID})
+		if err != nil {
+			return nil, err
+		}
+		event := openflow.UpdateAdded
+		if s.ver >= openflow.V14 {
+			event = openflow.UpdateInitial
+		}
+		for _, rule := range rules {
+			reply.Updates = append(reply.Updates, update(rule, event, m.Flags&openflow.MonitorInstructions != 0))
+		}
+	}
+	return reply, nil
+}
+
+func (s *session) cancelMonitor(c *openflow.FlowMonitorCancel) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.monitors[c.ID] == nil {
+		return openflow.ErrMOFCUnknownMonitor.Err()
+	}
+	delete(s.monitors, c.ID)
+	return nil
+}
+
+func update(r *pipeline.Rule, event openflow.FlowUpdateEvent, actions bool) openflow.FlowUpdate {
+	u := openflow.FlowUpdate{
+		Event: event, IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
+		TableID: r.Table, Priority: uint16(r.Priority()), Cookie: r.Cookie, Match: *r.Match(),
+	}
+	if actions {
+		u.Actions = r.Actions
+	}
+	return u
+}
+
+// monitorEvents tells every session of the changes that it monitors.
+func (b *Bridge) monitorEvents(events []pipeline.Event, by *session) {
+	if len(events) == 0 {
+		return
+	}
+	b.conns.each(func(s *session) {
+		s.mu.Lock()
+		monitors := slices.Collect(maps.Values(s.monitors))
+		s.mu.Unlock()
+		if len(monitors) == 0 {
+			return
+		}
+		slices.SortFunc(monitors, func(a, b *openflow.FlowMonitor) int { return cmp.Compare(a.ID, b.ID) })
+		reply := &openflow.FlowMonitorReply{}
+		for i := range events {
+			if u, ok := monitored(&events[i], monitors, s == by); ok {
+				reply.Updates = append(reply.Updates, u)
+			}
+		}
+		if len(reply.Updates) > 0 {
+			s.asynchronous(reply)
+		}
+	})
+}
+
+// monitored makes the update of an event that some monitor covers.
+func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u openflow.FlowUpdate, ok bool) {
+	var want openflow.FlowMonitorFlags
+	var event openflow.FlowUpdateEvent
+	switch {
+	case e.Kind == pipeline.Deleted:
+		want, event = openflow.MonitorRemoved, openflow.UpdateDeleted
+	case e.Kind == pipeline.Added && e.Old == nil:
+		want, event = openflow.MonitorAdd, openflow.UpdateAdded
+	default:
+		want, event = openflow.MonitorModify, openflow.UpdateModified
+	}
+	if e.Rule.Hidden() || e.Rule.Table == pipeline.TableInternal {
+		return u, false
+	}
+	var flags openflow.FlowMonitorFlags
+	for _, m := range monitors {
+		if m.Flags&want == 0 || m.Flags&openflow.MonitorOnlyOwn != 0 && !own ||
+			m.TableID != openflow.TableAny && m.TableID != e.Rule.Table ||
+			!e.Rule.OutputsTo(m.OutPort) || !e.Rule.UsesGroup(m.OutGroup) || !m.Match.Loosens(e.Rule.Match()) {
+			continue
+		}
+		ok = true
+		flags |= m.Flags
+	}
+	if !ok {
+		return u, false
+	}
+	u = update(e.Rule, event, flags&openflow.MonitorInstructions != 0)
+	u.Reason = e.Reason
+	return u, true
+}

@@ -1,0 +1,142 @@
+package ofproto
+
+import "weir/internal/openflow"
+
+// msgBundle is an open bundle of a session (OpenFlow 1.4, 6.9).
+type msgBundle struct {
+	flags  uint16
+	closed bool
+	raw    [][]byte
+	msgs   []openflow.Message
+}
+
+// maxBundles bounds the bundles that a session may have open.
+const maxBundles = 256
+
+func (s *session) bundleControl(h openflow.MsgHeader, c *openflow.BundleControl) error {
+	bu := s.bundles[c.ID]
+	reply := &openflow.BundleControl{ID: c.ID, Flags: c.Flags, Type: c.Type + 1}
+	switch c.Type {
+	case openflow.BundleOpenRequest:
+		if bu != nil {
+			delete(s.bundles, c.ID)
+			return openflow.ErrBFCBundleExist.Err()
+		}
+		if len(s.bundles) >= maxBundles {
+			return openflow.ErrBFCOutOfBundles.Err()
+		}
+		s.bundles[c.ID] = &msgBundle{flags: c.Flags}
+	case openflow.BundleCloseRequest:
+		if err := s.closeBundle(c, bu); err != nil {
+			return err
+		}
+	case openflow.BundleDiscardRequest:
+		if bu == nil {
+			return openflow.ErrBFCBadID.Err()
+		}
+		delete(s.bundles, c.ID)
+	case openflow.BundleCommitRequest:
+		if bu == nil {
+			return openflow.ErrBFCBadID.Err()
+		}
+		delete(s.bundles, c.ID)
+		if bu.flags != c.Flags {
+			return openflow.ErrBFCBadFlags.Err()
+		}
+		if failed, err := s.commitBundle(bu); err != nil {
+			if failed >= 0 {
+				s.fail(bu.raw[failed], err)
+			}
+			return openflow.ErrBFCMsgFailed.Err()
+		}
+	default:
+		return openflow.ErrBFCBadType.Err()
+	}
+	return s.send(h.Xid, reply)
+}
+
+func (s *session) closeBundle(c *openflow.BundleControl, bu *msgBundle) error {
+	switch {
+	case bu == nil:
+		return openflow.ErrBFCBadID.Err()
+	case bu.closed:
+		delete(s.bundles, c.ID)
+		return openflow.ErrBFCBundleClosed.Err()
+	case bu.flags != c.Flags:
+		delete(s.bundles, c.ID)
+		return openflow.ErrBFCBadFlags.Err()
+	}
+	bu.closed = true
+	return nil
+}
+
+// bundleAdd keeps a message for the commit. A bundle that isn't there is
+// opened by it.
+func (s *session) bundleAdd(a *openflow.BundleAdd) error {
+	bu := s.bundles[a.ID]
+	switch {
+	case bu == nil:
+		bu = &msgBundle{flags: a.Flags}
+		s.bundles[a.ID] = bu
+	case bu.closed:
+		delete(s.bundles, a.ID)
+		return openflow.ErrBFCBundleClosed.Err()
+	case bu.flags != a.Flags:
+		delete(s.bundles, a.ID)
+		return openflow.ErrBFCBadFlags.Err()
+	}
+	_, msg, err := openflow.Decode(a.Raw, openflow.DecodeOptions{Log: logDecode})
+	if err != nil {
+		return err
+	}
+	switch m := msg.(type) {
+	case *openflow.FlowMod:
+		err = s.checkFlowMod(m)
+	case *openflow.GroupMod, *openflow.PortMod, *openflow.PacketOut:
+	default:
+		return openflow.ErrBFCMsgUnsup.Err()
+	}
+	if err != nil {
+		return err
+	}
+	bu.raw = append(bu.raw, append([]byte(nil), a.Raw...))
+	bu.msgs = append(bu.msgs, msg)
+	return nil
+}
+
+// commitBundle applies all messages or none. Changes of ports and packets to
+// send, which can't be undone, follow when the rest has come into force.
+func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
+	var table []openflow.Message
+	var index []int
+	var after []openflow.Message
+	for i, m := range bu.msgs {
+		switch m.(type) {
+		case *openflow.PortMod, *openflow.PacketOut:
+			after = append(after, m)
+		default:
+			table = append(table, m)
+			index = append(index, i)
+		}
+	}
+	events, bad, err := s.m.b.pipe.Bundle(table, s.now())
+	if err != nil {
+		if bad >= 0 {
+			bad = index[bad]
+		}
+		return bad, err
+	}
+	s.m.b.flowEvents(events, s)
+	for _, m := range after {
+		switch m := m.(type) {
+		case *openflow.PortMod:
+			err = s.portMod(m)
+		case *openflow.PacketOut:
+			err = s.m.b.packetOut(m)
+		}
+		if err != nil {
+			return -1, err
+		}
+	}
+	return -1, nil
+}

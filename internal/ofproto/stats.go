@@ -1,0 +1,259 @@
+package ofproto
+
+import (
+	"time"
+
+	"weir/internal/openflow"
+	"weir/internal/pipeline"
+	"weir/internal/version"
+)
+
+// query answers a request for information.
+func (s *session) query(msg openflow.Message) (openflow.Message, error) {
+	b := s.m.b
+	switch msg := msg.(type) {
+	case *openflow.FeaturesRequest:
+		return s.features(), nil
+	case *openflow.GetConfigRequest:
+		return s.config(), nil
+	case *openflow.GetAsyncRequest:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return &openflow.GetAsyncReply{Config: s.async}, nil
+	case *openflow.DescRequest:
+		return b.descReply(), nil
+	case *openflow.FlowStatsRequest:
+		return b.flowStats(msg, s.now())
+	case *openflow.TableStatsRequest:
+		return b.tableStats(), nil
+	case *openflow.TableFeaturesRequest:
+		if len(msg.Tables) > 0 {
+			return nil, openflow.ErrTFFCEPerm.Err()
+		}
+		return &openflow.TableFeaturesReply{Tables: b.tableFeatures()}, nil
+	case *openflow.TableDescRequest:
+		return b.tableDesc(), nil
+	case *openflow.PortDescRequest:
+		return b.portDesc(msg.Port), nil
+	case *openflow.PortStatsRequest:
+		return b.portStats(msg.Port)
+	case *openflow.QueueStatsRequest:
+		return b.queueStats(msg)
+	case *openflow.QueueConfigRequest:
+		return b.queueConfig(msg)
+	}
+	if reply, known := b.groupQuery(msg, s.now()); known {
+		return reply, nil
+	}
+	if reply, known, err := b.meterQuery(msg, s.now()); known {
+		return reply, err
+	}
+	if m, ok := msg.(*openflow.FlowMonitorRequest); ok {
+		return s.flowMonitor(m)
+	}
+	if m, ok := msg.(*openflow.FlowMonitorCancel); ok {
+		return nil, s.cancelMonitor(m)
+	}
+	return nil, openflow.ErrBRCBadType.Err()
+}
+
+func (s *session) features() openflow.Message {
+	b := s.m.b
+	b.be.mu.Lock()
+	defer b.be.mu.Unlock()
+	r := &openflow.FeaturesReply{
+		DatapathID: b.cfg.DPID, NumTables: pipeline.NumTables - 1,
+		Capabilities: openflow.CapFlowStats | openflow.CapTableStats | openflow.CapPortStats |
+			openflow.CapQueueStats | openflow.CapARPMatchIP | openflow.CapGroupStats |
+			openflow.CapBundles | openflow.CapFlowMonitor,
+		Actions: 0xfff,
+	}
+	for _, p := range b.sortedPorts() {
+		r.Ports = append(r.Ports, p.desc)
+	}
+	return r
+}
+
+func (s *session) config() openflow.Message {
+	b := s.m.b
+	r := &openflow.GetConfigReply{}
+	b.be.mu.Lock()
+	r.Frags, r.InvalidTTLToController = b.frags, b.ttlToCtl
+	b.be.mu.Unlock()
+	s.mu.Lock()
+	r.MissSendLen = s.missLen
+	s.mu.Unlock()
+	return r
+}
+
+func (b *Bridge) descReply() openflow.Message {
+	b.be.mu.Lock()
+	defer b.be.mu.Unlock()
+	c := &b.cfg
+	or := func(v, def string) string {
+		if v == "" {
+			return def
+		}
+		return v
+	}
+	return &openflow.DescReply{
+		Manufacturer: or(c.Manufacturer, "Nicira, Inc."), Hardware: or(c.Hardware, "Open vSwitch"),
+		Software: or(c.Software, version.OVS), Serial: or(c.Serial, "None"), Datapath: or(c.Description, "None"),
+	}
+}
+
+// selection turns a request into what the pipeline selects by.
+func selection(r *openflow.FlowStatsRequest) *pipeline.Selection {
+	return &pipeline.Selection{
+		Match: &r.Match, Cookie: r.Cookie, CookieMask: r.CookieMask,
+		OutPort: r.OutPort, OutGroup: r.OutGroup, Table: r.TableID,
+	}
+}
+
+func (b *Bridge) flowStats(r *openflow.FlowStatsRequest, now time.Time) (openflow.Message, error) {
+	if r.Aggregate {
+		packets, bytes, n, err := b.pipe.Aggregate(selection(r))
+		if err != nil {
+			return nil, err
+		}
+		return &openflow.AggregateStatsReply{Packets: packets, Bytes: bytes, Flows: uint32(n)}, nil
+	}
+	rules, err := b.pipe.Select(selection(r))
+	if err != nil {
+		return nil, err
+	}
+	reply := &openflow.FlowStatsReply{Stats: make([]openflow.FlowStats, 0, len(rules))}
+	for _, rule := range rules {
+		reply.Stats = append(reply.Stats, ruleStats(rule, now))
+	}
+	return reply, nil
+}
+
+func ruleStats(r *pipeline.Rule, now time.Time) openflow.FlowStats {
+	f := openflow.FlowStats{
+		Match: *r.Match(), Cookie: r.Cookie, TableID: r.Table, Priority: uint16(r.Priority()),
+		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
+		IdleAge: int(now.Sub(r.LastUsed()) / time.Second), HardAge: int(now.Sub(r.Since()) / time.Second),
+		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
+		Flags: r.Flags, Importance: r.Importance, Actions: r.Actions,
+	}
+	f.DurationSec, f.DurationNsec = duration(now.Sub(r.Created))
+	return f
+}
+
+func (b *Bridge) tableStats() openflow.Message {
+	r := &openflow.TableStatsReply{Features: b.tableFeatures()}
+	for id := range uint8(pipeline.NumTables - 1) {
+		t := b.pipe.Table(id)
+		hit, miss := t.Matched.Load(), t.Missed.Load()
+		r.Stats = append(r.Stats, openflow.TableStats{TableID: id, Active: uint32(b.pipe.Active(id)), Lookup: hit + miss, Matched: hit})
+	}
+	return r
+}
+
+// maxEntries is the number of flows that a table is said to hold.
+const maxEntries = 1000000
+
+func (b *Bridge) tableFeatures() []openflow.TableFeatures {
+	b.be.mu.Lock()
+	defer b.be.mu.Unlock()
+	out := make([]openflow.TableFeatures, 0, pipeline.NumTables-1)
+	for id := range uint8(pipeline.NumTables - 1) {
+		conf := b.pipe.Table(id).Conf()
+		f := featuresOf(id)
+		f.Name, f.MaxEntries = conf.Name, maxEntries
+		if conf.Limit >= 0 {
+			f.MaxEntries = min(f.MaxEntries, uint32(conf.Limit))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (b *Bridge) tableDesc() openflow.Message {
+	r := &openflow.TableDescReply{}
+	for id := range uint8(pipeline.NumTables - 1) {
+		c := b.pipe.Table(id).Conf()
+		d := openflow.TableDesc{TableID: id, Miss: c.Miss, VacancyDown: c.VacancyDown, VacancyUp: c.VacancyUp,
+			EvictionFlags: openflow.EvictOther | openflow.EvictImportance | openflow.EvictLifetime}
+		if c.Evict {
+			d.Eviction = 1
+		}
+		if c.VacancyEvents {
+			d.Vacancy = 1
+			if c.Limit > 0 {
+				d.VacancyNow = uint8(max(0, c.Limit-b.pipe.Active(id)) * 100 / c.Limit)
+			}
+		}
+		r.Tables = append(r.Tables, d)
+	}
+	return r
+}
+
+func (b *Bridge) portDesc(no openflow.PortNo) openflow.Message {
+	b.be.mu.Lock()
+	defer b.be.mu.Unlock()
+	r := &openflow.PortDescReply{}
+	for _, p := range b.sortedPorts() {
+		if no == openflow.PortNone || no == p.no {
+			r.Ports = append(r.Ports, p.desc)
+		}
+	}
+	return r
+}
+
+func (b *Bridge) portStats(no openflow.PortNo) (openflow.Message, error) {
+	b.be.mu.Lock()
+	ports := b.sortedPorts()
+	b.be.mu.Unlock()
+	r := &openflow.PortStatsReply{}
+	now := b.be.clock.Now()
+	for _, p := range ports {
+		if no != openflow.PortNone && no != p.no {
+			continue
+		}
+		st, err := p.stats()
+		if err != nil {
+			st = unknownStats()
+		}
+		ps := openflow.PortStats{
+			PortNo: p.no, RxPackets: st.RxPackets, TxPackets: st.TxPackets, RxBytes: st.RxBytes, TxBytes: st.TxBytes,
+			RxDropped: st.RxDropped, TxDropped: st.TxDropped, RxErrors: st.RxErrors, TxErrors: st.TxErrors,
+			RxFrameErr: st.RxFrameErr, RxOverErr: st.RxOverErr, RxCRCErr: st.RxCRCErr, Collisions: st.Collisions, HasDuration: true,
+		}
+		ps.DurationSec, ps.DurationNsec = duration(now.Sub(p.created))
+		r.Stats = append(r.Stats, ps)
+	}
+	if no != openflow.PortNone && len(r.Stats) == 0 {
+		return nil, openflow.ErrBRCBadPort.Err()
+	}
+	return r, nil
+}
+
+// queueStats: no port has queues of its own yet, so that asking for all gives
+// none, and asking for one fails.
+func (b *Bridge) queueStats(q *openflow.QueueStatsRequest) (openflow.Message, error) {
+	if err := b.portExists(q.Port); err != nil {
+		return nil, openflow.ErrQOFCBadPort.Err()
+	}
+	if q.Queue != openflow.QueueAll {
+		return nil, openflow.ErrQOFCBadQueue.Err()
+	}
+	return &openflow.QueueStatsReply{}, nil
+}
+
+func (b *Bridge) queueConfig(q *openflow.QueueConfigRequest) (openflow.Message, error) {
+	if err := b.portExists(q.Port); err != nil {
+		return nil, openflow.ErrQOFCBadPort.Err()
+	}
+	return &openflow.QueueConfigReply{Port: q.Port}, nil
+}
+
+func (b *Bridge) portExists(no openflow.PortNo) error {
+	b.be.mu.Lock()
+	defer b.be.mu.Unlock()
+	if no != openflow.PortNone && b.ports[no] == nil {
+		return openflow.ErrBRCBadPort.Err()
+	}
+	return nil
+}
