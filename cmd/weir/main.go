@@ -18,6 +18,7 @@ import (
 	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
+	"weir/internal/tool/vswitchd"
 )
 
 // programs is the table of all programs, each with a link of its name.
@@ -25,6 +26,8 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
 	"ovsdb-tool": ovsdbtool.Main,
 	"ovs-ctl":    ctl.Main,
+
+	"ovs-vswitchd": vswitchd.Main,
 
 	"ovs-pcap":      pcap.Main,
 	"ovs-tcpundump": pcap.UndumpMain,

@@ -187,12 +187,8 @@ func prefixFields(names []string) ([]classifier.PrefixField, error) {
 	return out, nil
 }
 
-// Active is the number of flows of a table that are not hidden; 0 for a table
-// that does not exist.
+// Active is the number of flows of a table that are not hidden.
 func (p *Pipeline) Active(id uint8) int {
-	if int(id) >= NumTables {
-		return 0
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.tables[id].flows

@@ -238,10 +238,9 @@ func (r *request) text(env *Env) string {
 		writeNodes(&b, t.Roots, 0)
 		writeResult(&b, &key, res, o)
 		for _, id := range recircs(res.Actions) {
-			env.Config.Recircs.Ref(id)
-			defer env.Config.Recircs.Unref(id)
 			pending = append(pending, id)
 		}
+		defer env.release(append([]uint32(nil), res.Recircs...))
 		if len(pending) == 0 {
 			return b.String()
 		}
@@ -260,6 +259,12 @@ func (r *request) text(env *Env) string {
 func (r *request) announce(b *strings.Builder, id uint32) {
 	line := strings.Repeat("=", 79)
 	fmt.Fprintf(b, "\n\n%s\nrecirc(%#x)\n%s\n\n", line, id, line)
+}
+
+func (env *Env) release(ids []uint32) {
+	for _, id := range ids {
+		env.Config.Recircs.Unref(id)
+	}
 }
 
 // recircs lists the recirculations that actions ask for.

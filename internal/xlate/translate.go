@@ -76,9 +76,6 @@ func (x *Translator) Translate(in *Input) *Result {
 
 func (x *Translator) reset(in *Input) {
 	r := &x.res
-	for _, id := range r.Recircs {
-		x.cfg.Recircs.Unref(id)
-	}
 	*r = Result{Actions: r.Actions[:0], Effects: r.Effects[:0], Recircs: r.Recircs[:0]}
 	x.in, x.cfg, x.trace = in, in.Config, in.Trace
 	x.flow, x.base = *in.Key, *in.Key

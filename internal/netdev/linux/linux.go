@@ -42,7 +42,8 @@ func (h *Host) Providers() netdev.Providers {
 }
 
 // OnChange sets the function that is called, on Run's goroutine, when the
-// kernel reported a change of any open device.
+// kernel reported a change of any device, open or not: one that was missing may
+// have come.
 func (h *Host) OnChange(fn func()) {
 	h.mu.Lock()
 	h.onChange = fn
@@ -75,7 +76,6 @@ func (h *Host) Run(ctx context.Context) error {
 func (h *Host) update(u netlink.LinkUpdate) {
 	attrs := u.Attrs()
 	h.mu.Lock()
-	var found bool
 	for l := range h.devices {
 		if s := l.state.Load(); s.ifindex == attrs.Index {
 			if u.Header.Type == unix.RTM_DELLINK {
@@ -83,12 +83,11 @@ func (h *Host) update(u netlink.LinkUpdate) {
 			} else {
 				l.setState(attrs)
 			}
-			found = true
 		}
 	}
 	notify := h.onChange
 	h.mu.Unlock()
-	if found && notify != nil {
+	if notify != nil {
 		notify()
 	}
 }
@@ -184,6 +183,9 @@ func (l *link) gone() {
 	l.state.Store(&s)
 	l.changes.Add(1)
 }
+
+// Gone reports whether the kernel removed the device.
+func (l *link) Gone() bool { return l.state.Load().gone }
 
 // Name is the device's name.
 func (l *link) Name() string { return l.name }

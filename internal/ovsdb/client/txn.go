@@ -39,6 +39,7 @@ type txnRow struct {
 	verify    map[string]bool
 	mutations map[string]*mutation // partial changes of sets and maps
 	written   map[string]bool      // columns set as a whole
+	blind     map[string]ovsdb.Datum
 }
 
 // mutation is a partial change of one set or map: delete, then insert.
@@ -153,7 +154,7 @@ func (t *Txn) Delete(table string, id ovsdb.UUID) error {
 	if err != nil {
 		return err
 	}
-	r.cur, r.written, r.mutations = nil, nil, nil
+	r.cur, r.written, r.mutations, r.blind = nil, nil, nil, nil
 	return nil
 }
 
@@ -183,6 +184,24 @@ func (t *Txn) Set(table string, id ovsdb.UUID, column string, d ovsdb.Datum) err
 	}
 	r.written[column] = true
 	delete(r.mutations, column)
+	return nil
+}
+
+// SetBlind sets a column that the replica need not have, of a row that it has:
+// a program that only writes a column has no use for its echo. What was written
+// can't be read back.
+func (t *Txn) SetBlind(table string, id ovsdb.UUID, column string, d ovsdb.Datum) error {
+	r, err := t.touch(table, id)
+	if err != nil {
+		return err
+	}
+	if r.cur.info.schema.Column(column) == nil {
+		return fmt.Errorf("table %s: column %s: %w", table, column, fs.ErrNotExist)
+	}
+	if r.blind == nil {
+		r.blind = map[string]ovsdb.Datum{}
+	}
+	r.blind[column] = d
 	return nil
 }
 
@@ -309,7 +328,7 @@ func (r *txnRow) changes() bool {
 	case r.old == nil, r.cur == nil:
 		return true
 	}
-	return len(r.changedColumns()) > 0 || len(r.mutations) > 0
+	return len(r.changedColumns()) > 0 || len(r.mutations) > 0 || len(r.blind) > 0
 }
 
 // changedColumns lists the columns to be sent whole, sorted.

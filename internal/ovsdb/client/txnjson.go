@@ -146,7 +146,7 @@ func (e *txnEncoder) insert(k rowKey, r *txnRow) {
 
 func (e *txnEncoder) update(k rowKey, r *txnRow) {
 	columns := r.changedColumns()
-	if len(columns) == 0 {
+	if len(columns) == 0 && len(r.blind) == 0 {
 		return
 	}
 	e.begin("update")
@@ -154,6 +154,18 @@ func (e *txnEncoder) update(k rowKey, r *txnRow) {
 	e.where(k.id)
 	e.member("row")
 	e.columns(r.cur, columns)
+	if len(r.blind) > 0 {
+		e.buf = e.buf[:len(e.buf)-1] // reopen the object
+		for i, c := range slices.Sorted(maps.Keys(r.blind)) {
+			if i > 0 || len(columns) > 0 {
+				e.buf = append(e.buf, ',')
+			}
+			e.buf = json.AppendString(e.buf, c)
+			e.buf = append(e.buf, ':')
+			e.datum(r.blind[c])
+		}
+		e.buf = append(e.buf, '}')
+	}
 	e.end()
 }
 

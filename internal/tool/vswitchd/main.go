@@ -1,0 +1,203 @@
+// Package vswitchd is ovs-vswitchd: it reads the command line, becomes a
+// daemon, and runs the switch of package internal/vswitchd until told to exit
+// (ovs-vswitchd(8)).
+package vswitchd
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/cli"
+	"weir/internal/clock"
+	"weir/internal/coverage"
+	"weir/internal/daemon"
+	"weir/internal/loop"
+	"weir/internal/paths"
+	"weir/internal/stream"
+	"weir/internal/unixctl"
+	"weir/internal/version"
+	"weir/internal/vlog"
+	"weir/internal/vswitchd"
+)
+
+// settings are the options given.
+type settings struct {
+	daemon  daemon.Options
+	unixctl string
+	mlock   bool
+	action  byte // h, V or o where only help, version or options are wanted
+	tls     stream.TLSFiles
+	types   vswitchd.Providers
+}
+
+// Main runs ovs-vswitchd.
+func Main(_ context.Context, env *cli.Env) int {
+	s := &settings{daemon: daemon.Options{Network: true}}
+	p := s.parser()
+	_, words, err := p.Parse(env.Args)
+	if err != nil {
+		return env.Exit(err)
+	}
+	switch s.action {
+	case 'h':
+		s.usage(env)
+		return 0
+	case 'V':
+		return env.PrintVersion()
+	case 'o':
+		p.PrintOptions(env.Stdout)
+		return 0
+	}
+	database := "unix:" + paths.InRunDir("db.sock")
+	switch len(words) {
+	case 0:
+	case 1:
+		database = words[0]
+	default:
+		return env.Fatal("at most one non-option argument accepted; use --help for usage")
+	}
+	process, status := s.daemon.Start(env)
+	if process == nil {
+		return status
+	}
+	defer process.Close()
+	if err := s.run(env, process, database); err != nil {
+		return env.Exit(err)
+	}
+	return 0
+}
+
+func (s *settings) parser() *cli.Parser {
+	act := func(c byte) func(string) error {
+		return func(string) error {
+			if s.action == 0 {
+				s.action = c
+			}
+			return nil
+		}
+	}
+	set := func(p *string) func(string) error {
+		return func(v string) error { *p = v; return nil }
+	}
+	flag := func(p *bool) func(string) error {
+		return func(string) error { *p = true; return nil }
+	}
+	nothing := func(string) error { return nil }
+	options := []cli.Option{
+		{Long: "help", Short: 'h', Set: act('h')},
+		{Long: "version", Short: 'V', Set: act('V')},
+		{Long: "option", Short: 'o', Set: act('o')},
+		{Long: "mlockall", Set: flag(&s.mlock)},
+		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
+		{Long: "enable-dummy", Arg: cli.OptionalArg, Set: s.enableDummy},
+		{Long: "disable-system", Set: flag(&s.types.NoSystem)},
+		{Long: "disable-system-route", Set: nothing}, // the system's routes aren't read yet in any case
+		{Long: "dummy-numa", Arg: cli.RequiredArg, Set: nothing},
+		{Long: "hw-rawio-access", Set: nothing}, // a capability for DPDK's drivers
+		{Long: "dpdk", Arg: cli.OptionalArg, Set: func(string) error {
+			return fmt.Errorf("Using --dpdk to configure DPDK is not supported.") //nolint:staticcheck // the peer's text
+		}},
+		{Long: "private-key", Short: 'p', Arg: cli.RequiredArg, Set: set(&s.tls.PrivateKey)},
+		{Long: "certificate", Short: 'c', Arg: cli.RequiredArg, Set: set(&s.tls.Certificate)},
+		{Long: "ca-cert", Short: 'C', Arg: cli.RequiredArg, Set: set(&s.tls.CACert)},
+		{Long: "peer-ca-cert", Arg: cli.RequiredArg, Set: set(&s.tls.PeerCACert)},
+		{Long: "bootstrap-ca-cert", Arg: cli.RequiredArg, Set: func(v string) error {
+			s.tls.CACert, s.tls.Bootstrap = v, true
+			return nil
+		}},
+		{Long: "ssl-protocols", Arg: cli.RequiredArg, Set: set(&s.tls.Protocols)},
+		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: unsupported("ssl-ciphers")},
+		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: unsupported("ssl-ciphersuites")},
+	}
+	return &cli.Parser{Options: append(options, s.daemon.CLI()...)}
+}
+
+func unsupported(option string) func(string) error {
+	return func(string) error {
+		return fmt.Errorf("option --%s is not supported yet: Go's own choice of ciphers is used", option)
+	}
+}
+
+// enableDummy sets up the dummy data path and devices (--enable-dummy).
+func (s *settings) enableDummy(v string) error {
+	switch v {
+	case "override":
+		s.types.Dummy = vswitchd.DummyOverride
+	case "system":
+		s.types.Dummy = vswitchd.DummySystem
+	default:
+		s.types.Dummy = vswitchd.DummyEnabled
+	}
+	return nil
+}
+
+func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
+	if s.mlock {
+		if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+			vlog.For("vswitchd").Err("mlockall failed: %s", vlog.ErrText(err))
+		}
+	}
+	control, err := s.controlSocket(env, p)
+	if err != nil {
+		return err
+	}
+	c := clock.New()
+	vlog.SetNow(c.Now)
+	l := loop.New(c)
+	loopEnd := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { l.Run(ctx); close(loopEnd) }()
+	defer func() { cancel(); <-loopEnd }()
+
+	tls := new(stream.TLS)
+	tls.Set(s.tls)
+	vlog.For("bridge").Info("%s", version.Line(env.Name))
+	sw := vswitchd.Compose(s.types, vswitchd.Options{
+		Database: database, Clock: c, Loop: l, RunDir: paths.RunDir(),
+		Stream: stream.Options{RunDir: paths.RunDir(), TLS: tls},
+		Ready:  p.Ready,
+	})
+	var cleanup atomic.Bool
+	if control != nil {
+		sw.Register(control)
+		control.RegisterTime(c)
+		control.Register("exit", "[--cleanup]", 0, 1, func(r *unixctl.Request) (string, error) {
+			cleanup.Store(len(r.Args) == 1 && r.Args[0] == "--cleanup")
+			p.Stop()
+			return "", nil
+		})
+		go control.Serve()
+	}
+	ticker := coverageTicker(c)
+	defer ticker.Stop()
+	sw.Run(p.Context())
+	sw.Close(cleanup.Load())
+	return nil
+}
+
+// controlSocket makes the control socket, nil for --unixctl=none.
+func (s *settings) controlSocket(env *cli.Env, p *daemon.Process) (*unixctl.Server, error) {
+	if s.unixctl == "none" {
+		return nil, nil
+	}
+	control, err := unixctl.NewServer(unixctl.SocketPath(env.Name, s.unixctl))
+	if err != nil {
+		return nil, err
+	}
+	p.AtExit(control.Close)
+	control.SetProgram(env.Name)
+	return control, nil
+}
+
+// coverageTicker keeps the rates of coverage/show.
+func coverageTicker(c *clock.Clock) *clock.Timer {
+	var t *clock.Timer
+	t = c.AfterFunc(coverage.Interval, func() {
+		coverage.Tick()
+		t.Reset(coverage.Interval)
+	})
+	return t
+}

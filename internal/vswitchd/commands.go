@@ -1,0 +1,211 @@
+package vswitchd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"weir/internal/ofproto"
+	"weir/internal/pipeline"
+	"weir/internal/unixctl"
+	"weir/internal/upcall"
+)
+
+// errNoBridge is what scripts know.
+var errNoBridge = errors.New("no such bridge")
+
+// Register adds the switch's commands to a control socket. Handlers that need
+// configuration state get it on the loop.
+func (s *Switch) Register(srv *unixctl.Server) {
+	s.registerBridges(srv)
+	s.registerFDB(srv)
+	s.registerUpcalls(srv)
+	s.registerDatapaths(srv)
+	s.registerNone(srv)
+	srv.RegisterMemory(s.memory)
+	if s.dummies != nil {
+		s.dummies.Register(srv)
+	}
+}
+
+// ofprotos lists the bridge objects by name.
+func (s *Switch) ofprotos() []*ofproto.Bridge {
+	var out []*ofproto.Bridge
+	s.loop.Call(func() {
+		for _, b := range s.bridges {
+			if o, ok := b.obj.(*ofproto.Bridge); ok {
+				out = append(out, o)
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b *ofproto.Bridge) int { return strings.Compare(a.Name(), b.Name()) })
+	return out
+}
+
+// ofproto finds a bridge object.
+func (s *Switch) ofproto(name string) (*ofproto.Bridge, error) {
+	var o *ofproto.Bridge
+	s.loop.Call(func() {
+		if b := s.byName[name]; b != nil {
+			o, _ = b.obj.(*ofproto.Bridge)
+		}
+	})
+	if o == nil {
+		return nil, errNoBridge
+	}
+	return o, nil
+}
+
+// providers lists the data paths in use, by type.
+func (s *Switch) providers() []*provider {
+	var out []*provider
+	s.loop.Call(func() {
+		for _, b := range s.backends {
+			if p, ok := b.Backend.(*provider); ok {
+				out = append(out, p)
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b *provider) int { return strings.Compare(a.dp.Type(), b.dp.Type()) })
+	return out
+}
+
+func (s *Switch) registerBridges(srv *unixctl.Server) {
+	srv.Register("ofproto/list", "", 0, 0, func(*unixctl.Request) (string, error) {
+		var b strings.Builder
+		for _, o := range s.ofprotos() {
+			fmt.Fprintln(&b, o.Name())
+		}
+		return b.String(), nil
+	})
+	srv.Register("bridge/reconnect", "[bridge]", 0, 1, func(r *unixctl.Request) (string, error) {
+		if len(r.Args) == 1 {
+			o, err := s.ofproto(r.Args[0])
+			if err != nil {
+				return "", errors.New("Unknown bridge") //nolint:staticcheck // users' scripts match the text
+			}
+			o.ReconnectControllers()
+			return "", nil
+		}
+		for _, o := range s.ofprotos() {
+			o.ReconnectControllers()
+		}
+		return "", nil
+	})
+}
+
+func (s *Switch) registerUpcalls(srv *unixctl.Server) {
+	each := func(f func(*upcall.Engine)) {
+		for _, p := range s.providers() {
+			f(p.Engine())
+		}
+	}
+	simple := func(name, reply string, f func(*upcall.Engine)) {
+		srv.Register(name, "", 0, 0, func(*unixctl.Request) (string, error) {
+			each(f)
+			return reply, nil
+		})
+	}
+	srv.Register("upcall/show", "", 0, 0, func(*unixctl.Request) (string, error) {
+		var b strings.Builder
+		each(func(e *upcall.Engine) { b.WriteString(e.Show()) })
+		return b.String(), nil
+	})
+	simple("upcall/disable-megaflows", "megaflows disabled\n", func(e *upcall.Engine) { e.SetMegaflows(false) })
+	simple("upcall/enable-megaflows", "megaflows enabled\n", func(e *upcall.Engine) { e.SetMegaflows(true) })
+	simple("upcall/disable-ufid", "Datapath dumping tersely using UFID disabled\n", func(e *upcall.Engine) { e.SetUFID(false) })
+	simple("upcall/enable-ufid", "Datapath dumping tersely using UFID enabled for supported datapaths\n",
+		func(e *upcall.Engine) { e.SetUFID(true) })
+	srv.Register("upcall/set-flow-limit", "flow-limit-number", 1, 1, func(r *unixctl.Request) (string, error) {
+		n, err := strconv.ParseUint(r.Args[0], 10, 31)
+		if err != nil {
+			return "", fmt.Errorf("%s: not a number of flows", r.Args[0])
+		}
+		each(func(e *upcall.Engine) { e.SetFlowLimit(int(n)) })
+		return fmt.Sprintf("set flow_limit to %d\n", n), nil
+	})
+	simple("revalidator/wait", "", func(e *upcall.Engine) { e.Revalidate() })
+	simple("revalidator/purge", "", func(e *upcall.Engine) { e.Purge() })
+	simple("revalidator/pause", "", func(e *upcall.Engine) { e.Pause() })
+	simple("revalidator/resume", "", func(e *upcall.Engine) { e.Resume() })
+}
+
+// memory is what memory/show counts.
+func (s *Switch) memory() []unixctl.Usage {
+	var ports, rules, keys int
+	for _, o := range s.ofprotos() {
+		for t := range pipeline.NumTables {
+			rules += o.Pipeline().Active(uint8(t))
+		}
+	}
+	dps := s.providers()
+	for _, p := range dps {
+		keys += p.Engine().Len()
+	}
+	s.loop.Call(func() {
+		for _, b := range s.bridges {
+			ports += len(b.ofports)
+		}
+	})
+	workers := min(len(dps), 1)
+	return []unixctl.Usage{
+		{Name: "handlers", Count: workers},
+		{Name: "idl-cells-Open_vSwitch", Count: s.db.Snapshot().Cells()},
+		{Name: "ports", Count: ports},
+		{Name: "revalidators", Count: workers},
+		{Name: "rules", Count: rules},
+		{Name: "udpif keys", Count: keys},
+	}
+}
+
+// registerNone adds the commands that show objects of kinds that this version
+// doesn't have, so that there is none of them.
+func (s *Switch) registerNone(srv *unixctl.Server) {
+	none := func(name, usage string, max int, all, unknown string) {
+		srv.Register(name, usage, 0, max, func(r *unixctl.Request) (string, error) {
+			if len(r.Args) > 0 && unknown != "" {
+				return "", errors.New(unknown)
+			}
+			return all, nil
+		})
+	}
+	none("bond/list", "", 0, "bond\ttype\trecircID\tmembers\n", "")
+	none("bond/show", "[port]", 1, "", "no such bond")
+	none("lacp/show", "[port]", 1, "", "no such lacp object")
+	none("lacp/show-stats", "[port]", 1, "", "no such lacp object")
+	none("bfd/show", "[interface]", 1, "", "no such bfd object")
+	none("cfm/show", "[interface]", 1, "", "no such CFM object")
+	none("stp/show", "[bridge]", 1, "", "no such stp object")
+	none("rstp/show", "[bridge]", 1, "", "No such RSTP object")
+	none("ofproto/list-tunnels", "", 0, "", "")
+	none("tnl/ports/show", "-v", 1, "Listening ports:\n", "")
+	srv.Register("mdb/show", "bridge", 1, 1, func(r *unixctl.Request) (string, error) {
+		if _, err := s.ofproto(r.Args[0]); err != nil {
+			return "", err
+		}
+		return "", errors.New("multicast snooping is disabled")
+	})
+	srv.Register("qos/show", "interface", 1, 1, func(r *unixctl.Request) (string, error) {
+		if err := s.knowsInterface(r.Args[0]); err != nil {
+			return "", err
+		}
+		return "QoS not configured on " + r.Args[0] + "\n", nil
+	})
+	srv.Register("qos/show-types", "interface", 1, 1, func(r *unixctl.Request) (string, error) {
+		if err := s.knowsInterface(r.Args[0]); err != nil {
+			return "", err
+		}
+		return "No QoS types supported for interface: " + r.Args[0] + "\n", nil
+	})
+}
+
+func (s *Switch) knowsInterface(name string) error {
+	known := false
+	s.loop.Call(func() { known = s.ifaces[name] != nil && s.ifaces[name].dev != nil })
+	if !known {
+		return errors.New("no such interface")
+	}
+	return nil
+}

@@ -1,0 +1,379 @@
+// Package vswitchd makes the switch be what the Open_vSwitch database says
+// (ovs-vswitchd.conf.db(5)): a pure function reads the desired bridges, ports
+// and interfaces out of a snapshot, the reconciler compares them with what
+// there is and calls the bridge objects, data paths and devices to bring both
+// together, and the status writer puts what became of it into the database.
+//
+// It is the composition root of the data path and device providers.
+package vswitchd
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"weir/internal/openflow"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/client"
+	"weir/internal/packet"
+)
+
+// OpenConf is what the single row of table Open_vSwitch asks for.
+type OpenConf struct {
+	UUID        ovsdb.UUID
+	NextCfg     int64
+	OtherConfig map[string]string
+	Bridges     []ovsdb.UUID // sorted
+}
+
+// BridgeConf is one desired bridge, apart from its ports.
+type BridgeConf struct {
+	UUID         ovsdb.UUID
+	Name         string
+	DatapathType string // as given; empty is "system"
+	Secure       bool   // fail_mode is "secure"
+	Versions     []string
+	Controllers  []ControllerConf // sorted by target
+	FloodVLANs   []int64
+	OtherConfig  map[string]string
+	FlowTables   map[int64]TableConf
+	Ports        []ovsdb.UUID // sorted
+	Unsupported  []string     // features asked for that this version lacks, in sentences
+}
+
+// TableConf is the configuration of one flow table (table Flow_Table).
+type TableConf struct {
+	Name      string
+	FlowLimit int64 // -1: none
+	Evict     bool
+	Groups    []string
+	Prefixes  []string
+}
+
+// ControllerConf is one desired OpenFlow controller (table Controller).
+type ControllerConf struct {
+	UUID            ovsdb.UUID
+	Target          string
+	Type            string // "primary" or "service"
+	MaxBackoffMS    int64
+	InactivityMS    int64 // -1: default
+	InBand          bool
+	EnableAsync     bool
+	RateLimit       int64 // packets per second, 0: none
+	BurstLimit      int64
+	QueueSize       int64
+	OtherConfig     map[string]string
+	LocalIP         string
+	LocalNetmask    string
+	LocalGateway    string
+	ConnectionGiven bool // connection_mode is set
+}
+
+// VLANMode is Port.vlan_mode once its default is settled.
+type VLANMode uint8
+
+// VLAN modes (ovs-vswitchd.conf.db(5), Port, vlan_mode).
+const (
+	VLANTrunk VLANMode = iota
+	VLANAccess
+	VLANNativeTagged
+	VLANNativeUntagged
+	VLANDot1qTunnel
+)
+
+// PortConf is one desired port with its interfaces.
+type PortConf struct {
+	UUID        ovsdb.UUID
+	Name        string
+	VLANMode    VLANMode
+	Tag         int     // of access, native-* and dot1q-tunnel ports; -1 none
+	Trunks      []int64 // sorted; empty: all
+	CVLANs      []int64
+	Priority    string // other_config:priority-tags
+	QinQEthType string
+	Protected   bool
+	Bond        bool
+	BondMode    string
+	MAC         string
+	Interfaces  []*InterfaceConf // sorted by name
+	OtherConfig map[string]string
+	Unsupported []string
+}
+
+// InterfaceConf is one desired interface.
+type InterfaceConf struct {
+	UUID          ovsdb.UUID
+	Name          string
+	Type          string // as given; empty is "system"
+	Options       map[string]string
+	OtherConfig   map[string]string
+	OfportRequest int64 // 0: none
+	Ofport        int64 // as the database last had it; 0: none
+	MAC           string
+	MTURequest    int64 // 0: none
+	Unsupported   []string
+}
+
+func readOpen(s *client.Snapshot) *OpenConf {
+	for r := range s.Rows("Open_vSwitch") {
+		next, _ := r.Int("next_cfg")
+		return &OpenConf{
+			UUID:        r.UUID(),
+			NextCfg:     next,
+			OtherConfig: r.Map("other_config"),
+			Bridges:     r.Refs("bridges"),
+		}
+	}
+	return nil
+}
+
+func readBridge(s *client.Snapshot, r *client.Row) *BridgeConf {
+	b := &BridgeConf{
+		UUID:         r.UUID(),
+		Name:         r.String("name"),
+		DatapathType: r.String("datapath_type"),
+		Secure:       r.String("fail_mode") == "secure",
+		Versions:     r.Strings("protocols"),
+		FloodVLANs:   r.Ints("flood_vlans"),
+		OtherConfig:  r.Map("other_config"),
+		Ports:        r.Refs("ports"),
+	}
+	for _, id := range r.Refs("controller") {
+		if c := s.Row("Controller", id); c != nil {
+			b.Controllers = append(b.Controllers, readController(c))
+		}
+	}
+	slices.SortFunc(b.Controllers, func(x, y ControllerConf) int { return strings.Compare(x.Target, y.Target) })
+	for n, id := range r.IntRefs("flow_tables") {
+		if t := s.Row("Flow_Table", id); t != nil {
+			if b.FlowTables == nil {
+				b.FlowTables = map[int64]TableConf{}
+			}
+			b.FlowTables[n] = readTable(t)
+		}
+	}
+	b.Unsupported = unsupportedBridge(r)
+	return b
+}
+
+func readTable(r *client.Row) TableConf {
+	t := TableConf{
+		Name:      r.String("name"),
+		FlowLimit: -1,
+		Evict:     r.String("overflow_policy") == "evict",
+		Groups:    r.Strings("groups"),
+		Prefixes:  r.Strings("prefixes"),
+	}
+	if n, ok := r.Int("flow_limit"); ok {
+		t.FlowLimit = n
+	}
+	return t
+}
+
+func readController(r *client.Row) ControllerConf {
+	c := ControllerConf{
+		UUID:         r.UUID(),
+		Target:       r.String("target"),
+		Type:         r.String("type"),
+		MaxBackoffMS: 8000,
+		InactivityMS: -1,
+		EnableAsync:  true,
+		OtherConfig:  r.Map("other_config"),
+		LocalIP:      r.String("local_ip"),
+		LocalNetmask: r.String("local_netmask"),
+		LocalGateway: r.String("local_gateway"),
+	}
+	if c.Type == "" {
+		c.Type = "primary"
+	}
+	mode := r.String("connection_mode")
+	c.ConnectionGiven, c.InBand = mode != "", mode == "in-band"
+	if n, ok := r.Int("max_backoff"); ok {
+		c.MaxBackoffMS = n
+	}
+	if n, ok := r.Int("inactivity_probe"); ok {
+		c.InactivityMS = n
+	}
+	if on, ok := r.Bool("enable_async_messages"); ok {
+		c.EnableAsync = on
+	}
+	c.RateLimit, _ = r.Int("controller_rate_limit")
+	c.BurstLimit, _ = r.Int("controller_burst_limit")
+	c.QueueSize, _ = r.Int("controller_queue_size")
+	return c
+}
+
+// unsupportedBridge lists the features that a Bridge row asks for and that
+// this version can't give: they are reported, never passed over in silence.
+func unsupportedBridge(r *client.Row) []string {
+	var out []string
+	add := func(on bool, what string) {
+		if on {
+			out = append(out, what)
+		}
+	}
+	is := func(col string) bool { on, _ := r.Bool(col); return on }
+	add(is("stp_enable"), "STP (stp_enable) is not supported yet: the bridge forwards without it")
+	add(is("rstp_enable"), "RSTP (rstp_enable) is not supported yet: the bridge forwards without it")
+	add(is("mcast_snooping_enable"), "multicast snooping (mcast_snooping_enable) is not supported yet: multicast floods")
+	add(len(r.Refs("mirrors")) > 0, "mirrors are not supported yet: no packet is mirrored")
+	add(len(r.Refs("netflow")) > 0, "NetFlow is not supported yet: no record is sent")
+	add(len(r.Refs("sflow")) > 0, "sFlow is not supported yet: no sample is sent")
+	add(len(r.Refs("ipfix")) > 0, "IPFIX is not supported yet: no record is sent")
+	return out
+}
+
+func readPort(s *client.Snapshot, r *client.Row) *PortConf {
+	oc := r.Map("other_config")
+	p := &PortConf{
+		UUID:        r.UUID(),
+		Name:        r.String("name"),
+		Trunks:      r.Ints("trunks"),
+		CVLANs:      r.Ints("cvlans"),
+		Priority:    oc["priority-tags"],
+		QinQEthType: oc["qinq-ethtype"],
+		BondMode:    r.String("bond_mode"),
+		MAC:         r.String("mac"),
+		OtherConfig: oc,
+	}
+	p.Protected, _ = r.Bool("protected")
+	readVLANs(p, r)
+	for _, id := range r.Refs("interfaces") {
+		if i := s.Row("Interface", id); i != nil {
+			p.Interfaces = append(p.Interfaces, readInterface(i))
+		}
+	}
+	slices.SortFunc(p.Interfaces, func(a, b *InterfaceConf) int { return strings.Compare(a.Name, b.Name) })
+	p.Bond = len(p.Interfaces) > 1
+	if p.Bond {
+		p.Unsupported = append(p.Unsupported, "bonds are not supported yet: none of its interfaces is used")
+	}
+	if lacp := r.String("lacp"); lacp == "active" || lacp == "passive" {
+		p.Unsupported = append(p.Unsupported, "LACP is not supported yet: the port sends no LACPDU")
+	}
+	if len(r.Refs("qos")) > 0 {
+		p.Unsupported = append(p.Unsupported, "QoS is not supported yet: traffic is not shaped")
+	}
+	return p
+}
+
+// readVLANs settles the VLAN mode: one that isn't given is "access" with a
+// tag and "trunk" without; native modes and dot1q-tunnel without a tag have
+// no native VLAN to speak of and are trunks of everything.
+func readVLANs(p *PortConf, r *client.Row) {
+	p.Tag = -1
+	tag, hasTag := r.Int("tag")
+	if hasTag {
+		p.Tag = int(tag)
+	}
+	switch mode := r.String("vlan_mode"); {
+	case mode == "" && hasTag, mode == "access":
+		p.VLANMode = VLANAccess
+		if !hasTag {
+			p.Tag = 0
+		}
+	case mode == "native-tagged" && hasTag:
+		p.VLANMode = VLANNativeTagged
+	case mode == "native-untagged" && hasTag:
+		p.VLANMode = VLANNativeUntagged
+	case mode == "dot1q-tunnel" && hasTag:
+		p.VLANMode = VLANDot1qTunnel
+	default:
+		p.VLANMode, p.Tag = VLANTrunk, -1
+	}
+}
+
+func readInterface(r *client.Row) *InterfaceConf {
+	i := &InterfaceConf{
+		UUID:        r.UUID(),
+		Name:        r.String("name"),
+		Type:        r.String("type"),
+		Options:     r.Map("options"),
+		OtherConfig: r.Map("other_config"),
+		MAC:         r.String("mac"),
+	}
+	i.OfportRequest, _ = r.Int("ofport_request")
+	i.Ofport, _ = r.Int("ofport")
+	i.MTURequest, _ = r.Int("mtu_request")
+	nonzero := func(col string) bool { n, _ := r.Int(col); return n != 0 }
+	if nonzero("ingress_policing_rate") || nonzero("ingress_policing_kpkts_rate") {
+		i.Unsupported = append(i.Unsupported, "ingress policing is not supported yet: traffic is not limited")
+	}
+	if r.Map("bfd")["enable"] == "true" {
+		i.Unsupported = append(i.Unsupported, "BFD is not supported yet: no session runs")
+	}
+	if _, ok := r.Int("cfm_mpid"); ok {
+		i.Unsupported = append(i.Unsupported, "CFM is not supported yet: no CCM is sent")
+	}
+	if r.Map("lldp")["enable"] == "true" {
+		i.Unsupported = append(i.Unsupported, "LLDP is not supported yet: nothing is announced")
+	}
+	return i
+}
+
+// EffectiveType is the interface type with its default: "system", or
+// "internal" for the bridge's own port, whatever its row says.
+func (i *InterfaceConf) EffectiveType(bridge string) string {
+	switch {
+	case i.Name == bridge:
+		return "internal"
+	case i.Type == "":
+		return "system"
+	}
+	return i.Type
+}
+
+// intOption reads an integer from a map column; bad or out of range is the default.
+func intOption(m map[string]string, key string, def, min, max int64) int64 {
+	s, ok := m[key]
+	if !ok {
+		return def
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < min || n > max {
+		return def
+	}
+	return n
+}
+
+func boolOption(m map[string]string, key string, def bool) bool {
+	switch strings.ToLower(m[key]) {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return def
+}
+
+// parseMAC reads an address in the six-byte colon form.
+func parseMAC(s string) (packet.MAC, bool) {
+	var m packet.MAC
+	parts := strings.Split(s, ":")
+	if len(parts) != len(m) {
+		return m, false
+	}
+	for i, p := range parts {
+		b, err := strconv.ParseUint(p, 16, 8)
+		if err != nil {
+			return m, false
+		}
+		m[i] = byte(b)
+	}
+	return m, true
+}
+
+// parseDPID reads other_config:datapath-id: 16 hexadecimal digits, or fewer
+// behind 0x; zero isn't one.
+func parseDPID(s string) (uint64, bool) {
+	hex, prefixed := strings.CutPrefix(s, "0x")
+	if len(hex) == 0 || len(hex) > 16 || !prefixed && len(hex) != 16 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(hex, 16, 64)
+	return n, err == nil && n != 0
+}
+
+// maxOfport is the highest number that a port may have (OpenFlow 1.0's
+// OFPP_MAX less one, so that every version of the protocol can name it).
+const maxOfport openflow.PortNo = 0xfeff

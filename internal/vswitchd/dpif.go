@@ -1,0 +1,173 @@
+package vswitchd
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"weir/internal/datapath"
+	"weir/internal/ofproto"
+	"weir/internal/openflow"
+	"weir/internal/unixctl"
+	"weir/internal/xlate"
+)
+
+func (s *Switch) registerDatapaths(srv *unixctl.Server) {
+	srv.Register("dpif/dump-dps", "", 0, 0, func(*unixctl.Request) (string, error) {
+		var b strings.Builder
+		for _, o := range s.ofprotos() {
+			fmt.Fprintf(&b, "%s@%s\n", o.Backend().Datapath().Type(), o.Name())
+		}
+		return b.String(), nil
+	})
+	srv.Register("dpif/show", "", 0, 0, func(*unixctl.Request) (string, error) {
+		var b strings.Builder
+		for _, p := range s.providers() {
+			s.showDatapath(&b, p)
+		}
+		return b.String(), nil
+	})
+	srv.Register("dpif/show-dp-features", "bridge", 1, 1, s.showFeatures)
+	srv.Register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, s.dumpBridgeFlows)
+}
+
+func (s *Switch) showDatapath(b *strings.Builder, p *provider) {
+	st := p.dp.Stats()
+	fmt.Fprintf(b, "%s@%s: hit:%d missed:%d\n", p.dp.Type(), p.dp.Name(), st.Hit, st.Missed)
+	types := map[string]string{}
+	options := map[string]string{}
+	s.loop.Call(func() {
+		for name, i := range s.ifaces {
+			if i.dev != nil {
+				types[name] = i.dev.Type()
+				options[name] = optionsText(i.conf.Options)
+			}
+		}
+	})
+	snap := p.Snapshot()
+	for _, name := range slices.Sorted(maps.Keys(snap.Bridges)) {
+		fmt.Fprintf(b, "  %s:\n", name)
+		ports := slices.Clone(snap.Bridges[name].Order)
+		slices.SortFunc(ports, func(a, c *xlate.Port) int { return strings.Compare(a.Name, c.Name) })
+		for _, port := range ports {
+			no := port.No
+			if no == openflow.PortLocal {
+				no = 65534
+			}
+			dp := "none"
+			if port.DP != datapath.PortNone {
+				dp = fmt.Sprint(port.DP)
+			}
+			fmt.Fprintf(b, "    %s %d/%s: (%s%s)\n", port.Name, no, dp, types[port.Name], options[port.Name])
+		}
+	}
+}
+
+// optionsText is the options of an interface as dpif/show prints them.
+func optionsText(options map[string]string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(options)) {
+		parts = append(parts, k+"="+options[k])
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+func (s *Switch) showFeatures(r *unixctl.Request) (string, error) {
+	o, err := s.ofproto(r.Args[0])
+	if err != nil {
+		return "", err
+	}
+	f := o.Backend().Datapath().Features()
+	yes := func(on bool) string {
+		if on {
+			return "Yes"
+		}
+		return "No"
+	}
+	var b strings.Builder
+	for _, l := range []struct{ name, value string }{
+		{"Masked set action", yes(f.MaskedSet)},
+		{"Tunnel push pop", yes(f.TNLPush)},
+		{"Ufid", yes(f.UFID)},
+		{"Truncate action", yes(f.Trunc)},
+		{"Clone action", yes(f.Clone)},
+		{"Sample nesting", fmt.Sprint(f.SampleNesting)},
+		{"Max dp_hash algorithm", fmt.Sprint(f.MaxHashAlg)},
+		{"Check pkt length action", yes(f.CheckPktLen)},
+		{"Explicit Drop action", yes(f.DropAction)},
+		{"Optimized Balance TCP mode", yes(f.LBOutput)},
+		{"Max VLAN headers", fmt.Sprint(f.MaxVLANs)},
+		{"Max MPLS depth", fmt.Sprint(f.MaxMPLSLabels)},
+		{"Recirc", yes(f.Recirc)},
+		{"CT state", yes(f.CTState)},
+		{"CT zone", yes(f.CTZone)},
+		{"CT mark", yes(f.CTMark)},
+		{"CT label", yes(f.CTLabel)},
+		{"CT state NAT", yes(f.CTNAT)},
+	} {
+		fmt.Fprintf(&b, "%s: %s\n", l.name, l.value)
+	}
+	return b.String(), nil
+}
+
+// dumpBridgeFlows prints the data path flows of the packets that come into a
+// bridge.
+func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
+	opt := datapath.DumpOptions{Now: s.clock.Now()}
+	names, verbose := false, false
+	args := r.Args
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		switch args[0] {
+		case "-m", "--more":
+			verbose, names = true, true
+		case "--names":
+			names = true
+		case "--no-names":
+			names = false
+		default:
+			return "", fmt.Errorf("%s: unknown option (it takes -m, --names, --no-names)", args[0])
+		}
+		args = args[1:]
+	}
+	if len(args) != 1 {
+		return "", errors.New("exactly one bridge is required")
+	}
+	o, err := s.ofproto(args[0])
+	if err != nil {
+		return "", err
+	}
+	dp := o.Backend().Datapath()
+	opt.Verbose = verbose
+	opt.Names = datapath.PortNamer(dp.Ports())
+	if !names {
+		opt.Names = opt.Names.NumbersOnly()
+	}
+	var b strings.Builder
+	mine := bridgePorts(o)
+	dp.FlowDump(func(f *datapath.Flow) bool {
+		if mine[datapath.PortNo(f.Key.InPort)] {
+			b.WriteString(datapath.FormatFlow(f, &opt))
+			b.WriteByte('\n')
+		}
+		return true
+	})
+	return b.String(), nil
+}
+
+// bridgePorts are the data path ports of a bridge.
+func bridgePorts(o *ofproto.Bridge) map[datapath.PortNo]bool {
+	m := map[datapath.PortNo]bool{}
+	if br := o.Backend().Snapshot().Bridges[o.Name()]; br != nil {
+		for _, p := range br.Order {
+			if p.DP != datapath.PortNone {
+				m[p.DP] = true
+			}
+		}
+	}
+	return m
+}

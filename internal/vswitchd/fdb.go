@@ -1,0 +1,162 @@
+package vswitchd
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/ofproto"
+	"weir/internal/openflow"
+	"weir/internal/protocol/maclearn"
+	"weir/internal/unixctl"
+)
+
+func (s *Switch) registerFDB(srv *unixctl.Server) {
+	srv.Register("fdb/show", "bridge", 1, 1, s.fdbShow)
+	srv.Register("fdb/stats-show", "bridge", 1, 1, s.fdbStats)
+	srv.Register("fdb/flush", "[bridge]", 0, 1, s.eachFDB("table successfully flushed", func(t *maclearn.Table) { t.Flush() }))
+	srv.Register("fdb/stats-clear", "[bridge]", 0, 1, s.eachFDB("statistics successfully cleared", func(t *maclearn.Table) { t.ClearStats() }))
+	srv.Register("fdb/add", "bridge port vlan mac", 4, 4, s.fdbAdd)
+	srv.Register("fdb/del", "bridge vlan mac", 3, 3, s.fdbDel)
+}
+
+// fdbShow prints a bridge's MAC table: as a table, or as JSON an array of
+// objects.
+func (s *Switch) fdbShow(r *unixctl.Request) (string, error) {
+	o, err := s.ofproto(r.Args[0])
+	if err != nil {
+		return "", err
+	}
+	table, now := o.MACs(), s.clock.Now()
+	entries := table.Entries()
+	slices.SortStableFunc(entries, func(a, b maclearn.Entry) int { return cmp.Compare(table.Age(&b, now), table.Age(&a, now)) })
+	if r.JSON {
+		return r.ReplyJSON(fdbJSON(o, entries, now))
+	}
+	var b strings.Builder
+	b.WriteString(" port  VLAN  MAC                Age\n")
+	for i := range entries {
+		e := &entries[i]
+		if e.Port == uint32(openflow.PortLocal) {
+			b.WriteString("LOCAL")
+		} else {
+			fmt.Fprintf(&b, "%5d", e.Port)
+		}
+		fmt.Fprintf(&b, "  %4d  %s  ", e.VLAN, e.MAC)
+		if e.Static {
+			b.WriteString("static\n")
+		} else {
+			fmt.Fprintf(&b, "%3d\n", int(table.Age(e, now)/time.Second))
+		}
+	}
+	return b.String(), nil
+}
+
+type fdbEntry struct {
+	Port   uint32 `json:"port"`
+	VLAN   uint16 `json:"vlan"`
+	MAC    string `json:"mac"`
+	Age    *int   `json:"age,omitempty"`
+	Static bool   `json:"static"`
+}
+
+func fdbJSON(o *ofproto.Bridge, entries []maclearn.Entry, now time.Time) any {
+	out := []fdbEntry{}
+	for i := range entries {
+		e := fdbEntry{Port: entries[i].Port, VLAN: entries[i].VLAN, MAC: entries[i].MAC.String(), Static: entries[i].Static}
+		if !e.Static {
+			age := int(o.MACs().Age(&entries[i], now) / time.Second)
+			e.Age = &age
+		}
+		out = append(out, e)
+	}
+	return map[string]any{o.Name(): out}
+}
+
+func (s *Switch) fdbStats(r *unixctl.Request) (string, error) {
+	o, err := s.ofproto(r.Args[0])
+	if err != nil {
+		return "", err
+	}
+	n, statics, limit := o.MACs().Len()
+	st := o.MACs().Stats()
+	return fmt.Sprintf(`Statistics for bridge "%s":
+  Current/maximum MAC entries in the table: %d/%d
+  Current static MAC entries in the table : %d
+  Total number of learned MAC entries     : %d
+  Total number of expired MAC entries     : %d
+  Total number of evicted MAC entries     : %d
+  Total number of port moved MAC entries  : %d
+`, o.Name(), n, limit, statics, st.Learned, st.Expired, st.Evicted, st.Moved), nil
+}
+
+// eachFDB makes a command for one bridge or all of them.
+func (s *Switch) eachFDB(reply string, f func(*maclearn.Table)) unixctl.Handler {
+	return func(r *unixctl.Request) (string, error) {
+		bridges := s.ofprotos()
+		if len(r.Args) == 1 {
+			o, err := s.ofproto(r.Args[0])
+			if err != nil {
+				return "", err
+			}
+			bridges = []*ofproto.Bridge{o}
+		}
+		for _, o := range bridges {
+			f(o.MACs())
+			o.Backend().Engine().Wake()
+		}
+		return reply, nil
+	}
+}
+
+// fdbArgs reads a VLAN and an address.
+func fdbArgs(vlan, mac string) (vid uint16, addr [6]byte, err error) {
+	n, err := strconv.ParseUint(vlan, 10, 16)
+	if err != nil {
+		return 0, addr, errors.New("bad vlan")
+	}
+	m, ok := parseMAC(mac)
+	if !ok {
+		return 0, addr, errors.New("bad MAC address")
+	}
+	return uint16(n), m, nil
+}
+
+func (s *Switch) fdbAdd(r *unixctl.Request) (string, error) {
+	o, err := s.ofproto(r.Args[0])
+	if err != nil {
+		return "", err
+	}
+	vid, mac, err := fdbArgs(r.Args[2], r.Args[3])
+	if err != nil {
+		return "", err
+	}
+	for _, p := range o.Backend().Snapshot().Bridges[o.Name()].Order {
+		if p.Name == r.Args[1] && p.Bundle != nil {
+			o.MACs().AddStatic(mac, vid, uint32(p.No), p.Bundle.Owner)
+			o.Backend().Engine().Wake()
+			return "", nil
+		}
+	}
+	return "", errors.New("software error, odp port is present but no ofp port")
+}
+
+func (s *Switch) fdbDel(r *unixctl.Request) (string, error) {
+	o, err := s.ofproto(r.Args[0])
+	if err != nil {
+		return "", err
+	}
+	vid, mac, err := fdbArgs(r.Args[1], r.Args[2])
+	if err != nil {
+		return "", err
+	}
+	if !o.MACs().DelStatic(mac, vid) {
+		return "", errors.New("could not find static mac entry")
+	}
+	o.Backend().Engine().Wake()
+	return "", nil
+}

@@ -1,0 +1,46 @@
+package vswitchd
+
+import (
+	"maps"
+	"slices"
+	"syscall"
+
+	"weir/internal/netdev"
+	"weir/internal/vlog"
+)
+
+// kernelDevices are the kinds of device that the kernel has.
+func (c *composer) kernelDevices() netdev.Providers {
+	if c.host == nil {
+		return nil
+	}
+	return c.host.Providers()
+}
+
+// followLinks hears of devices that come, go or change in the kernel, until
+// the switch ends.
+func (c *composer) followLinks() {
+	if c.host == nil {
+		return
+	}
+	c.host.OnChange(c.sw.linksChanged)
+	c.sw.workers = append(c.sw.workers, c.host.Run)
+}
+
+// linksChanged looks again at the devices that were missing and those that may
+// be gone. Any goroutine may call it.
+func (s *Switch) linksChanged() {
+	s.loop.Post(func() {
+		for _, i := range s.ifaces {
+			if g, ok := i.dev.(interface{ Gone() bool }); ok && g.Gone() {
+				s.closeInterface(i)
+				s.configureBundle(i.port)
+				s.failInterface(i, "could not open network device "+i.conf.Name+" ("+vlog.Strerror(syscall.ENODEV)+")")
+			}
+		}
+		s.retry = slices.Collect(maps.Keys(s.failed))
+		s.retryFailed()
+		s.checkPatches()
+		s.refresh()
+	})
+}

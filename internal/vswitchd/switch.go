@@ -1,0 +1,222 @@
+package vswitchd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"weir/internal/clock"
+	"weir/internal/loop"
+	"weir/internal/netdev"
+	"weir/internal/netdev/dummy"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/client"
+	"weir/internal/stream"
+	"weir/internal/vlog"
+)
+
+var log = vlog.For("bridge")
+
+// Options are what a Switch is made of.
+type Options struct {
+	Database  string // connection method of the database
+	Clock     *clock.Clock
+	Loop      *loop.Loop
+	Stream    stream.Options
+	Datapaths []DatapathType
+	// Devices opens the interfaces of a data path type.
+	Devices func(datapathType string) netdev.Providers
+	// InterfaceTypes are all the types of interface known.
+	InterfaceTypes []string
+	RunDir         string
+	// Ready is called once the first configuration is in force.
+	Ready func()
+}
+
+// Switch keeps the bridges as the database wants them. The loop owns all its
+// fields.
+type Switch struct {
+	opts    Options
+	clock   *clock.Clock
+	loop    *loop.Loop
+	db      *client.Client
+	desired *Desired
+	other   map[string]string // Open_vSwitch.other_config in force
+
+	backends map[string]*backend // by data path type, while in use
+	bridges  map[ovsdb.UUID]*bridge
+	byName   map[string]*bridge
+	ports    map[ovsdb.UUID]*port
+	ifaces   map[string]*iface // by name
+	patches  map[string]*iface // the patch ports among them
+	failed   map[*iface]bool   // to be tried again by the next run
+	retry    []*iface          // by this run
+	moved    map[*bridge]bool  // whose devices came, went or changed
+
+	writer    writer
+	seen      *client.Snapshot
+	ready     bool
+	connected bool
+	contended bool
+	posted    bool // a run is waiting on the loop
+	nextStats time.Time
+	missing   map[string]bool               // unsupported features that were reported
+	dummies   *dummy.Set                    // nil: none
+	workers   []func(context.Context) error // that run as long as the switch
+}
+
+// New prepares a switch. It does nothing until Run.
+func New(o Options) *Switch {
+	s := &Switch{
+		opts: o, clock: o.Clock, loop: o.Loop,
+		desired:  NewDesired(),
+		backends: map[string]*backend{},
+		bridges:  map[ovsdb.UUID]*bridge{},
+		byName:   map[string]*bridge{},
+		ports:    map[ovsdb.UUID]*port{},
+		ifaces:   map[string]*iface{},
+		patches:  map[string]*iface{},
+		failed:   map[*iface]bool{},
+		moved:    map[*bridge]bool{},
+		missing:  map[string]bool{},
+	}
+	s.writer = newWriter(s)
+	s.db = client.New(client.Config{
+		Remote: o.Database, Database: "Open_vSwitch", Tables: tablesRead,
+		Lock: "ovs_vswitchd", Clock: o.Clock, Stream: o.Stream,
+		Notify: s.Poke,
+	})
+	return s
+}
+
+// tablesRead is what the switch reads of the database. What it only writes
+// isn't monitored, so that its own status doesn't come back to it.
+var tablesRead = map[string][]string{
+	"Open_vSwitch": {"bridges", "next_cfg", "cur_cfg", "other_config", "external_ids", "datapaths",
+		"iface_types", "datapath_types", "dpdk_initialized", "dpdk_version", "ssl"},
+	"Bridge": {"name", "datapath_type", "datapath_id", "datapath_version", "fail_mode", "protocols", "controller",
+		"flood_vlans", "flow_tables", "other_config", "ports", "stp_enable", "rstp_enable",
+		"mcast_snooping_enable", "mirrors", "netflow", "sflow", "ipfix"},
+	"Port": {"name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "mac", "protected", "bond_mode",
+		"lacp", "qos", "other_config", "fake_bridge"},
+	"Interface": {"name", "type", "options", "other_config", "ofport", "ofport_request", "mac", "mtu_request", "error",
+		"ingress_policing_rate", "ingress_policing_kpkts_rate", "bfd", "cfm_mpid", "lldp"},
+	"Controller": {"target", "type", "connection_mode", "max_backoff", "inactivity_probe", "enable_async_messages",
+		"controller_rate_limit", "controller_burst_limit", "controller_queue_size",
+		"local_ip", "local_netmask", "local_gateway", "other_config"},
+	"Flow_Table": {"name", "flow_limit", "overflow_policy", "groups", "prefixes"},
+	"SSL":        nil,
+	"Datapath":   {"datapath_version", "capabilities", "external_ids"},
+}
+
+// Run keeps the switch until ctx ends. The loop must be running.
+func (s *Switch) Run(ctx context.Context) {
+	s.loop.Call(s.tick)
+	var wg sync.WaitGroup
+	for _, work := range s.workers {
+		wg.Go(func() {
+			if err := work(ctx); err != nil {
+				log.Warn("%v", err)
+			}
+		})
+	}
+	if err := s.db.Run(ctx); err != nil && ctx.Err() == nil {
+		log.Err("database: %v", err)
+	}
+	wg.Wait()
+}
+
+// Poke has the switch look at the database and its devices soon. Any
+// goroutine may call it.
+func (s *Switch) Poke() {
+	s.loop.Post(func() {
+		if !s.posted {
+			s.posted = true
+			s.loop.Post(func() {
+				s.posted = false
+				s.run()
+			})
+		}
+	})
+}
+
+// statusInterval is how often devices and controllers are looked at for
+// changes of status.
+const statusInterval = 100 * time.Millisecond
+
+func (s *Switch) tick() {
+	s.refresh()
+	s.loop.AfterFunc(statusInterval, s.tick)
+}
+
+// run brings the switch to the newest snapshot.
+func (s *Switch) run() {
+	st := s.db.Status()
+	if st.Contended != s.contended {
+		s.contended = st.Contended
+		if st.Contended {
+			log.Err("another ovs-vswitchd process is running, disabling this process (pid %d) until it goes away", os.Getpid())
+		}
+	}
+	if !st.HasLock {
+		s.connected = false
+		return
+	}
+	if !s.connected {
+		s.connected = true
+		s.writer.forget() // the server may have lost what was ephemeral
+	}
+	if snap := s.db.Snapshot(); snap != s.seen {
+		s.seen = snap
+		s.reconcile(snap)
+	}
+	s.writer.flush()
+}
+
+// reconcile makes what changed in the database be so.
+func (s *Switch) reconcile(snap *client.Snapshot) {
+	ch := s.desired.Update(snap)
+	first := !s.ready && s.desired.Open != nil
+	if ch.Empty() && !first {
+		return
+	}
+	if ch.Open || first {
+		s.configureOpen()
+	}
+	s.apply(ch)
+	if open := s.desired.Open; open != nil {
+		s.writer.curCfg(open)
+	}
+	s.refresh()
+	if first {
+		s.ready = true
+		s.writer.identity(s.desired.Open)
+		s.writer.flush()
+		if s.opts.Ready != nil {
+			s.opts.Ready()
+		}
+	}
+}
+
+// report logs once that something asked for isn't supported.
+func (s *Switch) report(object string, features []string) {
+	for _, f := range features {
+		text := fmt.Sprintf("%s: %s", object, f)
+		if !s.missing[text] {
+			s.missing[text] = true
+			log.Warn("%s", text)
+		}
+	}
+}
+
+// Close takes the bridges down. With cleanup, also what would otherwise stay
+// behind for the next process. It must not be called on the loop.
+func (s *Switch) Close(cleanup bool) {
+	s.loop.Call(func() {
+		for _, b := range s.bridges {
+			s.deleteBridge(b, cleanup)
+		}
+	})
+}
