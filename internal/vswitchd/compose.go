@@ -13,7 +13,6 @@ import (
 	"weir/internal/ofproto"
 	"weir/internal/upcall"
 	"weir/internal/vlog"
-	"weir/internal/xlate"
 )
 
 // DummyMode says how far dummies stand in for the real thing
@@ -151,8 +150,7 @@ func (c *composer) open(typ string) (Backend, error) {
 	p.dp = dp
 	p.Backend = ofproto.NewBackend(ofproto.Options{
 		Datapath: dp, Clock: c.opts.Clock, Stream: c.opts.Stream, RunDir: c.opts.RunDir,
-		Upcall:        upcallConfig(c.sw.other),
-		NewTranslator: func() upcall.Translator { return xlate.NewTranslator() },
+		Upcall: upcallConfig(c.sw.other),
 	})
 	dp.Start()
 	p.Start()
