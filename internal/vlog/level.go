@@ -19,7 +19,7 @@ const (
 var levelNames = [...]string{"OFF", "EMER", "ERR", "WARN", "INFO", "DBG"}
 
 // syslogSeverity is the RFC 5424 severity of each level.
-var syslogSeverity = [...]int{Off: 0, Emer: 1, Err: 3, Warn: 4, Info: 6, Dbg: 7}
+var syslogSeverity = [...]int{Off: 0, Emer: 1, Err: 3, Warn: 4, Info: 5, Dbg: 7}
 
 // String returns the level's name in capitals, as log lines show it.
 func (l Level) String() string { return levelNames[l] }

@@ -97,7 +97,11 @@ func (r *record) expand(e escape) string {
 	case 'A':
 		return r.program
 	case 'B':
-		return strconv.Itoa(r.facility<<3 | syslogSeverity[r.level])
+		facility := r.facility
+		if facility < 0 {
+			facility = remoteFacility
+		}
+		return strconv.Itoa(facility<<3 | syslogSeverity[r.level])
 	case 'c':
 		return r.module
 	case 'd', 'D':

@@ -102,6 +102,7 @@ func TestPatterns(t *testing.T) {
 		{r, filePattern, "2026-01-02T03:04:05.678Z|00042|vconn|WARN|text"},
 		{sub, consolePattern, "2026-01-02T03:04:05Z|00042|vconn(monitor)|WARN|text"},
 		{r, "%B %D{%h %e %T} %A:", "132 Jan  2 03:04:05 prog:"},
+		{record{facility: -1, level: Info}, "<%B>", "<133>"},
 		{r, "[%8p][%-8p][%04N]%%%n", "[    WARN][WARN    ][0042]%\n"},
 		{r, "%t%D{#######}", "main6780000"},
 		{sub, "%t %D", "monitor 2026-01-02 03:04:05"},

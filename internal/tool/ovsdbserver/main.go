@@ -117,9 +117,9 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 			return env.Fatal("%s: process failed to start (%v)", s.run, err)
 		}
 	}
-	log.Info("%s", version.Line(env.Name))
 	in.save()
 	process.Ready()
+	log.Info("%s", version.Line(env.Name)) // not on the terminal of a detached server
 	in.srv.Run(process.Context())
 	if control != nil {
 		control.Close()
