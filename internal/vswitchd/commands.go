@@ -23,6 +23,7 @@ func (s *Switch) Register(srv *unixctl.Server) {
 	s.registerFDB(srv)
 	s.registerUpcalls(srv)
 	s.registerDatapaths(srv)
+	s.registerTrace(srv)
 	s.registerNone(srv)
 	srv.RegisterMemory(s.memory)
 	if s.dummies != nil {
