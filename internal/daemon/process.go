@@ -28,6 +28,8 @@ type Process struct {
 	mu      sync.Mutex
 	cleanup []func()
 	ready   bool
+
+	closing sync.Mutex // held while clean-up functions run
 }
 
 // Start makes this process play its part. Where it is the one that shall work, it
@@ -109,9 +111,17 @@ func (p *Process) AtExit(fn func()) {
 	p.cleanup = append(p.cleanup, fn)
 }
 
-// Close runs the clean-up functions. The program exits after it.
+// Close runs the clean-up functions, or waits for those that run already. The
+// program exits after it; where a signal ends it, Close doesn't return, lest the
+// exit comes before the death by the signal.
 func (p *Process) Close() {
 	p.cancel()
+	p.closing.Lock()
+	defer p.closing.Unlock()
+	p.cleanUp()
+}
+
+func (p *Process) cleanUp() {
 	for {
 		p.mu.Lock()
 		n := len(p.cleanup)
@@ -170,7 +180,9 @@ func (p *Process) watchSignals() {
 	go func() {
 		sig := (<-ch).(syscall.Signal)
 		fatalSignal.Warn("terminating with %s", cli.SignalName(sig))
-		p.Close()
+		p.closing.Lock() // and never unlocked: see Close
+		p.cancel()
+		p.cleanUp()
 		cli.DieBySignal(sig)
 	}()
 }
