@@ -22,6 +22,52 @@ type Group struct {
 	Created  time.Time
 	Modified time.Time
 	Stats    *Stats
+
+	slots []uint8
+}
+
+// Slots maps the low bits of a packet's hash to buckets, in proportion to
+// their weights; its length is a power of two, or 0 when no bucket has a
+// weight.
+func (g *Group) Slots() []uint8 { return g.slots }
+
+// maxSlots bounds the table of a group, and so how finely weights are kept.
+const maxSlots = 256
+
+// fillSlots deals out the slots by the method of Webster and Sainte-Laguë: each
+// goes to the bucket with the highest quotient of its weight by one more than
+// twice the slots that it has.
+func (g *Group) fillSlots() {
+	if g.Type != openflow.GroupTypeSelect || len(g.Buckets) > maxSlots {
+		return
+	}
+	total, least := 0, 0
+	for _, b := range g.Buckets {
+		w := int(b.Weight)
+		total += w
+		if w > 0 && (least == 0 || w < least) {
+			least = w
+		}
+	}
+	if total == 0 {
+		return
+	}
+	n := 16
+	for n < maxSlots && n*least < total {
+		n *= 2
+	}
+	g.slots = make([]uint8, n)
+	have := make([]int, len(g.Buckets))
+	for s := range g.slots {
+		best := 0
+		for i, b := range g.Buckets {
+			if int(b.Weight)*(2*have[best]+1) > int(g.Buckets[best].Weight)*(2*have[i]+1) {
+				best = i
+			}
+		}
+		g.slots[s] = uint8(best)
+		have[best]++
+	}
 }
 
 // Bucket is one bucket of a group.
@@ -122,6 +168,7 @@ func (x *Txn) storeGroup(g *Group) error {
 	if g.Type == openflow.GroupTypeIndirect && len(g.Buckets) != 1 {
 		return openflow.ErrGMFCInvalidGroup.Err()
 	}
+	g.fillSlots()
 	x.changeGroups()[g.ID] = g
 	return nil
 }
@@ -142,7 +189,7 @@ func (x *Txn) deleteGroups(id uint32) {
 // 1.5.1, 7.3.4.4). Buckets that stay keep their counters.
 func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
 	g := *old
-	g.Modified = x.now
+	g.Modified, g.slots = x.now, nil
 	at := func(id uint32) int {
 		return slices.IndexFunc(old.Buckets, func(b *Bucket) bool { return b.ID == id })
 	}

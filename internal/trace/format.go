@@ -8,6 +8,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/openflow"
 	"weir/internal/xlate"
 )
 
@@ -83,10 +84,11 @@ func megaflowMatch(key *flow.Key, mask *flow.Mask) *flow.Match {
 func writeResult(b *strings.Builder, key *flow.Key, r *xlate.Result, o *printing) {
 	b.WriteString("\nFinal flow: ")
 	final, start := r.Key, *key
-	final.ActsetOutput, start.ActsetOutput = 0, 0
+	start.ActsetOutput = uint32(openflow.PortUnset)
 	if final == start {
 		b.WriteString("unchanged")
 	} else {
+		final.ActsetOutput = 0
 		b.WriteString(final.Format(o.ports))
 	}
 	b.WriteString("\nMegaflow: ")

@@ -14,6 +14,9 @@ func (x *Translator) run(actions []openflow.Action, last bool) {
 		if x.res.Err != ErrNone || x.exit {
 			return
 		}
+		if x.wasMPLS && !x.freezing && freezesAfterMPLS(a) {
+			x.freezing = true
+		}
 		if x.freezing {
 			x.keepForLater(actions[i:])
 			return
@@ -53,7 +56,7 @@ func (x *Translator) act(a openflow.Action, rest []openflow.Action, last bool) {
 	case *openflow.GotoTable:
 		x.again(openflow.PortNo(x.flow.InPort), a.Table, true, true, last)
 	case *openflow.Group:
-		x.group(a.ID, last)
+		x.toGroup(a.ID, last)
 	case *openflow.Clone:
 		x.clone(a.Actions, last)
 	case *openflow.Exit:
@@ -61,9 +64,12 @@ func (x *Translator) act(a openflow.Action, rest []openflow.Action, last bool) {
 	case *openflow.WriteActions:
 		x.writeActions(a.Actions)
 		if x.trace != nil {
-			x.detail("action set is: %s", x.setText())
+			x.detail("action set is%s", x.setText())
 		}
 	case *openflow.ClearActions:
+		if x.trace != nil {
+			x.detail("action set was%s", x.setText())
+		}
 		x.actionSet = x.actionSet[:0]
 		x.noteActsetOutput()
 	case *openflow.WriteMetadata:

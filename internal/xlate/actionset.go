@@ -1,11 +1,6 @@
 package xlate
 
-import (
-	"strings"
-
-	"weir/internal/flow"
-	"weir/internal/openflow"
-)
+import "weir/internal/openflow"
 
 // rank is an action's place in the execution of an action set (OpenFlow 1.5.1,
 // 5.6): copy and pop first, then push, then changes, then output. 0 is an
@@ -41,8 +36,8 @@ func rank(a openflow.Action) int {
 	return 0
 }
 
-// kindKey says which actions of a set displace each other: of each kind of
-// rank the last one written counts; changes of fields all stay, in order.
+// keepsAll: of each rank the last action written to the set counts, but changes
+// of fields all stay, in order.
 func keepsAll(a openflow.Action) bool { return rank(a) == 7 }
 
 // writeActions merges actions into the action set.
@@ -118,21 +113,11 @@ func (x *Translator) runActionSet() {
 	x.inActionSet = false
 }
 
-// setText is the action set as a trace shows it.
+// setText is the action set as a trace shows it, with what stands before it.
 func (x *Translator) setText() string {
 	set := x.orderedSet()
 	if n := len(set); n == 0 || rank(set[n-1]) < 9 {
-		if n == 0 {
-			return "empty"
-		}
+		return " empty"
 	}
-	var names flow.PortNames
-	if x.trace != nil {
-		names = x.trace.PortNames
-	}
-	parts := make([]string, len(set))
-	for i, a := range set {
-		parts[i] = actionText(a, names)
-	}
-	return strings.Join(parts, ",")
+	return ": " + actionsText(set, x.portNames())
 }

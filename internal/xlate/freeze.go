@@ -33,6 +33,8 @@ func (x *Translator) finishFreezing() {
 		x.emit(x.recircHash)
 		x.recircHash = nil
 	}
+	// The packet is parsed again when it comes back.
+	x.wasMPLS = false
 	id := x.cfg.Recircs.Alloc(x.freeze(x.frozen))
 	x.frozen = nil
 	x.res.Recircs = append(x.res.Recircs, id)

@@ -1,13 +1,193 @@
 package xlate
 
-import "weir/internal/openflow"
+import (
+	"slices"
 
-// moreActions runs the actions that make flows or choose between ports.
-func (x *Translator) moreActions(a openflow.Action, _ []openflow.Action, _ bool) {
-	x.warn("action %s is not supported", actionText(a, x.portNames()))
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+)
+
+// moreActions runs the actions that make flows, choose between ports, or
+// split translation.
+func (x *Translator) moreActions(a openflow.Action, rest []openflow.Action, last bool) {
+	switch a := a.(type) {
+	case *openflow.Learn:
+		x.learn(a)
+	case *openflow.Multipath:
+		x.multipath(a)
+	case *openflow.Bundle:
+		x.bundle(a, last)
+	case *openflow.CheckPktLarger:
+		x.checkPktLarger(a, rest, last)
+	case *openflow.CTClear:
+		x.clearConnection()
+	case *openflow.DebugSlow:
+		x.res.Slow |= datapath.SlowAction
+	case *openflow.DebugRecirc:
+		x.freezing = true
+	case *openflow.Sample:
+		// Without a collector of that set a sample goes nowhere.
+		x.detail("no collector set %d", a.CollectorSetID)
+	case *openflow.DeleteField:
+		a.Field.Unmark(&x.flow)
+	default:
+		x.warn("action %s is not supported, ignored", actionText(a, x.portNames()))
+	}
+}
+
+func (x *Translator) clearConnection() {
+	if !x.conntracked && x.flow.CTState == 0 {
+		return
+	}
+	x.emit(&datapath.CTClear{})
+	x.conntracked = false
+	f := &x.flow
+	f.CTState, f.CTZone, f.CTMark, f.CTLabel, f.CTNwProto = 0, 0, 0, [16]byte{}, 0
+}
+
+// checkPktLarger runs the rest of the actions twice: for packets longer than
+// the limit, and for the others.
+func (x *Translator) checkPktLarger(a *openflow.CheckPktLarger, rest []openflow.Action, last bool) {
+	if !x.cfg.Features.CheckPktLen {
+		x.warn("check_pkt_larger is not supported by the data path, ignored")
+		return
+	}
+	// The branches set fields for themselves only; what both need is set here.
+	x.commit()
+	outer, flow0, base0 := x.res.Actions, x.flow, x.base
+	stack, set := slices.Clone(x.stack), slices.Clone(x.actionSet)
+	branch := func(larger uint64) []datapath.Action {
+		x.flow, x.base = flow0, base0
+		x.stack, x.actionSet = slices.Clone(stack), slices.Clone(set)
+		x.res.Actions = nil
+		x.exit, x.freezing, x.frozen = false, false, nil
+		x.set(a.Dst, flow.V(larger))
+		x.mark(a.Dst)
+		x.run(rest, last)
+		x.finishActions()
+		return x.res.Actions
+	}
+	greater := branch(1)
+	lessEqual := branch(0)
+	x.flow, x.base = flow0, base0
+	x.res.Actions = outer
+	x.stack, x.actionSet, x.freezing, x.frozen = stack, nil, false, nil
+	x.emit(&datapath.CheckPktLen{Size: a.Len, Greater: greater, LessEqual: lessEqual})
+	x.exit = true
+}
+
+// freezesAfterMPLS reports whether an action needs what stands behind the last
+// label that was popped, so that the packet must be parsed again before it.
+func freezesAfterMPLS(a openflow.Action) bool {
+	switch a := a.(type) {
+	case *openflow.Output, *openflow.Controller, *openflow.Enqueue, *openflow.OutputReg, *openflow.OutputTrunc,
+		*openflow.SetVLANVID, *openflow.SetVLANPCP, *openflow.StripVLAN, *openflow.PushVLAN,
+		*openflow.SetEthSrc, *openflow.SetEthDst, *openflow.SetTunnelID, *openflow.SetQueue, *openflow.PopQueue,
+		*openflow.Group, *openflow.Note, *openflow.WriteMetadata, *openflow.WriteActions, *openflow.ClearActions,
+		*openflow.Exit, *openflow.SetMPLSLabel, *openflow.SetMPLSTC, *openflow.SetMPLSTTL, *openflow.PushMPLS,
+		*openflow.Sample, *openflow.Conjunction:
+		return false
+	case *openflow.SetField:
+		return a.Field.ID >= flow.FieldIPv4Src
+	}
+	return true
 }
 
 // selectBucket chooses a bucket of a select group by a hash of the packet.
-func (x *Translator) selectBucket(g *pipelineGroup, last bool) {
-	x.warn("select group %d is not supported", g.ID)
+func (x *Translator) selectBucket(g *group, last bool) {
+	var i int
+	if g.Props.SelectionMethod == "hash" {
+		i = x.bestByFields(g)
+	} else {
+		if x.flow.DPHash == 0 {
+			// The data path computes the hash and the packet comes back with it.
+			basis := uint32(g.Props.SelectionParam)
+			alg := uint32(datapath.HashL4)
+			if g.Props.SelectionMethod == "" {
+				alg = datapath.HashSymL4
+			}
+			x.recircHash = &datapath.Hash{Alg: alg, Basis: basis}
+			x.freezing = true
+			x.frozen = append(x.frozen, &openflow.Group{ID: g.ID})
+			x.detail("no live bucket")
+			return
+		}
+		i = x.byDPHash(g)
+	}
+	if i < 0 {
+		x.detail("no live bucket")
+		x.effect(Effect{Kind: EffectBucket, Group: g})
+		return
+	}
+	x.detail("using bucket %d", g.Buckets[i].ID)
+	x.bucket(g, i, last)
+}
+
+// byDPHash chooses by the hash that the data path computed.
+func (x *Translator) byDPHash(g *group) int {
+	slots := g.Slots()
+	if len(slots) == 0 {
+		return -1
+	}
+	mask := uint32(len(slots) - 1)
+	x.wc.DPHash |= mask
+	i := int(slots[x.flow.DPHash&mask])
+	if x.live(g.Buckets[i], 0) {
+		return i
+	}
+	x.wc.DPHash = ^uint32(0)
+	return x.bestLive(g, uint64(x.flow.DPHash))
+}
+
+// bestLive chooses the live bucket whose score, a hash of its number and the
+// packet scaled by its weight, is highest: packets of buckets that stay live
+// stay with them.
+func (x *Translator) bestLive(g *group, basis uint64) int {
+	best, top := -1, uint64(0)
+	for i, b := range g.Buckets {
+		if !x.live(b, 0) {
+			continue
+		}
+		score := (mix(uint64(b.ID)+1, basis) & 0xffff) * uint64(b.Weight)
+		if best < 0 || score > top {
+			best, top = i, score
+		}
+		x.detail("bucket %d: score %d", b.ID, score)
+	}
+	if top == 0 && best >= 0 && g.Buckets[best].Weight == 0 {
+		return -1
+	}
+	return best
+}
+
+// bestByFields chooses by the fields that the group names.
+func (x *Translator) bestByFields(g *group) int {
+	basis := g.Props.SelectionParam
+	for id := flow.FieldID(0); id < flow.NumFields; id++ {
+		if !g.Props.FieldSet.Has(uint16(id)) {
+			continue
+		}
+		f := id.Field()
+		if !f.Applies(&x.flow) {
+			continue
+		}
+		f.MarkPrereqs(x.wc)
+		mask := f.Get(&g.Props.Fields.Mask)
+		if mask.IsZero() {
+			mask = f.Exact()
+		}
+		f.Mark(x.wc, mask)
+		v := f.Get(&x.flow).And(mask)
+		basis = mix(mix(basis, v.Hi), v.Lo)
+	}
+	return x.bestLive(g, basis)
+}
+
+// mix hashes two words to one.
+func mix(a, b uint64) uint64 {
+	h := (a ^ b*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
+	h ^= h >> 32
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>29
 }

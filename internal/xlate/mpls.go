@@ -3,7 +3,6 @@ package xlate
 import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
-	"weir/internal/packet"
 )
 
 // EtherTypes of MPLS.
@@ -40,11 +39,24 @@ func numLabels(k *flow.Key) int {
 	return len(k.MPLS)
 }
 
+// markLabels marks what the number of labels depends on.
+func (x *Translator) markLabels() {
+	for i := range x.flow.MPLS {
+		x.wc.MPLS[i] |= lseBOS
+		if x.flow.MPLS[i]&lseBOS != 0 {
+			return
+		}
+	}
+}
+
 // pushMPLS pushes a label. Onto the third a data path that keeps three can't
 // push within one pass.
 func (x *Translator) pushMPLS(ethType uint16) {
 	f, w := &x.flow, x.wc
 	n := numLabels(f)
+	if n > 0 {
+		x.markLabels()
+	}
 	if n == 0 {
 		// The payload of the first label is what it was: set what OpenFlow can
 		// still change about it now.
@@ -92,8 +104,9 @@ func (x *Translator) popMPLS(ethType uint16) {
 	if n == 0 {
 		return
 	}
-	for i := range n {
-		w.MPLS[i] |= ^uint32(0)
+	x.markLabels()
+	for i := 1; i < n; i++ {
+		w.MPLS[i] = ^uint32(0)
 	}
 	if n == flow.MaxMPLSLabels && f.MPLS[n-1]&lseBOS == 0 {
 		x.fail(ErrTooManyMPLS, "bridge %s: dropping packet on which an MPLS pop action can't be performed as it has more MPLS LSEs than the %d supported.", x.bridge.Name, flow.MaxMPLSLabels)
@@ -102,7 +115,7 @@ func (x *Translator) popMPLS(ethType uint16) {
 	copy(f.MPLS[:], f.MPLS[1:])
 	f.MPLS[len(f.MPLS)-1] = 0
 	f.EthType = ethType
-	if isIP(ethType) || ethType == packet.EtherTypeARP || !isMPLS(ethType) {
+	if !isMPLS(ethType) {
 		x.wasMPLS = true
 	}
 }

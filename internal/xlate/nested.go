@@ -50,7 +50,7 @@ func (x *Translator) apart(actions []openflow.Action, last bool) {
 func reversible(actions []openflow.Action) bool {
 	for _, a := range actions {
 		switch a := a.(type) {
-		case *openflow.MeterInst, *openflow.OutputTrunc:
+		case *openflow.MeterInst, *openflow.OutputTrunc, *openflow.CT, *openflow.Encap, *openflow.Decap:
 			return false
 		case *openflow.Clone:
 			if !reversible(a.Actions) {
@@ -78,8 +78,8 @@ func (x *Translator) clone(actions []openflow.Action, last bool) {
 	x.rule, x.table = rule, table
 }
 
-// group hands the packet to a group.
-func (x *Translator) group(id uint32, last bool) {
+// toGroup hands the packet to a group.
+func (x *Translator) toGroup(id uint32, last bool) {
 	g := x.bridge.Pipeline.Group(id)
 	if g == nil {
 		x.warn("output to nonexistent group %d", id)
@@ -92,9 +92,8 @@ func (x *Translator) group(id uint32, last bool) {
 	x.inGroup = true
 	switch g.Type {
 	case openflow.GroupTypeAll:
-		for i, b := range g.Buckets {
+		for i := range g.Buckets {
 			x.bucket(g, i, last && i+1 == len(g.Buckets))
-			_ = b
 		}
 	case openflow.GroupTypeIndirect:
 		if len(g.Buckets) > 0 {
@@ -102,6 +101,7 @@ func (x *Translator) group(id uint32, last bool) {
 		}
 	case openflow.GroupTypeFF:
 		if i := x.firstLive(g); i >= 0 {
+			x.detail("using bucket %d", g.Buckets[i].ID)
 			x.bucket(g, i, last)
 		} else {
 			x.detail("no live bucket")

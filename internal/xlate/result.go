@@ -145,7 +145,8 @@ type Effect struct {
 	Group      *pipeline.Group
 	Bucket     *pipeline.Bucket
 	FlowMod    *openflow.FlowMod // of EffectLearn
-	Idle, Hard uint16            // of EffectFinTimeout
+	Limit      uint32
+	Idle, Hard uint16 // of EffectFinTimeout
 }
 
 // Effects are the effects of one flow, in the order in which they happen.
@@ -188,7 +189,9 @@ func (e *Effect) push(t Traffic, now time.Time) {
 		}
 	case EffectBucket:
 		e.Group.Stats.Credit(t.Packets, t.Bytes, t.Used)
-		e.Bucket.Stats.Credit(t.Packets, t.Bytes, t.Used)
+		if e.Bucket != nil {
+			e.Bucket.Stats.Credit(t.Packets, t.Bytes, t.Used)
+		}
 	case EffectRx:
 		if e.Port.Stats != nil {
 			e.Port.Stats.RxPackets.Add(t.Packets)
@@ -201,26 +204,11 @@ func (e *Effect) push(t Traffic, now time.Time) {
 		}
 	case EffectLearn:
 		if t.Packets > 0 {
-			learn(e.Bridge.Pipeline, e.FlowMod, now)
+			learn(e.Bridge.Pipeline, e.FlowMod, e.Limit, now)
 		}
 	case EffectFinTimeout:
 		if t.TCPFlags&tcpFinRst != 0 && e.Rule.ReduceTimeouts(e.Idle, e.Hard) {
 			e.Bridge.Pipeline.Watch(e.Rule)
 		}
 	}
-}
-
-// learn adds the flow of a learn action, or restarts the timeouts of the one
-// that is there already.
-func learn(p *pipeline.Pipeline, fm *openflow.FlowMod, now time.Time) {
-	if t := p.Table(fm.TableID); t != nil {
-		if r := t.Find(p.Version(), &fm.Match, int(fm.Priority)); r != nil && r.Cookie == fm.NewCookie &&
-			pipeline.SameActions(r.Actions, fm.Actions) {
-			r.Refresh(now)
-			return
-		}
-	}
-	m := *fm
-	// A flow that can't be added (the table is full) is the same as none.
-	_, _ = p.FlowMod(&m, now)
 }

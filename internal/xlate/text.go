@@ -2,17 +2,30 @@ package xlate
 
 import (
 	"fmt"
+	"strings"
 
 	"weir/internal/flow"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
 )
 
-type pipelineGroup = pipeline.Group
+type group = pipeline.Group
 
 // actionText is an action as ovs-ofctl(8) prints it.
 func actionText(a openflow.Action, names flow.PortNames) string {
 	return fmt.Sprintf("%T", a)
+}
+
+// actionsText is a list of actions.
+func actionsText(as []openflow.Action, names flow.PortNames) string {
+	if len(as) == 0 {
+		return "drop"
+	}
+	parts := make([]string, len(as))
+	for i, a := range as {
+		parts[i] = actionText(a, names)
+	}
+	return strings.Join(parts, ",")
 }
 
 // subfieldText is a subfield as ovs-actions(7) writes it: NXM_NX_REG0[0..15].

@@ -74,9 +74,6 @@ func (x *Translator) traceTable(r *pipeline.Rule, m miss, table uint8) int {
 		return 0
 	}
 	name := fmt.Sprintf("%2d", table)
-	if conf := x.bridge.Pipeline.Table(table).Conf(); x.trace.PortNames != nil && conf.Name != "" {
-		name = conf.Name
-	}
 	if r == nil {
 		text := "No match."
 		if m == missFrags {
