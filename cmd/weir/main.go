@@ -18,12 +18,14 @@ import (
 	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
+	"weir/internal/tool/vsctl"
 	"weir/internal/tool/vswitchd"
 )
 
 // programs is the table of all programs, each with a link of its name.
 var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
+	"ovs-vsctl":  vsctl.Main,
 	"ovsdb-tool": ovsdbtool.Main,
 	"ovs-ctl":    ctl.Main,
 

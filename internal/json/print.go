@@ -90,7 +90,8 @@ func AppendCanonical(dst, data []byte) ([]byte, error) {
 
 // Format appends the value in data to dst with sorted members.  With an empty
 // indent it is compact; else each member and element stands on its own line,
-// indented by indent per level, as the C programs' --pretty prints.
+// indented by indent per level, and brackets close where their contents end,
+// as the C programs' --pretty prints.
 func Format(dst, data []byte, indent string) ([]byte, error) {
 	s := NewScanner(data)
 	p := printer{s: s, dst: dst, indent: indent}
@@ -125,18 +126,14 @@ func (p *printer) value(depth int) {
 		p.object(depth)
 	case ArrayBegin:
 		p.dst = append(p.dst, '[')
-		n := 0
 		_ = s.Array(func(i int) error {
-			if n = i + 1; i > 0 {
+			if i > 0 {
 				p.dst = append(p.dst, ',')
 			}
 			p.newline(depth + 1)
 			p.value(depth + 1)
 			return nil
 		})
-		if n > 0 {
-			p.newline(depth)
-		}
 		p.dst = append(p.dst, ']')
 	case String:
 		p.dst = AppendString(p.dst, s.Bytes())
@@ -181,9 +178,6 @@ func (p *printer) object(depth int) {
 			p.dst = append(p.dst, ' ')
 		}
 		p.dst = append(p.dst, m.text...)
-	}
-	if len(members) > 0 {
-		p.newline(depth)
 	}
 	p.dst = append(p.dst, '}')
 }

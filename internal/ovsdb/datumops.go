@@ -2,20 +2,20 @@ package ovsdb
 
 import "cmp"
 
-// Compare orders datums of one type: by their keys first, then their values,
-// then their length.  It returns 0 exactly for equal ones.
+// Compare orders datums of one type: by their number of elements first, then by
+// their keys, then their values (ovs-vsctl(8), find).  It returns 0 exactly for
+// equal ones.
 func (d Datum) Compare(e Datum) int {
-	n := min(d.Len(), e.Len())
-	for i := range n {
+	if c := cmp.Compare(d.n, e.n); c != 0 {
+		return c
+	}
+	for i := range d.Len() {
 		if c := d.Key(i).Compare(e.Key(i)); c != 0 {
 			return c
 		}
 	}
-	if c := cmp.Compare(d.n, e.n); c != 0 {
-		return c
-	}
 	if d.vt != Void {
-		for i := range n {
+		for i := range d.Len() {
 			if c := d.Value(i).Compare(e.Value(i)); c != 0 {
 				return c
 			}

@@ -131,6 +131,9 @@ func (p *textParser) element() *Error {
 	}
 	key, e := ParseAtomText(token, &p.t.Key, p.symbols)
 	if e != nil {
+		if e.Tag == "" && p.t.Key.Type == Integer && !p.t.IsMap() {
+			return Errorf("", "%s or range", e.Details)
+		}
 		return e
 	}
 	if !p.t.IsMap() {
@@ -139,7 +142,7 @@ func (p *textParser) element() *Error {
 	}
 	if p.s == "" || p.s[0] != '=' && p.s[0] != ':' {
 		if p.s == "" {
-			return Errorf("", "%s: syntax error at end of input expecting \"=\"", token)
+			return Errorf("", "%s: syntax error at \"", token)
 		}
 		return Errorf("", "%s: syntax error at \"%c\" expecting \"=\"", p.s, p.s[0])
 	}

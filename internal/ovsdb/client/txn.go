@@ -111,6 +111,13 @@ func (t *Txn) Insert(table string) (ovsdb.UUID, error) {
 	return t.insert(table, ovsdb.NewUUID(), false)
 }
 
+// InsertNamed is Insert with a provisional UUID of the caller's choice, which
+// may have been used in references before.
+func (t *Txn) InsertNamed(table string, provisional ovsdb.UUID) error {
+	_, err := t.insert(table, provisional, false)
+	return err
+}
+
 // InsertUUID adds a row that shall have the UUID given (ovsdb-server(7), 5.2.1).
 func (t *Txn) InsertUUID(table string, id ovsdb.UUID) error {
 	_, err := t.insert(table, id, true)

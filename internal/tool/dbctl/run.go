@@ -1,0 +1,280 @@
+package dbctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"weir/internal/cli"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/client"
+	"weir/internal/paths"
+	"weir/internal/stream"
+	"weir/internal/tool/table"
+	"weir/internal/vlog"
+)
+
+var idlLog = vlog.For("ovsdb_idl")
+
+// Runner is one run of a tool: its options and what it does after a commit.
+type Runner struct {
+	Prog    *Program
+	Env     *cli.Env
+	Log     *vlog.Module // the tool's own
+	DB      string       // --db
+	Style   table.Style
+	DryRun  bool
+	Oneline bool
+	Retry   bool
+	NoWait  bool // --no-wait
+	Follow  bool // --no-leader-only
+	Timeout uint
+	// Committed, if not nil, is called after a commit, before the output is
+	// printed, when the tool is to wait for its effects.
+	Committed func(ctx context.Context, c *client.Client, result *client.Result) error
+
+	action  byte
+	tls     stream.TLS
+	tlsUsed bool
+}
+
+// Options returns the options that the tools share.
+func (r *Runner) Options() []cli.Option {
+	act := func(c byte) func(string) error {
+		return func(string) error {
+			if r.action == 0 {
+				r.action = c
+			}
+			return nil
+		}
+	}
+	set := func(b *bool, v bool) func(string) error {
+		return func(string) error { *b = v; return nil }
+	}
+	nothing := func(string) error { return nil }
+	return []cli.Option{
+		{Long: "db", Arg: cli.RequiredArg, Set: func(v string) error { r.DB = v; return nil }},
+		{Long: "no-syslog", Set: func(string) error { return vlog.Set(r.Prog.module() + ":syslog:warn") }},
+		{Long: "no-wait", Set: set(&r.NoWait, true)},
+		{Long: "dry-run", Set: set(&r.DryRun, true)},
+		{Long: "oneline", Set: set(&r.Oneline, true)},
+		{Long: "timeout", Short: 't', Arg: cli.RequiredArg, Set: func(v string) (err error) {
+			r.Timeout, err = cli.ParseTimeout("-t or --timeout", v)
+			return err
+		}},
+		{Long: "retry", Set: set(&r.Retry, true)},
+		{Long: "help", Short: 'h', Set: act('h')},
+		{Long: "commands", Set: act('c')},
+		{Long: "options", Set: act('o')},
+		{Long: "leader-only", Set: set(&r.Follow, false)},
+		{Long: "no-leader-only", Set: set(&r.Follow, true)},
+		{Long: "shuffle-remotes", Set: nothing},
+		{Long: "no-shuffle-remotes", Set: nothing},
+		{Long: "version", Short: 'V', Set: act('V')},
+	}
+}
+
+// module is the log module of the tool.
+func (p *Program) module() string {
+	if p.Schema.Name == "hardware_vtep" {
+		return "vtep_ctl"
+	}
+	return "vsctl"
+}
+
+// DefaultDB is where the database server listens by default.
+func DefaultDB() string { return "unix:" + paths.InRunDir("db.sock") }
+
+// Main parses the command line and runs the commands.  help prints --help.
+func (r *Runner) Main(ctx context.Context, help func()) int {
+	vlog.SetProgram(r.Env.Name)
+	_ = vlog.Set("console:warn")
+	r.DB = DefaultDB()
+	r.Style.Format, r.Style.Data = table.FormatList, table.DataString
+	options := append(r.Options(), cli.LogOptions()...)
+	options = append(options, table.Options(&r.Style)...)
+	options = append(options, TLSOptions(&r.tls.TLSFiles, &r.tlsUsed)...)
+	all := append(options, r.Prog.localOptions(options)...)
+	p := &cli.Parser{InOrder: true, Options: all}
+	parsed, words, err := p.Parse(r.Env.Args)
+	if err != nil {
+		return r.Env.Exit(err)
+	}
+	switch r.action {
+	case 'h':
+		help()
+		return 0
+	case 'c':
+		r.Prog.PrintCommands(r.Env)
+		return 0
+	case 'o':
+		p.PrintOptions(r.Env.Stdout)
+		return 0
+	case 'V':
+		return r.Env.PrintVersion("DB Schema " + r.Prog.Schema.Version)
+	}
+	r.Env.AlarmOr(r.Timeout)
+	var local []cli.Parsed
+	for _, o := range parsed {
+		if o.Hidden {
+			local = append(local, o)
+		}
+	}
+	if err := r.run(ctx, words, local); err != nil {
+		return r.Env.Exit(err)
+	}
+	return 0
+}
+
+func (r *Runner) run(ctx context.Context, words []string, local []cli.Parsed) error {
+	commands, err := r.Prog.ParseCommands(words, local)
+	if err != nil {
+		return err
+	}
+	line := escapeArgs(append([]string{r.Env.Name}, r.Env.Args...))
+	level := r.Log.Dbg
+	for _, c := range commands {
+		if !c.ReadOnly {
+			level = r.Log.Info
+		}
+	}
+	level("Called as %s", line)
+	needs := &Needs{prog: r.Prog, tables: map[string]map[string]bool{}, all: map[string]bool{}}
+	if r.Prog.Prerequisites != nil {
+		r.Prog.Prerequisites(needs)
+	}
+	for _, c := range commands {
+		if c.Needs != nil {
+			if err := c.Needs(needs, c); err != nil {
+				return err
+			}
+		}
+	}
+	opt := stream.Options{RunDir: paths.RunDir()}
+	if r.tlsUsed {
+		opt.TLS = &r.tls
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cl := client.New(client.Config{
+		Remote: r.DB, Database: r.Prog.Schema.Name, Tables: needs.config(), LeaderOnly: !r.Follow, Once: !r.Retry,
+		Quiet: true, Stream: opt,
+	})
+	failed := make(chan error, 1)
+	go func() { failed <- cl.Run(ctx) }()
+	return r.loop(ctx, cl, commands, line)
+}
+
+// loop runs the commands as one transaction on newer and newer snapshots until
+// it is committed.
+func (r *Runner) loop(ctx context.Context, cl *client.Client, commands []*Command, line string) error {
+	seen := -1
+	for {
+		snap, err := cl.WaitFor(ctx, func(s *client.Snapshot) bool { return int(s.Seq()) != seen })
+		if err != nil {
+			return fmt.Errorf("%s: database connection failed (%s)", r.DB, stream.ErrText(err))
+		}
+		seen = int(snap.Seq())
+		txn := client.NewTxn(snap)
+		contexts, again, err := r.execute(txn, commands)
+		if err != nil {
+			return err
+		}
+		if again {
+			continue
+		}
+		txn.Comment(r.Env.Name + ": " + line)
+		result := &client.Result{Unchanged: true}
+		if !r.DryRun {
+			result, err = cl.Commit(ctx, txn)
+			if errors.Is(err, client.ErrTryAgain) {
+				continue
+			}
+			if err != nil {
+				return commitError(err)
+			}
+		}
+		for _, c := range contexts {
+			c.Result = result
+			if c.Post != nil {
+				if err := c.Post(c); err != nil {
+					return err
+				}
+			}
+		}
+		r.print(contexts)
+		if r.Committed != nil && !r.NoWait && !r.DryRun {
+			return r.Committed(ctx, cl, result)
+		}
+		return nil
+	}
+}
+
+func commitError(err error) error {
+	var e *ovsdb.Error
+	if errors.As(err, &e) {
+		text := string(e.AppendJSON(nil))
+		idlLog.Warn("transaction error: %s", text)
+		return fmt.Errorf("transaction error: %s", text)
+	}
+	return fmt.Errorf("transaction error: %w", err)
+}
+
+// execute runs the commands on txn.
+func (r *Runner) execute(txn *client.Txn, commands []*Command) (contexts []*Context, again bool, err error) {
+	symbols := &Symbols{}
+	var data any
+	for i, cmd := range commands {
+		c := &Context{Command: cmd, Prog: r.Prog, Txn: txn, Wait: !r.NoWait, Symbols: symbols, Data: &data}
+		if i == 0 && r.Prog.Begin != nil {
+			if err := r.Prog.Begin(c); err != nil {
+				return nil, false, err
+			}
+		}
+		if err := c.Run(c); err != nil {
+			return nil, false, err
+		}
+		if stale, ok := data.(interface{ Stale() }); ok && cmd.writesAny {
+			stale.Stale()
+		}
+		if c.TryAgain {
+			return nil, true, nil
+		}
+		contexts = append(contexts, c)
+		if i == len(commands)-1 && r.Prog.End != nil {
+			if err := r.Prog.End(c); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	return contexts, false, symbols.check(r.Prog.Schema)
+}
+
+// print prints the output of the commands.
+func (r *Runner) print(contexts []*Context) {
+	for _, c := range contexts {
+		text := c.Out.String()
+		if c.Table != nil {
+			text = string(r.Style.Append(nil, c.Table))
+		}
+		if r.Oneline {
+			text = strings.TrimSuffix(text, "\n")
+			text = strings.NewReplacer("\\", "\\\\", "\n", "\\n").Replace(text) + "\n"
+		}
+		fmt.Fprint(r.Env.Stdout, text)
+	}
+}
+
+// escapeArgs joins words to a command line, quoted where a shell would need it.
+func escapeArgs(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		if w != "" && !strings.ContainsAny(w, " \t\n\\\"'$`&;|<>(){}[]*?~#!") {
+			out[i] = w
+			continue
+		}
+		out[i] = "\"" + strings.NewReplacer("\\", "\\\\", "\"", "\\\"", "$", "\\$", "`", "\\`").Replace(w) + "\""
+	}
+	return strings.Join(out, " ")
+}
