@@ -112,6 +112,9 @@ func (e *txnEncoder) row(k rowKey, r *txnRow) {
 	switch {
 	case !r.changes():
 	case r.cur == nil:
+		if !e.txn.snap.schema.IsRoot(r.old.info.schema) {
+			return // such a row goes away with the last reference to it, not before
+		}
 		e.begin("delete")
 		e.str("table", k.table)
 		e.where(k.id)

@@ -136,6 +136,11 @@ func (c *Context) FindRow(t *ovsdb.TableSchema, record string, mustExist bool) (
 			return row, nil
 		}
 	} else {
+		if record == "." {
+			if row := c.only(t); row != nil {
+				return row, nil
+			}
+		}
 		for _, id := range c.Prog.RowIDs[t.Name] {
 			row, err := c.byName(t, &id, record)
 			if row != nil || err != nil {
@@ -173,10 +178,7 @@ func (c *Context) byPrefix(t *ovsdb.TableSchema, record string) (*client.Row, er
 // byName finds a record by one kind of name.
 func (c *Context) byName(t *ovsdb.TableSchema, id *RowID, record string) (*client.Row, error) {
 	if id.Column == "" {
-		if record != "." {
-			return nil, nil
-		}
-		return c.only(t)
+		return nil, nil // FindRow has looked
 	}
 	var found *client.Row
 	for row := range c.Txn.Rows(id.Table) {
@@ -212,16 +214,16 @@ func nameMatches(row *client.Row, id *RowID, record string) bool {
 	return d.Len() == 1 && string(d.AppendBare(nil)) == record
 }
 
-// only returns the only row of a table.
-func (c *Context) only(t *ovsdb.TableSchema) (*client.Row, error) {
+// only returns the only row of a table, nil if there are more or none.
+func (c *Context) only(t *ovsdb.TableSchema) *client.Row {
 	var found *client.Row
 	for row := range c.Txn.Rows(t.Name) {
 		if found != nil {
-			return nil, nil
+			return nil
 		}
 		found = row
 	}
-	return found, nil
+	return found
 }
 
 // errNoColumn is the error of a column that the server's schema lacks.

@@ -53,6 +53,8 @@ func commandTable() []command {
 		{"schema-name", "[schema]", 0, 1, (*tool).schemaName},
 		{"schema-version", "[schema]", 0, 1, (*tool).schemaVersion},
 		{"schema-cksum", "[schema]", 0, 1, (*tool).schemaCksum},
+		{"query", "[db] trns", 1, 2, (*tool).query},
+		{"transact", "[db] trns", 1, 2, (*tool).transact},
 		{"show-log", "[db]", 0, 1, (*tool).showLog},
 		{"check-cluster", "db...", 1, unlimited, (*tool).checkCluster},
 		{"compare-versions", "a op b", 3, 3, (*tool).compareVersions},

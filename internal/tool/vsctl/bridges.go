@@ -14,7 +14,7 @@ func needsModel(n *dbctl.Needs, _ *dbctl.Command) error {
 	n.Table("Open_vSwitch", "bridges")
 	n.Table("Bridge", "name", "ports")
 	n.Table("Port", "name", "fake_bridge", "tag", "interfaces")
-	n.Table("Interface", "name", "ofport", "error")
+	n.Table("Interface", "name", "type", "ofport", "error")
 	return nil
 }
 

@@ -1,0 +1,134 @@
+package ovsdbtool
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"weir/internal/json"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+	"weir/internal/ovsdb/storage"
+)
+
+func (t *tool) query(args []string) error { return t.execute(args, false) }
+
+func (t *tool) transact(args []string) error { return t.execute(args, true) }
+
+// execute runs a transaction on a database file and prints its results; with
+// write its changes are kept.
+func (t *tool) execute(args []string, write bool) error {
+	if t.rbacRole != "" {
+		return fmt.Errorf("--rbac-role: role-based access control is not available in this program yet")
+	}
+	name, text := defaultDB(), args[len(args)-1]
+	if len(args) == 2 {
+		name = args[0]
+	}
+	if err := json.Valid([]byte(text)); err != nil {
+		return fmt.Errorf("\"%s\": %w", text, err)
+	}
+	mode := storage.ReadOnly
+	if write {
+		mode = storage.ReadWrite
+	}
+	f, err := storage.OpenFile(name, mode)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	db, err := open(f)
+	if err != nil {
+		return err
+	}
+	result, err := run(db, f, []byte(text), write)
+	if err != nil {
+		return err
+	}
+	t.printf("%s\n", result)
+	return nil
+}
+
+// open replays a file's transactions.
+func open(f *storage.File) (*engine.DB, error) {
+	layout := engine.NewLayout(f.Schema())
+	b := engine.NewBuilder(layout)
+	err := f.Replay(func(t *ovsdb.TableSchema, id ovsdb.UUID) ovsdb.Row {
+		return b.Get(layout.Table(t.Name), id)
+	}, func(txn *storage.Txn) error {
+		for i := range txn.Changes {
+			c := &txn.Changes[i]
+			b.Set(layout.Table(c.Table.Name), c.UUID, c.New)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return engine.NewDB(b.Snapshot()), nil
+}
+
+// run executes the params of a "transact" request and returns the results.
+func run(db *engine.DB, f *storage.File, params []byte, write bool) ([]byte, error) {
+	if e := checkParams(params, f.Schema().Name); e != nil {
+		return e.AppendJSON(nil), nil
+	}
+	req, err := engine.ParseRequest(db.Head().Layout, params)
+	if err != nil {
+		return ovsdb.AsError(err).AppendJSON(nil), nil
+	}
+	env := &engine.Env{HoldsLock: func(string) bool { return false }}
+	out := req.Execute(db, env)
+	if out.Blocked { // nobody else will ever satisfy the "wait"
+		env.Elapsed = time.Duration(math.MaxInt64)
+		if out.HasLimit {
+			env.Elapsed = out.Limit
+		}
+		out = req.Execute(db, env)
+	}
+	if out.Blocked {
+		return nil, errors.New("the transaction's \"wait\" has no timeout and can never be satisfied here")
+	}
+	if write && len(out.Changes) > 0 {
+		if err := f.Commit(record(req, out.Changes), true); err != nil {
+			return nil, err
+		}
+	}
+	return out.Result, nil
+}
+
+// checkParams checks the name of the database in a request's params.
+func checkParams(params []byte, name string) *ovsdb.Error {
+	s := json.NewScanner(params)
+	if s.Next() != json.ArrayBegin {
+		return ovsdb.SyntaxErrorf(params, "", "array expected")
+	}
+	if s.Next() != json.String {
+		return ovsdb.SyntaxErrorf(params, "", "database name expected as first parameter")
+	}
+	if s.Str() != name {
+		return ovsdb.SyntaxErrorf(params, "unknown database", "\"%s\" database does not exist", s.Str())
+	}
+	if s.Next() == json.ArrayEnd {
+		return ovsdb.SyntaxErrorf(params, "", "database name expected as first parameter")
+	}
+	return nil
+}
+
+// record makes a log record of what a transaction did.
+func record(req *engine.Request, changes []engine.Change) *storage.Txn {
+	txn := &storage.Txn{Date: time.Now(), Comment: req.Comment()}
+	for i := range changes {
+		c := &changes[i]
+		change := storage.Change{Table: c.Table.TableSchema, UUID: c.ID()}
+		if c.Old != nil {
+			change.Old = c.Old.Cols
+		}
+		if c.New != nil {
+			change.New = c.New.Cols
+		}
+		txn.Changes = append(txn.Changes, change)
+	}
+	return txn
+}
