@@ -178,21 +178,20 @@ func (s *Switch) run() {
 // reconcile makes what changed in the database be so.
 func (s *Switch) reconcile(snap *client.Snapshot) {
 	ch := s.desired.Update(snap)
-	first := !s.ready && s.desired.Open != nil
-	if ch.Empty() && !first {
-		return
+	if !ch.Empty() {
+		if ch.Open {
+			s.configureOpen()
+		}
+		s.apply(ch)
+		if open := s.desired.Open; open != nil {
+			s.writer.curCfg(open)
+			s.writer.identity(open)
+		}
+		s.refresh()
 	}
-	if ch.Open || first {
-		s.configureOpen()
-	}
-	s.apply(ch)
-	if open := s.desired.Open; open != nil {
-		s.writer.curCfg(open)
-	}
-	s.refresh()
-	if first {
+	if !s.ready {
+		// Also an empty database is a configuration.
 		s.ready = true
-		s.writer.identity(s.desired.Open)
 		s.writer.flush()
 		if s.opts.Ready != nil {
 			s.opts.Ready()

@@ -154,11 +154,13 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 
 	tls := new(stream.TLS)
 	tls.Set(s.tls)
-	vlog.For("bridge").Info("%s", version.Line(env.Name))
 	sw := vswitchd.Compose(s.types, vswitchd.Options{
 		Database: database, Clock: c, Loop: l, RunDir: paths.RunDir(),
 		Stream: stream.Options{RunDir: paths.RunDir(), TLS: tls},
-		Ready:  p.Ready,
+		Ready: func() {
+			p.Ready() // first, since nothing but the connection may show on a terminal until then
+			vlog.For("bridge").Info("%s", version.Line(env.Name))
+		},
 	})
 	var cleanup atomic.Bool
 	if control != nil {
