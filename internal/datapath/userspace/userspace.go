@@ -53,6 +53,8 @@ type DP struct {
 
 	mu     sync.Mutex
 	byUFID map[datapath.UFID]*entry
+	// cleared is where WorkerStats counts from.
+	cleared []WorkerStats
 }
 
 // handlerBox lets an interface be swapped atomically.

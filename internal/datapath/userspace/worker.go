@@ -23,9 +23,9 @@ const (
 // counters are what a worker counted; only it writes them, except that the
 // shared ones of a spare worker are written by whoever uses it.
 type counters struct {
-	received, recirc                             atomic.Uint64
-	cacheHit, megaHit, maskHit, miss, lost       atomic.Uint64
-	outPackets, outBatches, cyclesBusy, cyclesNS atomic.Uint64
+	received, recirc                       atomic.Uint64
+	cacheHit, megaHit, maskHit, miss, lost atomic.Uint64
+	outPackets, outBatches                 atomic.Uint64
 }
 
 // cacheEntry is a line of the exact-match cache: the flow that a key of this

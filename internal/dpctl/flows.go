@@ -1,0 +1,279 @@
+package dpctl
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+)
+
+// namer prints names where they are wanted and always reads them.
+func (l *call) namer(d datapath.Datapath) *datapath.Namer {
+	n := datapath.PortNamer(d.Ports())
+	if l.names {
+		return n
+	}
+	return n.NumbersOnly()
+}
+
+// portNames lets flow matches name data path ports.
+type portNames struct{ *datapath.Namer }
+
+func (n portNames) PortName(no uint32) (string, bool) { return n.Name(datapath.PortNo(no)) }
+func (n portNames) PortNumber(name string) (uint32, bool) {
+	no, ok := n.Number(name)
+	return uint32(no), ok
+}
+
+func (l *call) dumpFlows() error {
+	var filter *flow.Match
+	var filterText, types, pmd string
+	rest := l.args[:0:0]
+	for _, a := range l.args {
+		switch key, value, _ := strings.Cut(a, "="); key {
+		case "filter":
+			filterText = value
+		case "type":
+			types = value
+		case "pmd":
+			pmd = value
+		default:
+			rest = append(rest, a)
+		}
+	}
+	l.args = rest
+	if bad, ok := datapath.CheckLayers(types); types != "" && !ok {
+		return failed(syscall.EINVAL, "Failed to parse type (%s)", bad)
+	}
+	d, err := l.optional(0)
+	if err != nil {
+		return err
+	}
+	if filterText != "" {
+		if filter, err = flow.ParseMatch(filterText, portNames{datapath.PortNamer(d.Ports())}); err != nil {
+			return fmt.Errorf("Failed to parse filter (%w)", err) //nolint:staticcheck // the peer's text
+		}
+	}
+	if types != "" && !slices.ContainsFunc(strings.Split(types, ","), func(t string) bool {
+		return t == "ovs" || t == "all" || t == "non-offloaded"
+	}) || pmd != "" && pmd != "-1" {
+		return nil
+	}
+	o := &datapath.DumpOptions{Verbose: l.verbose > 0, Names: l.namer(d), Now: l.Now()}
+	var lines []string
+	d.FlowDump(func(f *datapath.Flow) bool {
+		if filter == nil || overlaps(filter, f) {
+			lines = append(lines, datapath.FormatFlow(f, o))
+		}
+		return true
+	})
+	if len(lines) > 0 && (d.Type() == "netdev" || d.Type() == "dummy") {
+		l.out.WriteString("flow-dump from the main thread:\n")
+	}
+	for _, line := range lines {
+		l.out.WriteString(line + "\n")
+	}
+	return nil
+}
+
+// overlaps says whether a packet can match both: of the bits that both know,
+// all agree.
+func overlaps(m *flow.Match, f *datapath.Flow) bool {
+	mk, mm := m.Key.Words(), m.Mask.Words()
+	fk, fm := f.Key.Words(), f.Mask.Words()
+	for i := flow.FirstDatapathWord; i < flow.NumWords; i++ {
+		if (mk[i]^fk[i])&mm[i]&fm[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// parseFlow reads "[ufid:UFID,]KEY".
+func parseFlow(s string, n *datapath.Namer) (*datapath.Flow, error) {
+	ufid, rest, _, err := datapath.ParseUFID(s)
+	if err != nil {
+		return nil, failed(err, "parsing flow ufid")
+	}
+	k, m, err := datapath.ParseKey(rest, n)
+	if err != nil {
+		return nil, failed(syscall.EINVAL, "parsing flow key (%s)", err)
+	}
+	return &datapath.Flow{UFID: ufid, Key: *k, Mask: *m}, nil
+}
+
+func (l *call) addFlow() error { return l.put(datapath.PutCreate) }
+
+func (l *call) modFlow() error {
+	mode := datapath.PutModify
+	if l.mayCreate {
+		mode |= datapath.PutCreate
+	}
+	if l.zero {
+		mode |= datapath.PutZeroStats
+	}
+	return l.put(mode)
+}
+
+func (l *call) put(mode datapath.PutMode) error {
+	d, err := l.optional(2)
+	if err != nil {
+		return err
+	}
+	if len(l.args) != 2 {
+		return failed(syscall.EINVAL, "updating flow table")
+	}
+	return l.putFlow(d, l.args[0], l.args[1], mode)
+}
+
+func (l *call) putFlow(d datapath.Datapath, key, actions string, mode datapath.PutMode) error {
+	n := datapath.PortNamer(d.Ports())
+	f, err := parseFlow(key, n)
+	if err != nil {
+		return err
+	}
+	if f.Actions, err = datapath.ParseActions(actions, n); err != nil {
+		return failed(syscall.EINVAL, "parsing actions")
+	}
+	if !installable(f) {
+		return failed(syscall.EINVAL, "updating flow table")
+	}
+	before := datapath.Stats{}
+	if l.stats && mode&datapath.PutModify != 0 {
+		if old, err := d.FlowGet(f.UFID, &f.Key); err == nil {
+			before = old.Stats
+		}
+	}
+	if err := d.FlowPut(f, mode); err != nil {
+		return failed(err, "updating flow table")
+	}
+	if l.stats {
+		fmt.Fprintln(&l.out, datapath.FormatStats(&before, l.Now()))
+	}
+	return nil
+}
+
+// installable refuses keys that no packet has: an Ethernet packet without a
+// type, and IP of which the flow doesn't know whether it is a fragment.
+func installable(f *datapath.Flow) bool {
+	k, m := &f.Key, &f.Mask
+	if k.PacketType == 0 && k.EthType < 0x600 && k.VLANs[0].TCI == 0 && m.EthType == 0 {
+		return false
+	}
+	return (k.EthType != 0x0800 && k.EthType != 0x86dd) || m.EthType != 0xffff || m.NwFrag != 0
+}
+
+func (l *call) getFlow() error {
+	d, err := l.optional(1)
+	if err != nil {
+		return err
+	}
+	ufid, _, ok, err := datapath.ParseUFID(l.args[0])
+	if !ok || err != nil {
+		return failed(syscall.EINVAL, "parsing flow ufid")
+	}
+	f, err := d.FlowGet(ufid, nil)
+	if err != nil {
+		return failed(err, "getting flow")
+	}
+	o := &datapath.DumpOptions{Verbose: l.verbose > 0, Names: l.namer(d), Now: l.Now()}
+	fmt.Fprintln(&l.out, datapath.FormatFlow(f, o))
+	return nil
+}
+
+func (l *call) delFlow() error {
+	d, err := l.optional(1)
+	if err != nil {
+		return err
+	}
+	return l.delOne(d, l.args[0])
+}
+
+func (l *call) delOne(d datapath.Datapath, key string) error {
+	f, err := parseFlow(key, datapath.PortNamer(d.Ports()))
+	if err != nil {
+		return err
+	}
+	stats, err := d.FlowDel(f.UFID, &f.Key)
+	if err != nil {
+		err = failed(err, "deleting flow")
+		if f.UFID == (datapath.UFID{}) {
+			err = fmt.Errorf("%w\nPerhaps you need to specify a UFID?", err)
+		}
+		return err
+	}
+	if l.stats {
+		fmt.Fprintln(&l.out, datapath.FormatStats(&stats, l.Now()))
+	}
+	return nil
+}
+
+func (l *call) addFlows() error { return l.flowFile(datapath.PutCreate) }
+func (l *call) modFlows() error { return l.flowFile(datapath.PutModify) }
+
+func (l *call) flowFile(mode datapath.PutMode) error {
+	d, err := l.optional(1)
+	if err != nil {
+		return err
+	}
+	return l.processFile(d, l.args[0], mode)
+}
+
+func (l *call) delFlows() error {
+	d, err := l.optional(1)
+	if err != nil {
+		return err
+	}
+	if len(l.args) > 0 {
+		return l.processFile(d, l.args[0], 0)
+	}
+	if err := d.FlowFlush(); err != nil {
+		return failed(err, "deleting all flows")
+	}
+	return nil
+}
+
+// processFile does each line of a file: "[add|modify|delete] FLOW [ACTIONS]".
+// Mode is what a line without a word does, 0 for delete.
+func (l *call) processFile(d datapath.Datapath, name string, mode datapath.PutMode) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return failed(err, "Opening file \"%s\" failed", name)
+	}
+	defer func() { _ = file.Close() }()
+	for sc := bufio.NewScanner(file); sc.Scan(); {
+		line, _, _ := strings.Cut(sc.Text(), "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		op := mode
+		switch words[0] {
+		case "add":
+			op, words = datapath.PutCreate, words[1:]
+		case "modify":
+			op, words = datapath.PutModify, words[1:]
+		case "delete":
+			op, words = 0, words[1:]
+		}
+		switch {
+		case len(words) == 0:
+			err = failed(syscall.EINVAL, "parsing flow key (%s)", "no flow in \""+line+"\"")
+		case op == 0:
+			err = l.delOne(d, words[0])
+		case len(words) < 2:
+			err = failed(syscall.EINVAL, "parsing actions")
+		default:
+			err = l.putFlow(d, words[0], strings.Join(words[1:], " "), op)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+// Package dpctl is ovs-dpctl: it looks at and changes the data paths of the
+// running switch, through the switch's control socket (ovs-dpctl(8)).
+package dpctl
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"weir/internal/cli"
+	"weir/internal/dpctl"
+	"weir/internal/unixctl"
+	"weir/internal/vlog"
+)
+
+const daemon = "ovs-vswitchd"
+
+// settings are the options given; those of the commands are passed on.
+type settings struct {
+	timeout uint
+	action  byte // h, V or o where only help, version or options are wanted
+	pass    []string
+}
+
+// Main runs ovs-dpctl.
+func Main(_ context.Context, env *cli.Env) int {
+	vlog.SetProgram(env.Name)
+	s := &settings{}
+	p := s.parser()
+	_, words, err := p.Parse(env.Args)
+	if err != nil {
+		return env.Exit(err)
+	}
+	switch s.action {
+	case 'h':
+		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, cli.LogUsage(env.Name))
+		return 0
+	case 'V':
+		return env.PrintVersion()
+	case 'o':
+		p.PrintOptions(env.Stdout)
+		return 0
+	}
+	if len(words) == 0 {
+		return env.Fatal("missing command name; use --help for help")
+	}
+	env.AlarmOr(s.timeout)
+	return s.run(env, words[0], append(s.pass, words[1:]...))
+}
+
+func (s *settings) parser() *cli.Parser {
+	act := func(c byte) func(string) error {
+		return func(string) error {
+			if s.action == 0 {
+				s.action = c
+			}
+			return nil
+		}
+	}
+	pass := func(o string) func(string) error {
+		return func(string) error { s.pass = append(s.pass, o); return nil }
+	}
+	return &cli.Parser{Options: append([]cli.Option{
+		{Long: "statistics", Short: 's', Set: pass("-s")},
+		{Long: "clear", Set: pass("--clear")},
+		{Long: "may-create", Set: pass("--may-create")},
+		{Long: "read-only", Set: pass("--read-only")},
+		{Long: "more", Short: 'm', Set: pass("-m")},
+		{Long: "names", Set: pass("--names")},
+		{Long: "no-names", Set: pass("--no-names")},
+		{Long: "timeout", Short: 't', Arg: cli.RequiredArg, Set: func(v string) (err error) {
+			s.timeout, err = cli.ParseTimeout("-t or --timeout", v)
+			return err
+		}},
+		{Long: "help", Short: 'h', Set: act('h')},
+		{Long: "option", Short: 'o', Set: act('o')},
+		{Long: "version", Short: 'V', Set: act('V')},
+	}, cli.LogOptions()...)}
+}
+
+// run runs a command: on texts alone here, on data paths in the switch.
+func (s *settings) run(env *cli.Env, name string, args []string) int {
+	if name == "parse-actions" || name == "normalize-actions" {
+		out, _, err := (&dpctl.Commands{Program: env.Name}).Run(name, args)
+		fmt.Fprint(env.Stdout, out)
+		if err != nil {
+			return env.Fatal("%s", strings.TrimPrefix(err.Error(), env.Name+": "))
+		}
+		return 0
+	}
+	c, err := unixctl.Dial(daemon)
+	if err != nil {
+		return env.Fatal("%v", err)
+	}
+	defer c.Close()
+	out, remote, err := c.Transact("dpctl/"+name, args)
+	if err != nil {
+		return env.Fatal("%s: transaction error (%v)", daemon, err)
+	}
+	if remote != nil {
+		return env.Fatal("%s", s.remoteError(env, name, remote.Error()))
+	}
+	fmt.Fprint(env.Stdout, out)
+	return 0
+}
+
+// remoteError puts an error of the switch into this program's words.
+func (s *settings) remoteError(env *cli.Env, name, text string) string {
+	if strings.Contains(text, "is not a valid command") {
+		return fmt.Sprintf("unknown command '%s'; use --help for help", name)
+	}
+	text = strings.ReplaceAll(text, "\""+"dpctl/"+name+"\"", "'"+name+"'")
+	text = strings.ReplaceAll(text, daemon+": ", env.Name+": ")
+	return strings.TrimPrefix(text, env.Name+": ")
+}
+
+const usage = `%s: Open vSwitch datapath management utility
+usage: %s [OPTIONS] COMMAND [ARG...]
+  add-dp DP [IFACE...]     add new datapath DP (with IFACEs)
+  del-dp DP                delete local datapath DP
+  add-if DP IFACE...       add each IFACE as a port on DP
+  set-if DP IFACE...       reconfigure each IFACE within DP
+  del-if DP IFACE...       delete each IFACE from DP
+  dump-dps                 display names of all datapaths
+  show                     show basic info on all datapaths
+  show DP...               show basic info on each DP
+  dump-flows [DP]          display flows in DP
+  add-flow [DP] FLOW ACTIONS add FLOW with ACTIONS to DP
+  add-flows [DP] FILE        add flows from FILE
+  mod-flow [DP] FLOW ACTIONS change FLOW actions to ACTIONS in DP
+  mod-flows [DP] FILE        change flows from FILE
+  get-flow [DP] ufid:UFID    fetch flow corresponding to UFID
+  del-flow [DP] FLOW         delete FLOW from DP
+  del-flows [DP] [FILE]      delete all or specified flows from DP
+Each IFACE on add-dp, add-if, and set-if may be followed by
+comma-separated options.  See ovs-dpctl(8) for syntax, or the
+Interface table in ovs-vswitchd.conf.db(5) for an options list.
+For COMMAND dump-flows, add-flow, add-flows, mod-flow,
+mod-flows, del-flow and del-flows, DP is optional if there is
+only one datapath.
+%s
+Options for show and mod-flow:
+  -s,  --statistics           print statistics for port or flow
+
+Options for dump-flows:
+  -m, --more                  increase verbosity of output
+  --names                     use port names in output
+
+Options for mod-flow:
+  --may-create                create flow if it doesn't exist
+  --read-only                 do not run read/write commands
+  --clear                     reset existing stats to zero
+
+Other options:
+  -t, --timeout=SECS          give up after SECS seconds
+  -h, --help                  display this help message
+  -V, --version               display version information
+`
