@@ -15,6 +15,7 @@ import (
 	"weir/internal/tool/appctl"
 	"weir/internal/tool/ctl"
 	"weir/internal/tool/demo"
+	"weir/internal/tool/dpctl"
 	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
@@ -26,6 +27,7 @@ import (
 var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
 	"ovs-vsctl":  vsctl.Main,
+	"ovs-dpctl":  dpctl.Main,
 	"ovsdb-tool": ovsdbtool.Main,
 	"ovs-ctl":    ctl.Main,
 
