@@ -16,6 +16,7 @@ import (
 	"weir/internal/tool/ctl"
 	"weir/internal/tool/demo"
 	"weir/internal/tool/dpctl"
+	"weir/internal/tool/ovsdbclient"
 	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
@@ -35,6 +36,7 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 
 	"ovs-pcap":      pcap.Main,
 	"ovs-tcpundump": pcap.UndumpMain,
+	"ovsdb-client":  ovsdbclient.Main,
 	"ovsdb-server":  ovsdbserver.Main,
 }
 

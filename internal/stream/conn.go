@@ -8,12 +8,15 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"weir/internal/paths"
 	"weir/internal/vlog"
 )
+
+var log = vlog.For("socket_util")
 
 // Conn is an open connection. Its Name is how messages call it: the connection
 // method for an active one, "unix#N" or "tcp:ADDRESS:PORT" for one accepted.
@@ -134,6 +137,10 @@ func Listen(name string, opt Options) (*Listener, error) {
 	ln.l, err = lc.Listen(context.Background(), network, t.address())
 	if err != nil {
 		return nil, err
+	}
+	if t.Port == 0 {
+		_, rest, _ := strings.Cut(name, ":")
+		log.Info("%s: listening on port %d", rest, ln.Port())
 	}
 	return ln, nil
 }

@@ -173,6 +173,10 @@ func (r *refChecker) cleanWeak() (again bool, err *ovsdb.Error) {
 				continue
 			}
 			if now.Len() < int(c.Type.Min) {
+				if rt := r.x.tabs[k.table].byID[k.id]; rt != nil && rt.old == nil && old.Has(ovsdb.DefaultAtom(ovsdb.UUIDType)) {
+					return false, ovsdb.Errorf(ovsdb.TagConstraint, "Weak reference column \"%s\" in \"%s\" row %s (inserted within this transaction) contained all-zeros UUID (probably as the default value for this column) but deleting this value caused a constraint volation because this column is not allowed to be empty.",
+						c.Name, t.Name, k.id)
+				}
 				return false, ovsdb.Errorf(ovsdb.TagConstraint, "Deletion of %d weak reference(s) to deleted (or never-existing) rows from column \"%s\" in \"%s\" row %s caused this column to become empty, but constraints on this column disallow an empty column.",
 					old.Len()-now.Len(), c.Name, t.Name, k.id)
 			}

@@ -176,7 +176,11 @@ func (e *executor) selectRows(op *operation) {
 	distinct := !slices.ContainsFunc(columns, func(c *ovsdb.ColumnSchema) bool { return c.Index <= ovsdb.VersionColumn })
 	seen := map[string]bool{}
 	first := true
-	for row := range e.x.find(op.table, op.where) {
+	rows := e.x.find(op.table, op.where)
+	if len(op.sort) > 0 {
+		rows = slices.Values(slices.SortedFunc(rows, func(a, b *Row) int { return compare(op.sort, a, b) }))
+	}
+	for row := range rows {
 		if distinct {
 			key := keyOf(columns, row.Cols)
 			if seen[key] {
@@ -191,6 +195,16 @@ func (e *executor) selectRows(op *operation) {
 		e.out = AppendColumns(e.out, columns, row.Cols)
 	}
 	e.out = append(e.out, "]}"...)
+}
+
+// compare orders rows by columns.
+func compare(columns []*ovsdb.ColumnSchema, a, b *Row) int {
+	for _, c := range columns {
+		if n := a.Cols[c.Index].Compare(b.Cols[c.Index]); n != 0 {
+			return n
+		}
+	}
+	return 0
 }
 
 // AppendColumns appends the given columns of a row as a <row>.

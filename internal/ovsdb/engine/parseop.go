@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/internal/json"
@@ -237,21 +238,26 @@ func (p *opParser) selectRows(op *operation) *ovsdb.Error {
 	p.table(op)
 	where := p.get("where", kindArray, false)
 	columns := p.get("columns", kindArray, true)
+	sort := p.get("sort", kindArray, true)
 	if err := p.finish(); err != nil {
 		return err
 	}
 	if err := p.condition(op, where); err != nil {
 		return err
 	}
-	return p.columns(op, columns)
+	var err *ovsdb.Error
+	if op.columns, err = p.columns(op.table, columns); err == nil {
+		op.sort, err = p.columns(op.table, sort)
+	}
+	return err
 }
 
 // columns parses an array of column names; nil stands for all columns.
-func (p *opParser) columns(op *operation, raw []byte) *ovsdb.Error {
+func (p *opParser) columns(t *Table, raw []byte) ([]*ovsdb.ColumnSchema, *ovsdb.Error) {
 	if raw == nil {
-		return nil
+		return nil, nil
 	}
-	op.columns = []*ovsdb.ColumnSchema{}
+	out := []*ovsdb.ColumnSchema{}
 	s := json.NewScanner(raw)
 	s.Next()
 	err := s.Array(func(int) error {
@@ -259,19 +265,17 @@ func (p *opParser) columns(op *operation, raw []byte) *ovsdb.Error {
 			return ovsdb.SyntaxErrorf(raw, "", "array of distinct column names expected")
 		}
 		name := s.Str()
-		c := op.table.Column(name)
+		c := t.Column(name)
 		if c == nil {
 			return ovsdb.SyntaxErrorf(raw, "", "%s is not a valid column name", name)
 		}
-		for _, other := range op.columns {
-			if other == c {
-				return ovsdb.SyntaxErrorf(raw, "", "array of distinct column names expected")
-			}
+		if slices.Contains(out, c) {
+			return ovsdb.SyntaxErrorf(raw, "", "array of distinct column names expected")
 		}
-		op.columns = append(op.columns, c)
+		out = append(out, c)
 		return nil
 	})
-	return ovsdb.AsError(err)
+	return out, ovsdb.AsError(err)
 }
 
 func (p *opParser) update(op *operation) *ovsdb.Error {
@@ -355,7 +359,8 @@ func (p *opParser) wait(op *operation) *ovsdb.Error {
 	if err := p.condition(op, where); err != nil {
 		return err
 	}
-	if err := p.columns(op, columns); err != nil {
+	var err *ovsdb.Error
+	if op.columns, err = p.columns(op.table, columns); err != nil {
 		return err
 	}
 	return p.waitRows(op, rows)

@@ -24,6 +24,7 @@ type operation struct {
 	raw       []byte // the operation as it came, for messages
 	where     ovsdb.Condition
 	columns   []*ovsdb.ColumnSchema // select, wait; nil is all
+	sort      []*ovsdb.ColumnSchema // select: an extension of Open vSwitch's
 	row       ovsdb.Row             // insert: whole; update: those in set
 	set       []*ovsdb.ColumnSchema // update
 	mutations []ovsdb.Mutation

@@ -1,8 +1,14 @@
 package server
 
 import (
+	"fmt"
+	"time"
+
+	"weir/internal/json"
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+	"weir/internal/ovsdb/storage"
 )
 
 // convert runs "convert" (ovsdb-server(7), 4.1.19).
@@ -19,8 +25,76 @@ func (c *session) convert(m *jsonrpc.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if db == c.srv.self || c.refusesWrites() {
+		return nil, ovsdb.Errorf(ovsdb.TagNotAllowed, "convert operation not allowed on database %s here", db.Name)
+	}
 	if schema.Name != db.Name {
 		return nil, ovsdb.Errorf("invalid parameters", "new schema name (%s) does not match database name (%s)", schema.Name, db.Name)
 	}
-	return nil, ovsdb.Errorf("not supported", "%s: online schema conversion is not available yet (stop the server and use ovsdb-tool convert)", db.Name)
+	if err := c.srv.convert(db, schema); err != nil {
+		return nil, err
+	}
+	c.replaced(m, db)
+	return nil, nil
+}
+
+// replaced answers the client that had the database converted, and tells the
+// others.
+func (c *session) replaced(m *jsonrpc.Message, old *Database) {
+	c.reply(m.ID, emptyObject)
+	for _, other := range c.srv.allSessions() {
+		if other != c {
+			other.databaseGone(old)
+		}
+	}
+	if !c.isAware() {
+		// The reply must be out before the connection ends.
+		stop := c.srv.clock.AfterFunc(5*time.Second, c.conn.Close)
+		_ = c.conn.Flush()
+		stop.Stop()
+	}
+	c.databaseGone(old)
+}
+
+// convert replaces a database by one of the same contents in another schema.
+func (s *Server) convert(db *Database, schema *ovsdb.DatabaseSchema) error {
+	var now *Database
+	err := db.exclusive(func() error {
+		if db.broken != nil {
+			return db.broken
+		}
+		snap, cerr := engine.Convert(db.eng.Head(), engine.NewLayout(schema))
+		if cerr != nil {
+			return cerr
+		}
+		if db.store != nil {
+			if err := db.store.Compact(schema, rowsOf(snap), storage.Txn{Date: db.clock.Wall(), Comment: "converted by ovsdb-server"}); err != nil {
+				return err
+			}
+		}
+		now = newDatabase(db.Name, snap, db.store, db.clock)
+		db.broken = errConverted
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	h := s.dbs[db.Name]
+	s.dbs[db.Name] = &hosted{db: now, file: h.file, row: h.row}
+	s.mu.Unlock()
+	db.retire()
+	s.update(fmt.Sprintf(`{"op":"update","table":"Database","where":[["_uuid","==",["uuid","%s"]]],"row":{"schema":%s}}`,
+		h.row, json.AppendString(nil, schema.JSON())))
+	now.subscribe(kicker{s})
+	s.reconsider()
+	return nil
+}
+
+// retire wakes whoever waits for a database that is no longer in use.
+func (db *Database) retire() {
+	db.pub.Lock()
+	defer db.pub.Unlock()
+	db.closed = true
+	db.announce()
 }

@@ -104,8 +104,9 @@ func (s *Server) Remotes() []string {
 }
 
 // Reconfigure opens and closes connection methods so that they are those
-// configured by AddRemote and, now, by the databases.
-func (s *Server) Reconfigure() {
+// configured by AddRemote and, now, by the databases. It reports whether that
+// changed anything.
+func (s *Server) Reconfigure() (changed bool) {
 	rs := &s.remotes
 	if s.onReconfigure != nil {
 		s.onReconfigure()
@@ -113,7 +114,7 @@ func (s *Server) Reconfigure() {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if rs.closed {
-		return
+		return false
 	}
 	want := map[string]RemoteOptions{}
 	for _, name := range rs.configured {
@@ -128,6 +129,7 @@ func (s *Server) Reconfigure() {
 			rpcLog.Info("%s: remote deconfigured", target)
 			r.close()
 			delete(rs.active, target)
+			changed = true
 		}
 	}
 	for target, opts := range want {
@@ -138,8 +140,10 @@ func (s *Server) Reconfigure() {
 		r := &remote{srv: s, target: target, opts: opts, sessions: map[*session]bool{}, done: make(chan struct{})}
 		if r.open() {
 			rs.active[target] = r
+			changed = true
 		}
 	}
+	return changed
 }
 
 func (rs *remoteSet) close() {

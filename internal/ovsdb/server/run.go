@@ -15,6 +15,7 @@ const compactInterval = 10 * time.Minute
 // Run follows the databases: it opens and closes the remotes they name, writes
 // back their status, and compacts files that have grown, until ctx ends.
 func (s *Server) Run(ctx context.Context) {
+	s.writeStatus()
 	tick := s.clock.After(statusInterval)
 	var compacted time.Time
 	for {
@@ -22,7 +23,9 @@ func (s *Server) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.kick:
-			s.Reconfigure()
+			if s.Reconfigure() {
+				s.writeStatus()
+			}
 		case <-tick:
 			tick = s.clock.After(statusInterval)
 			s.Reconfigure() // tries again to listen where that failed

@@ -26,7 +26,10 @@ var (
 // wallClock tells the time of day.
 type wallClock interface{ Wall() time.Time }
 
-var errRemoved = errors.New("database removed from the server")
+var (
+	errRemoved   = errors.New("database removed from the server")
+	errConverted = errors.New("database was converted to another schema meanwhile")
+)
 
 // Server is an OVSDB server. Its mutex owns its fields; databases, sessions and
 // remotes have their own.

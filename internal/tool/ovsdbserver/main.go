@@ -119,7 +119,9 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 	}
 	in.save()
 	process.Ready()
-	log.Info("%s", version.Line(env.Name)) // not on the terminal of a detached server
+	if child == nil { // not on the terminal of a detached server
+		log.Info("%s", version.Line(env.Name))
+	}
 	in.srv.Run(process.Context())
 	if control != nil {
 		control.Close()

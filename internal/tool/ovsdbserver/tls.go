@@ -37,5 +37,5 @@ func (in *instance) updateTLS() {
 	}
 	t := &in.settings.tls
 	in.tlsConf.Set(stream.TLSFiles{PrivateKey: value(t.key), Certificate: value(t.cert), CACert: value(t.ca),
-		Bootstrap: t.bootstrap, PeerCACert: value(t.peerCA), Protocols: t.protocols})
+		Bootstrap: t.bootstrap, PeerCACert: value(t.peerCA), Protocols: value(t.protocols)})
 }

@@ -1,0 +1,231 @@
+package ovsdbclient
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/internal/json"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/storage"
+)
+
+// persistent returns the columns of a table that a file keeps.
+func persistent(t *ovsdb.TableSchema) []*ovsdb.ColumnSchema {
+	columns := []*ovsdb.ColumnSchema{t.Columns[ovsdb.UUIDColumn]}
+	for _, c := range t.Columns[ovsdb.VersionColumn+1:] {
+		if c.Persistent {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// backup prints the database as a database file.
+func (c *call) backup() error {
+	schema, _, err := c.schema(c.db)
+	if err != nil {
+		return err
+	}
+	var dumps []dumpTable
+	for _, t := range schema.SortedTables() {
+		dumps = append(dumps, dumpTable{t, persistent(t), nil})
+	}
+	if err := c.fetch(dumps); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ovsdb-client")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	name := filepath.Join(dir, "backup")
+	f, err := storage.CreateFile(name, schema, func(yield func(*ovsdb.TableSchema, ovsdb.Row) bool) {
+		for i := range dumps {
+			for _, row := range dumps[i].rows {
+				if !yield(dumps[i].schema, row) {
+					return
+				}
+			}
+		}
+	}, storage.Txn{Date: time.Now(), Comment: "produced by \"ovsdb-client backup\""})
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	_, err = c.env.Stdout.Write(data)
+	return err
+}
+
+// restore replaces the database's contents by a database file's.
+func (c *call) restore() error {
+	data, err := c.readAll()
+	if err != nil {
+		return err
+	}
+	schema, rows, err := readBackup(data)
+	if err != nil {
+		return err
+	}
+	has, _, err := c.schema(schema.Name)
+	if err != nil {
+		return err
+	}
+	if has.JSON() != schema.JSON() {
+		if !c.force {
+			return fmt.Errorf("backup schema has version \"%s\" but database schema has version \"%s\", or they differ otherwise (use --force to override, or convert the database first)", schema.Version, has.Version)
+		}
+	}
+	p := json.AppendString([]byte{'['}, schema.Name)
+	for _, t := range has.SortedTables() {
+		p = append(p, `,{"op":"delete","where":[],"table":`...)
+		p = append(json.AppendString(p, t.Name), '}')
+	}
+	for _, r := range rows {
+		p = appendInsert(p, r)
+	}
+	p = append(p, `,{"op":"comment","comment":"ovsdb-client restore"}]`...)
+	result, err := c.rpc.call("transact", p)
+	if err != nil {
+		return err
+	}
+	parts, err := split(result)
+	if err != nil {
+		return err
+	}
+	for _, r := range parts {
+		if s := json.NewScanner(r); s.Next() == json.ObjectBegin && hasError(s) {
+			return fmt.Errorf("%s", json.Canonical(r))
+		}
+	}
+	return nil
+}
+
+func hasError(s *json.Scanner) bool {
+	found := false
+	_ = s.Object(func(name string) error {
+		found = found || name == "error"
+		s.Next()
+		return s.Skip()
+	})
+	return found
+}
+
+// backupRow is a row of a database file.
+type backupRow struct {
+	table *ovsdb.TableSchema
+	row   ovsdb.Row
+}
+
+// readBackup reads the text of a database file.
+func readBackup(data []byte) (*ovsdb.DatabaseSchema, []backupRow, error) {
+	dir, err := os.MkdirTemp("", "ovsdb-client")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	name := filepath.Join(dir, "backup")
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		return nil, nil, err
+	}
+	f, err := storage.OpenFile(name, storage.ReadOnly)
+	if err != nil {
+		return nil, nil, errors.New("standard input: " + asText(err))
+	}
+	defer func() { _ = f.Close() }()
+	now := map[*ovsdb.TableSchema]map[ovsdb.UUID]ovsdb.Row{}
+	err = f.Replay(func(t *ovsdb.TableSchema, id ovsdb.UUID) ovsdb.Row { return now[t][id] }, func(txn *storage.Txn) error {
+		for _, ch := range txn.Changes {
+			if now[ch.Table] == nil {
+				now[ch.Table] = map[ovsdb.UUID]ovsdb.Row{}
+			}
+			if ch.New == nil {
+				delete(now[ch.Table], ch.UUID)
+			} else {
+				now[ch.Table][ch.UUID] = ch.New
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	var rows []backupRow
+	for _, t := range f.Schema().SortedTables() {
+		for _, row := range now[t] {
+			rows = append(rows, backupRow{t, row})
+		}
+	}
+	return f.Schema(), rows, nil
+}
+
+// appendInsert appends an operation that inserts a row. References within the
+// backup are by name, since the row's UUID will be another.
+func appendInsert(dst []byte, r backupRow) []byte {
+	dst = append(dst, `,{"op":"insert","table":`...)
+	dst = json.AppendString(dst, r.table.Name)
+	dst = append(dst, `,"uuid-name":`...)
+	dst = json.AppendString(dst, symbol(r.row[ovsdb.UUIDColumn].UUID()))
+	dst = append(dst, `,"row":{`...)
+	first := true
+	for _, c := range persistent(r.table)[1:] {
+		d := r.row[c.Index]
+		if d.IsDefault(&c.Type) {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = append(json.AppendString(dst, c.Name), ':')
+		dst = appendNamed(dst, &c.Type, d)
+	}
+	return append(dst, "}}"...)
+}
+
+func symbol(id ovsdb.UUID) string {
+	b := []byte("row" + id.String())
+	for i := range b {
+		if b[i] == '-' {
+			b[i] = '_'
+		}
+	}
+	return string(b)
+}
+
+// appendNamed appends a value with its references as named-uuids.
+func appendNamed(dst []byte, t *ovsdb.ColumnType, d ovsdb.Datum) []byte {
+	atom := func(dst []byte, b *ovsdb.BaseType, a ovsdb.Atom) []byte {
+		if b.IsRef() && !a.UUID().IsZero() {
+			dst = append(dst, `["named-uuid",`...)
+			return append(json.AppendString(dst, symbol(a.UUID())), ']')
+		}
+		return a.AppendJSON(dst)
+	}
+	kind := "set"
+	if d.IsMap() {
+		kind = "map"
+	}
+	dst = append(dst, fmt.Sprintf(`["%s",[`, kind)...)
+	for i := range d.Len() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if !d.IsMap() {
+			dst = atom(dst, &t.Key, d.Key(i))
+			continue
+		}
+		dst = atom(append(dst, '['), &t.Key, d.Key(i))
+		dst = atom(append(dst, ','), &t.Value, d.Value(i))
+		dst = append(dst, ']')
+	}
+	return append(dst, "]]"...)
+}

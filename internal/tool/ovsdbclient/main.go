@@ -1,0 +1,326 @@
+// Package ovsdbclient is ovsdb-client: it talks to a database server as the
+// user says (ovsdb-client(1)).
+package ovsdbclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"weir/internal/cli"
+	"weir/internal/daemon"
+	"weir/internal/ovsdb"
+	"weir/internal/paths"
+	"weir/internal/stream"
+	"weir/internal/tool/table"
+	"weir/internal/vlog"
+)
+
+// settings are the options given.
+type settings struct {
+	daemon    daemon.Options
+	style     table.Style
+	timeout   uint
+	timestamp bool
+	force     bool
+	unixctl   string
+	tls       stream.TLSFiles
+	action    byte // h, V or o where only help, version or options are wanted
+}
+
+// need says what a command wants before its own arguments.
+type need uint8
+
+const (
+	needRPC      need = iota // a server
+	needDatabase             // a server and a database
+)
+
+// command is one of the program's commands.
+type command struct {
+	name     string
+	need     need
+	min, max int // arguments after server and database; max -1 is any number
+	daemon   bool
+	run      func(*call) error
+}
+
+// call is a command being run.
+type call struct {
+	*settings
+	env     *cli.Env
+	ctx     context.Context
+	process *daemon.Process
+	rpc     *rpc
+	db      string
+	args    []string
+}
+
+var commands = []command{
+	{"list-dbs", needRPC, 0, 0, false, (*call).listDBs},
+	{"get-schema", needDatabase, 0, 0, false, (*call).getSchema},
+	{"get-schema-version", needDatabase, 0, 0, false, (*call).schemaVersion},
+	{"get-schema-cksum", needDatabase, 0, 0, false, (*call).schemaCksum},
+	{"list-tables", needDatabase, 0, 0, false, (*call).listTables},
+	{"list-columns", needDatabase, 0, 1, false, (*call).listColumns},
+	{"transact", needRPC, 1, 1, false, (*call).transact},
+	{"query", needRPC, 1, 1, false, (*call).query},
+	{"monitor", needDatabase, 1, -1, true, (*call).monitor},
+	{"monitor-cond", needDatabase, 2, -1, true, (*call).monitorCond},
+	{"monitor-cond-since", needDatabase, 2, -1, true, (*call).monitorCondSince},
+	{"wait", needRPC, 2, 2, false, (*call).wait},
+	{"convert", needRPC, 1, 1, false, (*call).convert},
+	{"needs-conversion", needRPC, 1, 1, false, (*call).needsConversion},
+	{"dump", needDatabase, 0, -1, false, (*call).dump},
+	{"backup", needDatabase, 0, 0, false, (*call).backup},
+	{"restore", needDatabase, 0, 0, false, (*call).restore},
+	{"lock", needRPC, 1, 1, true, (*call).lock},
+	{"steal", needRPC, 1, 1, true, (*call).lock},
+	{"unlock", needRPC, 1, 1, true, (*call).lock},
+}
+
+// Main runs ovsdb-client.
+func Main(ctx context.Context, env *cli.Env) int {
+	vlog.SetProgram(env.Name)
+	s := &settings{style: table.Style{Format: table.FormatTable, Data: table.DataString}}
+	p := s.parser()
+	_, words, err := p.Parse(env.Args)
+	if err != nil {
+		return env.Exit(err)
+	}
+	switch s.action {
+	case 'h':
+		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, defaultServer(), table.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
+		return 0
+	case 'V':
+		return env.PrintVersion()
+	case 'o':
+		p.PrintOptions(env.Stdout)
+		return 0
+	}
+	if len(words) == 0 {
+		return env.Fatal("missing command name; use --help for help")
+	}
+	for i := range commands {
+		if commands[i].name == words[0] {
+			return s.start(ctx, env, &commands[i], words[1:])
+		}
+	}
+	return env.Fatal("unknown command '%s'; use --help for help", words[0])
+}
+
+func defaultServer() string { return "unix:" + paths.InRunDir("db.sock") }
+
+func (s *settings) start(ctx context.Context, env *cli.Env, cmd *command, args []string) int {
+	if !cmd.daemon {
+		// Only commands that go on for long can become daemons.
+		s.daemon.Detach, s.daemon.Monitor, s.daemon.Pidfile = false, false, false
+	}
+	s.daemon.KeepStdout, s.daemon.KeepStderr = true, true
+	process, status := s.daemon.Start(env)
+	if process == nil {
+		return status
+	}
+	defer process.Close()
+	env.AlarmOr(s.timeout)
+	c := &call{settings: s, env: env, ctx: ctx, process: process, args: args}
+	server := defaultServer()
+	if len(args) > 0 && len(args) > cmd.min && (stream.IsActive(args[0]) || stream.IsPassive(args[0])) {
+		server, c.args = args[0], args[1:]
+	}
+	var err error
+	if c.rpc, err = connect(ctx, server, &s.tls); err != nil {
+		return env.Fatal("failed to connect to \"%s\" (%s)", server, stream.ErrText(err))
+	}
+	defer c.rpc.close()
+	if cmd.need == needDatabase {
+		if err := c.chooseDatabase(cmd); err != nil {
+			return env.Fatal("%v", err)
+		}
+	}
+	if n := len(c.args); n < cmd.min || cmd.max >= 0 && n > cmd.max {
+		return env.Fatal("invalid syntax for '%s' (use --help for help)", cmd.name)
+	}
+	if cmd.name == "lock" || cmd.name == "steal" || cmd.name == "unlock" {
+		c.db = cmd.name
+	}
+	if err := cmd.run(c); err != nil {
+		return env.Exit(err)
+	}
+	return 0
+}
+
+// chooseDatabase takes the database's name off the arguments, or finds the one
+// that is meant without.
+func (c *call) chooseDatabase(cmd *command) error {
+	names, err := c.databases()
+	if err != nil {
+		return err
+	}
+	has := func(name string) bool {
+		for _, n := range names {
+			if n == name {
+				return true
+			}
+		}
+		return false
+	}
+	if len(c.args) > cmd.min && has(c.args[0]) {
+		c.db, c.args = c.args[0], c.args[1:]
+		return nil
+	}
+	if has("Open_vSwitch") {
+		c.db = "Open_vSwitch"
+		return nil
+	}
+	var own []string
+	for _, n := range names {
+		if !strings.HasPrefix(n, "_") {
+			own = append(own, n)
+		}
+	}
+	if len(own) == 1 {
+		c.db = own[0]
+		return nil
+	}
+	return errors.New("no default database for this server (use list-dbs to see its databases, and name one)")
+}
+
+func (s *settings) parser() *cli.Parser {
+	act := func(c byte) func(string) error {
+		return func(string) error {
+			if s.action == 0 {
+				s.action = c
+			}
+			return nil
+		}
+	}
+	set := func(p *string) func(string) error { return func(v string) error { *p = v; return nil } }
+	none := func(string) error { return nil }
+	missing := func(what string) func(string) error {
+		return func(string) error { return fmt.Errorf("%s is not available yet", what) }
+	}
+	p := &cli.Parser{Options: []cli.Option{
+		{Long: "timeout", Short: 't', Arg: cli.RequiredArg, Set: func(v string) (err error) {
+			s.timeout, err = cli.ParseTimeout("-t or --timeout", v)
+			return err
+		}},
+		{Long: "timestamp", Set: func(string) error { s.timestamp = true; return nil }},
+		{Long: "force", Set: func(string) error { s.force = true; return nil }},
+		{Long: "leader-only", Set: none}, // a standalone database's server is always its leader
+		{Long: "no-leader-only", Set: none},
+		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
+		{Long: "record", Arg: cli.OptionalArg, Set: missing("--record")},
+		{Long: "replay", Arg: cli.OptionalArg, Set: missing("--replay")},
+		{Long: "private-key", Short: 'p', Arg: cli.RequiredArg, Set: set(&s.tls.PrivateKey)},
+		{Long: "certificate", Short: 'c', Arg: cli.RequiredArg, Set: set(&s.tls.Certificate)},
+		{Long: "ca-cert", Short: 'C', Arg: cli.RequiredArg, Set: func(v string) error { s.tls.CACert, s.tls.Bootstrap = v, false; return nil }},
+		{Long: "bootstrap-ca-cert", Arg: cli.RequiredArg, Set: func(v string) error { s.tls.CACert, s.tls.Bootstrap = v, true; return nil }},
+		{Long: "ssl-protocols", Arg: cli.RequiredArg, Set: set(&s.tls.Protocols)},
+		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: none}, // crypto/tls chooses
+		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: none},
+		{Long: "help", Short: 'h', Set: act('h')},
+		{Long: "option", Set: act('o')},
+		{Long: "version", Short: 'V', Set: act('V')},
+	}}
+	p.Options = append(p.Options, table.Options(&s.style)...)
+	p.Options = append(p.Options, s.daemon.CLI()...)
+	return p
+}
+
+// asText returns a database error's text, for messages.
+func asText(err error) string {
+	var e *ovsdb.Error
+	if errors.As(err, &e) {
+		return e.Error()
+	}
+	return err.Error()
+}
+
+const usage = `%s: Open vSwitch database JSON-RPC client
+usage: %s [OPTIONS] COMMAND [ARG...]
+
+Valid commands are:
+
+  list-dbs [SERVER]
+    list databases available on SERVER
+
+  get-schema [SERVER] [DATABASE]
+    retrieve schema for DATABASE from SERVER
+
+  get-schema-version [SERVER] [DATABASE]
+    retrieve schema for DATABASE from SERVER and report only its
+    version number on stdout
+
+  get-schema-cksum [SERVER] [DATABASE]
+    retrieve schema for DATABASE from SERVER and report only its
+    checksum on stdout
+
+  list-tables [SERVER] [DATABASE]
+    list tables for DATABASE on SERVER
+
+  list-columns [SERVER] [DATABASE] [TABLE]
+    list columns in TABLE (or all tables) in DATABASE on SERVER
+
+  transact [SERVER] TRANSACTION
+    run TRANSACTION (params for "transact" request) on SERVER
+    and print the results as JSON on stdout
+
+  query [SERVER] TRANSACTION
+    run TRANSACTION (params for "transact" request) on SERVER,
+    as read-only, and print the results as JSON on stdout
+
+  monitor [SERVER] [DATABASE] TABLE [COLUMN,...]...
+    monitor contents of COLUMNs in TABLE in DATABASE on SERVER
+    COLUMNs may include !initial, !insert, !delete, !modify
+    to avoid seeing the specified kinds of changes
+
+  monitor-cond [SERVER] [DATABASE] CONDITION TABLE [COLUMN,...]...
+    monitor contents that match CONDITION of COLUMNs in TABLE in
+    DATABASE on SERVER
+
+  monitor-cond-since [SERVER] [DATABASE] [LASTID] CONDITION TABLE [COLUMN,...]...
+    monitor contents that match CONDITION since change after LASTID
+
+  monitor [SERVER] [DATABASE] ALL
+    monitor all changes to all columns in all tables
+
+  wait [SERVER] DATABASE STATE
+    wait until DATABASE reaches STATE ("added" or "connected" or
+    "removed") in DATABASE on SERVER
+
+  dump [SERVER] [DATABASE]
+    dump contents of DATABASE on SERVER to stdout
+
+  backup [SERVER] [DATABASE]
+    dump database contents in the form of a database file
+
+  [--force] restore [SERVER] [DATABASE]
+    restore database contents from a database file
+
+  convert [SERVER] SCHEMA
+    convert database on SERVER named in SCHEMA to SCHEMA
+
+  needs-conversion [SERVER] SCHEMA
+    tell whether SCHEMA on SERVER differs from SCHEMA
+
+  lock|steal [SERVER] LOCK
+    create or wait for LOCK in SERVER
+
+The default SERVER is %s.
+The default DATABASE is Open_vSwitch.
+%s
+SSL options:
+  -p, --private-key=FILE  file with private key
+  -c, --certificate=FILE  file with certificate for private key
+  -C, --ca-cert=FILE      file with peer CA certificate
+  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
+%s%s
+Other options:
+  -t, --timeout=SECS          wait at most SECS seconds for a response
+  --timestamp                 add a timestamp to each update of "monitor"
+  --force                     restore despite differing schemas
+  -h, --help                  display this help message
+  -V, --version               display version information
+`
