@@ -29,6 +29,9 @@ func (s *Switch) Register(srv *unixctl.Server) {
 	if s.dummies != nil {
 		s.dummies.Register(srv)
 	}
+	if s.dpctl != nil {
+		s.dpctl(srv)
+	}
 }
 
 // ofprotos lists the bridge objects by name.

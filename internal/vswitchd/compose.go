@@ -64,6 +64,7 @@ func Compose(p Providers, o Options) *Switch {
 	o.InterfaceTypes = slices.Compact(o.InterfaceTypes)
 	c.sw = New(o)
 	c.sw.dummies = c.dummies
+	c.sw.dpctl = c.registerDPCtl
 	c.followLinks()
 	return c.sw
 }

@@ -14,6 +14,7 @@ import (
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/client"
 	"weir/internal/stream"
+	"weir/internal/unixctl"
 	"weir/internal/vlog"
 )
 
@@ -64,6 +65,7 @@ type Switch struct {
 	nextStats time.Time
 	missing   map[string]bool               // unsupported features that were reported
 	dummies   *dummy.Set                    // nil: none
+	dpctl     func(*unixctl.Server)         // registers dpctl/, nil: none
 	workers   []func(context.Context) error // that run as long as the switch
 }
 
