@@ -9,6 +9,7 @@ import (
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/client"
 	"weir/internal/tool/table"
+	"weir/internal/vlog"
 )
 
 // Context is what a command runs in.  One goroutine owns it.
@@ -100,7 +101,7 @@ func (s *Symbols) used(t *ovsdb.ColumnType, d ovsdb.Datum) {
 
 // check complains about names that were used but not given, and warns of rows
 // that won't stay.
-func (s *Symbols) check(schema *ovsdb.DatabaseSchema) error {
+func (s *Symbols) check(schema *ovsdb.DatabaseSchema, log *vlog.Module) error {
 	names := make([]string, 0, len(s.m))
 	for name := range s.m {
 		names = append(names, name)
@@ -131,26 +132,25 @@ func (c *Context) FindRow(t *ovsdb.TableSchema, record string, mustExist bool) (
 		if row := c.Txn.Row(t.Name, u); row != nil {
 			return row, nil
 		}
-	} else if sym := c.Symbols.m[record]; sym != nil && sym.created {
+	}
+	if sym := c.Symbols.m[record]; sym != nil && sym.created {
 		if row := c.Txn.Row(t.Name, sym.uuid); row != nil {
 			return row, nil
 		}
-	} else {
-		if record == "." {
-			if row := c.only(t); row != nil {
-				return row, nil
-			}
+	}
+	if record == "." {
+		if row := c.only(t); row != nil {
+			return row, nil
 		}
-		for _, id := range c.Prog.RowIDs[t.Name] {
-			row, err := c.byName(t, &id, record)
-			if row != nil || err != nil {
-				return row, err
-			}
-		}
-		row, err := c.byPrefix(t, record)
+	}
+	for _, id := range c.Prog.RowIDs[t.Name] {
+		row, err := c.byName(t, &id, record)
 		if row != nil || err != nil {
 			return row, err
 		}
+	}
+	if row, err := c.byPrefix(t, record); row != nil || err != nil {
+		return row, err
 	}
 	if mustExist {
 		return nil, fmt.Errorf("no row \"%s\" in table %s", record, t.Name)
@@ -160,7 +160,7 @@ func (c *Context) FindRow(t *ovsdb.TableSchema, record string, mustExist bool) (
 
 // byPrefix finds a record by the beginning of its UUID, at least 4 digits.
 func (c *Context) byPrefix(t *ovsdb.TableSchema, record string) (*client.Row, error) {
-	if n := ovsdb.UUIDPrefixLen(record); n < 4 || n != len(record) {
+	if n := ovsdb.UUIDPrefixLen(record); n < 4 || n != len(record) || n == 36 {
 		return nil, nil
 	}
 	var found *client.Row

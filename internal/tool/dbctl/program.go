@@ -142,35 +142,32 @@ func (n *Needs) record(t *ovsdb.TableSchema) {
 // normal folds what doesn't count in names: case, and hyphens for underscores.
 func normal(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 
-// bestMatch returns the only name of which what is an abbreviation, or which it
-// is; ok is false if there are several.
-func bestMatch(names []string, what string) (name string, ok bool) {
-	ok = true
+// matching returns the names of which what is an abbreviation, or only the one
+// that it is.
+func matching(names []string, what string) []string {
 	what = normal(what)
+	var out []string
 	for _, n := range names {
 		if normal(n) == what {
-			return n, true
+			return []string{n}
 		}
 		if strings.HasPrefix(normal(n), what) {
-			if name != "" {
-				ok = false
-			}
-			name = n
+			out = append(out, n)
 		}
 	}
-	return name, ok
+	return out
 }
 
 // Table finds a table by its name or an abbreviation.
 func (p *Program) Table(name string) (*ovsdb.TableSchema, error) {
-	match, ok := bestMatch(slices.Sorted(maps.Keys(p.Schema.Tables)), name)
-	switch {
-	case match == "":
+	matches := matching(slices.Sorted(maps.Keys(p.Schema.Tables)), name)
+	switch len(matches) {
+	case 0:
 		return nil, fmt.Errorf("unknown table \"%s\"", name)
-	case !ok:
-		return nil, fmt.Errorf("multiple table names match \"%s\"", name)
+	case 1:
+		return p.Schema.Table(matches[0]), nil
 	}
-	return p.Schema.Table(match), nil
+	return nil, fmt.Errorf("\"%s\" matches multiple table names: %s", name, strings.Join(matches, ", "))
 }
 
 // column finds a column by its name or an abbreviation.
@@ -181,14 +178,14 @@ func column(t *ovsdb.TableSchema, name string) (*ovsdb.ColumnSchema, error) {
 			names = append(names, c.Name)
 		}
 	}
-	match, ok := bestMatch(names, name)
-	switch {
-	case match == "":
+	matches := matching(names, name)
+	switch len(matches) {
+	case 0:
 		return nil, fmt.Errorf("%s does not contain a column whose name matches \"%s\"", t.Name, name)
-	case !ok:
-		return nil, fmt.Errorf("%s contains more than one column whose name matches \"%s\"", t.Name, name)
+	case 1:
+		return t.Column(matches[0]), nil
 	}
-	return t.Column(match), nil
+	return nil, fmt.Errorf("%s contains more than one column whose name matches \"%s\"", t.Name, name)
 }
 
 // syntaxes returns all commands: the tool's own and the verbs.

@@ -248,7 +248,7 @@ func (r *Runner) execute(txn *client.Txn, commands []*Command) (contexts []*Cont
 			}
 		}
 	}
-	return contexts, false, symbols.check(r.Prog.Schema)
+	return contexts, false, symbols.check(r.Prog.Schema, r.Log)
 }
 
 // print prints the output of the commands.
@@ -257,8 +257,7 @@ func (r *Runner) print(contexts []*Context) {
 		text := c.Out.String()
 		if c.Table != nil {
 			text = string(r.Style.Append(nil, c.Table))
-		}
-		if r.Oneline {
+		} else if r.Oneline {
 			text = strings.TrimSuffix(text, "\n")
 			text = strings.NewReplacer("\\", "\\\\", "\n", "\\n").Replace(text) + "\n"
 		}

@@ -350,6 +350,9 @@ func cmdRemove(c *Context) error {
 		if e != nil {
 			return textError(e)
 		}
+		if less.IsMap() {
+			less = presentKeys(now, less)
+		}
 		now = now.Subtract(less)
 		if now.Len() < int(typ.Min) {
 			return fmt.Errorf("\"remove\" operation would put %d %s in column %s of table %s but the minimum number is %d",
@@ -365,6 +368,17 @@ func cmdRemove(c *Context) error {
 		}
 	}
 	return nil
+}
+
+// presentKeys returns the keys of the pairs of less that are in now.
+func presentKeys(now, less ovsdb.Datum) ovsdb.Datum {
+	var keys []ovsdb.Atom
+	for i := range less.Len() {
+		if v, ok := now.Get(less.Key(i)); ok && v == less.Value(i) {
+			keys = append(keys, less.Key(i))
+		}
+	}
+	return ovsdb.SetDatum(less.KeyType(), keys)
 }
 
 func elements(t *ovsdb.ColumnType) string {
@@ -407,7 +421,11 @@ func cmdCreate(c *Context) error {
 		return err
 	}
 	u := ovsdb.NewUUID()
-	if id, ok := c.Options["--id"]; ok {
+	id, named := c.Options["--id"]
+	own, isUUID := ovsdb.ParseUUID(id)
+	if isUUID {
+		u = own
+	} else if named {
 		sym, err := c.Symbols.define(id)
 		if err != nil {
 			return err
@@ -415,7 +433,11 @@ func cmdCreate(c *Context) error {
 		sym.table = t.Name
 		u = sym.uuid
 	}
-	if err := c.Txn.InsertNamed(t.Name, u); err != nil {
+	insert := c.Txn.InsertNamed
+	if isUUID {
+		insert = c.Txn.InsertUUID
+	}
+	if err := insert(t.Name, u); err != nil {
 		return err
 	}
 	c.created = u

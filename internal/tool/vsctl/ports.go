@@ -34,6 +34,9 @@ func cmdAddBond(c *dbctl.Context) error {
 // Port.
 func addPort(c *dbctl.Context, bridgeName, name string, ifaces, settings []string) error {
 	m := modelOf(c)
+	if name == "" {
+		return fmt.Errorf("port name must not be empty string")
+	}
 	if p := m.ports[name]; p != nil && c.Has("--may-exist") {
 		return checkExisting(c, m, p, bridgeName, ifaces)
 	}
@@ -109,7 +112,7 @@ func checkExisting(c *dbctl.Context, m *model, p *port, bridgeName string, iface
 func cmdDelPort(c *dbctl.Context) error {
 	m := modelOf(c)
 	name := c.Argv[len(c.Argv)-1]
-	if b := m.bridges[name]; b != nil && (len(c.Argv) < 3 || c.Arg(1) == name) {
+	if m.bridges[name] != nil && !c.Has("--if-exists") {
 		return fmt.Errorf("cannot delete port %s because it is the local port for bridge %s (deleting this port requires deleting the entire bridge)", name, name)
 	}
 	p := m.ports[name]
