@@ -1,0 +1,661 @@
+package openflow
+
+import (
+	"fmt"
+	"math/big"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"weir/internal/flow"
+)
+
+// ParseSubfield reads FIELD, FIELD[], FIELD[BIT] or FIELD[FIRST..LAST], the
+// field by its name or the name of a header. What follows is an error.
+func ParseSubfield(s string) (Subfield, error) {
+	sub, rest, err := parseSubfield(s)
+	if err == nil && rest != "" {
+		err = fmt.Errorf("%s: unexpected input following field syntax", s)
+	}
+	return sub, err
+}
+
+func fieldByAnyName(name string) *flow.Field {
+	if f := flow.FieldByName(name); f != nil {
+		return f
+	}
+	f, _, ok := flow.FieldByCodepoint(name)
+	if !ok {
+		return nil
+	}
+	return f
+}
+
+// parseSubfield reads a subfield at the start of s and returns what follows.
+func parseSubfield(s string) (Subfield, string, error) {
+	n := 0
+	for n < len(s) && (isAlnum(s[n]) || s[n] == '_' || s[n] == '-') {
+		if s[n] == '-' && n+1 < len(s) && s[n+1] == '>' {
+			break
+		}
+		n++
+	}
+	name, rest := s[:n], s[n:]
+	f := fieldByAnyName(name)
+	if f == nil {
+		return Subfield{}, s, fmt.Errorf("%s: unknown field `%s'", s, name)
+	}
+	sub := Subfield{Field: f, N: uint16(f.NBits)}
+	if !strings.HasPrefix(rest, "[") {
+		return sub, rest, nil
+	}
+	bits, after, ok := strings.Cut(rest[1:], "]")
+	if !ok {
+		return sub, s, fmt.Errorf("%s: missing ] looking for [] following field name", s)
+	}
+	if bits != "" {
+		first, last, isRange := strings.Cut(bits, "..")
+		lo, err := strconv.Atoi(first)
+		hi := lo
+		if err == nil && isRange {
+			hi, err = strconv.Atoi(last)
+		}
+		switch {
+		case err != nil || lo < 0:
+			return sub, s, fmt.Errorf("%s: syntax error expecting [] or [<bit>] or [<start>..<end>]", s)
+		case lo > hi:
+			return sub, s, fmt.Errorf("%s: starting bit %d is after ending bit %d", s, lo, hi)
+		case lo >= f.NBits:
+			return sub, s, fmt.Errorf("%s: starting bit %d is not valid because field is only %d bits wide", s, lo, f.NBits)
+		case hi >= f.NBits:
+			return sub, s, fmt.Errorf("%s: ending bit %d is not valid because field is only %d bits wide", s, hi, f.NBits)
+		}
+		sub.Ofs, sub.N = uint16(lo), uint16(hi-lo+1)
+	}
+	return sub, after, nil
+}
+
+func isAlnum(c byte) bool {
+	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
+
+// parseBig reads a number of up to 128 bits.
+func parseBig(s string) (flow.Value, bool) {
+	n, ok := new(big.Int).SetString(s, 0)
+	if !ok || n.Sign() < 0 || n.BitLen() > 128 || strings.Contains(s, "_") {
+		return flow.Value{}, false
+	}
+	var b [16]byte
+	n.FillBytes(b[:])
+	return decValue(b[:]), true
+}
+
+// load reads "VALUE->DST".
+func (p *actParser) load(s string) (Action, error) {
+	if p.nested == "ct" {
+		// Inside ct both forms set the connection's mark or label.
+		p.nested = "ct"
+	}
+	val, dst, ok := strings.Cut(s, "->")
+	if !ok {
+		return nil, fmt.Errorf("%s: missing `->'", s)
+	}
+	sub, err := ParseSubfield(dst)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := parseBig(val)
+	if !ok || v.Len() > int(sub.N) {
+		if f := sub.Field; !ok && sub.Ofs == 0 && int(sub.N) == f.NBits {
+			// A value in the field's own form, an address for one.
+			fv, mask, e := f.ParseValue(val, p.names.ports())
+			if e == nil && mask.And(f.Exact()) == f.Exact() {
+				v, ok = fv, true
+			}
+		}
+		if !ok || v.Len() > int(sub.N) {
+			return nil, fmt.Errorf("%s: cannot parse integer value", s)
+		}
+	}
+	if text, code := subfieldError(sub, "destination"); code != 0 {
+		return nil, fmt.Errorf("%s: %s", s, text)
+	}
+	return &SetField{Field: sub.Field, Value: v.Shl(int(sub.Ofs)), Mask: flow.Ones(int(sub.N)).Shl(int(sub.Ofs)), FromLoad: true}, nil
+}
+
+// setField reads "VALUE[/MASK]->FIELD".
+func (p *actParser) setField(s string) (Action, error) {
+	i := strings.LastIndex(s, "->")
+	if i < 0 {
+		return nil, fmt.Errorf("%s: missing `->'", s)
+	}
+	val, name := s[:i], s[i+2:]
+	f := fieldByAnyName(name)
+	switch {
+	case f == nil && strings.HasSuffix(name, "[]"):
+		f = fieldByAnyName(strings.TrimSuffix(name, "[]"))
+		if f == nil {
+			return nil, fmt.Errorf("%s is not a valid OXM field name", name)
+		}
+	case f == nil:
+		return nil, fmt.Errorf("%s is not a valid OXM field name", name)
+	}
+	if !f.Writable {
+		return nil, fmt.Errorf("%s is read-only", name)
+	}
+	v, mask, err := f.ParseValue(val, p.names.ports())
+	if err != nil {
+		return nil, err
+	}
+	if mask.And(f.Exact()) == f.Exact() {
+		mask = f.Exact()
+	} else {
+		p.usable &= PAnyNXM | PAnyOXM
+	}
+	if !validValue(f, v) {
+		return nil, fmt.Errorf("%s is not a valid value for field %s", s, name)
+	}
+	p.usable &= setFieldProtocols(f, mask)
+	return &SetField{Field: f, Value: v.And(mask), Mask: mask}, nil
+}
+
+// setFieldProtocols are the protocols that can match the field, which Open
+// vSwitch also asks of those that set it.
+func setFieldProtocols(f *flow.Field, mask flow.Value) Protocol {
+	var m Match
+	m.Set(f, flow.Value{}, mask)
+	switch {
+	case f.In10 != flow.Unsupported:
+		return PAny
+	case f.In11 != flow.Unsupported:
+		return PAnyNXM | P11 | PAnyOXM
+	}
+	return PAnyNXM | PAnyOXM
+}
+
+// move reads "SRC->DST".
+func (p *actParser) move(s string) (Action, error) {
+	src, rest, err := parseSubfield(s)
+	if err != nil {
+		return nil, err
+	}
+	dstText, ok := strings.CutPrefix(rest, "->")
+	if !ok {
+		return nil, fmt.Errorf("%s: missing `->' following source", s)
+	}
+	dst, after, err := parseSubfield(dstText)
+	switch {
+	case err != nil:
+		return nil, err
+	case after != "":
+		return nil, fmt.Errorf("%s: trailing garbage following destination", s)
+	case src.N != dst.N:
+		return nil, fmt.Errorf("%s: source field is %d bits wide but destination is %d bits wide", s, src.N, dst.N)
+	}
+	return &Move{Src: src, Dst: dst}, nil
+}
+
+func (p *actParser) push(s string) (Action, error) {
+	sub, err := ParseSubfield(s)
+	return &Push{Src: sub}, err
+}
+
+func (p *actParser) pop(s string) (Action, error) {
+	sub, err := ParseSubfield(s)
+	if err == nil && !sub.Field.Writable {
+		err = fmt.Errorf("%s is read-only", sub.Field.Name)
+	}
+	return &Pop{Dst: sub}, err
+}
+
+func parseHashFields(s string) (HashFields, bool) {
+	for i, n := range hashFieldNames {
+		if strings.EqualFold(n, s) {
+			return HashFields(i), true
+		}
+	}
+	return 0, false
+}
+
+func indexFold(list []string, s string) int {
+	for i, n := range list {
+		if strings.EqualFold(n, s) {
+			return i
+		}
+	}
+	return -1
+}
+
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func (p *actParser) multipath(s string) (Action, error) {
+	w := words(s)
+	if len(w) < 6 {
+		return nil, fmt.Errorf("%s: not enough arguments to multipath action", s)
+	}
+	m := &Multipath{}
+	f, ok := parseHashFields(w[0])
+	if !ok {
+		return nil, fmt.Errorf("%s: unknown fields `%s'", s, w[0])
+	}
+	alg := indexFold(multipathNames, w[2])
+	if alg < 0 {
+		return nil, fmt.Errorf("%s: unknown algorithm `%s'", s, w[2])
+	}
+	n, _ := strconv.ParseUint(w[3], 0, 32)
+	if n < 1 || n > 65536 {
+		return nil, fmt.Errorf("%s: n_links %s is not in valid range 1 to 65536", s, w[3])
+	}
+	basis, _ := strconv.ParseUint(w[1], 0, 32)
+	arg, _ := strconv.ParseUint(w[4], 0, 32)
+	dst, err := ParseSubfield(w[5])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	if !dst.Field.Writable {
+		return nil, fmt.Errorf("%s: destination field is not writable", s)
+	}
+	if dst.N < 16 && n > 1<<dst.N {
+		return nil, fmt.Errorf("%s: %d-bit destination field has %d possible values, less than specified n_links %d", s, dst.N, 1<<dst.N, n)
+	}
+	m.Fields, m.Basis, m.Algorithm, m.MaxLink, m.Arg, m.Dst = f, uint16(basis), uint16(alg), uint16(n-1), uint32(arg), dst
+	return m, nil
+}
+
+func (p *actParser) bundle(s string) (Action, error)     { return p.parseBundle(s, false) }
+func (p *actParser) bundleLoad(s string) (Action, error) { return p.parseBundle(s, true) }
+
+func (p *actParser) parseBundle(s string, load bool) (Action, error) {
+	w := words(s)
+	head := 5
+	if load {
+		head = 6
+	}
+	if len(w) < head {
+		return nil, fmt.Errorf("%s: not enough arguments to bundle action", s)
+	}
+	b := &Bundle{}
+	delim := w[head-1]
+	first := ""
+	if name, port, ok := strings.Cut(delim, ":"); ok {
+		delim, first = name, port
+	}
+	if !strings.EqualFold(delim, "members") && !strings.EqualFold(delim, "slaves") {
+		return nil, fmt.Errorf("%s: missing member delimiter, expected `members', got `%s'", s, delim)
+	}
+	f, ok := parseHashFields(w[0])
+	if !ok {
+		return nil, fmt.Errorf("%s: unknown fields `%s'", s, w[0])
+	}
+	alg := indexFold(bundleNames, w[2])
+	if alg < 0 {
+		return nil, fmt.Errorf("%s: unknown algorithm `%s'", s, w[2])
+	}
+	if !strings.EqualFold(w[3], "ofport") {
+		return nil, fmt.Errorf("%s: unknown member_type `%s'", s, w[3])
+	}
+	if load {
+		dst, err := ParseSubfield(w[4])
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", s, err)
+		case dst.N < 16:
+			return nil, fmt.Errorf("%s: bundle_load destination has %d bits but at least 16 required", s, dst.N)
+		case !dst.Field.Writable:
+			return nil, fmt.Errorf("%s: experimenter OXM field '%s' not supported", s, dst.Field.Name)
+		}
+		b.Dst = dst
+	}
+	members := w[head:]
+	if first != "" {
+		members = append([]string{first}, members...)
+	}
+	for _, m := range members {
+		port, ok := p.portArg(m)
+		if !ok {
+			return nil, fmt.Errorf("%s: bad port number", m)
+		}
+		b.Members = append(b.Members, port)
+	}
+	if len(b.Members) > 2048 {
+		return nil, fmt.Errorf("%s: too many members", s)
+	}
+	basis, _ := strconv.ParseUint(w[1], 0, 32)
+	b.Fields, b.Basis, b.Algorithm = f, uint16(basis), uint16(alg)
+	return b, nil
+}
+
+func (p *actParser) checkPktLarger(s string) (Action, error) {
+	n, dst, _ := strings.Cut(s, "->")
+	v, err := parseUint(strings.Trim(n, "()"), 16, "(null)")
+	if err != nil {
+		return nil, err
+	}
+	sub, err := ParseSubfield(dst)
+	switch {
+	case err != nil:
+		return nil, err
+	case sub.N != 1:
+		return nil, fmt.Errorf("Only 1-bit destination field is allowed")
+	case !sub.Field.Writable:
+		return nil, fmt.Errorf("%s is read-only", sub.Field.Name)
+	}
+	return &CheckPktLarger{Len: uint16(v), Dst: sub}, nil
+}
+
+func (p *actParser) deleteField(s string) (Action, error) {
+	f := fieldByAnyName(s)
+	if f == nil {
+		return nil, fmt.Errorf("%s is not a valid OXM field name", s)
+	}
+	return &DeleteField{Field: f}, nil
+}
+
+func (p *actParser) sample(s string) (Action, error) {
+	a := &Sample{SamplingPort: PortNone}
+	for _, kv := range SplitKeyValues(s) {
+		var err error
+		var v uint64
+		switch kv.Key {
+		case "probability":
+			if v, err = parseUint(kv.Value, 16, "probability"); err == nil && v == 0 {
+				err = fmt.Errorf("invalid probability value %q", kv.Value)
+			}
+			a.Probability = uint16(v)
+		case "collector_set_id":
+			v, err = parseUint(kv.Value, 32, "")
+			a.CollectorSetID = uint32(v)
+		case "obs_domain_id":
+			a.ObsDomainID, a.DomainSrc, err = sampleIDArg(kv.Value)
+		case "obs_point_id":
+			a.ObsPointID, a.PointSrc, err = sampleIDArg(kv.Value)
+		case "sampling_port":
+			port, ok := p.portArg(kv.Value)
+			if !ok {
+				return nil, fmt.Errorf("%s: unknown port", kv.Value)
+			}
+			a.SamplingPort = port
+		case "ingress":
+			a.Direction = SampleIngress
+		case "egress":
+			a.Direction = SampleEgress
+		default:
+			err = fmt.Errorf("invalid key %q in \"sample\" argument", kv.Key)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if a.Probability == 0 {
+		return nil, fmt.Errorf("non-zero \"probability\" must be specified on sample")
+	}
+	return a, nil
+}
+
+func sampleIDArg(s string) (uint32, Subfield, error) {
+	v, err := parseUint(s, 32, "")
+	if err == nil {
+		return uint32(v), Subfield{}, nil
+	}
+	sub, e := ParseSubfield(s)
+	if e != nil {
+		return 0, Subfield{}, err
+	}
+	if sub.N > 32 {
+		return 0, Subfield{}, fmt.Errorf("size of field (%d) exceeds maximum size (32)", sub.N)
+	}
+	return 0, sub, nil
+}
+
+func (p *actParser) ct(s string) (Action, error) {
+	c := &CT{Table: CTNoTable}
+	var nat Action
+	var exec []Action
+	for _, kv := range SplitKeyValues(s) {
+		var err error
+		switch kv.Key {
+		case "commit":
+			c.Flags |= CTCommit
+		case "force":
+			c.Flags |= CTForce
+		case "table":
+			c.Table, err = p.tableArg(kv.Value)
+			if err == nil && c.Table == CTNoTable {
+				err = fmt.Errorf("invalid table %#x", c.Table)
+			}
+		case "zone":
+			if v, e := parseUint(kv.Value, 16, "zone"); e == nil {
+				c.ZoneImm = uint16(v)
+			} else if c.ZoneSrc, err = ParseSubfield(kv.Value); err == nil && c.ZoneSrc.N != 16 {
+				err = fmt.Errorf("zone n_bits %d not within valid range [16..16]", c.ZoneSrc.N)
+			}
+		case "alg":
+			err = c.parseALG(kv.Value)
+		case "nat":
+			nat, err = p.nat(kv.Value)
+		case "exec":
+			outer := p.nested
+			p.nested = "ct"
+			exec, err = p.list(kv.Value)
+			p.nested = outer
+		default:
+			err = fmt.Errorf("invalid argument to \"ct\" action: `%s'", kv.Key)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if nat != nil {
+		c.Actions = append(c.Actions, nat)
+	}
+	c.Actions = append(c.Actions, exec...)
+	if c.Flags&CTForce != 0 && c.Flags&CTCommit == 0 {
+		return nil, fmt.Errorf("\"force\" flag requires \"commit\" flag.")
+	}
+	if text, code := c.checkNested(); code != 0 {
+		return nil, fmt.Errorf("%s", text)
+	}
+	return c, nil
+}
+
+func (c *CT) parseALG(s string) error {
+	switch s {
+	case "ftp":
+		c.ALG = CTALGFTP
+	case "tftp":
+		c.ALG = CTALGTFTP
+	default:
+		v, err := strconv.ParseUint(s, 0, 16)
+		if err != nil {
+			return fmt.Errorf("invalid port number or service name \"%s\"", s)
+		}
+		c.ALG = uint16(v)
+	}
+	return nil
+}
+
+func (p *actParser) nat(s string) (Action, error) {
+	n := &NAT{}
+	for _, kv := range SplitKeyValues(s) {
+		switch kv.Key {
+		case "src", "dst":
+			n.Flags |= NATSrc
+			if kv.Key == "dst" {
+				n.Flags ^= NATSrc | NATDst
+			}
+			if kv.Value != "" {
+				if err := n.parseRange(kv.Value); err != nil {
+					return nil, err
+				}
+			}
+		case "persistent":
+			n.Flags |= NATPersistent
+		case "hash":
+			n.Flags |= NATProtoHash
+		case "random":
+			n.Flags |= NATProtoRandom
+		default:
+			return nil, fmt.Errorf("invalid key %q in \"nat\" argument", kv.Key)
+		}
+	}
+	if n.Flags&NATProtoHash != 0 && n.Flags&NATProtoRandom != 0 {
+		return nil, fmt.Errorf("Both \"hash\" and \"random\" specified.")
+	}
+	if n.Flags&(NATSrc|NATDst) == 0 && n.Flags != 0 {
+		return nil, fmt.Errorf("Flags allowed only with \"src\" or \"dst\".")
+	}
+	return n, nil
+}
+
+// parseRange reads ADDR[-ADDR][:PORT[-PORT]]; IPv6 addresses with ports in
+// brackets.
+func (n *NAT) parseRange(s string) error {
+	addrs, ports := s, ""
+	hasPorts := false
+	if strings.HasPrefix(s, "[") {
+		i := strings.LastIndex(s, "]")
+		addrs, ports = s[:max(i+1, 0)], s[max(i+1, 0):]
+		if ports, hasPorts = strings.CutPrefix(ports, ":"); !hasPorts && ports != "" {
+			return natError(s)
+		}
+	} else if strings.Count(s, ":") == 1 {
+		addrs, ports, hasPorts = strings.Cut(s, ":")
+	}
+	if addrs != "" {
+		lo, hi, isRange := strings.Cut(addrs, "-")
+		if err := n.setAddr(&n.AddrMin, lo, s); err != nil {
+			return err
+		}
+		n.HasAddr = true
+		if isRange {
+			if err := n.setAddr(&n.AddrMax, hi, s); err != nil {
+				return err
+			}
+			if string(n.AddrMax[:]) < string(n.AddrMin[:]) {
+				return natError(s)
+			}
+		}
+	}
+	if !hasPorts {
+		return nil
+	}
+	lo, hi, isRange := strings.Cut(ports, "-")
+	v, err := strconv.ParseUint(lo, 10, 16)
+	n.ProtoMin = uint16(v)
+	if err != nil {
+		return natError(s)
+	}
+	if isRange {
+		v, err := strconv.ParseUint(hi, 10, 16)
+		n.ProtoMax = uint16(v)
+		if err != nil || n.ProtoMax < n.ProtoMin {
+			return natError(s)
+		}
+	}
+	return nil
+}
+
+func natError(s string) error { return fmt.Errorf("garbage (%s) after nat range %q (pos: 0)", s, s) }
+
+func (n *NAT) setAddr(dst *[16]byte, s, whole string) error {
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	if err != nil {
+		return natError(whole)
+	}
+	if a.Is4() {
+		b := a.As4()
+		copy(dst[:], b[:])
+		return nil
+	}
+	n.IPv6 = true
+	*dst = a.As16()
+	return nil
+}
+
+func (p *actParser) encap(s string) (Action, error) {
+	e := &Encap{}
+	kvs := SplitKeyValues(s)
+	if len(kvs) == 0 {
+		return nil, fmt.Errorf("Missing encap hdr: %s", s)
+	}
+	p.usable &= P13 | P14 | P15
+	switch kvs[0].Key {
+	case "ethernet":
+		e.PacketType = PacketTypeEthernet
+	case "mpls":
+		e.PacketType = PacketTypeMPLS
+	case "mpls_mc":
+		e.PacketType = PacketTypeMPLSMC
+	case "nsh":
+		e.PacketType = PacketTypeNSH
+		return e, e.parseNSH(kvs[0].Value)
+	default:
+		return nil, fmt.Errorf("Encap hdr not supported: %s", kvs[0].Value)
+	}
+	return e, nil
+}
+
+func (e *Encap) parseNSH(s string) error {
+	for _, kv := range SplitKeyValues(s) {
+		switch kv.Key {
+		case "md_type":
+			v, err := strconv.ParseUint(kv.Value, 0, 8)
+			if err != nil || v != 1 && v != 2 {
+				return fmt.Errorf("invalid md_type")
+			}
+			e.Props = append(e.Props, EncapProp{Class: 4, Type: 1, Data: []byte{byte(v)}})
+		case "tlv":
+			w := words(kv.Value)
+			if len(w) != 3 || !strings.HasPrefix(w[2], "0x") {
+				return fmt.Errorf("Invalid tlv: %s", kv.Value)
+			}
+			class, err1 := strconv.ParseUint(w[0], 0, 16)
+			typ, err2 := strconv.ParseUint(w[1], 0, 8)
+			hexes := w[2][2:]
+			if len(hexes)%2 != 0 {
+				hexes = "0" + hexes
+			}
+			data, err3 := parseDotHex(hexes)
+			if err1 != nil || err2 != nil || err3 != nil {
+				return fmt.Errorf("Invalid tlv: %s", kv.Value)
+			}
+			e.Props = append(e.Props, EncapProp{
+				Class: 4, Type: 2, Data: append([]byte{byte(class >> 8), byte(class), byte(typ)}, data...),
+			})
+		default:
+			return fmt.Errorf("Invalid property: %s", kv.Key)
+		}
+	}
+	return nil
+}
+
+func (p *actParser) decap(s string) (Action, error) {
+	p.usable &= P13 | P14 | P15
+	d := &Decap{NewPacketType: PacketTypeUseNext}
+	if s == "" {
+		return d, nil
+	}
+	kvs := SplitKeyValues(s)
+	if kvs[0].Key != "packet_type" {
+		return nil, fmt.Errorf("Invalid decap argument: %s", kvs[0].Key)
+	}
+	var ns, typ uint64
+	for _, kv := range SplitKeyValues(kvs[0].Value) {
+		v, err := strconv.ParseUint(kv.Value, 0, 16)
+		if err != nil {
+			return nil, fmt.Errorf("Invalid packet_type value: %s", kv.Value)
+		}
+		switch kv.Key {
+		case "ns":
+			ns = v
+		case "type":
+			typ = v
+		default:
+			return nil, fmt.Errorf("Invalid decap packet_type argument: %s", kv.Key)
+		}
+	}
+	d.NewPacketType = uint32(ns<<16 | typ)
+	return d, nil
+}

@@ -1,0 +1,398 @@
+package openflow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weir/internal/flow"
+	"weir/internal/packet"
+)
+
+// FlowMod commands in flow files and in error texts.
+var flowCommandNames = map[string]FlowModCommand{
+	"add": FlowAdd, "modify": FlowModify, "modify_strict": FlowModifyStrict,
+	"delete": FlowDelete, "delete_strict": FlowDeleteStrict,
+}
+
+// ParseOptions vary how flows are read.
+type ParseOptions struct {
+	Names *Names
+	// Log gets warnings and notes, see DecodeOptions. May be nil.
+	Log func(module, site string, warn bool, text string)
+}
+
+func (o *ParseOptions) log(module, site string, warn bool, text string) {
+	if o.Log != nil {
+		o.Log(module, site, warn, text)
+	}
+}
+
+// ParseFlowMod reads a flow in the syntax of ovs-ofctl(8), and tells which
+// protocols can carry it. command < 0: the line begins with the command, or is
+// an addition.
+func ParseFlowMod(s string, command int, opt ParseOptions) (*FlowMod, Protocol, error) {
+	m := &FlowMod{}
+	if command < 0 {
+		m.Command = FlowAdd
+		word := s
+		if i := strings.IndexAny(s, " \t"); i >= 0 {
+			word = s[:i]
+		}
+		if c, ok := flowCommandNames[strings.ToLower(word)]; ok {
+			m.Command = c
+			s = strings.TrimLeft(s[len(word):], " \t")
+		}
+	} else {
+		m.Command = FlowModCommand(command)
+	}
+	p := &flowParser{m: m, opt: opt, usable: PAny}
+	if err := p.parse(s); err != nil {
+		return nil, 0, err
+	}
+	return m, p.usable, nil
+}
+
+// flowParser parses one flow.
+type flowParser struct {
+	m      *FlowMod
+	opt    ParseOptions
+	usable Protocol
+}
+
+func (p *flowParser) strict() bool {
+	return p.m.Command == FlowModifyStrict || p.m.Command == FlowDeleteStrict
+}
+
+func (p *flowParser) hasActions() bool { return p.m.Command <= FlowModifyStrict }
+
+func (p *flowParser) parse(s string) error {
+	m := p.m
+	m.Priority, m.BufferID, m.OutPort, m.OutGroup, m.TableID = flow.DefaultPriority, NoBuffer, PortNone, GroupAny, TableAny
+	m.ModifyCookie = false
+	if m.Command == FlowAdd {
+		m.NewCookie = 0
+	} else {
+		m.NewCookie = ^uint64(0)
+	}
+	var actions string
+	if p.hasActions() {
+		var err error
+		if s, actions, err = splitActions(s); err != nil {
+			return err
+		}
+	}
+	for _, kv := range SplitKeyValues(s) {
+		if err := p.setting(kv); err != nil {
+			return err
+		}
+	}
+	if m.CookieMask == 0 && m.NewCookie == ^uint64(0) && p.hasActions() {
+		// Nothing sets the cookie: a modification that adds sets zero.
+		m.ModifyCookie = false
+	}
+	p.usable &= MatchProtocols(&m.Match)
+	if p.hasActions() {
+		if err := p.parseActions(actions); err != nil {
+			return err
+		}
+	}
+	NormalizeMatch(&m.Match, p.opt.Log)
+	return nil
+}
+
+// splitActions cuts "MATCH actions=ACTIONS" in two.
+func splitActions(s string) (match, actions string, err error) {
+	i := strings.Index(s, "action")
+	if i < 0 {
+		return "", "", fmt.Errorf("must specify an action")
+	}
+	_, actions, ok := strings.Cut(s[i:], "=")
+	if !ok {
+		return "", "", fmt.Errorf("must specify an action")
+	}
+	return s[:i], actions, nil
+}
+
+func (p *flowParser) parseActions(s string) error {
+	as, usable, err := ParseActions(s, p.opt.Names)
+	if err != nil {
+		return err
+	}
+	p.usable &= usable
+	got, err := CheckActions(as, &p.m.Match, ActionCheck{
+		MaxPorts: PortMax, TableID: p.m.TableID, NTables: 255, Usable: p.usable, Log: p.opt.Log,
+	})
+	if err == nil && got == 0 && p.usable != 0 {
+		err = ErrBACMatchInconsistent.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("actions are invalid with specified match (%s)", CodeOf(err))
+	}
+	p.usable = got
+	p.m.Actions = as
+	return nil
+}
+
+// flagWords are the settings without a value.
+var flagWords = map[string]struct {
+	flag   FlowFlags
+	usable Protocol
+}{
+	"send_flow_rem":       {FlowSendRem, PAny},
+	"check_overlap":       {FlowCheckOverlap, PAny},
+	"reset_counts":        {FlowResetCounts, P12 | P13 | P14 | P15},
+	"no_packet_counts":    {FlowNoPktCounts, P13 | P14 | P15},
+	"no_byte_counts":      {FlowNoBytCounts, P13 | P14 | P15},
+	"no_readonly_table":   {FlowNoReadonly, PAny},
+	"allow_hidden_fields": {FlowHiddenFields, PAny},
+}
+
+func (p *flowParser) setting(kv KeyValue) error {
+	if f, ok := flagWords[kv.Key]; ok && kv.Value == "" {
+		p.m.Flags |= f.flag
+		p.usable &= f.usable
+		return nil
+	}
+	err := p.matchSetting(&p.m.Match, kv)
+	if err != flow.ErrUnknownField {
+		return err
+	}
+	if kv.Value == "" && kv.Raw == kv.Key {
+		return fmt.Errorf("unknown keyword %s", kv.Key)
+	}
+	return p.number(kv)
+}
+
+// matchSetting applies a setting of the match.
+func (p *flowParser) matchSetting(m *Match, kv KeyValue) error {
+	name := kv.Key
+	if f, _, ok := flow.FieldByCodepoint(name); ok {
+		name = f.Name
+	}
+	err := m.ParseSetting(name, kv.Value, p.opt.Names.ports())
+	if err == nil {
+		if f := flow.FieldByName(name); f != nil && f.Prereq == flow.PrereqEthernet || name == "dl_vlan" {
+			m.SetDefaultPacketType()
+		} else if _, ok := flow.ShorthandByName(name); ok {
+			m.SetDefaultPacketType()
+		}
+	}
+	return err
+}
+
+func (p *flowParser) number(kv KeyValue) error {
+	m := p.m
+	var dst *uint16
+	switch kv.Key {
+	case "table":
+		id, err := p.table(kv.Value)
+		if err != nil {
+			return err
+		}
+		m.TableID = id
+		if id != TableAny {
+			p.usable &= PTID | P11 | PAnyOXM
+		}
+		return nil
+	case "out_port":
+		if m.Command != FlowDelete && m.Command != FlowDeleteStrict {
+			return fmt.Errorf("unknown keyword %s", kv.Key)
+		}
+		n, ok := flow.ParsePort(kv.Value, p.opt.Names.ports())
+		if !ok {
+			return fmt.Errorf("%s is not a valid OpenFlow port", kv.Value)
+		}
+		m.OutPort = PortNo(n)
+		return nil
+	case "out_group":
+		v, err := parseUint(kv.Value, 32, "out_group")
+		if kv.Value == "any" || kv.Value == "ANY" {
+			v, err = GroupAny, nil
+		}
+		m.OutGroup = uint32(v)
+		p.usable &= P11 | PAnyOXM
+		return err
+	case "cookie":
+		return p.cookie(kv.Value)
+	case "priority":
+		dst = &m.Priority
+	case "idle_timeout":
+		dst = &m.IdleTimeout
+	case "hard_timeout":
+		dst = &m.HardTimeout
+	case "importance":
+		dst = &m.Importance
+	case "duration", "n_packets", "n_bytes", "idle_age", "hard_age":
+		// As dump-flows prints them, so that its output can be fed back.
+		return nil
+	default:
+		return fmt.Errorf("unknown keyword %s", kv.Key)
+	}
+	v, err := parseUint(kv.Value, 16, kv.Key)
+	*dst = uint16(v)
+	return err
+}
+
+func (p *flowParser) table(s string) (uint8, error) {
+	n, err := strconv.ParseUint(s, 0, 64)
+	switch {
+	case err == nil && n <= 255:
+		return uint8(n), nil
+	case err == nil:
+		p.opt.log("ofp_table", "", true, fmt.Sprintf("table %d is outside the supported range 0 through 255", n))
+	case p.opt.Names != nil && p.opt.Names.Tables != nil:
+		if id, ok := p.opt.Names.Tables.TableNumber(strings.Trim(s, `"`)); ok {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown table %q", s)
+}
+
+func (p *flowParser) cookie(s string) error {
+	m := p.m
+	val, mask, masked := strings.Cut(s, "/")
+	if masked {
+		if m.Command == FlowAdd {
+			return fmt.Errorf("flow additions cannot use a cookie mask")
+		}
+		v, err := parseUint(mask, 64, "")
+		if err != nil {
+			return err
+		}
+		m.CookieMask = v
+		if m.Cookie, err = parseUint(val, 64, ""); err != nil {
+			return err
+		}
+		p.usable &= PAnyNXM | P11 | PAnyOXM
+		return nil
+	}
+	v, err := parseUint(val, 64, "")
+	m.NewCookie = v
+	m.ModifyCookie = m.Command != FlowAdd
+	if m.Command != FlowAdd && p.hasActions() {
+		m.ModifyCookie = true
+	}
+	return err
+}
+
+// NormalizeMatch drops what lacks its prerequisites and logs what it dropped.
+func NormalizeMatch(m *Match, log func(module, site string, warn bool, text string)) {
+	before := *m
+	if !m.Normalize() || log == nil {
+		return
+	}
+	log("ofp_match", "normalize", false, "normalization changed ofp_match, details:")
+	log("ofp_match", "normalize", false, " pre: "+before.Format(flow.DefaultPriority, nil))
+	log("ofp_match", "normalize", false, "post: "+m.Format(flow.DefaultPriority, nil))
+}
+
+// ParseFlowRequest reads the flow argument of dump-flows and dump-aggregate.
+func ParseFlowRequest(s string, aggregate bool, opt ParseOptions) (*FlowStatsRequest, Protocol, error) {
+	fm, usable, err := ParseFlowMod(s, int(FlowDelete), opt)
+	if err != nil {
+		return nil, 0, err
+	}
+	// Special case: a dump can be limited to a table without extensions.
+	return &FlowStatsRequest{
+		Aggregate: aggregate, Match: fm.Match, Cookie: fm.Cookie, CookieMask: fm.CookieMask,
+		OutPort: fm.OutPort, OutGroup: fm.OutGroup, TableID: fm.TableID,
+	}, usable | tableProtocols(fm), nil
+}
+
+// tableProtocols undoes what the table took away: requests for statistics have
+// a table in every protocol.
+func tableProtocols(fm *FlowMod) Protocol {
+	p := MatchProtocols(&fm.Match)
+	if fm.CookieMask != 0 {
+		p &= PAnyNXM | P11 | PAnyOXM
+	}
+	if fm.OutGroup != GroupAny {
+		p &= P11 | PAnyOXM
+	}
+	return p
+}
+
+// MatchProtocols are the protocols that can express m.
+func MatchProtocols(m *Match) Protocol {
+	w := &m.Mask
+	p := PAny
+	if w.PacketType != 0 && !m.HasDefaultPacketType() {
+		p &= PAnyNXM | PAnyOXM
+	}
+	partial := func(mac [6]byte) bool { return mac != [6]byte{} && mac != [6]byte{255, 255, 255, 255, 255, 255} }
+	if partial(w.EthSrc) || partial(w.EthDst) {
+		p &= PAnyNXM | P11 | PAnyOXM
+	}
+	for i := range flow.Fields {
+		f := &flow.Fields[i]
+		if f.IsWild(w) || skipProtocols(f) {
+			continue
+		}
+		p &= fieldProtocols(f, m)
+	}
+	return p & vlanProtocols(m)
+}
+
+// skipProtocols: fields that are other views of what is checked elsewhere.
+func skipProtocols(f *flow.Field) bool {
+	switch f.ID {
+	case flow.FieldInPort, flow.FieldInPortOXM, flow.FieldPacketType, flow.FieldVLANTCI, flow.FieldDLVLAN,
+		flow.FieldVLANVID, flow.FieldDLVLANPCP, flow.FieldVLANPCP, flow.FieldIPDSCP:
+		return true
+	}
+	return false
+}
+
+func fieldProtocols(f *flow.Field, m *Match) Protocol {
+	if f.Prereq > flow.PrereqEthernet && !f.AppliesTo(m) {
+		return PAny // shares its place with a field of another protocol
+	}
+	if f.Prereq == flow.PrereqIPAny && m.Key.EthType == packet.EtherTypeIPv6 || f.ID >= flow.FieldTCPSrc && m.Key.EthType == packet.EtherTypeIPv6 {
+		return PAnyNXM | PAnyOXM
+	}
+	if f.ID == flow.FieldSCTPSrc || f.ID == flow.FieldSCTPDst {
+		if f.IsExact(&m.Mask) {
+			return PAny
+		}
+		return PAnyNXM | PAnyOXM
+	}
+	nxm := PAnyNXM | PAnyOXM
+	exact := f.IsExact(&m.Mask)
+	ok := func(s flow.Support) bool {
+		switch s {
+		case flow.SupportBitwise:
+			return true
+		case flow.SupportCIDR:
+			return isCIDR(f, m)
+		case flow.SupportExact:
+			return exact || f.ID == flow.FieldIPTOS && f.Get(&m.Mask).Lo == 0xfc
+		}
+		return false
+	}
+	if ok(f.In10) {
+		nxm |= P10 | P10TID
+	}
+	if ok(f.In11) {
+		nxm |= P11
+	}
+	return nxm
+}
+
+func isCIDR(f *flow.Field, m *Match) bool {
+	mask := uint32(f.Get(&m.Mask).Lo)
+	inv := ^mask
+	return inv&(inv+1) == 0
+}
+
+func vlanProtocols(m *Match) Protocol {
+	switch m.Mask.VLANs[0].TCI {
+	case 0, 0xffff, 0x1fff:
+		return PAny
+	case 0xf000:
+		if m.Key.VLANs[0].TCI&flow.VLANPresent != 0 {
+			return PAny
+		}
+	}
+	return PAnyNXM | PAnyOXM
+}
