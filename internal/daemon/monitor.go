@@ -31,8 +31,8 @@ func (o *Options) monitor(env *cli.Env, r role) int {
 			return env.Fatal("could not initiate process monitoring (%v)", err)
 		}
 		if started && r.part == background {
-			r.notify()
 			o.leaveTerminal()
+			r.notify()
 		}
 		setTitle(fmt.Sprintf("%s: monitoring pid %d (%s)", env.Name, cmd.Process.Pid, health(crashes, "")))
 		status := wait(cmd, signals)

@@ -147,10 +147,10 @@ func (p *Process) Ready() {
 	if done {
 		return
 	}
-	p.role.notify()
 	if p.options.Detach {
 		p.options.leaveTerminal()
 	}
+	p.role.notify()
 }
 
 // leaveTerminal turns the standard streams to /dev/null and goes to the root
