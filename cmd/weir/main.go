@@ -20,6 +20,7 @@ import (
 	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
+	"weir/internal/tool/up"
 	"weir/internal/tool/vsctl"
 	"weir/internal/tool/vswitchd"
 )
@@ -43,6 +44,8 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 // verbs is the table of what only `weir VERB` does.
 var verbs = map[string]func(context.Context, *cli.Env) int{
 	"demo": demo.Main,
+	"up":   up.Up(ovsdbserver.Main, vswitchd.Main),
+	"down": up.Down,
 }
 
 func main() { os.Exit(run()) }
