@@ -155,6 +155,11 @@ func (p *Pipeline) Bundle(msgs []openflow.Message, now time.Time) (events []Even
 // transaction may hold part of the change and must be aborted. The actions of
 // fm pass to the pipeline.
 func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
+	// Whether a message says that it is about Ethernet packets depends on its
+	// version and format; flows that match the same must be the same.
+	own := *fm
+	own.Match.SetDefaultPacketType()
+	fm = &own
 	if fm.TableID != openflow.TableAny && int(fm.TableID) >= NumTables {
 		return openflow.ErrFMFCBadTableID.Err()
 	}

@@ -73,6 +73,7 @@ func (x *Translator) learned(a *openflow.Learn) *openflow.FlowMod {
 			fm.Actions = append(fm.Actions, &openflow.Output{Port: openflow.PortNo(v.Lo)})
 		}
 	}
+	fm.Match.SetDefaultPacketType()
 	fm.Match.ZeroWild()
 	return fm
 }
