@@ -85,7 +85,7 @@ func (p *matchPrinter) metadata() {
 	p.field(FieldDPHash, "dp_hash")
 	p.field(FieldConjID, "conj_id")
 	if p.m.SkbPriority != 0 {
-		fmt.Fprintf(p, "skb_priority=0x%x,", p.k.SkbPriority)
+		fmt.Fprintf(p, "skb_priority=%s,", hexText(V(uint64(p.k.SkbPriority))))
 	}
 	p.field(FieldActsetOutput, "actset_output")
 }
@@ -349,6 +349,14 @@ func (p *matchPrinter) l4() {
 }
 
 func (p *matchPrinter) ports(src, dst string) {
-	p.field(FieldTCPSrc, src)
-	p.field(FieldTCPDst, dst)
+	for _, f := range [...]struct {
+		id   FieldID
+		name string
+	}{{FieldTCPSrc, src}, {FieldTCPDst, dst}} {
+		if f.id.Field().IsExact(p.m) {
+			p.field(f.id, f.name)
+		} else {
+			p.hexField(f.id, f.name)
+		}
+	}
 }
