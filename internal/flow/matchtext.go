@@ -304,9 +304,9 @@ func (p *matchPrinter) mpls() {
 		switch m := p.m.MPLS[i]; m {
 		case 0:
 		case 0xffffffff:
-			fmt.Fprintf(p, "mpls_lse%d=%s,", i, hexText(V(uint64(p.k.MPLS[i]))))
+			fmt.Fprintf(p, "mpls_lse%d=%d,", i, p.k.MPLS[i])
 		default:
-			fmt.Fprintf(p, "mpls_lse%d=%s/%s,", i, hexText(V(uint64(p.k.MPLS[i]))), hexText(V(uint64(m))))
+			fmt.Fprintf(p, "mpls_lse%d=0x%08x/0x%08x,", i, p.k.MPLS[i], m)
 		}
 	}
 }

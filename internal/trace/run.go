@@ -228,7 +228,7 @@ func (r *request) text(env *Env) string {
 	pending := []uint32{}
 	x := xlate.NewTranslator()
 	bridge := r.bridge
-	for {
+	for round := 0; ; round++ {
 		b.WriteString("Flow: " + key.Format(o.ports) + "\n")
 		t := &xlate.Trace{PortNames: o.ports}
 		res := x.Translate(&xlate.Input{
@@ -241,7 +241,7 @@ func (r *request) text(env *Env) string {
 			pending = append(pending, id)
 		}
 		defer env.release(append([]uint32(nil), res.Recircs...))
-		if len(pending) == 0 {
+		if len(pending) == 0 || round > maxRounds {
 			return b.String()
 		}
 		id := pending[0]
@@ -267,12 +267,24 @@ func (env *Env) release(ids []uint32) {
 	}
 }
 
-// recircs lists the recirculations that actions ask for.
+// maxRounds bounds the recirculations that one trace follows.
+const maxRounds = 64
+
+// recircs lists the recirculations after connection tracking that actions ask
+// for. Others only let the data path do its part: what follows them depends on
+// what it finds there.
 func recircs(actions []datapath.Action) (ids []uint32) {
+	tracked := false
 	for _, a := range actions {
+		was := tracked
+		tracked = false
 		switch a := a.(type) {
+		case *datapath.CT:
+			tracked = true
 		case *datapath.Recirc:
-			ids = append(ids, a.ID)
+			if was {
+				ids = append(ids, a.ID)
+			}
 		case *datapath.Clone:
 			ids = append(ids, recircs(a.Actions)...)
 		case *datapath.Sample:

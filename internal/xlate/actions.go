@@ -48,9 +48,10 @@ func (x *Translator) act(a openflow.Action, rest []openflow.Action, last bool) {
 	case *openflow.Enqueue:
 		x.enqueue(a, last)
 	case *openflow.SetQueue:
-		x.flow.SkbPriority = queuePriority(a.Queue)
+		x.flow.SkbPriority = x.queuePriority(a.Queue)
 	case *openflow.PopQueue:
 		x.flow.SkbPriority = x.origPriority
+		x.detail("queue = %s", cNumber(x.origPriority))
 	case *openflow.Resubmit:
 		x.resubmit(a, last)
 	case *openflow.GotoTable:
@@ -219,8 +220,17 @@ func (x *Translator) setField(a *openflow.SetField) {
 		x.warn("unmet prerequisites for %s, set_field ignored", f.Name)
 		return
 	}
+	x.markIPSet(f)
 	f.Mark(x.wc, a.Mask)
 	f.SetMasked(&x.flow, a.Value, a.Mask)
+}
+
+// markIPSet marks the protocol when a field of the IP header is changed: a
+// data path can't change packets without one.
+func (x *Translator) markIPSet(f *flow.Field) {
+	if f.ID >= flow.FieldIPv4Src && f.ID <= flow.FieldIPTTL && isIP(x.flow.EthType) {
+		x.wc.NwProto = 0xff
+	}
 }
 
 func (x *Translator) move(a *openflow.Move) {
@@ -232,6 +242,7 @@ func (x *Translator) move(a *openflow.Move) {
 	}
 	x.mark(a.Src)
 	x.mark(a.Dst)
+	x.markIPSet(a.Dst.Field)
 	x.set(a.Dst, x.get(a.Src))
 	x.detailSubfield(a.Dst)
 }
@@ -390,13 +401,17 @@ func (x *Translator) outputTrunc(a *openflow.OutputTrunc, last bool) {
 	}
 }
 
-// queuePriority is the priority by which data paths know a queue: a traffic
-// class of qdisc 1: (queue 0 is class 1).
-func queuePriority(queue uint32) uint32 { return 1<<16 | (queue + 1) }
+// queuePriority is the priority by which the data path knows a queue.
+func (x *Translator) queuePriority(queue uint32) uint32 {
+	if x.cfg.QueuePriority == nil {
+		return queue
+	}
+	return x.cfg.QueuePriority(queue)
+}
 
 func (x *Translator) enqueue(a *openflow.Enqueue, last bool) {
 	old := x.flow.SkbPriority
-	x.flow.SkbPriority = queuePriority(a.Queue)
+	x.flow.SkbPriority = x.queuePriority(a.Queue)
 	port := a.Port
 	if port == openflow.PortInPort {
 		port = openflow.PortNo(x.flow.InPort)

@@ -22,6 +22,9 @@ type Config struct {
 	// ByDP finds the port behind a data path port.
 	ByDP     map[datapath.PortNo]*Port
 	Features datapath.Features
+	// QueuePriority is the packet priority that means a queue to the data path;
+	// nil: the queue's number.
+	QueuePriority func(queue uint32) uint32
 	// Recircs holds the states of packets that come back by recirculation and
 	// of those on their way to a controller. Shared by all snapshots.
 	Recircs *Recircs

@@ -3,6 +3,7 @@ package xlate
 import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/packet"
 )
 
 // EtherTypes of MPLS.
@@ -21,6 +22,7 @@ const (
 	lseTCMask     = 7 << lseTCShift
 	lseLabelShift = 12
 	lseLabelMask  = 0xfffff << lseLabelShift
+	explicitNull6 = 2 // label of IPv6 packets without one
 )
 
 // numLabels counts the label stack entries that a key holds.
@@ -79,12 +81,14 @@ func (x *Translator) pushMPLS(ethType uint16) {
 		if f.NwTTL == 0 {
 			lse |= 64
 		}
+		if f.EthType == packet.EtherTypeIPv6 {
+			lse |= explicitNull6 << lseLabelShift
+		}
 	}
 	copy(f.MPLS[1:], f.MPLS[:])
 	f.MPLS[0] = lse
 	if n == 0 {
 		x.clearL3()
-		x.wasMPLS = true
 	}
 	f.EthType = ethType
 }
@@ -164,7 +168,8 @@ func (x *Translator) commitMPLS(f, b *flow.Key) {
 		nb--
 	}
 	if nb == nf && nb-common == 1 {
-		x.emit(&datapath.SetMPLS{LSE: f.MPLS[0] & x.wc.MPLS[0], Mask: x.wc.MPLS[0]})
+		x.wc.MPLS[0] = ^uint32(0)
+		x.emit(&datapath.SetMPLS{LSE: f.MPLS[0], Mask: ^uint32(0)})
 	} else {
 		for i := nf - nb; i > 0; i-- {
 			x.emit(&datapath.PushMPLS{LSE: f.MPLS[i-1], EthType: f.EthType})

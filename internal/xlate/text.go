@@ -42,3 +42,11 @@ func subfieldText(s openflow.Subfield) string {
 	}
 	return fmt.Sprintf("%s[%d..%d]", name, s.Ofs, s.Ofs+s.N-1)
 }
+
+// cNumber is a number in hexadecimal, with a prefix unless it is zero.
+func cNumber(n uint32) string {
+	if n == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%#x", n)
+}

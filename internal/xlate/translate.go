@@ -191,6 +191,10 @@ func (x *Translator) finishMask() {
 			w.VLANs[i].TCI |= flow.VLANPresent
 		}
 	}
+	if k.Tunnel.IsZero() {
+		// The input port says that there was none.
+		w.Tunnel = flow.Tunnel{}
+	}
 	// A later fragment has no transport header; it matches as if zero.
 	if k.NwFrag&flow.FragLater != 0 {
 		w.TpSrc, w.TpDst = 0, 0

@@ -101,7 +101,7 @@ func TestActions(t *testing.T) {
 			"set(eth(dst=50:00:00:00:00:01)),2"},
 		{"register output", udp, []openflow.Action{setField("reg0", 3), &openflow.OutputReg{Src: sub("reg0", 0, 32)}}, "3"},
 		{"truncated and queued", udp, []openflow.Action{&openflow.OutputTrunc{Port: 2, MaxLen: 100}, &openflow.Enqueue{Port: 2, Queue: 1}, out(3)},
-			"trunc(100),2,set(skb_priority(0x10002)),2,set(skb_priority(0)),3"},
+			"trunc(100),2,set(skb_priority(0x1)),2,set(skb_priority(0)),3"},
 		{"action set", udp, []openflow.Action{&openflow.WriteActions{Actions: []openflow.Action{out(2), &openflow.DecTTL{}, out(3)}}}, "set(ipv4(ttl=63)),3"},
 		{"cleared action set", udp, []openflow.Action{&openflow.WriteActions{Actions: []openflow.Action{out(2)}}, &openflow.ClearActions{}}, "drop"},
 		{"exit", udp, []openflow.Action{out(2), &openflow.Exit{}, out(3)}, "2"},
@@ -112,7 +112,7 @@ func TestActions(t *testing.T) {
 		{"resubmit", udp, []openflow.Action{&openflow.Resubmit{InPort: 2, Table: 5}, out(3)}, "2,3"},
 		{"too deep", udp, []openflow.Action{out(2), &openflow.Resubmit{InPort: openflow.PortInPort, Table: openflow.TableAny}}, "drop"},
 		{"mpls", "in_port=1,dl_type=0x8847,mpls_label=7,mpls_tc=1,mpls_ttl=9,mpls_bos=1", []openflow.Action{&openflow.SetMPLSLabel{Label: 8}, out(2)},
-			"set(mpls(label=8/0xfffff,tc=0/0,ttl=0/0x0,bos=0/0)),2"},
+			"set(mpls(label=8,tc=1,ttl=9,bos=1)),2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := newConfig()
