@@ -70,7 +70,7 @@ func pickDPID(b *bridge) uint64 {
 		if id, ok := parseDPID(text); ok {
 			return id
 		}
-		log.WarnRL(&addressRL, "bridge %s: datapath-id %q is not 16 hexadecimal digits other than zero; another one is chosen", b.conf.Name, text)
+		log.InfoRL(&addressRL, "bridge %s: datapath-id %q is not 16 hexadecimal digits other than zero; another one is chosen", b.conf.Name, text)
 	}
 	return b.mac.Uint64()
 }

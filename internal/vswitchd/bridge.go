@@ -70,6 +70,7 @@ type bridge struct {
 	mtus        map[int]int // how many devices that aren't internal have an MTU
 	applied     ofproto.Config
 	mac         packet.MAC // of the local port
+	logged      uint64     // dpid as last logged
 	dpid        uint64
 	controllers map[string]ofproto.ControllerStatus // as last written
 }
@@ -121,7 +122,7 @@ func (s *Switch) addBridge(conf *BridgeConf) *bridge {
 	}
 	if strings.ContainsRune(conf.Name, '/') {
 		// Names of sockets are made of it, so it must stay within their directory.
-		log.Warn("ignoring invalid bridge name %q", conf.Name)
+		log.Warn("ignoring bridge with invalid name \"%s\"", conf.Name)
 		return nil
 	}
 	be, err := s.backend(effectiveType(conf.DatapathType))
@@ -162,6 +163,10 @@ func (s *Switch) configureBridge(b *bridge) {
 	s.report("bridge "+b.conf.Name, b.conf.Unsupported)
 	s.updateAddress(b)
 	b.applied = s.bridgeConfig(b)
+	if b.dpid != b.logged {
+		log.Info("bridge %s: using datapath ID %016x", b.conf.Name, b.dpid)
+		b.logged = b.dpid
+	}
 	if err := b.obj.Configure(b.applied); err != nil {
 		log.Warn("bridge %s: %v", b.conf.Name, err)
 	}
@@ -229,6 +234,11 @@ func (s *Switch) controllers(b *bridge) []ofproto.ControllerConfig {
 		if c.Target == "none" || c.Target == "" || c.Target == socket+".mgmt" || c.Target == socket+".snoop" {
 			continue
 		}
+		if path, ok := strings.CutPrefix(c.Target, "punix:"); ok && !s.mayListen(b, path) {
+			log.ErrRL(&addressRL, "bridge %s: Not adding Unix domain socket controller \"%s\": it could overwrite a file outside of %s; use \"punix:%s.NAME\" there instead",
+				b.conf.Name, c.Target, s.opts.RunDir, filepath.Join(s.opts.RunDir, b.conf.Name))
+			continue
+		}
 		kind := ofproto.PrimaryController
 		if c.Type == "service" || isPassive(c.Target) && c.Type == "" {
 			kind = ofproto.ServiceController
@@ -246,6 +256,14 @@ func (s *Switch) controllers(b *bridge) []ofproto.ControllerConfig {
 		})
 	}
 	return out
+}
+
+// mayListen reports whether a socket of the database's choosing may be made at
+// path: only directly in the run directory, and named after the bridge, so that
+// whoever writes the database can't overwrite other files.
+func (s *Switch) mayListen(b *bridge, path string) bool {
+	name, ok := strings.CutPrefix(path, strings.TrimSuffix(s.opts.RunDir, "/")+"/")
+	return ok && strings.HasPrefix(name, b.conf.Name+".") && !strings.Contains(name, "/")
 }
 
 func isPassive(target string) bool {

@@ -235,6 +235,11 @@ func (c *Client) connect() {
 	remote := c.remotes[c.next%len(c.remotes)]
 	c.next++
 	c.fsm.Name = remote
+	// A peer on this machine can't vanish unnoticed, so it needs no probes.
+	c.fsm.ProbeAfter = stream.ProbeInterval
+	if strings.HasPrefix(remote, "unix:") {
+		c.fsm.ProbeAfter = 0
+	}
 	c.fsm.Connecting(c.cfg.Clock.Now())
 	ctx, cancel := context.WithCancel(context.Background())
 	c.dialing = cancel
