@@ -165,6 +165,9 @@ func installable(f *datapath.Flow) bool {
 	if k.PacketType == 0 && k.EthType < 0x600 && k.VLANs[0].TCI == 0 && m.EthType == 0 {
 		return false
 	}
+	if m.InPort == 0 {
+		return true // the data path says what is wrong
+	}
 	return (k.EthType != 0x0800 && k.EthType != 0x86dd) || m.EthType != 0xffff || m.NwFrag != 0
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"weir/internal/datapath"
 	"weir/internal/flow"
 )
@@ -140,6 +142,10 @@ func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
 	}
 	if mode&datapath.PutCreate == 0 {
 		return fmt.Errorf("flow: %w", errNotExist)
+	}
+	if f.Mask.InPort != ^uint32(0) {
+		log.Err("failed to put flow: in_port is not an exact match")
+		return fmt.Errorf("flow: in_port is not an exact match: %w", unix.EINVAL)
 	}
 	k, m := keyWords(&f.Key), newMask(keyWords(&f.Mask))
 	if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
