@@ -42,6 +42,9 @@ type Parser struct {
 	// InOrder stops at the first operand, so that what follows a command is the
 	// command's.
 	InOrder bool
+	// ListPlain has PrintOptions show optional arguments like required ones, as
+	// ovs-vsctl does.
+	ListPlain bool
 }
 
 // Parse splits the arguments into options, in their order, and operands. Errors
@@ -159,6 +162,9 @@ func (p *Parser) letter(c byte) *Option {
 // with ARG for an argument. It is the answer to --option and --options.
 func (p *Parser) PrintOptions(w io.Writer) {
 	suffix := map[Arg][2]string{NoArg: {"", ""}, RequiredArg: {"=ARG", " ARG"}, OptionalArg: {"=[ARG]", " [ARG]"}}
+	if p.ListPlain {
+		suffix[OptionalArg] = suffix[RequiredArg]
+	}
 	for _, o := range p.Options {
 		if o.Hidden {
 			continue

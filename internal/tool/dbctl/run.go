@@ -109,6 +109,7 @@ func (r *Runner) Main(ctx context.Context, help func()) int {
 		r.Prog.PrintCommands(r.Env)
 		return 0
 	case 'o':
+		p.ListPlain = true
 		p.PrintOptions(r.Env.Stdout)
 		return 0
 	case 'V':
