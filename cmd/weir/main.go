@@ -16,6 +16,7 @@ import (
 	"weir/internal/tool/ctl"
 	"weir/internal/tool/demo"
 	"weir/internal/tool/dpctl"
+	"weir/internal/tool/ofctl"
 	"weir/internal/tool/ovsdbclient"
 	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
@@ -30,6 +31,7 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
 	"ovs-vsctl":  vsctl.Main,
 	"ovs-dpctl":  dpctl.Main,
+	"ovs-ofctl":  ofctl.Main,
 	"ovsdb-tool": ovsdbtool.Main,
 	"ovs-ctl":    ctl.Main,
 

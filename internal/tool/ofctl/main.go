@@ -1,0 +1,226 @@
+// Package ofctl is ovs-ofctl: it administers OpenFlow switches, and prints and
+// parses OpenFlow messages and flows (ovs-ofctl(8)).
+package ofctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"weir/internal/cli"
+	"weir/internal/daemon"
+	"weir/internal/openflow"
+	"weir/internal/stream"
+	"weir/internal/vlog"
+)
+
+// tool is one run of the program. Its goroutine owns it.
+type tool struct {
+	env *cli.Env
+	ctx context.Context
+	out io.Writer
+
+	versions  openflow.VersionSet
+	allowed   openflow.Protocol // by -F
+	timeout   uint
+	verbosity int // by -m
+	timestamp bool
+	strict    bool
+	readd     bool
+	bundle    bool
+	mayCreate bool
+	readOnly  bool
+	noStats   bool
+	names     int // -1: when standard output is a terminal
+	// packetIn is the format that -P asks for, -1 for the default.
+	packetIn int
+	sort     []criterion
+	unixctl  string
+	action   byte
+	daemon   daemon.Options
+	tls      *stream.TLS
+	tlsFiles stream.TLSFiles
+
+	limits map[string]*vlog.RateLimit
+}
+
+// command is a subcommand: its arguments beyond its name, max -1 for any number.
+type command struct {
+	name     string
+	usage    string
+	min, max int
+	run      func(*tool, []string) error
+	// writes: it changes the switch, so --read-only refuses it.
+	writes bool
+}
+
+// Main runs ovs-ofctl.
+func Main(ctx context.Context, env *cli.Env) int {
+	vlog.SetProgram(env.Name)
+	t := &tool{
+		env: env, ctx: ctx, out: env.Stdout, versions: openflow.Versions(openflow.V10), allowed: openflow.PAny,
+		names: -1, packetIn: -1, tls: new(stream.TLS), limits: map[string]*vlog.RateLimit{},
+	}
+	t.daemon.KeepStdout, t.daemon.KeepStderr = true, true
+	p := &cli.Parser{Options: t.options(), InOrder: false}
+	_, words, err := p.Parse(env.Args)
+	if err != nil {
+		return env.Exit(err)
+	}
+	switch t.action {
+	case 'h':
+		fmt.Fprint(env.Stdout, usageText(env.Name))
+		return 0
+	case 'V':
+		return env.PrintVersion("OpenFlow versions 0x1:0x6")
+	case 'o':
+		p.PrintOptions(env.Stdout)
+		return 0
+	}
+	if err := t.finishOptions(); err != nil {
+		return env.Exit(err)
+	}
+	return t.dispatch(words)
+}
+
+// finishOptions settles what the options mean together.
+func (t *tool) finishOptions() error {
+	t.tls.Set(t.tlsFiles)
+	var protocols openflow.Protocol
+	for v := openflow.V10; v <= openflow.V15; v++ {
+		if t.versions.Has(v) {
+			protocols |= v.Protocols()
+		}
+	}
+	if t.allowed&protocols == 0 {
+		return fmt.Errorf("None of the enabled OpenFlow versions (%s) supports any of the enabled flow formats (%s).  (Use -O to enable additional OpenFlow versions or -F to enable additional flow formats.)",
+			versionNames(t.versions), openflow.ProtocolsText(t.allowed))
+	}
+	t.allowed &= protocols
+	for v := openflow.V10; v <= openflow.V15; v++ {
+		if t.allowed&v.Protocols() == 0 {
+			t.versions &^= 1 << v
+		}
+	}
+	return nil
+}
+
+func versionNames(s openflow.VersionSet) string {
+	var out []string
+	for v := openflow.V10; v <= openflow.V15; v++ {
+		if s.Has(v) {
+			out = append(out, v.String())
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// exitStatus is an error whose text has been printed.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func (t *tool) dispatch(words []string) int {
+	if len(words) == 0 {
+		return t.env.Fatal("missing command name; use --help for help")
+	}
+	var cmd *command
+	for i := range commands() {
+		if c := &commands()[i]; c.name == words[0] {
+			cmd = c
+		}
+	}
+	args := words[1:]
+	switch {
+	case cmd == nil:
+		return t.env.Fatal("unknown command '%s'; use --help for help", words[0])
+	case len(args) < cmd.min:
+		return t.env.Fatal("'%s' command requires at least %d arguments", cmd.name, cmd.min)
+	case cmd.max >= 0 && len(args) > cmd.max:
+		return t.env.Fatal("'%s' command takes at most %d arguments", cmd.name, cmd.max)
+	case cmd.writes && t.readOnly:
+		return t.env.Fatal("'%s' command does not work in read only mode", cmd.name)
+	}
+	// Commands that may become daemons start logging in the process that works.
+	if cmd.name != "monitor" && cmd.name != "snoop" {
+		if status := t.startLogging(); status >= 0 {
+			return status
+		}
+	}
+	t.env.AlarmOr(t.timeout)
+	return t.status(cmd.run(t, args))
+}
+
+// startLogging applies the logging options; -1 when all is well.
+func (t *tool) startLogging() int {
+	d := t.daemon
+	d.Detach, d.Pidfile, d.Monitor = false, false, false
+	p, status := d.Start(t.env)
+	if p == nil {
+		return status
+	}
+	return -1
+}
+
+func (t *tool) status(err error) int {
+	var e exitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &e):
+		return int(e)
+	}
+	return t.env.Exit(err)
+}
+
+func (t *tool) printf(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
+
+// log passes what decoding and parsing log on to vlog, limited like the C
+// program's: messages of one place share a limit.
+func (t *tool) log(module, site string, warn bool, text string) {
+	key := module + "/" + site
+	if site == "" {
+		key = module + "/" + text
+	}
+	rl := t.limits[key]
+	if rl == nil {
+		rl = new(vlog.RateLimit)
+		if site == "normalize" {
+			rl.Burst = 10
+		}
+		t.limits[key] = rl
+	}
+	if warn {
+		vlog.For(module).WarnRL(rl, "%s", text)
+	} else {
+		vlog.For(module).InfoRL(rl, "%s", text)
+	}
+}
+
+func (t *tool) parseOptions(names *openflow.Names) openflow.ParseOptions {
+	return openflow.ParseOptions{Names: names, Log: t.log}
+}
+
+func (t *tool) decodeOptions() openflow.DecodeOptions {
+	return openflow.DecodeOptions{TableID: true, Log: t.log}
+}
+
+// showNames reports whether to print ports by name.
+func (t *tool) showNames() bool {
+	if t.names >= 0 {
+		return t.names == 1
+	}
+	f, ok := t.out.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0 && st.Mode()&os.ModeDevice != 0 && f.Name() != os.DevNull
+}
+
+// stamp is the time that --timestamp puts before messages.
+func stamp() string { return time.Now().UTC().Format("2006-01-02 15:04:05.000: ") }
