@@ -30,6 +30,7 @@ type TLSFiles struct {
 	Bootstrap   bool   // where CACert is missing, take the peer's on first use
 	PeerCACert  string // PEM file sent along to peers
 	Protocols   string // comma or space separated: TLSv1.2, TLSv1.3
+	Ciphers     string // of TLS 1.2 and before, in OpenSSL's form; see setCiphers
 }
 
 // Set replaces the settings.
@@ -102,6 +103,9 @@ func (t *TLS) base() (*tls.Config, error) {
 	}
 	conf := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	if err := setProtocols(conf, f.Protocols); err != nil {
+		return nil, err
+	}
+	if err := setCiphers(conf, f.Ciphers); err != nil {
 		return nil, err
 	}
 	verify, err := f.verifier()
@@ -225,4 +229,54 @@ func setProtocols(conf *tls.Config, list string) error {
 		conf.MaxVersion = max(conf.MaxVersion, v)
 	}
 	return nil
+}
+
+// setCiphers limits the cipher suites to those in a list as ciphers(1ssl) has
+// it, as far as crypto/tls offers them. Beside names of suites only the groups
+// ALL, DEFAULT and HIGH are known, which stand for all; what is excluded by "!"
+// or "-" must be a suite's name to matter, since the weak groups that are
+// usually named so aren't offered at all.
+func setCiphers(conf *tls.Config, list string) error {
+	words := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == ':' })
+	if len(words) == 0 {
+		return nil
+	}
+	chosen := map[uint16]bool{}
+	conf.CipherSuites = []uint16{}
+	for _, w := range words {
+		name := strings.TrimLeft(w, "!-+")
+		for _, suite := range tls.CipherSuites() {
+			matches := name == opensslName(suite.Name) || name == suite.Name
+			switch {
+			case w[0] == '!' || w[0] == '-':
+				if matches {
+					delete(chosen, suite.ID)
+				}
+			case matches, w == "ALL", w == "DEFAULT", w == "HIGH":
+				chosen[suite.ID] = true
+			}
+		}
+	}
+	for _, suite := range tls.CipherSuites() {
+		if chosen[suite.ID] {
+			conf.CipherSuites = append(conf.CipherSuites, suite.ID)
+		}
+	}
+	if len(conf.CipherSuites) == 0 {
+		return fmt.Errorf("%s: no cipher in the list is available", list)
+	}
+	return nil
+}
+
+// opensslName turns the standard name of a cipher suite into OpenSSL's.
+func opensslName(name string) string {
+	kx, cipher, ok := strings.Cut(strings.TrimPrefix(name, "TLS_"), "_WITH_")
+	if !ok {
+		return name
+	}
+	cipher = strings.NewReplacer("AES_128", "AES128", "AES_256", "AES256", "_CBC", "", "POLY1305_SHA256", "POLY1305", "_", "-").Replace(cipher)
+	if kx == "RSA" {
+		return cipher
+	}
+	return strings.ReplaceAll(kx, "_", "-") + "-" + cipher
 }

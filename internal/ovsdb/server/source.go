@@ -199,7 +199,7 @@ func (s *Server) writeStatus() {
 func appendStatus(dst []byte, t *engine.Table, row *engine.Row, st remoteStatus) []byte {
 	connected, status := t.Column("is_connected"), t.Column("status")
 	var set []byte
-	if connected != nil && connected.Type.IsScalar() && connected.Type.Key.Type == ovsdb.Boolean && row.Cols[connected.Index].Bool() != st.connected {
+	if connected != nil && !connected.Type.IsMap() && connected.Type.Key.Type == ovsdb.Boolean && row.Cols[connected.Index] != ovsdb.ScalarDatum(ovsdb.BoolAtom(st.connected)) {
 		set = append(set, fmt.Sprintf(`"is_connected":%v`, st.connected)...)
 	}
 	if status != nil && status.Type.IsMap() && status.Type.Key.Type == ovsdb.String && status.Type.Value.Type == ovsdb.String {

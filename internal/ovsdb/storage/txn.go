@@ -135,7 +135,7 @@ func DecodeTxn(schema *ovsdb.DatabaseSchema, record []byte, rows Lookup) (*Txn, 
 		}
 		table := schema.Table(name)
 		if table == nil {
-			return ovsdb.Errorf(ovsdb.TagUnknownTable, "No table named %s.", name)
+			return ovsdb.SyntaxErrorf(record, ovsdb.TagUnknownTable, "No table named %s.", name)
 		}
 		return d.table(s, table)
 	})

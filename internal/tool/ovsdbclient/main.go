@@ -24,6 +24,7 @@ type settings struct {
 	timeout   uint
 	timestamp bool
 	force     bool
+	aware     bool // tell the server that we follow changes of its databases
 	unixctl   string
 	tls       stream.TLSFiles
 	action    byte // h, V or o where only help, version or options are wanted
@@ -134,6 +135,11 @@ func (s *settings) start(ctx context.Context, env *cli.Env, cmd *command, args [
 		return env.Fatal("failed to connect to \"%s\" (%s)", server, stream.ErrText(err))
 	}
 	defer c.rpc.close()
+	if s.aware {
+		if _, err := c.rpc.call("set_db_change_aware", []byte("[true]")); err != nil {
+			return env.Fatal("%v", err)
+		}
+	}
 	if cmd.need == needDatabase {
 		if err := c.chooseDatabase(cmd); err != nil {
 			return env.Fatal("%v", err)
@@ -210,6 +216,8 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "force", Set: func(string) error { s.force = true; return nil }},
 		{Long: "leader-only", Set: none}, // a standalone database's server is always its leader
 		{Long: "no-leader-only", Set: none},
+		{Long: "db-change-aware", Set: func(string) error { s.aware = true; return nil }},
+		{Long: "no-db-change-aware", Set: func(string) error { s.aware = false; return nil }},
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
 		{Long: "record", Arg: cli.OptionalArg, Set: missing("--record")},
 		{Long: "replay", Arg: cli.OptionalArg, Set: missing("--replay")},
@@ -218,8 +226,8 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "ca-cert", Short: 'C', Arg: cli.RequiredArg, Set: func(v string) error { s.tls.CACert, s.tls.Bootstrap = v, false; return nil }},
 		{Long: "bootstrap-ca-cert", Arg: cli.RequiredArg, Set: func(v string) error { s.tls.CACert, s.tls.Bootstrap = v, true; return nil }},
 		{Long: "ssl-protocols", Arg: cli.RequiredArg, Set: set(&s.tls.Protocols)},
-		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: none}, // crypto/tls chooses
-		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: none},
+		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: set(&s.tls.Ciphers)},
+		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: none}, // crypto/tls chooses those of TLS 1.3
 		{Long: "help", Short: 'h', Set: act('h')},
 		{Long: "option", Set: act('o')},
 		{Long: "version", Short: 'V', Set: act('V')},

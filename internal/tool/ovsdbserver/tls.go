@@ -10,7 +10,7 @@ import (
 type tlsSettings struct {
 	key, cert, ca, peerCA string
 	bootstrap             bool
-	protocols             string
+	protocols, ciphers    string
 }
 
 func (t *tlsSettings) options() []cli.Option {
@@ -22,8 +22,8 @@ func (t *tlsSettings) options() []cli.Option {
 		{Long: "bootstrap-ca-cert", Arg: cli.RequiredArg, Set: func(v string) error { t.ca, t.bootstrap = v, true; return nil }},
 		{Long: "peer-ca-cert", Arg: cli.RequiredArg, Set: set(&t.peerCA)},
 		{Long: "ssl-protocols", Arg: cli.RequiredArg, Set: set(&t.protocols)},
-		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: func(string) error { return nil }},      // crypto/tls chooses
-		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: func(string) error { return nil }}, // crypto/tls chooses
+		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: set(&t.ciphers)},
+		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: func(string) error { return nil }}, // crypto/tls chooses those of TLS 1.3
 	}
 }
 
@@ -37,5 +37,5 @@ func (in *instance) updateTLS() {
 	}
 	t := &in.settings.tls
 	in.tlsConf.Set(stream.TLSFiles{PrivateKey: value(t.key), Certificate: value(t.cert), CACert: value(t.ca),
-		Bootstrap: t.bootstrap, PeerCACert: value(t.peerCA), Protocols: value(t.protocols)})
+		Bootstrap: t.bootstrap, PeerCACert: value(t.peerCA), Protocols: value(t.protocols), Ciphers: value(t.ciphers)})
 }
