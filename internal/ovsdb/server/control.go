@@ -53,13 +53,15 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	})
 	u.Register("ovsdb-server/tlog-set", "DB:TABLE on|off", 2, 2, s.tlogSet)
 	u.Register("ovsdb-server/tlog-list", "", 0, 0, s.tlogList)
+	s.replication.register(u, changed)
 	u.Register("memory/show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.memory() + "\n", nil })
 }
 
-// AddDB opens what names a database on the command line: a file.
+// AddDB opens what names a database on the command line: a file, or
+// relay:DB:REMOTE.
 func (s *Server) AddDB(name string) error {
 	if strings.HasPrefix(name, "relay:") {
-		return fmt.Errorf("%s: relay databases are not available yet (serve the database's file, or connect to its server)", name)
+		return s.addRelay(name)
 	}
 	return s.AddFile(name)
 }

@@ -25,6 +25,9 @@ type Database struct {
 	pausing int       // how many wait for writing to end
 	broken  error     // why the storage takes no more
 
+	relay   *relay // where the database is another server's
+	unready bool   // its schema isn't known yet; such a Database never becomes ready
+
 	store storage.Storage // nil for a database in memory; whoever set writing uses it
 
 	published atomic.Pointer[engine.Snapshot]
@@ -96,8 +99,17 @@ func (db *Database) Execute(req *engine.Request, env *engine.Env) engine.Outcome
 		db.mu.Unlock()
 		return out
 	}
-	c := &commit{changes: out.Changes, comment: req.Comment(), durable: req.Durable(), done: make(chan bool, 1)}
-	c.snap = db.eng.Apply(out.Changes, ovsdb.UUID{})
+	if err := db.commit(&commit{changes: out.Changes, comment: req.Comment(), durable: req.Durable()}); err != nil {
+		return failed(err)
+	}
+	return out
+}
+
+// commit applies a transaction's changes and returns when they are stored and
+// published, or failed. mu is held, and given up.
+func (db *Database) commit(c *commit) *ovsdb.Error {
+	c.done = make(chan bool, 1)
+	c.snap = db.eng.Apply(c.changes, ovsdb.UUID{})
 	db.queue = append(db.queue, c)
 	lead := !db.writing
 	db.writing = true
@@ -108,10 +120,7 @@ func (db *Database) Execute(req *engine.Request, env *engine.Env) engine.Outcome
 	if lead {
 		db.write()
 	}
-	if c.err != nil {
-		return failed(c.err)
-	}
-	return out
+	return c.err
 }
 
 func failed(err *ovsdb.Error) engine.Outcome {

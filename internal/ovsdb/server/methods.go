@@ -113,6 +113,9 @@ func (c *session) database(m *jsonrpc.Message) (*Database, *ovsdb.Error) {
 	if db == nil {
 		return nil, syntaxError(m, ovsdb.TagUnknownDatabase, "%s request specifies unknown database %s", m.Method, name)
 	}
+	if db.unready {
+		return nil, syntaxError(m, "database not available", "%s request specifies database %s which is not yet available because it has not completed joining its cluster", m.Method, name)
+	}
 	return db, nil
 }
 
@@ -159,6 +162,10 @@ func (c *session) transact(m *jsonrpc.Message) {
 		return
 	}
 	env := c.env(db)
+	if db.relay != nil && !req.ReadOnly() && env.Refuse == nil {
+		c.forward(db.relay, m)
+		return
+	}
 	out := db.Execute(req, env)
 	if !out.Blocked {
 		c.reply(m.ID, out.Result)
@@ -251,4 +258,18 @@ func (c *session) finish(p *pending, cancelled bool) {
 		return
 	}
 	c.reply(p.m.ID, p.out.Result)
+}
+
+// forward has a relay's source run a transaction and answers with its reply.
+func (c *session) forward(r *relay, m *jsonrpc.Message) {
+	r.forward(m.Params, func(reply *jsonrpc.Message) {
+		switch {
+		case reply == nil:
+			c.replyError(m.ID, ovsdb.Errorf("not connected", "%s: the relay is not connected to its source", r.name).AppendJSON(nil))
+		case reply.Kind == jsonrpc.Error:
+			c.replyError(m.ID, reply.Err)
+		default:
+			c.reply(m.ID, reply.Result)
+		}
+	})
 }

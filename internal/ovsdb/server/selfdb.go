@@ -35,6 +35,10 @@ func (s *Server) update(ops string) {
 // describe adds a database to the table Database.
 func (s *Server) describe(h *hosted) {
 	h.row = ovsdb.NewUUID()
+	if h.db.relay != nil {
+		s.update(fmt.Sprintf(`{"op":"insert","table":"Database","uuid":"%s","row":{"name":"%s","model":"relay"}}`, h.row, h.db.Name))
+		return
+	}
 	schema := json.AppendString(nil, h.db.Snapshot().Layout.Schema.JSON())
 	s.update(fmt.Sprintf(`{"op":"insert","table":"Database","uuid":"%s","row":{"name":"%s","model":"standalone","connected":true,"leader":true,"schema":%s}}`,
 		h.row, h.db.Name, schema))

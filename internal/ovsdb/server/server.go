@@ -49,6 +49,8 @@ type Server struct {
 	onReconfigure func() // set before the first remote is added
 	noDiff        bool   // set before the first database is added
 
+	replication replication
+
 	locks   lockTable
 	remotes remoteSet
 	kick    chan struct{} // asks for a look at db: remotes
@@ -68,6 +70,7 @@ func New(c *clock.Clock, runDir string, tls *stream.TLS) *Server {
 		dbs: map[string]*hosted{}, sessions: map[*session]bool{}, kick: make(chan struct{}, 1)}
 	s.locks.byName = map[string]*lock{}
 	s.remotes.init(s)
+	s.replication = replication{srv: s, probe: defaultReplicationProbe}
 	schema, err := ovsdb.ParseSchema([]byte(serverSchema))
 	if err != nil {
 		panic(err) // a constant's
@@ -198,6 +201,9 @@ func (s *Server) RemoveDB(name string) error {
 	}
 	delete(s.dbs, name)
 	s.mu.Unlock()
+	if h.db.relay != nil {
+		h.db.relay.up.stop()
+	}
 	err := h.db.close()
 	s.undescribe(h)
 	for _, c := range s.allSessions() {
@@ -244,6 +250,12 @@ func (s *Server) Close() {
 		dbs = append(dbs, h.db)
 	}
 	s.mu.Unlock()
+	s.replication.stop()
+	for _, db := range dbs {
+		if db.relay != nil {
+			db.relay.up.stop()
+		}
+	}
 	s.remotes.close()
 	s.Reconnect()
 	for _, db := range dbs {

@@ -57,9 +57,6 @@ func Main(ctx context.Context, env *cli.Env) int {
 		p.PrintOptions(env.Stdout)
 		return 0
 	}
-	if s.syncFrom != "" || s.syncExclude != "" {
-		return env.Fatal("--sync-from: replication from another server is not available yet")
-	}
 	if len(databases) == 0 && !s.noDBs {
 		databases = []string{paths.InDBDir("conf.db")}
 	}
@@ -95,6 +92,7 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 	remotes := s.remotes
 	if saved, ok := in.state.load(); ok {
 		databases, remotes = saved.Databases, saved.Remotes
+		s.syncFrom, s.syncExclude, s.active = saved.SyncFrom, saved.SyncExclude, saved.Active
 	}
 	for _, name := range databases {
 		if err := in.srv.AddDB(name); err != nil {
@@ -106,6 +104,9 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 		if err := in.srv.AddRemote(name); err != nil {
 			return env.Fatal("%v", err)
 		}
+	}
+	if err := in.srv.SetSync(s.syncFrom, s.syncExclude, s.active); err != nil {
+		return env.Fatal("%v", err)
 	}
 	control, err := in.control(env, clk)
 	if err != nil {
@@ -153,7 +154,9 @@ func (in *instance) control(env *cli.Env, clk *clock.Clock) (*unixctl.Server, er
 
 // save records the databases and remotes for a restart after a crash.
 func (in *instance) save() {
-	if err := in.state.save(savedState{in.srv.Files(), in.srv.Remotes()}); err != nil {
+	s := savedState{Databases: in.srv.Files(), Remotes: in.srv.Remotes()}
+	s.SyncFrom, s.SyncExclude, s.Active = in.srv.Sync()
+	if err := in.state.save(s); err != nil {
 		log.Warn("saving the configuration for a restart failed: %v", err)
 	}
 }

@@ -14,6 +14,9 @@ import (
 type savedState struct {
 	Databases []string
 	Remotes   []string
+
+	SyncFrom, SyncExclude string
+	Active                bool
 }
 
 // stateFile keeps a savedState for the life of the monitoring process, whose ID

@@ -1,0 +1,161 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"weir/internal/json"
+	"weir/internal/jsonrpc"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+	"weir/internal/vlog"
+)
+
+var relayLog = vlog.For("relay")
+
+// relay serves a copy of another server's database: reads here, writes there
+// (ovsdb(7), "Relay Service Model"). Its mutex owns its fields.
+type relay struct {
+	srv  *Server
+	name string
+	up   *upstream
+
+	mu   sync.Mutex
+	peer *peer // nil while not connected
+}
+
+// parseRelay takes relay:DB:REMOTE[,REMOTE]... apart.
+func parseRelay(arg string) (name, remotes string, ok bool) {
+	rest, ok := strings.CutPrefix(arg, "relay:")
+	if !ok {
+		return "", "", false
+	}
+	name, remotes, ok = strings.Cut(rest, ":")
+	return name, remotes, ok && name != "" && remotes != ""
+}
+
+// addRelay offers a relay database. It becomes usable once its source told the
+// schema.
+func (s *Server) addRelay(arg string) error {
+	name, remotes, ok := parseRelay(arg)
+	if !ok || !ovsdb.IsID(name) {
+		return fmt.Errorf("%s: invalid relay (expected relay:DATABASE:REMOTE)", arg)
+	}
+	schema := &ovsdb.DatabaseSchema{Name: name, Tables: map[string]*ovsdb.TableSchema{}}
+	db := newDatabase(name, engine.NewSnapshot(engine.NewLayout(schema)), nil, s.clock)
+	r := &relay{srv: s, name: name}
+	db.relay = r
+	db.unready = true
+	if err := s.add(&hosted{db: db, file: arg}); err != nil {
+		return err
+	}
+	r.up = s.follow(remotes, defaultReplicationProbe, r.talk, r.lost)
+	return nil
+}
+
+// talk fetches the source's database and follows it.
+func (r *relay) talk(p *peer) error {
+	if _, err := p.call("set_db_change_aware", []byte("[true]")); err != nil {
+		return err
+	}
+	raw, err := p.call("get_schema", append(json.AppendString([]byte{'['}, r.name), ']'))
+	if err != nil {
+		return err
+	}
+	schema, err := ovsdb.ParseSchema(raw)
+	if err != nil {
+		return err
+	}
+	db := r.srv.Lookup(r.name)
+	if db == nil {
+		return errGiveUp // removed meanwhile
+	}
+	// A change of schema is a new database.
+	if db.unready || db.Snapshot().Layout.Schema.JSON() != schema.JSON() {
+		db = r.srv.replaceRelay(r, schema)
+	}
+	p.update = func(m *jsonrpc.Message) error { return r.update(db, m) }
+	tables := db.Snapshot().Layout.Tables
+	result, err := p.call("monitor", followParams(r.name, r.name, tables))
+	if err != nil {
+		return err
+	}
+	err = db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) {
+		changes, err := parseUpdates(s, tables, result)
+		return resetChanges(s, tables, changes), err
+	})
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.peer = p
+	r.mu.Unlock()
+	r.srv.setConnected(r.name, true)
+	return nil
+}
+
+// update takes an update from the source.
+func (r *relay) update(db *Database, m *jsonrpc.Message) error {
+	params := elements(m.Params)
+	switch {
+	case m.Method == "update" && len(params) == 2:
+		return db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) {
+			return parseUpdates(s, s.Layout.Tables, params[1])
+		})
+	case m.Method == "monitor_canceled":
+		return fmt.Errorf("database %s was removed or converted at the source", r.name)
+	}
+	return nil
+}
+
+// lost notes the end of the connection to the source.
+func (r *relay) lost() {
+	r.mu.Lock()
+	was := r.peer != nil
+	r.peer = nil
+	r.mu.Unlock()
+	if was {
+		r.srv.setConnected(r.name, false)
+	}
+}
+
+// forward has the source run a transaction. fn gets the reply; nil says that
+// there was none.
+func (r *relay) forward(params []byte, fn func(*jsonrpc.Message)) {
+	r.mu.Lock()
+	p := r.peer
+	r.mu.Unlock()
+	if p == nil {
+		fn(nil)
+		return
+	}
+	p.send("transact", params, fn)
+}
+
+// replaceRelay puts a database of another schema, empty yet, in the place of a
+// relay's.
+func (s *Server) replaceRelay(r *relay, schema *ovsdb.DatabaseSchema) *Database {
+	now := newDatabase(r.name, engine.NewSnapshot(engine.NewLayout(schema)), nil, s.clock)
+	now.relay = r
+	s.mu.Lock()
+	h := s.dbs[r.name]
+	old := h.db
+	s.dbs[r.name] = &hosted{db: now, file: h.file, row: h.row}
+	s.mu.Unlock()
+	old.retire()
+	s.update(fmt.Sprintf(`{"op":"update","table":"Database","where":[["name","==","%s"]],"row":{"schema":%s}}`,
+		r.name, json.AppendString(nil, schema.JSON())))
+	for _, c := range s.allSessions() {
+		c.databaseGone(old)
+	}
+	now.subscribe(kicker{s})
+	s.reconsider()
+	return now
+}
+
+// setConnected says in _Server whether a relay is connected to its source.
+func (s *Server) setConnected(name string, on bool) {
+	relayLog.Dbg("%s: connected: %v", name, on)
+	s.update(fmt.Sprintf(`{"op":"update","table":"Database","where":[["name","==","%s"]],"row":{"connected":%v}}`, name, on))
+}

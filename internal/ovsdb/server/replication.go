@@ -1,0 +1,403 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/internal/json"
+	"weir/internal/jsonrpc"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+	"weir/internal/unixctl"
+	"weir/internal/vlog"
+)
+
+var replicationLog = vlog.For("replication")
+
+// replication is the active-backup service model: as a backup the server
+// follows the databases of an active one (ovsdb-server(1), "Active-Backup
+// Options"). Its mutex owns its fields.
+type replication struct {
+	srv *Server
+
+	mu       sync.Mutex
+	target   string              // the active server
+	excluded map[string][]string // tables by database
+	probe    time.Duration
+	up       *upstream // nil while active
+	dbs      []string  // being replicated; nil until the active server was asked
+}
+
+const defaultReplicationProbe = 60 * time.Second
+
+// parseExcluded parses DB:TABLE[,DB:TABLE]...
+func parseExcluded(list string) (map[string][]string, error) {
+	out := map[string][]string{}
+	for _, word := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		db, table, ok := strings.Cut(word, ":")
+		if !ok || table == "" {
+			return nil, fmt.Errorf("%s: missing or empty table name", word)
+		}
+		if !slices.Contains(out[db], table) {
+			out[db] = append(out[db], table)
+		}
+	}
+	return out, nil
+}
+
+// SetSync configures replication: the active server, tables to leave out, and
+// whether to begin as the active server all the same.
+func (s *Server) SetSync(target, exclude string, active bool) error {
+	r := &s.replication
+	excluded, err := parseExcluded(exclude)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.target, r.excluded = target, excluded
+	r.mu.Unlock()
+	if target != "" && !active {
+		r.start()
+	}
+	return nil
+}
+
+// start makes the server a backup.
+func (r *replication) start() {
+	r.stop()
+	r.srv.setReadOnly(true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dbs = nil
+	r.up = r.srv.follow(r.target, r.probe, r.talk, func() {
+		r.mu.Lock()
+		r.dbs = nil
+		r.mu.Unlock()
+	})
+}
+
+// stop makes the server active, and reports whether it was not.
+func (r *replication) stop() bool {
+	r.mu.Lock()
+	up := r.up
+	r.up, r.dbs = nil, nil
+	r.mu.Unlock()
+	if up == nil {
+		return false
+	}
+	up.stop()
+	r.srv.setReadOnly(false)
+	return true
+}
+
+// giveUp makes the server active because there is nothing it could follow. The
+// upstream ends by itself.
+func (r *replication) giveUp() error {
+	r.mu.Lock()
+	r.up, r.dbs = nil, nil
+	r.mu.Unlock()
+	r.srv.setReadOnly(false)
+	return errGiveUp
+}
+
+func (s *Server) setReadOnly(on bool) {
+	s.mu.Lock()
+	changed := s.readOnly != on
+	s.readOnly = on
+	s.mu.Unlock()
+	if changed {
+		s.dropUnaware()
+	}
+}
+
+// followed is a database being replicated.
+type followed struct {
+	db     *Database
+	tables []*engine.Table
+}
+
+// talk asks the active server for what there is to replicate, and begins.
+func (r *replication) talk(p *peer) error {
+	id, err := p.call("get_server_id", []byte("[]"))
+	if err != nil {
+		return err
+	}
+	if own, _ := text(id); own == r.srv.id.String() {
+		replicationLog.Err("Server ID check failed: Self replicating is not allowed")
+		return r.giveUp()
+	}
+	list, err := p.call("list_dbs", []byte("[]"))
+	if err != nil {
+		return err
+	}
+	sets := map[string]*followed{}
+	var names []string
+	for _, raw := range elements(list) {
+		name, _ := text(raw)
+		db := r.srv.Lookup(name)
+		if db == nil || strings.HasPrefix(name, "_") {
+			continue
+		}
+		f, err := r.compare(p, db)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			sets[name] = f
+			names = append(names, name)
+		}
+	}
+	if len(sets) == 0 {
+		replicationLog.Warn("Nothing to replicate.")
+		return r.giveUp()
+	}
+	slices.Sort(names)
+	p.update = func(m *jsonrpc.Message) error { return r.update(sets, m) }
+	for _, name := range names {
+		if err := sets[name].begin(p); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	r.dbs = names
+	r.mu.Unlock()
+	return nil
+}
+
+// compare reports whether a database can be replicated: nil if not.
+func (r *replication) compare(p *peer, db *Database) (*followed, error) {
+	raw, err := p.call("get_schema", append(json.AppendString([]byte{'['}, db.Name), ']'))
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := ovsdb.ParseSchema(raw)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	excluded := r.excluded[db.Name]
+	r.mu.Unlock()
+	layout := db.Snapshot().Layout
+	f := &followed{db: db}
+	for _, t := range layout.Tables {
+		if !slices.Contains(excluded, t.Name) && theirs.Table(t.Name) != nil {
+			f.tables = append(f.tables, t)
+		}
+	}
+	if layout.Schema.JSON() == theirs.JSON() {
+		return f, nil
+	}
+	replicationLog.Info("Schema version mismatch, checking if %s can still be replicated or not.", db.Name)
+	for _, t := range theirs.SortedTables() {
+		if slices.Contains(excluded, t.Name) {
+			continue
+		}
+		mine := layout.Table(t.Name)
+		if mine == nil {
+			replicationLog.Info("Table %s not present in the local db schema", t.Name)
+			replicationLog.Info("%s cannot be replicated.", db.Name)
+			return nil, nil
+		}
+		for _, c := range t.Columns {
+			if mine.Column(c.Name) == nil {
+				replicationLog.Info("Column %s not present in the local db schema table %s.", c.Name, t.Name)
+				replicationLog.Info("%s cannot be replicated.", db.Name)
+				return nil, nil
+			}
+		}
+	}
+	replicationLog.Info("%s can be replicated.", db.Name)
+	f.narrow(theirs)
+	return f, nil
+}
+
+// narrow leaves the columns that the active server lacks out of what is asked
+// of it.
+func (f *followed) narrow(theirs *ovsdb.DatabaseSchema) {
+	for i, t := range f.tables {
+		ts := *t.TableSchema
+		ts.Columns = slices.DeleteFunc(slices.Clone(ts.Columns), func(c *ovsdb.ColumnSchema) bool {
+			return theirs.Table(t.Name).Column(c.Name) == nil
+		})
+		shown := *t
+		shown.TableSchema = &ts
+		f.tables[i] = &shown
+	}
+}
+
+// local returns the tables as the database has them.
+func (f *followed) local() []*engine.Table {
+	out := make([]*engine.Table, len(f.tables))
+	for i, t := range f.tables {
+		out[i] = f.db.Snapshot().Layout.Tables[t.Num]
+	}
+	return out
+}
+
+// begin replaces the database's contents by the active server's.
+func (f *followed) begin(p *peer) error {
+	result, err := p.call("monitor", followParams(f.db.Name, f.db.Name, f.tables))
+	if err != nil {
+		return err
+	}
+	replicationLog.Info("Monitor request received. Resetting the database")
+	tables := f.local()
+	return f.db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) {
+		changes, err := parseUpdates(s, tables, result)
+		return resetChanges(s, tables, changes), err
+	})
+}
+
+// update takes an update of any of the databases.
+func (r *replication) update(sets map[string]*followed, m *jsonrpc.Message) error {
+	params := elements(m.Params)
+	if m.Method != "update" || len(params) != 2 {
+		return nil
+	}
+	name, _ := text(params[0])
+	f := sets[name]
+	if f == nil {
+		return nil
+	}
+	tables := f.local()
+	return f.db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) { return parseUpdates(s, tables, params[1]) })
+}
+
+// excludedText prints the excluded tables, sorted.
+func (r *replication) excludedText() string {
+	var out []string
+	for db, tables := range r.excluded {
+		for _, t := range tables {
+			out = append(out, db+":"+t)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}
+
+// status is the text of ovsdb-server/sync-status.
+func (r *replication) status() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.up == nil {
+		return "state: active\n"
+	}
+	if r.dbs == nil {
+		return "state: backup\nconnecting: " + r.target + "\n"
+	}
+	out := "state: backup\nreplicating: " + r.target + "\n"
+	if len(r.dbs) > 1 {
+		out += "databases: " + strings.Join(r.dbs, ", ") + "\n"
+	} else {
+		out += "database: " + r.dbs[0] + "\n"
+	}
+	if ex := r.excludedText(); ex != "" {
+		out += "exclude: " + ex + "\n"
+	}
+	return out
+}
+
+// register adds the active-backup commands.
+func (r *replication) register(u *unixctl.Server, changed func()) {
+	none := func(fn func() (string, error)) unixctl.Handler {
+		return func(*unixctl.Request) (string, error) { return fn() }
+	}
+	u.Register("ovsdb-server/set-active-ovsdb-server", "", 1, 1, func(q *unixctl.Request) (string, error) {
+		r.mu.Lock()
+		r.target = q.Args[0]
+		following := r.up != nil
+		r.mu.Unlock()
+		if following {
+			r.start()
+		}
+		changed()
+		return "", nil
+	})
+	u.Register("ovsdb-server/get-active-ovsdb-server", "", 0, 0, none(func() (string, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.target == "" {
+			return "", nil
+		}
+		return r.target + "\n", nil
+	}))
+	u.Register("ovsdb-server/connect-active-ovsdb-server", "", 0, 0, none(func() (string, error) {
+		r.mu.Lock()
+		target := r.target
+		r.mu.Unlock()
+		if target == "" {
+			return "Unable to connect: active server is not specified.\n", nil
+		}
+		r.start()
+		changed()
+		return "", nil
+	}))
+	u.Register("ovsdb-server/disconnect-active-ovsdb-server", "", 0, 0, none(func() (string, error) {
+		r.stop()
+		changed()
+		return "", nil
+	}))
+	u.Register("ovsdb-server/set-active-ovsdb-server-probe-interval", "", 1, 1, func(q *unixctl.Request) (string, error) {
+		ms, err := strconv.Atoi(q.Args[0])
+		if err != nil {
+			return "Invalid probe interval, integer value expected\n", nil
+		}
+		r.setProbe(time.Duration(ms) * time.Millisecond)
+		return "", nil
+	})
+	u.Register("ovsdb-server/set-sync-exclude-tables", "", 0, 1, func(q *unixctl.Request) (string, error) {
+		list := ""
+		if len(q.Args) > 0 {
+			list = q.Args[0]
+		}
+		excluded, err := parseExcluded(list)
+		if err != nil {
+			return "", errors.New("set-sync-exclude-tables failed: " + err.Error())
+		}
+		r.mu.Lock()
+		r.excluded = excluded
+		following := r.up != nil
+		r.mu.Unlock()
+		if following {
+			r.start()
+		}
+		changed()
+		return "", nil
+	})
+	u.Register("ovsdb-server/get-sync-exclude-tables", "", 0, 0, none(func() (string, error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if text := r.excludedText(); text != "" {
+			return text + "\n", nil
+		}
+		return "", nil
+	}))
+	u.Register("ovsdb-server/sync-status", "", 0, 0, none(func() (string, error) { return r.status(), nil }))
+}
+
+func (r *replication) setProbe(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.probe = d
+	if r.up != nil {
+		r.up.mu.Lock()
+		r.up.probe = d
+		if r.up.fsm != nil {
+			r.up.fsm.ProbeAfter = d
+		}
+		r.up.mu.Unlock()
+	}
+}
+
+// Sync returns what SetSync and the commands configured, for a restart.
+func (s *Server) Sync() (target, exclude string, active bool) {
+	r := &s.replication
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.target, r.excludedText(), r.up == nil
+}

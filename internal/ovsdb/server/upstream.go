@@ -1,0 +1,351 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/internal/json"
+	"weir/internal/jsonrpc"
+	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
+	"weir/internal/stream"
+)
+
+// upstream is a connection to another server whose databases this one follows:
+// a relay's source, or the active server of a backup. It connects again
+// whenever the connection ends.
+type upstream struct {
+	srv     *Server
+	targets []string // tried in turn, in random order
+	talk    func(*peer) error
+	lost    func() // called when a connection ends
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	mu    sync.Mutex // owns all below
+	fsm   *stream.FSM
+	probe time.Duration
+	peer  *peer
+}
+
+// peer is one connection of an upstream.
+type peer struct {
+	up     *upstream
+	conn   *jsonrpc.Conn
+	target string
+
+	// update takes the updates that come while waiting for anything else. The
+	// goroutine that receives sets and calls it.
+	update func(m *jsonrpc.Message) error
+
+	mu      sync.Mutex // owns all below
+	nextID  int
+	waiting map[string]func(*jsonrpc.Message) // by id; nil when the connection has ended
+}
+
+// follow starts to connect. talk sets the connection up: it returns once all
+// that is left to do is to take updates. Its error ends the connection, and the
+// upstream if it is errGiveUp.
+func (s *Server) follow(target string, probe time.Duration, talk func(*peer) error, lost func()) *upstream {
+	ctx, cancel := context.WithCancel(context.Background())
+	u := &upstream{srv: s, targets: strings.Split(target, ","), talk: talk, lost: lost, cancel: cancel, done: make(chan struct{}), probe: probe}
+	rand.Shuffle(len(u.targets), func(i, j int) { u.targets[i], u.targets[j] = u.targets[j], u.targets[i] })
+	go u.run(ctx)
+	return u
+}
+
+// stop ends the connection, and waits for that.
+func (u *upstream) stop() {
+	u.cancel()
+	<-u.done
+}
+
+var errGiveUp = errors.New("not worth trying again")
+
+func (u *upstream) run(ctx context.Context) {
+	defer close(u.done)
+	clk := u.srv.clock
+	for i := 0; ctx.Err() == nil; i++ {
+		target := u.targets[i%len(u.targets)]
+		u.mu.Lock()
+		if u.fsm == nil {
+			u.fsm = stream.NewFSM(target, clk.Now(), reconnectLog)
+			u.fsm.ProbeAfter = u.probe
+			u.fsm.Enable(clk.Now())
+		}
+		u.fsm.Name = target
+		wait, _ := u.fsm.Wait(clk.Now())
+		u.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-clk.After(wait):
+		}
+		if err := u.once(ctx, target); errors.Is(err, errGiveUp) {
+			return
+		}
+	}
+}
+
+// once connects and talks until the connection ends.
+func (u *upstream) once(ctx context.Context, target string) error {
+	clk := u.srv.clock
+	u.mu.Lock()
+	u.fsm.Connecting(clk.Now())
+	limit, _ := u.fsm.Wait(clk.Now())
+	u.mu.Unlock()
+	dctx, cancel := context.WithTimeout(ctx, limit)
+	c, err := stream.Dial(dctx, target, stream.Options{DefaultPort: stream.OVSDBPort, RunDir: u.srv.runDir, TLS: u.srv.tls})
+	cancel()
+	u.mu.Lock()
+	if err != nil {
+		u.fsm.ConnectFailed(clk.Now(), stream.ErrText(err))
+		u.mu.Unlock()
+		return err
+	}
+	u.fsm.Connected(clk.Now())
+	p := &peer{up: u, conn: jsonrpc.NewConn(c), target: target, waiting: map[string]func(*jsonrpc.Message){}}
+	u.peer = p
+	u.mu.Unlock()
+	stopped := context.AfterFunc(ctx, p.conn.Close)
+	defer stopped()
+	go p.conn.WriteLoop()
+	quiet := make(chan struct{})
+	go u.keepAlive(p, quiet)
+	if err = u.talk(p); err == nil {
+		for err == nil {
+			err = p.step()
+		}
+	}
+	close(quiet)
+	p.end()
+	u.mu.Lock()
+	u.peer = nil
+	u.fsm.Disconnected(clk.Now(), reason(err))
+	u.mu.Unlock()
+	u.lost()
+	return err
+}
+
+// keepAlive probes an idle peer.
+func (u *upstream) keepAlive(p *peer, quiet <-chan struct{}) {
+	clk := u.srv.clock
+	for {
+		u.mu.Lock()
+		action := u.fsm.Run(clk.Now())
+		wait, ok := u.fsm.Wait(clk.Now())
+		u.mu.Unlock()
+		switch {
+		case action == stream.Probe:
+			p.send("echo", []byte("[]"), func(*jsonrpc.Message) {})
+			continue
+		case action == stream.Disconnect:
+			p.conn.Close()
+			return
+		case !ok:
+			wait = time.Second
+		}
+		select {
+		case <-quiet:
+			return
+		case <-clk.After(wait):
+		}
+	}
+}
+
+// end tells whoever waits for a reply that none will come.
+func (p *peer) end() {
+	p.conn.Close()
+	p.mu.Lock()
+	waiting := p.waiting
+	p.waiting = nil
+	p.mu.Unlock()
+	for _, fn := range waiting {
+		fn(nil)
+	}
+}
+
+// send sends a request; fn gets the reply, or nil when the connection ends
+// first.
+func (p *peer) send(method string, params []byte, fn func(*jsonrpc.Message)) {
+	p.mu.Lock()
+	if p.waiting == nil {
+		p.mu.Unlock()
+		fn(nil)
+		return
+	}
+	id := strconv.Itoa(p.nextID)
+	p.nextID++
+	p.waiting[id] = fn
+	p.mu.Unlock()
+	_ = p.conn.Send(jsonrpc.AppendRequest(nil, method, params, []byte(id)))
+}
+
+// step takes the next message.
+func (p *peer) step() error {
+	m, err := p.conn.Receive()
+	if err != nil {
+		return err
+	}
+	p.up.mu.Lock()
+	p.up.fsm.Activity(p.up.srv.clock.Now())
+	p.up.mu.Unlock()
+	switch m.Kind {
+	case jsonrpc.Request:
+		if m.Method == "echo" {
+			return p.conn.Send(jsonrpc.AppendReply(nil, m.ID, m.Params))
+		}
+	case jsonrpc.Notify:
+		if p.update != nil {
+			return p.update(&m)
+		}
+	default:
+		p.mu.Lock()
+		fn := p.waiting[string(m.ID)]
+		delete(p.waiting, string(m.ID))
+		p.mu.Unlock()
+		if fn != nil {
+			fn(&m)
+		}
+	}
+	return nil
+}
+
+// call sends a request and waits for its result, taking updates meanwhile. Only
+// the goroutine that receives may call it.
+func (p *peer) call(method string, params []byte) ([]byte, error) {
+	var reply *jsonrpc.Message
+	p.send(method, params, func(m *jsonrpc.Message) { reply = m })
+	for reply == nil {
+		if err := p.step(); err != nil {
+			return nil, err
+		}
+	}
+	if reply.Kind == jsonrpc.Error {
+		return nil, fmt.Errorf("%s: %s request failed: %s", p.target, method, reply.Err)
+	}
+	return reply.Result, nil
+}
+
+// followParams builds the params of the monitor request for tables.
+func followParams(db string, id string, tables []*engine.Table) []byte {
+	p := append(json.AppendString([]byte{'['}, db), ',')
+	p = append(json.AppendString(p, id), ",{"...)
+	for i, t := range tables {
+		if i > 0 {
+			p = append(p, ',')
+		}
+		p = append(json.AppendString(p, t.Name), `:[{"columns":[`...)
+		for j, c := range t.Columns[ovsdb.VersionColumn:] {
+			if j > 0 {
+				p = append(p, ',')
+			}
+			p = json.AppendString(p, c.Name)
+		}
+		p = append(p, "]}]"...)
+	}
+	return append(p, "}]"...)
+}
+
+// parseUpdates turns <table-updates> into changes over a snapshot, of which
+// only tables are concerned.
+func parseUpdates(s *engine.Snapshot, tables []*engine.Table, raw []byte) ([]engine.Change, error) {
+	var changes []engine.Change
+	sc := json.NewScanner(raw)
+	if sc.Next() != json.ObjectBegin {
+		return nil, sc.Errorf("<table-updates> is not an object")
+	}
+	err := sc.Object(func(name string) error {
+		sc.Next()
+		i := slices.IndexFunc(tables, func(t *engine.Table) bool { return t.Name == name })
+		if i < 0 || sc.Kind() != json.ObjectBegin {
+			return sc.Errorf("<table-updates> includes unknown table \"%s\"", name)
+		}
+		return sc.Object(func(uuid string) error {
+			sc.Next()
+			id, ok := ovsdb.ParseUUID(uuid)
+			if !ok {
+				return sc.Errorf("<table-update> contains bad UUID \"%s\"", uuid)
+			}
+			c, err := parseRowUpdate(s, tables[i], id, sc)
+			if err == nil && (c.Old != nil || c.New != nil) {
+				changes = append(changes, c)
+			}
+			return err
+		})
+	})
+	return changes, err
+}
+
+// parseRowUpdate reads a <row-update>.
+func parseRowUpdate(s *engine.Snapshot, t *engine.Table, id ovsdb.UUID, sc *json.Scanner) (engine.Change, error) {
+	c := engine.Change{Table: t, Old: s.Tables[t.Num].Get(id)}
+	err := ovsdb.Members(sc, "row update", []string{"old", "new"}, func(name string) error {
+		if name == "old" {
+			return sc.Skip()
+		}
+		row := t.DefaultRow()
+		if c.Old != nil {
+			row = slices.Clone(c.Old.Cols)
+		}
+		err := ovsdb.ParseRow(t.TableSchema, sc, nil, row, func(*ovsdb.ColumnSchema) error { return nil })
+		row[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(id))
+		c.New = &engine.Row{ID: id, Cols: row}
+		return err
+	})
+	return c, err
+}
+
+// resetChanges returns the changes that replace the contents of tables by the
+// rows in initial.
+func resetChanges(s *engine.Snapshot, tables []*engine.Table, initial []engine.Change) []engine.Change {
+	there := map[*engine.Table]map[ovsdb.UUID]bool{}
+	var out []engine.Change
+	for i := range initial {
+		c := &initial[i]
+		if c.Old == nil || !slices.Equal(c.Old.Cols, c.New.Cols) {
+			out = append(out, *c)
+		}
+		if there[c.Table] == nil {
+			there[c.Table] = map[ovsdb.UUID]bool{}
+		}
+		there[c.Table][c.ID()] = true
+	}
+	for _, t := range tables {
+		for row := range s.Tables[t.Num].All() {
+			if !there[t][row.ID] {
+				out = append(out, engine.Change{Table: t, Old: row})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b engine.Change) int { return a.Table.Num - b.Table.Num })
+	return out
+}
+
+// Apply commits changes that another server has checked already.
+func (db *Database) Apply(comment string, build func(*engine.Snapshot) ([]engine.Change, error)) error {
+	db.mu.Lock()
+	for db.pausing > 0 {
+		db.idle.Wait()
+	}
+	if db.broken != nil {
+		defer db.mu.Unlock()
+		return db.broken
+	}
+	changes, err := build(db.eng.Head())
+	if err != nil || len(changes) == 0 {
+		db.mu.Unlock()
+		return err
+	}
+	if err := db.commit(&commit{changes: changes, comment: comment}); err != nil {
+		return err
+	}
+	return nil
+}
