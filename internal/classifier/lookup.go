@@ -5,8 +5,9 @@ import "weir/internal/flow"
 // Scratch is the working memory of lookups, so that they allocate nothing.
 // Each goroutine has its own.
 type Scratch[V any] struct {
-	soft []*Rule[V]
-	key  flow.Key
+	soft    []*Rule[V]
+	clauses []clause
+	key     flow.Key
 }
 
 // Lookup finds the rule of highest priority that matches key in version v, or
@@ -174,14 +175,33 @@ func (st *state[V]) resolve(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[
 	return hard
 }
 
-// completeAt tries the conjunctions whose clauses all stand in soft at one priority.
+// clause gathers the clauses of one conjunction that were met.
+type clause struct {
+	id   uint32
+	n    uint8
+	seen uint64
+}
+
+// completeAt tries the conjunctions whose clauses all stand in soft at one
+// priority, in the order in which they become complete.
 func (st *state[V]) completeAt(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V], soft []*Rule[V], prio int32) *Rule[V] {
-	for i, r := range soft {
+	met := s.clauses[:0]
+	for _, r := range soft {
 		if r.priority != prio {
 			continue
 		}
 		for _, cj := range r.conj {
-			if !complete(soft, i, prio, cj) {
+			i := 0
+			for i < len(met) && (met[i].id != cj.ID || met[i].n != cj.N) {
+				i++
+			}
+			if i == len(met) {
+				met = append(met, clause{id: cj.ID, n: cj.N})
+				s.clauses = met
+			}
+			before := met[i].seen
+			met[i].seen |= 1 << cj.Clause
+			if all := uint64(1)<<cj.N - 1; met[i].seen != all || before == all {
 				continue
 			}
 			s.key = *key
@@ -192,27 +212,6 @@ func (st *state[V]) completeAt(v Version, key *flow.Key, wc *flow.Mask, s *Scrat
 		}
 	}
 	return nil
-}
-
-// complete reports whether every clause of cj has a rule in soft at prio. Only
-// the first rule that has any clause of cj answers true, so that each
-// conjunction is tried once.
-func complete[V any](soft []*Rule[V], first int, prio int32, cj Conj) bool {
-	var seen uint64
-	for i, r := range soft {
-		if r.priority != prio {
-			continue
-		}
-		for _, o := range r.conj {
-			if o.ID == cj.ID && o.N == cj.N {
-				if i < first {
-					return false
-				}
-				seen |= 1 << o.Clause
-			}
-		}
-	}
-	return seen == 1<<cj.N-1
 }
 
 func keepAbove[V any](rs []*Rule[V], prio int32) []*Rule[V] {
@@ -242,7 +241,7 @@ func (f PrefixField) applies(kw *[flow.NumWords]uint64) bool {
 	switch f.Name {
 	case "nw_src", "nw_dst":
 		return key.EthType == 0x0800 || key.EthType == 0x0806 || key.EthType == 0x8035
-	case "ipv6_src", "ipv6_dst":
+	case "ipv6_src", "ipv6_dst", "ipv6_label":
 		return key.EthType == 0x86dd
 	default:
 		return true

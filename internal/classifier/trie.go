@@ -23,12 +23,13 @@ type PrefixField struct {
 
 // The fields that can be tracked.
 var (
-	PrefixIPv4Src = PrefixField{"nw_src", 32, unsafe.Offsetof(flow.Key{}.IPSrc)}
-	PrefixIPv4Dst = PrefixField{"nw_dst", 32, unsafe.Offsetof(flow.Key{}.IPDst)}
-	PrefixIPv6Src = PrefixField{"ipv6_src", 128, unsafe.Offsetof(flow.Key{}.IPv6Src)}
-	PrefixIPv6Dst = PrefixField{"ipv6_dst", 128, unsafe.Offsetof(flow.Key{}.IPv6Dst)}
-	PrefixTunSrc  = PrefixField{"tun_src", 32, unsafe.Offsetof(flow.Key{}.Tunnel) + unsafe.Offsetof(flow.Tunnel{}.Src)}
-	PrefixTunDst  = PrefixField{"tun_dst", 32, unsafe.Offsetof(flow.Key{}.Tunnel) + unsafe.Offsetof(flow.Tunnel{}.Dst)}
+	PrefixIPv4Src   = PrefixField{"nw_src", 32, unsafe.Offsetof(flow.Key{}.IPSrc)}
+	PrefixIPv4Dst   = PrefixField{"nw_dst", 32, unsafe.Offsetof(flow.Key{}.IPDst)}
+	PrefixIPv6Src   = PrefixField{"ipv6_src", 128, unsafe.Offsetof(flow.Key{}.IPv6Src)}
+	PrefixIPv6Dst   = PrefixField{"ipv6_dst", 128, unsafe.Offsetof(flow.Key{}.IPv6Dst)}
+	PrefixIPv6Label = PrefixField{"ipv6_label", 32, unsafe.Offsetof(flow.Key{}.IPv6Label)}
+	PrefixTunSrc    = PrefixField{"tun_src", 32, unsafe.Offsetof(flow.Key{}.Tunnel) + unsafe.Offsetof(flow.Tunnel{}.Src)}
+	PrefixTunDst    = PrefixField{"tun_dst", 32, unsafe.Offsetof(flow.Key{}.Tunnel) + unsafe.Offsetof(flow.Tunnel{}.Dst)}
 )
 
 // DefaultPrefixes are the fields tracked in a table that is not configured.
@@ -42,7 +43,7 @@ func PrefixFieldByName(name string) (PrefixField, bool) {
 	if a, ok := aliases[name]; ok {
 		name = a
 	}
-	for _, f := range []PrefixField{PrefixIPv4Src, PrefixIPv4Dst, PrefixIPv6Src, PrefixIPv6Dst, PrefixTunSrc, PrefixTunDst} {
+	for _, f := range []PrefixField{PrefixIPv4Src, PrefixIPv4Dst, PrefixIPv6Src, PrefixIPv6Dst, PrefixIPv6Label, PrefixTunSrc, PrefixTunDst} {
 		if f.Name == name {
 			return f, true
 		}

@@ -163,18 +163,9 @@ func parseHex128(s string) (v [16]byte, err error) {
 }
 
 func parseMACText(s string) (m packet.MAC, err error) {
-	if len(s) != 17 {
+	m, ok := packet.ParseMAC(s)
+	if !ok {
 		return m, fmt.Errorf("%q is not an Ethernet address", s)
-	}
-	for i := range m {
-		if i > 0 && s[i*3-1] != ':' {
-			return m, fmt.Errorf("%q is not an Ethernet address", s)
-		}
-		n, err := strconv.ParseUint(s[i*3:i*3+2], 16, 8)
-		if err != nil {
-			return m, fmt.Errorf("%q is not an Ethernet address", s)
-		}
-		m[i] = byte(n)
 	}
 	return m, nil
 }

@@ -107,8 +107,7 @@ func extractIPv4(b []byte, k *Key, o *Offsets) {
 	}
 	h := packet.IPv4(b)
 	hl, total := h.HeaderLen(), h.TotalLen()
-	// Frames may be padded, but not by more than a byte can count.
-	if hl < packet.IPv4Len || hl > total || total > len(b) || len(b)-total > 255 {
+	if hl < packet.IPv4Len || hl > total || total > len(b) {
 		return
 	}
 	k.IPSrc, k.IPDst = h.Src(), h.Dst()
@@ -182,7 +181,7 @@ func extractIPv6(b []byte, k *Key, o *Offsets) {
 	}
 	h := packet.IPv6(b)
 	total := packet.IPv6Len + h.PayloadLen()
-	if total > len(b) || len(b)-total > 255 {
+	if total > len(b) {
 		return
 	}
 	b = b[:total]

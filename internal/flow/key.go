@@ -110,16 +110,16 @@ type Key struct {
 	NwTOS            uint8
 	NwTTL            uint8
 	NwProto          uint8 // IP protocol, or the low 8 bits of the ARP opcode
-	NDTarget         [16]byte
-	ARPSHA, ARPTHA   packet.MAC // ARP, or ND source and target link-layer address
-	TCPFlags         uint16
-	NDOptionsType    uint8
-	pad2             uint8
-	NDReserved       uint32
-	pad3             uint32
-	NSH              NSH
+	// Stage L4, with what else stands behind the network header.
+	NDTarget       [16]byte
+	ARPSHA, ARPTHA packet.MAC // ARP, or ND source and target link-layer address
+	TCPFlags       uint16
+	NDOptionsType  uint8
+	pad2           uint8
+	NDReserved     uint32
+	pad3           uint32
+	NSH            NSH
 
-	// Stage L4.
 	TpSrc, TpDst     uint16 // TCP, UDP, SCTP ports, or ICMP type and code
 	CTTpSrc, CTTpDst uint16
 }
@@ -160,7 +160,7 @@ const (
 	FirstDatapathWord = int(unsafe.Offsetof(Key{}.Tunnel) / 8)
 	firstL2Word       = int(unsafe.Offsetof(Key{}.EthDst) / 8)
 	firstL3Word       = int(unsafe.Offsetof(Key{}.IPSrc) / 8)
-	firstL4Word       = int(unsafe.Offsetof(Key{}.TpSrc) / 8)
+	firstL4Word       = int(unsafe.Offsetof(Key{}.NDTarget) / 8)
 )
 
 // StageStart holds the first word of each stage, and the end.
@@ -169,6 +169,7 @@ var StageStart = [5]int{0, firstL2Word, firstL3Word, firstL4Word, NumWords}
 // The compiler refuses these when a member breaks the alignment.
 const (
 	_ = -(unsafe.Sizeof(Key{}) % 8)
+	_ = -(unsafe.Offsetof(Key{}.NDTarget) % 8)
 	_ = -(unsafe.Offsetof(Key{}.Tunnel) % 8)
 	_ = -(unsafe.Offsetof(Key{}.EthDst) % 8)
 	_ = -(unsafe.Offsetof(Key{}.IPSrc) % 8)

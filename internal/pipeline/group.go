@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"weir/internal/openflow"
+	"weir/internal/vlog"
 )
+
+var log = vlog.For("ofproto_dpif")
 
 // MaxGroups is the limit of groups per type (OFPMP_GROUP_FEATURES).
 const MaxGroups = 0xffffff00
@@ -41,6 +44,16 @@ func (g *Group) fillSlots() {
 	if g.Type != openflow.GroupTypeSelect || len(g.Buckets) > maxSlots {
 		return
 	}
+	log.Dbg("Constructing select group %d", g.ID)
+	switch m := g.Props.SelectionMethod; m {
+	case "":
+		log.Dbg("No selection method specified. Trying dp_hash.")
+	default:
+		log.Dbg("Selection method specified: %s.", m)
+	}
+	if g.Props.SelectionMethod == "hash" {
+		return
+	}
 	total, least := 0, 0
 	for _, b := range g.Buckets {
 		w := int(b.Weight)
@@ -56,6 +69,8 @@ func (g *Group) fillSlots() {
 	for n < maxSlots && n*least < total {
 		n *= 2
 	}
+	log.Dbg("  Minimum weight: %d, total weight: %d", least, total)
+	log.Dbg("  Using %d hash values:", n)
 	g.slots = make([]uint8, n)
 	have := make([]int, len(g.Buckets))
 	for s := range g.slots {
@@ -68,6 +83,14 @@ func (g *Group) fillSlots() {
 		g.slots[s] = uint8(best)
 		have[best]++
 	}
+	for i, b := range g.Buckets {
+		log.Dbg("  Bucket %d: weight=%d, target=%.2f hits=%d", b.ID, b.Weight, float64(b.Weight)*float64(n)/float64(total), have[i])
+	}
+	algorithm := 0
+	if g.Props.SelectionMethod == "" {
+		algorithm = 1
+	}
+	log.Dbg("Use dp_hash with %d hash values using algorithm %d.", n, algorithm)
 }
 
 // Bucket is one bucket of a group.
@@ -146,22 +169,18 @@ func (x *Txn) putGroup(gm *openflow.GroupMod, old *Group) error {
 	if old != nil {
 		g.Created, g.Stats = old.Created, old.Stats
 	}
-	var err error
-	if g.Buckets, err = x.newBuckets(gm.Buckets); err != nil {
-		return err
-	}
+	g.Buckets = newBuckets(gm.Buckets)
 	return x.storeGroup(g)
 }
 
-func (x *Txn) newBuckets(in []openflow.Bucket) ([]*Bucket, error) {
+// newBuckets takes over buckets. What their actions name need not exist: groups
+// of a chain come in any order.
+func newBuckets(in []openflow.Bucket) []*Bucket {
 	var out []*Bucket
 	for _, b := range in {
-		if err := x.checkActions(b.Actions); err != nil {
-			return nil, err
-		}
 		out = append(out, &Bucket{Bucket: b})
 	}
-	return out, nil
+	return out
 }
 
 func (x *Txn) storeGroup(g *Group) error {
@@ -215,10 +234,7 @@ func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
 			return openflow.ErrGMFCBucketExists.Err()
 		}
 	}
-	fresh, err := x.newBuckets(gm.Buckets)
-	if err != nil {
-		return err
-	}
+	fresh := newBuckets(gm.Buckets)
 	i := 0
 	switch gm.CommandBucketID {
 	case openflow.BucketFirst:

@@ -23,6 +23,10 @@ func (x *Translator) run(actions []openflow.Action, last bool) {
 		}
 		x.traceAction(a)
 		x.act(a, actions[i+1:], last && i+1 == len(actions))
+		if x.stop {
+			x.stop = false
+			return
+		}
 	}
 }
 
@@ -242,7 +246,6 @@ func (x *Translator) move(a *openflow.Move) {
 	}
 	x.mark(a.Src)
 	x.mark(a.Dst)
-	x.markIPSet(a.Dst.Field)
 	x.set(a.Dst, x.get(a.Src))
 	x.detailSubfield(a.Dst)
 }
@@ -342,7 +345,8 @@ func (x *Translator) decTTL(a *openflow.DecTTL) {
 	x.expired(a.IDs)
 }
 
-// expired sends a packet whose TTL ran out to controllers and ends it.
+// expired sends a packet whose TTL ran out to controllers and ends the list of
+// actions; those of an earlier table go on.
 func (x *Translator) expired(ids []uint16) {
 	if len(ids) == 0 {
 		ids = []uint16{0}
@@ -350,7 +354,7 @@ func (x *Translator) expired(ids []uint16) {
 	for _, id := range ids {
 		x.controller(&openflow.Controller{MaxLen: 0xffff, ControllerID: id, Reason: uint8(openflow.ReasonInvalidTTL)})
 	}
-	x.exit = true
+	x.stop = true
 }
 
 func (x *Translator) resubmit(a *openflow.Resubmit, last bool) {

@@ -80,8 +80,9 @@ func changed16(v, old, mask [16]byte) ([16]byte, [16]byte) {
 }
 
 func (x *Translator) commitL3(f, b *flow.Key) {
-	// A packet without a protocol has no header worth the name.
-	if f.NwProto == 0 {
+	// A packet without a protocol has no header worth the name. It counts only
+	// where the actions asked for it: packets of one megaflow need the same.
+	if f.NwProto == 0 && x.wc.NwProto != 0 {
 		return
 	}
 	switch b.EthType {
@@ -98,7 +99,7 @@ func (x *Translator) commitL3(f, b *flow.Key) {
 }
 
 func (x *Translator) commitIPv4(f, b *flow.Key) {
-	if f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL {
+	if f.EthType != b.EthType || f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL {
 		return
 	}
 	w := x.wc
@@ -112,7 +113,7 @@ func (x *Translator) commitIPv4(f, b *flow.Key) {
 }
 
 func (x *Translator) commitIPv6(f, b *flow.Key) {
-	if f.IPv6Src == b.IPv6Src && f.IPv6Dst == b.IPv6Dst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL && f.IPv6Label == b.IPv6Label {
+	if f.EthType != b.EthType || f.IPv6Src == b.IPv6Src && f.IPv6Dst == b.IPv6Dst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL && f.IPv6Label == b.IPv6Label {
 		return
 	}
 	w := x.wc
@@ -130,7 +131,7 @@ func (x *Translator) commitIPv6(f, b *flow.Key) {
 // every data path can do them.
 
 func (x *Translator) commitARP(f, b *flow.Key) {
-	if f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwProto == b.NwProto && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
+	if f.EthType != b.EthType || f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwProto == b.NwProto && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
 		return
 	}
 	w := x.wc
@@ -146,7 +147,7 @@ func (x *Translator) commitARP(f, b *flow.Key) {
 }
 
 func (x *Translator) commitND(f, b *flow.Key) {
-	if f.NDTarget == b.NDTarget && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
+	if f.EthType != b.EthType || f.NDTarget == b.NDTarget && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
 		return
 	}
 	w := x.wc
@@ -160,7 +161,7 @@ func (x *Translator) commitND(f, b *flow.Key) {
 }
 
 func (x *Translator) commitPorts(f, b *flow.Key) {
-	if !hasPorts(b) || f.TpSrc == b.TpSrc && f.TpDst == b.TpDst {
+	if !hasPorts(b) || !hasPorts(f) || f.TpSrc == b.TpSrc && f.TpDst == b.TpDst {
 		return
 	}
 	a := &datapath.SetL4{Proto: b.NwProto}
@@ -171,7 +172,7 @@ func (x *Translator) commitPorts(f, b *flow.Key) {
 }
 
 func (x *Translator) commitICMP(f, b *flow.Key) {
-	if !isICMP(b) || f.TpSrc == b.TpSrc && f.TpDst == b.TpDst {
+	if !isICMP(b) || !isICMP(f) || f.TpSrc == b.TpSrc && f.TpDst == b.TpDst {
 		return
 	}
 	x.emit(&datapath.SetL4{Proto: b.NwProto, Src: f.TpSrc, SrcMask: 0xff, Dst: f.TpDst, DstMask: 0xff})

@@ -40,6 +40,7 @@ type Translator struct {
 
 	depth, resubmits int
 	exit             bool
+	stop             bool // ends the list of actions that runs now
 	inGroup          bool
 	inActionSet      bool
 	wasMPLS          bool
@@ -86,7 +87,7 @@ func (x *Translator) reset(in *Input) {
 	}
 	x.table, x.rule, x.cookie = 0, nil, ^uint64(0)
 	x.depth, x.resubmits = 0, 0
-	x.exit, x.inGroup, x.inActionSet, x.wasMPLS, x.conntracked = false, false, false, false, false
+	x.exit, x.stop, x.inGroup, x.inActionSet, x.wasMPLS, x.conntracked = false, false, false, false, false, false
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
 	x.freezing, x.frozen, x.recircHash = false, nil, nil
 	x.origPriority = in.Key.SkbPriority
