@@ -244,7 +244,7 @@ func (c *Client) connect() {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.dialing = cancel
 	go func() {
-		conn, err := stream.Dial(ctx, remote, c.cfg.Stream)
+		conn, err := open(ctx, remote, c.cfg.Stream)
 		c.mu.Lock()
 		defer c.unlock()
 		if ctx.Err() != nil || c.ended {
@@ -261,6 +261,21 @@ func (c *Client) connect() {
 		}
 		c.connected(jsonrpc.NewConn(conn))
 	}()
+}
+
+// open opens an active connection method, or takes the first connection that is
+// made to a passive one.
+func open(ctx context.Context, remote string, opt stream.Options) (*stream.Conn, error) {
+	if !strings.HasPrefix(remote, "p") {
+		return stream.Dial(ctx, remote, opt)
+	}
+	l, err := stream.Listen(remote, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	return l.Accept()
 }
 
 func (c *Client) connected(l *jsonrpc.Conn) {

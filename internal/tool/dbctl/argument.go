@@ -43,8 +43,8 @@ func parseArgument(t *ovsdb.TableSchema, arg string, allowed []string) (*argumen
 		if e != nil {
 			return nil, textError(e)
 		}
-		if token == "" {
-			return nil, fmt.Errorf("%s: missing key", arg)
+		if token == "" && after != "" {
+			return nil, fmt.Errorf("%s: trailing garbage \"%s\" in argument", arg, after)
 		}
 		a.key, a.hasKey, rest = token, true, after
 	}

@@ -185,7 +185,7 @@ func column(t *ovsdb.TableSchema, name string) (*ovsdb.ColumnSchema, error) {
 	case 1:
 		return t.Column(matches[0]), nil
 	}
-	return nil, fmt.Errorf("%s contains more than one column whose name matches \"%s\"", t.Name, name)
+	return nil, fmt.Errorf("%s contains more than one column whose name matches \"%s\": %s", t.Name, name, strings.Join(matches, ", "))
 }
 
 // syntaxes returns all commands: the tool's own and the verbs.

@@ -1,6 +1,8 @@
 package dbctl
 
 import (
+	"errors"
+
 	"weir/internal/cli"
 	"weir/internal/stream"
 )
@@ -16,6 +18,9 @@ func TLSOptions(f *stream.TLSFiles, used *bool) []cli.Option {
 		{Long: "certificate", Short: 'c', Arg: cli.RequiredArg, Set: file(&f.Certificate)},
 		{Long: "ca-cert", Short: 'C', Arg: cli.RequiredArg, Set: file(&f.CACert)},
 		{Long: "ssl-protocols", Arg: cli.RequiredArg, Set: file(&f.Protocols)},
+		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: func(string) error {
+			return errors.New("--ssl-ciphers is not available: the cipher suites are those that Go's crypto/tls deems safe")
+		}},
 		{Long: "bootstrap-ca-cert", Arg: cli.RequiredArg, Set: func(v string) error {
 			f.CACert, f.Bootstrap, *used = v, true, true
 			return nil

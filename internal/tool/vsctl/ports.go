@@ -44,6 +44,9 @@ func addPort(c *dbctl.Context, bridgeName, name string, ifaces, settings []strin
 		return err
 	}
 	for _, i := range ifaces {
+		if i == "" {
+			return fmt.Errorf("interface name must not be empty string")
+		}
 		if err := m.conflicts(i, "cannot create an interface named "+i); err != nil {
 			return err
 		}
