@@ -24,12 +24,14 @@ import (
 	"weir/internal/tool/up"
 	"weir/internal/tool/vsctl"
 	"weir/internal/tool/vswitchd"
+	"weir/internal/tool/vtepctl"
 )
 
 // programs is the table of all programs, each with a link of its name.
 var programs = map[string]func(context.Context, *cli.Env) int{
 	"ovs-appctl": appctl.Main,
 	"ovs-vsctl":  vsctl.Main,
+	"vtep-ctl":   vtepctl.Main,
 	"ovs-dpctl":  dpctl.Main,
 	"ovs-ofctl":  ofctl.Main,
 	"ovsdb-tool": ovsdbtool.Main,

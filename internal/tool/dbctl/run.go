@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"weir/internal/cli"
@@ -29,6 +30,7 @@ type Runner struct {
 	Retry   bool
 	NoWait  bool // --no-wait
 	Follow  bool // --no-leader-only
+	Basic   bool // without the options that only ovs-vsctl has
 	Timeout uint
 	// Committed, if not nil, is called after a commit, before the output is
 	// printed, when the tool is to wait for its effects.
@@ -53,7 +55,7 @@ func (r *Runner) Options() []cli.Option {
 		return func(string) error { *b = v; return nil }
 	}
 	nothing := func(string) error { return nil }
-	return []cli.Option{
+	all := []cli.Option{
 		{Long: "db", Arg: cli.RequiredArg, Set: func(v string) error { r.DB = v; return nil }},
 		{Long: "no-syslog", Set: func(string) error { return vlog.Set(r.Prog.module() + ":syslog:warn") }},
 		{Long: "no-wait", Set: set(&r.NoWait, true)},
@@ -73,6 +75,12 @@ func (r *Runner) Options() []cli.Option {
 		{Long: "no-shuffle-remotes", Set: nothing},
 		{Long: "version", Short: 'V', Set: act('V')},
 	}
+	if r.Basic {
+		all = slices.DeleteFunc(all, func(o cli.Option) bool {
+			return !slices.Contains([]string{"db", "no-syslog", "dry-run", "oneline", "timeout", "help", "version"}, o.Long)
+		})
+	}
+	return all
 }
 
 // module is the log module of the tool.
