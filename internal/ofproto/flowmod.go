@@ -158,6 +158,6 @@ func removedMessage(e *pipeline.Event, now time.Time) *openflow.FlowRemoved {
 }
 
 func duration(d time.Duration) (sec, nsec uint32) {
-	d = max(d, 0)
+	d = max(d, 0).Truncate(time.Millisecond) // as finely as the peer counts
 	return uint32(d / time.Second), uint32(d % time.Second)
 }
