@@ -150,3 +150,13 @@ func (p *Packet) SetFrame(frame []byte) {
 	*p = Packet{Buf: p.Buf, Off: Headroom}
 	p.Len = copy(p.Buf[Headroom:], frame)
 }
+
+// Queue is one transmit queue that a device tells apart; a counter of ^0 is
+// unknown.
+type Queue struct {
+	ID                           uint32
+	TxBytes, TxPackets, TxErrors uint64
+}
+
+// Queuer is a Device that has queues of its own, which OpenFlow can ask about.
+type Queuer interface{ Queues() []Queue }

@@ -16,6 +16,9 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if fm.TableID == openflow.TableAny && fm.Command == openflow.FlowAdd && s.version() >= openflow.V11 {
 		return openflow.ErrFMFCBadTableID.Err()
 	}
+	if fm.Command == openflow.FlowAdd && s.version() < openflow.V13 {
+		fm.Flags |= openflow.FlowResetCounts // as these versions always do
+	}
 	return s.m.b.checkActions(fm.Actions, s.version())
 }
 

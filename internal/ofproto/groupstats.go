@@ -8,7 +8,7 @@ import (
 )
 
 // groupQuery answers requests about groups.
-func (b *Bridge) groupQuery(msg openflow.Message, now time.Time) (openflow.Message, bool) {
+func (b *Bridge) groupQuery(msg openflow.Message, v openflow.Version, now time.Time) (openflow.Message, bool) {
 	wanted := func(id uint32) []*pipeline.Group {
 		if id == openflow.GroupAll || id == openflow.GroupAny {
 			return b.pipe.Groups()
@@ -45,7 +45,7 @@ func (b *Bridge) groupQuery(msg openflow.Message, now time.Time) (openflow.Messa
 		r := &openflow.GroupFeaturesReply{Types: 0xf, Capabilities: 0x7}
 		for i := range r.MaxGroups {
 			r.MaxGroups[i] = openflow.GroupMax
-			r.Actions[i] = allActions
+			r.Actions[i] = actionsOf(v)
 		}
 		return r, true
 	}

@@ -80,7 +80,13 @@ func (b *Bridge) monitorEvents(events []pipeline.Event, by *session) {
 		slices.SortFunc(monitors, func(a, b *openflow.FlowMonitor) int { return cmp.Compare(a.ID, b.ID) })
 		reply := &openflow.FlowMonitorReply{}
 		for i := range events {
-			if u, ok := monitored(&events[i], monitors, s == by); ok {
+			u, ok := monitored(&events[i], monitors, s == by)
+			switch {
+			case !ok:
+			case u.Event != openflow.UpdateAbbrev:
+				reply.Updates = append(reply.Updates, u)
+			case !slices.ContainsFunc(reply.Updates, func(u openflow.FlowUpdate) bool { return u.Event == openflow.UpdateAbbrev }):
+				u.Xid = s.request
 				reply.Updates = append(reply.Updates, u)
 			}
 		}
@@ -90,6 +96,11 @@ func (b *Bridge) monitorEvents(events []pipeline.Event, by *session) {
 	})
 }
 
+// ownInFull are the flags by which a session is told of its own changes in
+// full, not by their xid alone. Open vSwitch gives OFPFMF_ONLY_OWN the meaning
+// of its older NXFMF_OWN, which is this.
+const ownInFull = openflow.MonitorNoAbbrev | openflow.MonitorOnlyOwn
+
 // monitored makes the update of an event that some monitor covers.
 func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u openflow.FlowUpdate, ok bool) {
 	var want openflow.FlowMonitorFlags
@@ -97,7 +108,7 @@ func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u
 	switch {
 	case e.Kind == pipeline.Deleted:
 		want, event = openflow.MonitorRemoved, openflow.UpdateDeleted
-	case e.Kind == pipeline.Added && e.Old == nil:
+	case e.Kind == pipeline.Added:
 		want, event = openflow.MonitorAdd, openflow.UpdateAdded
 	default:
 		want, event = openflow.MonitorModify, openflow.UpdateModified
@@ -107,7 +118,7 @@ func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u
 	}
 	var flags openflow.FlowMonitorFlags
 	for _, m := range monitors {
-		if m.Flags&want == 0 || m.Flags&openflow.MonitorOnlyOwn != 0 && !own ||
+		if m.Flags&want == 0 ||
 			m.TableID != openflow.TableAny && m.TableID != e.Rule.Table ||
 			!e.Rule.OutputsTo(m.OutPort) || !e.Rule.UsesGroup(m.OutGroup) || !m.Match.Loosens(e.Rule.Match()) {
 			continue
@@ -117,6 +128,9 @@ func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u
 	}
 	if !ok {
 		return u, false
+	}
+	if own && flags&ownInFull == 0 {
+		return openflow.FlowUpdate{Event: openflow.UpdateAbbrev}, true
 	}
 	u = update(e.Rule, event, flags&openflow.MonitorInstructions != 0)
 	u.Reason = e.Reason

@@ -15,12 +15,12 @@ const maxBundles = 256
 
 func (s *session) bundleControl(h openflow.MsgHeader, c *openflow.BundleControl) error {
 	bu := s.bundles[c.ID]
-	reply := &openflow.BundleControl{ID: c.ID, Flags: c.Flags, Type: c.Type + 1}
+	reply := &openflow.BundleControl{ID: c.ID, Type: c.Type + 1}
 	switch c.Type {
 	case openflow.BundleOpenRequest:
 		if bu != nil {
 			delete(s.bundles, c.ID)
-			return openflow.ErrBFCBundleExist.Err()
+			return openflow.ErrBFCBadID.Err()
 		}
 		if len(s.bundles) >= maxBundles {
 			return openflow.ErrBFCOutOfBundles.Err()

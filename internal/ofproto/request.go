@@ -18,6 +18,7 @@ func (s *session) receive(b []byte) {
 			err = openflow.ErrBRCBadVersion.Err()
 		}
 	}
+	s.request = h.Xid
 	if err == nil {
 		err = s.handle(h, b, msg)
 	}

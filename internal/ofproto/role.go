@@ -101,7 +101,12 @@ func (s *session) setAsync(a *openflow.SetAsync) {
 func (s *session) wants(t openflow.AsyncType, reason uint8) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.kind == SnoopController || s.kind == ServiceController && s.missLen == 0 {
+	if s.kind == SnoopController {
+		return false
+	}
+	// Service connections get packets and news only when they have set a miss
+	// send length; what tells of other controllers they get anyway.
+	if s.kind == ServiceController && s.missLen == 0 && t < openflow.AsyncRoleStatus {
 		return false
 	}
 	mask := s.async.Primary[t]

@@ -39,7 +39,9 @@ type session struct {
 	pinFormat openflow.PacketInFormat
 	ctlID     uint16
 
-	// Only the reading goroutine's.
+	// Only the reading goroutine's. request is the xid of the request that it
+	// works on.
+	request  uint32
 	bundles  map[uint32]*msgBundle
 	monitors map[uint32]*openflow.FlowMonitor
 }
@@ -170,12 +172,7 @@ func (s *session) read() ([]byte, error) {
 
 // format describes a message for the log.
 func (s *session) format(b []byte) string {
-	h, _ := openflow.DecodeHeader(b)
-	ver := ""
-	if h.Version > openflow.V10 {
-		ver = " (OF" + h.Version.Dotted() + ")"
-	}
-	return fmt.Sprintf("%s%s (xid=0x%x):", openflow.Name(b), ver, h.Xid)
+	return strings.TrimSuffix(openflow.FormatMessage(b, openflow.PrintOptions{}), "\n")
 }
 
 // write sends what is queued until the session is closed.

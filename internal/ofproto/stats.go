@@ -3,6 +3,7 @@ package ofproto
 import (
 	"time"
 
+	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
 	"weir/internal/version"
@@ -25,12 +26,12 @@ func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 	case *openflow.FlowStatsRequest:
 		return b.flowStats(msg, s.now())
 	case *openflow.TableStatsRequest:
-		return b.tableStats(), nil
+		return b.tableStats(s.version()), nil
 	case *openflow.TableFeaturesRequest:
-		if len(msg.Tables) > 0 {
-			return nil, openflow.ErrTFFCEPerm.Err()
+		if err := b.nameTables(msg.Tables); err != nil {
+			return nil, err
 		}
-		return &openflow.TableFeaturesReply{Tables: b.tableFeatures()}, nil
+		return &openflow.TableFeaturesReply{Tables: b.tableFeatures(s.version())}, nil
 	case *openflow.TableDescRequest:
 		return b.tableDesc(), nil
 	case *openflow.PortDescRequest:
@@ -42,7 +43,7 @@ func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 	case *openflow.QueueConfigRequest:
 		return b.queueConfig(msg)
 	}
-	if reply, known := b.groupQuery(msg, s.now()); known {
+	if reply, known := b.groupQuery(msg, s.version(), s.now()); known {
 		return reply, nil
 	}
 	if reply, known, err := b.meterQuery(msg, s.now()); known {
@@ -64,8 +65,7 @@ func (s *session) features() openflow.Message {
 	r := &openflow.FeaturesReply{
 		DatapathID: b.cfg.DPID, NumTables: pipeline.NumTables - 1,
 		Capabilities: openflow.CapFlowStats | openflow.CapTableStats | openflow.CapPortStats |
-			openflow.CapQueueStats | openflow.CapARPMatchIP | openflow.CapGroupStats |
-			openflow.CapBundles | openflow.CapFlowMonitor,
+			openflow.CapQueueStats | openflow.CapARPMatchIP | openflow.CapGroupStats | openflow.CapBundles,
 		Actions: 0xfff,
 	}
 	for _, p := range b.sortedPorts() {
@@ -141,8 +141,8 @@ func ruleStats(r *pipeline.Rule, now time.Time) openflow.FlowStats {
 	return f
 }
 
-func (b *Bridge) tableStats() openflow.Message {
-	r := &openflow.TableStatsReply{Features: b.tableFeatures()}
+func (b *Bridge) tableStats(v openflow.Version) openflow.Message {
+	r := &openflow.TableStatsReply{Features: b.tableFeatures(v)}
 	for id := range uint8(pipeline.NumTables - 1) {
 		t := b.pipe.Table(id)
 		hit, miss := t.Matched.Load(), t.Missed.Load()
@@ -154,13 +154,13 @@ func (b *Bridge) tableStats() openflow.Message {
 // maxEntries is the number of flows that a table is said to hold.
 const maxEntries = 1000000
 
-func (b *Bridge) tableFeatures() []openflow.TableFeatures {
+func (b *Bridge) tableFeatures(v openflow.Version) []openflow.TableFeatures {
 	b.be.mu.Lock()
 	defer b.be.mu.Unlock()
 	out := make([]openflow.TableFeatures, 0, pipeline.NumTables-1)
 	for id := range uint8(pipeline.NumTables - 1) {
 		conf := b.pipe.Table(id).Conf()
-		f := featuresOf(id)
+		f := featuresOf(id, v)
 		f.Name, f.MaxEntries = conf.Name, maxEntries
 		if conf.Limit >= 0 {
 			f.MaxEntries = min(f.MaxEntries, uint32(conf.Limit))
@@ -181,6 +181,7 @@ func (b *Bridge) tableDesc() openflow.Message {
 		}
 		if c.VacancyEvents {
 			d.Vacancy = 1
+			d.VacancyNow = 100
 			if c.Limit > 0 {
 				d.VacancyNow = uint8(max(0, c.Limit-b.pipe.Active(id)) * 100 / c.Limit)
 			}
@@ -221,6 +222,11 @@ func (b *Bridge) portStats(no openflow.PortNo) (openflow.Message, error) {
 			RxDropped: st.RxDropped, TxDropped: st.TxDropped, RxErrors: st.RxErrors, TxErrors: st.TxErrors,
 			RxFrameErr: st.RxFrameErr, RxOverErr: st.RxOverErr, RxCRCErr: st.RxCRCErr, Collisions: st.Collisions, HasDuration: true,
 		}
+		if c, ok := p.conf.Device.(netdev.CustomStatser); ok {
+			for _, st := range c.CustomStats() {
+				ps.Custom = append(ps.Custom, openflow.CustomCounter{Name: st.Name, Value: st.Value})
+			}
+		}
 		ps.DurationSec, ps.DurationNsec = duration(now.Sub(p.created))
 		r.Stats = append(r.Stats, ps)
 	}
@@ -228,32 +234,4 @@ func (b *Bridge) portStats(no openflow.PortNo) (openflow.Message, error) {
 		return nil, openflow.ErrBRCBadPort.Err()
 	}
 	return r, nil
-}
-
-// queueStats: no port has queues of its own yet, so that asking for all gives
-// none, and asking for one fails.
-func (b *Bridge) queueStats(q *openflow.QueueStatsRequest) (openflow.Message, error) {
-	if err := b.portExists(q.Port); err != nil {
-		return nil, openflow.ErrQOFCBadPort.Err()
-	}
-	if q.Queue != openflow.QueueAll {
-		return nil, openflow.ErrQOFCBadQueue.Err()
-	}
-	return &openflow.QueueStatsReply{}, nil
-}
-
-func (b *Bridge) queueConfig(q *openflow.QueueConfigRequest) (openflow.Message, error) {
-	if err := b.portExists(q.Port); err != nil {
-		return nil, openflow.ErrQOFCBadPort.Err()
-	}
-	return &openflow.QueueConfigReply{Port: q.Port}, nil
-}
-
-func (b *Bridge) portExists(no openflow.PortNo) error {
-	b.be.mu.Lock()
-	defer b.be.mu.Unlock()
-	if no != openflow.PortNone && b.ports[no] == nil {
-		return openflow.ErrBRCBadPort.Err()
-	}
-	return nil
 }

@@ -6,14 +6,15 @@ import (
 	"weir/internal/pipeline"
 )
 
-// allActions is the bitmap of the actions that every table can do: those of
-// OpenFlow 1.5 by number that have a meaning in a software switch.
-const allActions = 1<<0 | // output
-	1<<15 | 1<<16 | // set_mpls_ttl, dec_mpls_ttl
-	1<<17 | 1<<18 | 1<<19 | 1<<20 | // push_vlan, pop_vlan, push_mpls, pop_mpls
-	1<<21 | 1<<22 | 1<<23 | 1<<24 | // set_queue, group, set_nw_ttl, dec_nw_ttl
-	1<<25 | // set_field
-	1<<29 // meter
+// actionsOf is the set of actions that tables and buckets can do, in terms of
+// a version: OpenFlow 1.2 replaced most of the older ones by set_field.
+func actionsOf(v openflow.Version) uint64 {
+	if v < openflow.V12 {
+		return openflow.AllActionBits
+	}
+	return openflow.ActionBits("output", "group", "set_field", "strip_vlan", "push_vlan", "mod_nw_ttl", "dec_ttl",
+		"set_mpls_ttl", "dec_mpls_ttl", "push_mpls", "pop_mpls", "set_queue")
+}
 
 // allInstructions is the bitmap of instructions: goto_table, write_metadata,
 // write, apply and clear actions, meter (OpenFlow 1.3.1, 7.2.4).
@@ -21,7 +22,7 @@ const allInstructions = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6
 
 // featuresOf says what a table can do; all can do the same, but go only to
 // tables after them.
-func featuresOf(id uint8) openflow.TableFeatures {
+func featuresOf(id uint8, v openflow.Version) openflow.TableFeatures {
 	f := openflow.TableFeatures{
 		TableID: id, MetadataMatch: ^uint64(0), MetadataWrite: ^uint64(0),
 		SupportsEviction: true, SupportsVacancy: true, AnyProps: true,
@@ -35,7 +36,7 @@ func featuresOf(id uint8) openflow.TableFeatures {
 	if id == pipeline.NumTables-2 {
 		ins.Instructions &^= 1 << 1
 	}
-	ins.Write.Actions, ins.Apply.Actions = allActions, allActions
+	ins.Write.Actions, ins.Apply.Actions = actionsOf(v), actionsOf(v)
 	for i := range flow.Fields {
 		field := &flow.Fields[i]
 		if len(field.Codepoints) == 0 {
@@ -54,4 +55,27 @@ func featuresOf(id uint8) openflow.TableFeatures {
 	}
 	f.NonMiss, f.Miss = ins, ins
 	return f
+}
+
+// nameTables names the tables that a request describes (OpenFlow 1.3, 7.3.5.5).
+// A name that the database gave stays.
+func (b *Bridge) nameTables(tables []openflow.TableFeatures) error {
+	for i := range tables {
+		t := b.pipe.Table(tables[i].TableID)
+		if t == nil || t.ID == pipeline.TableInternal {
+			return openflow.ErrTFFCBadTable.Err()
+		}
+		conf := *t.Conf()
+		if conf.NameLevel == 2 || conf.Name == tables[i].Name {
+			continue
+		}
+		conf.Name, conf.NameLevel = tables[i].Name, 1
+		if conf.Name == "" {
+			conf.NameLevel = 0
+		}
+		if _, err := b.pipe.ConfigureTable(t.ID, conf, b.be.clock.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -91,14 +91,17 @@ func (e *encoder) encodeError(m *Error) {
 }
 
 // ErrorReply is the error message that answers request with code: in the
-// request's version, with its xid and its first 64 bytes.
+// request's version, with its xid and, as far as it fits, itself.
 func ErrorReply(code ErrCode, request []byte) []byte {
 	h, err := DecodeHeader(request)
 	if err != nil {
 		return nil
 	}
 	v := min(max(h.Version, V10), V15)
-	data := request[:min(len(request), 64, max(h.Length, HeaderLen))]
+	// The whole request, as far as one message can hold it: whoever sent it can
+	// then say which one it was.
+	const most = 0xffff - 64
+	data := request[:min(len(request), most, max(h.Length, HeaderLen))]
 	b, err := Encode(v.Protocol(), h.Xid, &Error{Code: code, Data: data})
 	if err != nil {
 		return nil

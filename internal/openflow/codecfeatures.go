@@ -1,6 +1,10 @@
 package openflow
 
-import "weir/internal/flow"
+import (
+	"slices"
+
+	"weir/internal/flow"
+)
 
 // Codec of table features (OpenFlow 1.3.1, A.3.5.5), and the bitmaps of
 // actions and fields that older messages have in their place.
@@ -23,6 +27,16 @@ var actionBits = []struct {
 
 // AllActionBits is the set of every action that has a bit.
 const AllActionBits = 1<<25 - 1
+
+// ActionBits is the set of the actions named.
+func ActionBits(names ...string) (set uint64) {
+	for i, a := range actionBits {
+		if slices.Contains(names, a.name) {
+			set |= 1 << i
+		}
+	}
+	return set
+}
 
 func decActionBits(b uint32, v Version) (out uint64) {
 	for i, a := range actionBits {

@@ -84,6 +84,13 @@ func (s *Switch) registerBridges(srv *unixctl.Server) {
 		}
 		return b.String(), nil
 	})
+	srv.Register("bridge/dump-flows", "[--offload-stats] bridge", 1, 2, func(r *unixctl.Request) (string, error) {
+		o, err := s.ofproto(r.Args[len(r.Args)-1])
+		if err != nil {
+			return "", errors.New("Unknown bridge") //nolint:staticcheck // what scripts know
+		}
+		return o.DumpFlows(), nil
+	})
 	srv.Register("bridge/reconnect", "[bridge]", 0, 1, func(r *unixctl.Request) (string, error) {
 		if len(r.Args) == 1 {
 			o, err := s.ofproto(r.Args[0])
