@@ -237,5 +237,27 @@ func ErrText(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "Connection timed out"
 	}
+	var alert tls.AlertError
+	if errors.As(err, &alert) {
+		return alertText(alert)
+	}
 	return err.Error()
+}
+
+// alertText returns OpenSSL's words for a TLS alert from the peer, which users'
+// scripts look for.
+func alertText(alert tls.AlertError) string {
+	switch alert {
+	case 40:
+		return "sslv3 alert handshake failure"
+	case 42:
+		return "sslv3 alert bad certificate"
+	case 48:
+		return "tlsv1 alert unknown ca"
+	case 70:
+		return "tlsv1 alert protocol version"
+	case 116:
+		return "tlsv13 alert certificate required"
+	}
+	return strings.TrimPrefix(alert.Error(), "tls: ")
 }

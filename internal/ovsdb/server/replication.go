@@ -50,9 +50,8 @@ func parseExcluded(list string) (map[string][]string, error) {
 	return out, nil
 }
 
-// SetSync configures replication: the active server, tables to leave out, and
-// whether to begin as the active server all the same.
-func (s *Server) SetSync(target, exclude string, active bool) error {
+// SetSync configures replication: the active server and the tables to leave out.
+func (s *Server) SetSync(target, exclude string) error {
 	r := &s.replication
 	excluded, err := parseExcluded(exclude)
 	if err != nil {
@@ -61,10 +60,15 @@ func (s *Server) SetSync(target, exclude string, active bool) error {
 	r.mu.Lock()
 	r.target, r.excluded = target, excluded
 	r.mu.Unlock()
-	if target != "" && !active {
-		r.start()
-	}
 	return nil
+}
+
+// StartSync makes the server a backup of the one that SetSync named, if it named
+// one.
+func (s *Server) StartSync() {
+	if target, _, _ := s.Sync(); target != "" {
+		s.replication.start()
+	}
 }
 
 // start makes the server a backup.

@@ -172,6 +172,7 @@ func (s *Server) add(h *hosted) error {
 	}
 	s.dbs[h.db.Name] = h
 	s.mu.Unlock()
+	s.dropUnaware()
 	s.describe(h)
 	h.db.subscribe(kicker{s})
 	s.reconsider()
@@ -205,10 +206,10 @@ func (s *Server) RemoveDB(name string) error {
 		h.db.relay.up.stop()
 	}
 	err := h.db.close()
-	s.undescribe(h)
 	for _, c := range s.allSessions() {
 		c.databaseGone(h.db)
 	}
+	s.undescribe(h)
 	s.reconsider()
 	return err
 }

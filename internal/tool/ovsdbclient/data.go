@@ -28,7 +28,10 @@ func (c *call) transact() error {
 	if err := checkTransaction(c.args[0]); err != nil {
 		return err
 	}
-	result, err := c.rpc.call("transact", []byte(c.args[0]))
+	id := c.rpc.send("transact", []byte(c.args[0]))
+	_ = c.rpc.conn.Flush()
+	c.process.Ready() // a detached one goes on waiting for the reply
+	result, err := c.rpc.reply("transact", id)
 	if err != nil {
 		return err
 	}
@@ -111,6 +114,7 @@ func (c *call) dump() error {
 		}
 		columns = append(columns, col)
 	}
+	slices.SortFunc(columns, func(a, b *ovsdb.ColumnSchema) int { return a.Index - b.Index })
 	var dumps []dumpTable
 	for _, t := range tables {
 		d := dumpTable{t, columns, nil}

@@ -65,7 +65,7 @@ var commands = []command{
 	{"get-schema-cksum", needDatabase, 0, 0, false, (*call).schemaCksum},
 	{"list-tables", needDatabase, 0, 0, false, (*call).listTables},
 	{"list-columns", needDatabase, 0, 1, false, (*call).listColumns},
-	{"transact", needRPC, 1, 1, false, (*call).transact},
+	{"transact", needRPC, 1, 1, true, (*call).transact},
 	{"query", needRPC, 1, 1, false, (*call).query},
 	{"monitor", needDatabase, 1, -1, true, (*call).monitor},
 	{"monitor-cond", needDatabase, 2, -1, true, (*call).monitorCond},

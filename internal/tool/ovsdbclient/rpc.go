@@ -61,6 +61,8 @@ func (r *rpc) close() {
 	r.conn.Close()
 }
 
+var errServerClosed = errors.New("connection closed by server")
+
 // receive returns the next message that is not an echo request, which it
 // answers.
 func (r *rpc) receive() (*jsonrpc.Message, error) {
@@ -68,7 +70,7 @@ func (r *rpc) receive() (*jsonrpc.Message, error) {
 		m, err := r.conn.Receive()
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				return nil, fmt.Errorf("%s: connection closed by server", r.server)
+				return nil, fmt.Errorf("%s: %w", r.server, errServerClosed)
 			}
 			return nil, fmt.Errorf("%s: %s", r.server, stream.ErrText(err))
 		}
@@ -90,7 +92,11 @@ func (r *rpc) send(method string, params []byte) string {
 
 // call runs a request and returns its result. An error reply is an *errorReply.
 func (r *rpc) call(method string, params []byte) ([]byte, error) {
-	id := r.send(method, params)
+	return r.reply(method, r.send(method, params))
+}
+
+// reply waits for the reply to a request.
+func (r *rpc) reply(method, id string) ([]byte, error) {
 	for {
 		m, err := r.receive()
 		if err != nil {

@@ -158,6 +158,9 @@ func (c *call) lock() error {
 	}()
 	select {
 	case err := <-ended:
+		if errors.Is(err, errServerClosed) {
+			return nil
+		}
 		return err
 	case <-c.process.Context().Done():
 		return nil

@@ -105,7 +105,7 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 			return env.Fatal("%v", err)
 		}
 	}
-	if err := in.srv.SetSync(s.syncFrom, s.syncExclude, s.active); err != nil {
+	if err := in.srv.SetSync(s.syncFrom, s.syncExclude); err != nil {
 		return env.Fatal("%v", err)
 	}
 	control, err := in.control(env, clk)
@@ -122,6 +122,9 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 	process.Ready()
 	if child == nil { // not on the terminal of a detached server
 		log.Info("%s", version.Line(env.Name))
+	}
+	if !s.active {
+		in.srv.StartSync()
 	}
 	in.srv.Run(process.Context())
 	if control != nil {
