@@ -243,8 +243,14 @@ func (w *keyWriter) inner(n int) {
 		w.vlan(n)
 		return
 	}
-	if k.EthType >= 0x600 || k.EthType == 0 {
+	switch {
+	case k.EthType >= packet.EtherTypeMin || k.EthType == 0:
 		w.ethType(uint64(k.EthType), uint64(m.EthType))
+	case m != exactMask && m.EthType != 0:
+		// A frame without EtherType: the type is known to be none.
+		w.open("eth_type")
+		w.b = append(w.b, "0/0xffff"...)
+		w.close()
 	}
 	w.network()
 }

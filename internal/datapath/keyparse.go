@@ -162,7 +162,13 @@ func (p *keyParser) group(name, body string, depth int) error {
 			return errSyntax
 		})
 	case "eth_type":
-		return num(body, &k.EthType, &m.EthType)
+		if err := num(body, &k.EthType, &m.EthType); err != nil {
+			return err
+		}
+		if m.EthType == full16 && k.EthType < packet.EtherTypeMin {
+			k.EthType = packet.EtherTypeNone
+		}
+		return nil
 	case "vlan":
 		return p.vlan(body)
 	case "encap":

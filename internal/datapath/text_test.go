@@ -96,6 +96,7 @@ func TestKeyText(t *testing.T) {
 		{in: in + "eth_type(0x0800),ipv4(proto=6,frag=no),tcp(src=1/0xff00),tcp_flags(+syn-ack)"},
 		{in: in + "eth_type(0x0800),ipv4(proto=6,frag=no),tcp(src=0),tcp_flags(0x812)",
 			want: in + "eth_type(0x0800),ipv4(proto=6,frag=no),tcp(src=0),tcp_flags(syn|ack|[800])"},
+		{in: in + "eth(src=00:00:00:00:00:01),eth_type(0/0xffff)"},
 		{in: "recirc_id(0),in_port(1),packet_type(ns=1,id=0x800),eth_type(0x0800),ipv4(frag=no)"},
 	} {
 		want := tc.want

@@ -5,6 +5,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/packet"
+	"weir/internal/vlog"
 )
 
 const ethLen = packet.EthLen
@@ -123,6 +124,9 @@ func (w *worker) userspace(st *state, a *datapath.Userspace, actions []datapath.
 	w.settle()
 	u := &w.ups[st.depth]
 	w.refresh(st)
+	if log.Enabled(vlog.Dbg) {
+		w.dp.logUpcall("action", st.key)
+	}
 	*u = datapath.Upcall{Kind: datapath.UpcallAction, Packet: st.pkt, Key: st.key, Cookie: a.Cookie}
 	if a.WithActions {
 		u.UserActions = actions

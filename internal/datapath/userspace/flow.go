@@ -12,6 +12,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/vlog"
 )
 
 // entry is an installed megaflow. It doesn't change once it is in the
@@ -128,13 +129,21 @@ var errOverlap = errors.New("overlaps another flow")
 // FlowPut installs or changes a flow. A new flow whose own key another flow
 // matches is refused.
 func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
+	err := d.put(f, mode)
+	d.logPut(f, mode, err)
+	return err
+}
+
+func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.existing(f.UFID, &f.Key); e != nil {
 		if mode&datapath.PutModify == 0 {
 			return fmt.Errorf("flow %s: %w", datapath.FormatUFID(e.ufid), errExist)
 		}
+		old := e.actions.Load()
 		e.actions.Store(newProgram(f.Actions))
+		logFlow("flow_mod", e.export(), e, old)
 		if mode&datapath.PutZeroStats != 0 {
 			e.zero()
 		}
@@ -165,6 +174,7 @@ func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
 	e.hash = e.sub.mask.hash(k, d.cls.seed)
 	e.sub.insert(e)
 	d.byUFID[e.ufid] = e
+	logFlow("flow_add", f, e, nil)
 	return nil
 }
 
@@ -186,7 +196,12 @@ func (d *DP) FlowDel(ufid datapath.UFID, key *flow.Key) (datapath.Stats, error) 
 		return datapath.Stats{}, fmt.Errorf("flow: %w", errNotExist)
 	}
 	d.drop(e)
-	return e.sum(), nil
+	stats := e.sum()
+	if dpifLog.Enabled(vlog.Dbg) {
+		f := e.export()
+		dpifLog.Dbg("%s: flow_del %s %s, %s", d.fullName(), datapath.FormatUFID(e.ufid), datapath.FormatKey(&f.Key, nil, false, nil), datapath.FormatStats(&stats, d.now()))
+	}
+	return stats, nil
 }
 
 func (d *DP) drop(e *entry) {

@@ -60,9 +60,10 @@ func newDP(t testing.TB, cfg userspace.Config) *userspace.DP {
 	return dp
 }
 
-func harness(cfg userspace.Config, settle func()) dptest.Factory {
+func harness(cfg userspace.Config) dptest.Factory {
 	return func(t *testing.T) *dptest.Harness {
 		dp := newDP(t, cfg)
+		injected := uint64(0)
 		set := dummy.NewSet(clock.New())
 		wires := map[datapath.PortNo]*wire{}
 		return &dptest.Harness{
@@ -78,19 +79,37 @@ func harness(cfg userspace.Config, settle func()) dptest.Factory {
 			},
 			Inject: func(t *testing.T, no datapath.PortNo, frame []byte) {
 				wires[no].Inject(0, slices.Clone(frame))
-				settle()
+				injected++
+				await(t, dp, injected)
 			},
 			Sent: func(t *testing.T, no datapath.PortNo) [][]byte { return wires[no].take() },
 		}
 	}
 }
 
+// await waits until the data path has processed n packets.
+func await(t *testing.T, dp *userspace.DP, n uint64) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+		var got uint64
+		for _, s := range dp.WorkerStats() {
+			got += s.Received
+		}
+		if got >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d packets processed, want %d", got, n)
+		}
+	}
+}
+
 func TestSynchronous(t *testing.T) {
-	dptest.Run(t, harness(userspace.Config{Type: "dummy", Name: "ovs-dummy", Synchronous: true}, func() {}))
+	dptest.Run(t, harness(userspace.Config{Type: "dummy", Name: "ovs-dummy", Synchronous: true}))
 }
 
 func TestWorkers(t *testing.T) {
-	dptest.Run(t, harness(userspace.Config{Type: "netdev", Name: "ovs-netdev", Workers: 2}, func() { time.Sleep(20 * time.Millisecond) }))
+	dptest.Run(t, harness(userspace.Config{Type: "netdev", Name: "ovs-netdev", Workers: 2}))
 }
 
 func TestPortNumbers(t *testing.T) {

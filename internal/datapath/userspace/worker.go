@@ -7,6 +7,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/netdev"
+	"weir/internal/vlog"
 )
 
 const (
@@ -153,6 +154,10 @@ func (d *DP) pollSync(p *port, q int) {
 
 // Execute runs actions on a packet, which they may change.
 func (d *DP) Execute(pkt *netdev.Packet, key *flow.Key, actions []datapath.Action) error {
+	if dpifLog.Enabled(vlog.Dbg) {
+		dpifLog.Dbg("%s: execute %s on packet %s\n with metadata skb_priority(%d),skb_mark(%d),in_port(%d) mtu 0",
+			d.fullName(), datapath.FormatActions(actions, nil), key.String(), key.SkbPriority, key.PktMark, key.InPort)
+	}
 	w := d.spare.get(d)
 	defer d.spare.put(w)
 	w.now = d.now().UnixNano()
@@ -174,11 +179,11 @@ func (w *worker) poll(p *port, q int) int {
 		return 0
 	}
 	w.now = w.dp.now().UnixNano()
-	w.received.Add(uint64(n))
 	for i := range n {
 		w.receive(&w.batch[i], p)
 	}
 	w.flush()
+	w.received.Add(uint64(n)) // last: who sees the count sees all that the packets caused
 	return n
 }
 
@@ -268,6 +273,9 @@ func (w *worker) settle() {
 // missed asks the switch what to do with a packet that no flow matches.
 func (w *worker) missed(st *state) {
 	w.miss.Add(1)
+	if log.Enabled(vlog.Dbg) {
+		w.dp.logUpcall("miss", st.key)
+	}
 	box := w.dp.handler.Load()
 	if box == nil {
 		w.lost.Add(1)
@@ -288,7 +296,7 @@ func (w *worker) missed(st *state) {
 	*keyWords(&f.Key) = *keyWords(st.key)
 	*keyWords(&f.Mask) = *keyWords(v.Mask)
 	w.execute(st, newProgram(v.Actions))
-	err := w.dp.FlowPut(f, datapath.PutCreate)
+	err := w.dp.put(f, datapath.PutCreate)
 	u.Key = &f.Key
 	box.h.Installed(u, v, err)
 	u.Packet, u.Key = nil, nil
