@@ -110,11 +110,20 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 	var table []openflow.Message
 	var index []int
 	var after []openflow.Message
+	groups := map[uint32]bool{} // that the bundle adds (true) or deletes
 	for i, m := range bu.msgs {
-		switch m.(type) {
-		case *openflow.PortMod, *openflow.PacketOut:
+		switch m := m.(type) {
+		case *openflow.PacketOut:
+			if err := s.m.b.checkPacketOut(m, groups); err != nil {
+				return i, err
+			}
+			after = append(after, m)
+		case *openflow.PortMod:
 			after = append(after, m)
 		default:
+			if gm, ok := m.(*openflow.GroupMod); ok {
+				groups[gm.ID] = gm.Command != openflow.GroupDelete
+			}
 			table = append(table, m)
 			index = append(index, i)
 		}

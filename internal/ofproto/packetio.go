@@ -5,6 +5,7 @@ import (
 	"weir/internal/flow"
 	"weir/internal/netdev"
 	"weir/internal/openflow"
+	"weir/internal/pipeline"
 	"weir/internal/upcall"
 	"weir/internal/xlate"
 )
@@ -29,13 +30,25 @@ func (b *Bridge) packetOut(po *openflow.PacketOut) error {
 	if inPort >= openflow.PortMax && inPort != openflow.PortController && inPort != openflow.PortLocal && inPort != openflow.PortNone {
 		return openflow.ErrBRCBadPort.Err()
 	}
-	if err := b.checkActions(po.Actions, openflow.V13); err != nil {
+	if err := b.checkPacketOut(po, nil); err != nil {
 		return err
 	}
 	if len(po.Data) > 0 {
 		flow.Extract(po.Data, &key)
 	}
 	return b.inject(po.Data, &key, po.Actions)
+}
+
+// checkPacketOut refuses actions that can't be done. groups are those that will
+// have been added (true) or deleted before.
+func (b *Bridge) checkPacketOut(po *openflow.PacketOut, groups map[uint32]bool) error {
+	for _, id := range pipeline.GroupsOf(po.Actions) {
+		there, changed := groups[id]
+		if changed && !there || !changed && b.pipe.Group(id) == nil {
+			return openflow.ErrBACBadOutGroup.Err()
+		}
+	}
+	return b.checkActions(po.Actions, openflow.V13)
 }
 
 // inject translates a frame with actions of its own and executes the result.
@@ -119,7 +132,12 @@ func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat) *openfl
 	if p.State != nil {
 		msg.TableID, msg.Userdata, key = p.State.Table, p.State.Userdata, &p.State.Key
 	}
-	msg.Metadata = metadataMatch(key)
+	k := *key
+	if p.Key != nil {
+		// What the data path carries with a packet it may have changed since.
+		k.PktMark, k.CTState, k.CTZone, k.CTMark, k.CTLabel = p.Key.PktMark, p.Key.CTState, p.Key.CTZone, p.Key.CTMark, p.Key.CTLabel
+	}
+	msg.Metadata = metadataMatch(&k)
 	if msg.Metadata.Mask.InPort == 0 {
 		msg.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(uint64(p.Port)))
 	}

@@ -236,3 +236,6 @@ func (p *Pipeline) HasTimeouts() bool {
 	defer p.mu.Unlock()
 	return len(p.timed) > 0
 }
+
+// GroupsOf lists the groups that actions name, each once.
+func GroupsOf(actions []openflow.Action) []uint32 { return groupsOf(actions, nil) }

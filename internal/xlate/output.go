@@ -24,6 +24,8 @@ func (x *Translator) output(port openflow.PortNo, maxLen uint16, last bool) {
 	case openflow.PortController:
 		reason := openflow.ReasonAction
 		switch {
+		case x.in.Actions != nil:
+			reason = openflow.ReasonPacketOut
 		case x.inActionSet:
 			reason = openflow.ReasonActionSet
 		case x.inGroup:

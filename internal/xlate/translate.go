@@ -287,7 +287,11 @@ func (x *Translator) runRule(r *pipeline.Rule, deeper, last bool) {
 		x.trace.add(NodeAction, "drop")
 	}
 	x.run(r.Actions, last)
-	x.rule, x.cookie = oldRule, oldCookie
+	x.rule = oldRule
+	if x.depth > 0 {
+		// The action set, which runs last, is credited to the first rule.
+		x.cookie = oldCookie
+	}
 	if deeper {
 		x.depth--
 	}
