@@ -237,27 +237,25 @@ func ErrText(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "Connection timed out"
 	}
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
+	if _, alert, ok := strings.Cut(err.Error(), "remote error: tls: "); ok {
 		return alertText(alert)
 	}
 	return err.Error()
 }
 
-// alertText returns OpenSSL's words for a TLS alert from the peer, which users'
-// scripts look for.
-func alertText(alert tls.AlertError) string {
-	switch alert {
-	case 40:
-		return "sslv3 alert handshake failure"
-	case 42:
-		return "sslv3 alert bad certificate"
-	case 48:
-		return "tlsv1 alert unknown ca"
-	case 70:
-		return "tlsv1 alert protocol version"
-	case 116:
-		return "tlsv13 alert certificate required"
+// alertText turns crypto/tls's words for an alert from the peer into OpenSSL's,
+// which users' scripts look for.
+func alertText(alert string) string {
+	for _, t := range [...]struct{ ours, openssl string }{
+		{"handshake failure", "sslv3 alert handshake failure"},
+		{"bad certificate", "sslv3 alert bad certificate"},
+		{"unknown certificate authority", "tlsv1 alert unknown ca"},
+		{"protocol version not supported", "tlsv1 alert protocol version"},
+		{"certificate required", "tlsv13 alert certificate required"},
+	} {
+		if alert == t.ours {
+			return t.openssl
+		}
 	}
-	return strings.TrimPrefix(alert.Error(), "tls: ")
+	return alert
 }

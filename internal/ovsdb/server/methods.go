@@ -230,7 +230,9 @@ func (c *session) wait(p *pending) {
 		select {
 		case <-p.changed:
 			if p.db.isClosed() {
-				c.finish(p, true)
+				if c.isAware() { // others are being disconnected
+					c.finish(p, true)
+				}
 				return
 			}
 		case <-late:

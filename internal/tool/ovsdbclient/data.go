@@ -31,7 +31,7 @@ func (c *call) transact() error {
 	id := c.rpc.send("transact", []byte(c.args[0]))
 	_ = c.rpc.conn.Flush()
 	c.process.Ready() // a detached one goes on waiting for the reply
-	result, err := c.rpc.reply("transact", id)
+	result, err := c.rpc.reply(id)
 	if err != nil {
 		return err
 	}
@@ -192,15 +192,15 @@ func (d *dumpTable) parse(s *json.Scanner) error {
 	})
 }
 
-// table returns the rows in order of their columns.
+// table returns the rows in order of their columns, _uuid last.
 func (d *dumpTable) table() *table.Table {
 	slices.SortFunc(d.rows, func(a, b ovsdb.Row) int {
 		for _, c := range d.columns {
-			if n := a[c.Index].Compare(b[c.Index]); n != 0 {
+			if n := a[c.Index].Compare(b[c.Index]); n != 0 && c.Index != ovsdb.UUIDColumn {
 				return n
 			}
 		}
-		return 0
+		return a[ovsdb.UUIDColumn].Compare(b[ovsdb.UUIDColumn])
 	})
 	t := &table.Table{Caption: d.schema.Name + " table"}
 	for _, c := range d.columns {

@@ -61,7 +61,7 @@ func (r *rpc) close() {
 	r.conn.Close()
 }
 
-var errServerClosed = errors.New("connection closed by server")
+var errServerClosed = errors.New("receive failed (End of file)")
 
 // receive returns the next message that is not an echo request, which it
 // answers.
@@ -92,13 +92,16 @@ func (r *rpc) send(method string, params []byte) string {
 
 // call runs a request and returns its result. An error reply is an *errorReply.
 func (r *rpc) call(method string, params []byte) ([]byte, error) {
-	return r.reply(method, r.send(method, params))
+	return r.reply(r.send(method, params))
 }
 
 // reply waits for the reply to a request.
-func (r *rpc) reply(method, id string) ([]byte, error) {
+func (r *rpc) reply(id string) ([]byte, error) {
 	for {
 		m, err := r.receive()
+		if errors.Is(err, errServerClosed) {
+			return nil, errors.New("transaction failed (End of file)")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -109,20 +112,17 @@ func (r *rpc) reply(method, id string) ([]byte, error) {
 		case jsonrpc.Reply:
 			return m.Result, nil
 		case jsonrpc.Error:
-			return nil, &errorReply{method, m.Err}
+			return nil, &errorReply{m.Err}
 		}
 	}
 }
 
 // errorReply is what a server answered instead of a result.
-type errorReply struct {
-	method string
-	raw    []byte
-}
+type errorReply struct{ raw []byte }
 
 // Error formats the reply as users know it.
 func (e *errorReply) Error() string {
-	return fmt.Sprintf("%s request failed: %s", e.method, json.Canonical(e.raw))
+	return fmt.Sprintf("transaction returned error: %s", json.Canonical(e.raw))
 }
 
 // params builds an array of strings.

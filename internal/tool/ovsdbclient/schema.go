@@ -130,43 +130,6 @@ func (c *call) convert() error {
 	return err
 }
 
-// lock runs lock, steal and unlock, and prints what comes until the connection
-// ends.
-func (c *call) lock() error {
-	result, err := c.rpc.call(c.db, params(c.args[0]))
-	if err != nil {
-		return err
-	}
-	if c.db != "unlock" {
-		if err := c.printJSON(result); err != nil {
-			return err
-		}
-	}
-	c.process.Ready()
-	ended := make(chan error, 1)
-	go func() {
-		for {
-			m, err := c.rpc.receive()
-			if err != nil {
-				ended <- err
-				return
-			}
-			if m.Method == "locked" || m.Method == "stolen" {
-				fmt.Fprintf(c.env.Stdout, "%s\n", m.Method)
-			}
-		}
-	}()
-	select {
-	case err := <-ended:
-		if errors.Is(err, errServerClosed) {
-			return nil
-		}
-		return err
-	case <-c.process.Context().Done():
-		return nil
-	}
-}
-
 func (c *call) wait() error {
 	state := c.args[1]
 	switch state {
