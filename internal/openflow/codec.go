@@ -248,10 +248,12 @@ type UnsupportedError struct {
 	Version Version
 }
 
+// Error names the message and the version.
 func (u *UnsupportedError) Error() string {
 	return u.Name + " does not exist in OpenFlow " + u.Version.Dotted()
 }
 
+// Unwrap marks it as one of the errors of encoding.
 func (u *UnsupportedError) Unwrap() error { return errUnencodable }
 
 func (e *encoder) header() {

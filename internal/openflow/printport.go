@@ -296,6 +296,7 @@ func (p *printer) queueConfig(m *QueueConfigReply) {
 
 var missNames = []string{"default", "controller", "continue", "drop"}
 
+// String returns the name that ovs-ofctl has for what happens to a miss.
 func (m TableMiss) String() string { return missNames[m&3] }
 
 func evictionFlagsText(f uint32) string {

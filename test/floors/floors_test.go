@@ -30,13 +30,13 @@ var floors = map[string]int{
 	"internal/protocol/maclearn": 2, "internal/protocol/mcast": 2,
 
 	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/netdev": 3, "internal/tunnel": 3,
-	"internal/ovsdb/storage": 3, "internal/pipeline": 3,
+	"internal/ovsdb/storage": 3, "internal/ovsdb/engine": 3, "internal/pipeline": 3,
 
 	"internal/datapath": 4, "internal/ovsdb/client": 4, "internal/ovsdb/server": 4,
 
 	"internal/netdev/dummy": 5, "internal/netdev/patch": 5, "internal/netdev/linux": 5, "internal/netdev/tap": 5,
 	"internal/datapath/userspace": 5, "internal/datapath/dptest": 5, "internal/xlate": 5,
-	"internal/upcall": 6, "internal/dpctl": 6, "internal/ofproto": 7, "internal/vswitchd": 8,
+	"internal/upcall": 6, "internal/trace": 6, "internal/dpctl": 6, "internal/ofproto": 7, "internal/vswitchd": 8,
 
 	"internal/tool/appctl": 9, "internal/tool/vsctl": 9, "internal/tool/ofctl": 9, "internal/tool/table": 7, "internal/tool/dbctl": 8,
 	"internal/tool/dpctl": 9, "internal/tool/ovsdbtool": 9, "internal/tool/ovsdbclient": 9,
