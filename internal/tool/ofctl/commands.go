@@ -1,8 +1,37 @@
 package ofctl
 
+import "weir/internal/openflow"
+
 // commands is the table of subcommands. A function, since some refer back.
 func commands() []command {
+	desc := request(&openflow.DescRequest{})
 	return []command{
+		{"show", "SWITCH                 show OpenFlow information", 1, 1, show, false},
+		{"dump-desc", "SWITCH            print switch description", 1, 1, statsCmd(desc), false},
+		{"dump-tables", "SWITCH          print table stats", 1, 1, statsCmd(request(&openflow.TableStatsRequest{})), false},
+		{"dump-table-features", "SWITCH  print table features", 1, 1, statsCmd(request(&openflow.TableFeaturesRequest{})), false},
+		{"dump-table-desc", "SWITCH      print table description (OF1.4+)", 1, 1, statsCmd(request(&openflow.TableDescRequest{})), false},
+		{"mod-port", "SWITCH IFACE ACT   modify port behavior", 3, 3, modPort, true},
+		{"get-frags", "SWITCH            print fragment handling behavior", 1, 1, getFrags, false},
+		{"set-frags", "SWITCH FRAG_MODE  set fragment handling behavior", 2, 2, setFrags, true},
+		{"dump-ports", "SWITCH [PORT]    print port statistics", 1, 2, statsCmd(portStatsRequest), false},
+		{"dump-ports-desc", "SWITCH [PORT]  print port descriptions", 1, 2, statsCmd(portDescRequest), false},
+		{"dump-flows", "SWITCH           print all flow entries", 1, 2, dumpFlows, false},
+		{"dump-aggregate", "SWITCH       print aggregate flow statistics", 1, 2, dumpAggregate, false},
+		{"queue-stats", "SWITCH [PORT [QUEUE]]  dump queue stats", 1, 3, statsCmd(queueStatsRequest), false},
+		{"queue-get-config", "SWITCH [PORT]  print queue config for PORT", 1, 3, queueGetConfig, false},
+		{"add-flow", "SWITCH FLOW        add flow described by FLOW", 2, 2, addFlow, true},
+		{"add-flows", "SWITCH FILE       add flows from FILE", 2, 2, addFlows, true},
+		{"mod-flows", "SWITCH FLOW       modify actions of matching FLOWs", 2, 2, modFlows, true},
+		{"del-flows", "SWITCH [FLOW]     delete matching FLOWs", 1, 2, delFlows, true},
+		{"replace-flows", "SWITCH FILE   replace flows with those in FILE", 2, 2, replaceFlows, true},
+		{"diff-flows", "SOURCE1 SOURCE2  compare flows from two sources", 2, 2, diffFlows, false},
+		{"packet-out", "SWITCH IN_PORT ACTIONS PACKET...  execute ACTIONS on PACKET", 2, -1, packetOut, true},
+		{"monitor", "SWITCH [MISSLEN] [invalid_ttl] [watch:[...]]  print packets received from SWITCH", 1, -1, monitorCmd, false},
+		{"snoop", "SWITCH                snoop on SWITCH and its controller", 1, 1, snoop, false},
+		{"ct-flush-zone", "SWITCH ZONE  flush conntrack entries in ZONE", 2, 2, ctFlushZone, true},
+		{"probe", "TARGET                probe whether TARGET is up", 1, 1, probe, false},
+		{"ping", "TARGET [N]             latency of N-byte echos", 1, 2, ping, false},
 		{"ofp-print", "hidden", 1, 2, ofpPrint, false},
 		{"encode-hello", "hidden", 1, 1, encodeHello, false},
 		{"parse-key-value", "hidden", 1, -1, parseKeyValue, false},

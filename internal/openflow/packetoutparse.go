@@ -1,0 +1,112 @@
+package openflow
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"weir/internal/flow"
+)
+
+// ParsePacketOut reads "in_port=PORT, packet=HEX, actions=ACTIONS" with
+// metadata fields (ovs-ofctl(8), "packet-out").
+func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
+	po := &PacketOut{BufferID: NoBuffer}
+	po.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(uint64(PortController)))
+	head, actions, err := splitActions(s)
+	if err != nil {
+		return nil, 0, err
+	}
+	usable := PAny
+	for _, kv := range SplitKeyValues(head) {
+		switch kv.Key {
+		case "packet":
+			b, err := hex.DecodeString(strings.Join(strings.Fields(kv.Value), ""))
+			if err != nil {
+				return nil, 0, fmt.Errorf("%s: bad hex digits in packet", kv.Value)
+			}
+			po.Data = b
+			continue
+		}
+		f := fieldByAnyName(kv.Key)
+		if f == nil || !pipelineField(f) {
+			return nil, 0, fmt.Errorf("unknown keyword %s", kv.Key)
+		}
+		if err := po.Metadata.ParseSetting(f.Name, kv.Value, opt.Names.ports()); err != nil {
+			return nil, 0, err
+		}
+		if f.ID != flow.FieldInPort && f.ID != flow.FieldInPortOXM {
+			usable &= P15
+		}
+	}
+	if po.Data == nil {
+		return nil, 0, fmt.Errorf("must specify packet data")
+	}
+	as, u, err := ParseActions(actions, opt.Names)
+	if err != nil {
+		return nil, 0, err
+	}
+	var k flow.Key
+	flow.Extract(po.Data, &k)
+	m := Match{Key: k, Mask: k.MaskExact()}
+	got, err := CheckActions(as, &m, ActionCheck{MaxPorts: PortMax, TableID: 0, NTables: 255, Usable: u, Log: opt.Log})
+	if err != nil {
+		return nil, 0, fmt.Errorf("actions are invalid with specified match (%s)", CodeOf(err))
+	}
+	po.Actions = as
+	return po, usable & got, nil
+}
+
+// ParseFlowMonitor reads the argument of "monitor watch:" (ovs-ofctl(8)).
+func ParseFlowMonitor(s string, id uint32, opt ParseOptions) (*FlowMonitor, Protocol, error) {
+	m := &FlowMonitor{
+		ID: id, OutPort: PortNone, OutGroup: GroupAny, TableID: TableAny,
+		Flags: MonitorInitial | MonitorAdd | MonitorRemoved | MonitorModify | MonitorOnlyOwn | MonitorInstructions,
+	}
+	m.Flags &^= MonitorOnlyOwn
+	p := &flowParser{m: &FlowMod{}, opt: opt, usable: PAny}
+	off := map[string]FlowMonitorFlags{
+		"!initial": MonitorInitial, "!add": MonitorAdd, "!delete": MonitorRemoved, "!modify": MonitorModify,
+		"!actions": MonitorInstructions, "!own": MonitorOnlyOwn,
+	}
+	for _, kv := range SplitKeyValues(s) {
+		if f, ok := off[kv.Key]; ok {
+			m.Flags &^= f
+			if kv.Key == "!own" {
+				m.Flags |= MonitorOnlyOwn
+			}
+			continue
+		}
+		switch kv.Key {
+		case "table":
+			t, err := p.table(kv.Value)
+			if err != nil {
+				return nil, 0, err
+			}
+			m.TableID = t
+			continue
+		case "out_port":
+			n, ok := flow.ParsePort(kv.Value, opt.Names.ports())
+			if !ok {
+				return nil, 0, fmt.Errorf("%s is not a valid OpenFlow port", kv.Value)
+			}
+			m.OutPort = PortNo(n)
+			continue
+		case "out_group":
+			v, err := parseUint(kv.Value, 32, "out_group")
+			if err != nil {
+				return nil, 0, err
+			}
+			m.OutGroup = uint32(v)
+			p.usable &= P14 | P15
+			continue
+		}
+		if err := p.matchSetting(&m.Match, kv); err != nil {
+			if err == flow.ErrUnknownField {
+				err = fmt.Errorf("%s: unknown keyword %s", s, kv.Key)
+			}
+			return nil, 0, err
+		}
+	}
+	return m, p.usable & MatchProtocols(&m.Match), nil
+}

@@ -1,0 +1,362 @@
+package ofctl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/internal/openflow"
+	"weir/internal/unixctl"
+)
+
+// monitor is a running monitor or snoop. mu owns out, blocked and xid.
+type monitor struct {
+	t *tool
+	v *conn
+	// resume answers paused packets.
+	resume bool
+
+	mu      sync.Mutex
+	out     io.Writer
+	blocked bool
+	unblock *sync.Cond
+	waiting map[uint32]chan struct{} // barriers
+	stop    func()
+}
+
+func snoop(t *tool, args []string) error {
+	v, err := t.openSocket(args[0], "snoop", openflow.AllVersions)
+	if err != nil {
+		return err
+	}
+	return t.monitorConn(v, func() error { return nil }, false)
+}
+
+func monitorCmd(t *tool, args []string) error {
+	v, err := t.open(args[0])
+	if err != nil {
+		return err
+	}
+	var missLen *uint16
+	invalidTTL := false
+	resume := false
+	var watches []string
+	for _, a := range args[1:] {
+		switch {
+		case len(a) > 0 && a[0] >= '0' && a[0] <= '9':
+			n, err := strconv.ParseUint(a, 0, 16)
+			if err != nil {
+				return fmt.Errorf("%s: not a valid miss_len", a)
+			}
+			m := uint16(n)
+			missLen = &m
+		case a == "invalid_ttl":
+			invalidTTL = true
+		case strings.HasPrefix(a, "watch:"):
+			watches = append(watches, a[len("watch:"):])
+		case a == "resume":
+			resume = true
+		default:
+			return fmt.Errorf("%s: unsupported \"monitor\" argument", a)
+		}
+	}
+	setup := func() error {
+		if err := v.setPacketInFormat(resume); err != nil {
+			return err
+		}
+		if err := v.watch(watches); err != nil {
+			return err
+		}
+		return v.monitorConfig(missLen, invalidTTL)
+	}
+	return t.monitorConn(v, setup, resume)
+}
+
+// setPacketInFormat asks for what -P says, by default the richest format that
+// the switch has.
+func (v *conn) setPacketInFormat(resume bool) error {
+	if v.t.packetIn >= 0 {
+		failed, err := v.transactNoReply(&openflow.SetPacketInFormat{Format: openflow.PacketInFormat(v.t.packetIn)})
+		if err == nil && failed != nil {
+			err = fmt.Errorf("%s: switch does not support packet_in format %s", v.name, openflow.PacketInFormat(v.t.packetIn))
+		}
+		return err
+	}
+	format := openflow.PacketInNXT
+	if resume {
+		format = openflow.PacketInNXT2
+	}
+	if v.version >= openflow.V13 && !resume {
+		return nil
+	}
+	_, err := v.transactNoReply(&openflow.SetPacketInFormat{Format: format})
+	return err
+}
+
+func (v *conn) watch(specs []string) error {
+	if len(specs) == 0 {
+		return nil
+	}
+	req := &openflow.FlowMonitorRequest{}
+	usable := openflow.PAny
+	names := v.t.namesFor2(v.name)
+	for i, s := range specs {
+		m, u, err := openflow.ParseFlowMonitor(s, uint32(i+1), v.t.parseOptions(names))
+		if err != nil {
+			return err
+		}
+		usable &= u
+		req.Monitors = append(req.Monitors, *m)
+	}
+	if v.version == openflow.V10 {
+		if err := v.setDumpProtocol(v.name, usable); err != nil {
+			return err
+		}
+	}
+	_, err := v.send(req)
+	if err == nil {
+		err = v.printReplies(v.xid)
+	}
+	return err
+}
+
+// printReplies prints the multipart replies of a transaction.
+func (v *conn) printReplies(xid uint32) error {
+	for {
+		b, err := v.recv()
+		if err != nil {
+			return err
+		}
+		v.t.print(b, v.t.verbosity+1)
+		if binary.BigEndian.Uint32(b[4:]) == xid {
+			if h, _, err := openflow.Decode(b, openflow.DecodeOptions{}); err != nil || !h.More {
+				return nil
+			}
+		}
+	}
+}
+
+// monitorConfig sets miss_send_len so that packets come at all.
+func (v *conn) monitorConfig(missLen *uint16, invalidTTL bool) error {
+	if missLen == nil && !invalidTTL {
+		return nil
+	}
+	b, err := v.transact(&openflow.GetConfigRequest{})
+	if err != nil {
+		return err
+	}
+	c, _, err := decode[*openflow.GetConfigReply](v, b)
+	if err != nil {
+		return err
+	}
+	if missLen != nil {
+		c.MissSendLen = *missLen
+	}
+	c.InvalidTTLToController = c.InvalidTTLToController || invalidTTL
+	return v.mustNoReply(&openflow.SetConfig{SwitchConfig: c.SwitchConfig})
+}
+
+// monitorConn becomes a daemon where that is asked for, sets the connection up,
+// and prints what comes until it ends.
+func (t *tool) monitorConn(v *conn, setup func() error, resume bool) error {
+	p, status := t.daemon.Start(t.env)
+	if p == nil {
+		return exitStatus(status)
+	}
+	defer p.Close()
+	m := &monitor{t: t, v: v, out: t.env.Stderr, waiting: map[uint32]chan struct{}{}, resume: resume}
+	m.unblock = sync.NewCond(&m.mu)
+	m.stop = p.Stop
+	// The C program prints the monitored messages on standard error.
+	t.out = t.env.Stderr
+	if err := setup(); err != nil {
+		return err
+	}
+	s, err := unixctl.NewServer(unixctl.SocketPath("ovs-ofctl", t.unixctl))
+	if err != nil {
+		return exitStatus(1)
+	}
+	p.AtExit(s.Close)
+	m.register(s)
+	go s.Serve()
+	p.Ready()
+	done := make(chan error, 1)
+	go func() { done <- m.receive() }()
+	select {
+	case err := <-done:
+		return err
+	case <-p.Context().Done():
+		return nil
+	}
+}
+
+func (m *monitor) receive() error {
+	for {
+		m.mu.Lock()
+		for m.blocked {
+			m.unblock.Wait()
+		}
+		m.mu.Unlock()
+		b, err := m.v.read()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			text := "End of file"
+			if err != io.EOF {
+				text = err.Error()
+			}
+			return fmt.Errorf("vconn_recv (%s)", text)
+		}
+		m.handle(b)
+	}
+}
+
+func (m *monitor) handle(b []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	xid := binary.BigEndian.Uint32(b[4:])
+	if ch := m.waiting[xid]; ch != nil && (b[1] == 19 || b[1] == 21) {
+		delete(m.waiting, xid)
+		m.print(b)
+		close(ch)
+		return
+	}
+	switch b[1] {
+	case 2: // echo request
+		if echo, err := openflow.Encode(openflow.Version(b[0]).Protocol(), xid, &openflow.EchoReply{Data: b[8:]}); err == nil {
+			_ = m.v.write(echo)
+		}
+		return
+	}
+	m.print(b)
+	if m.resume {
+		m.continuePacket(b)
+	}
+}
+
+// continuePacket sends a paused packet back.
+func (m *monitor) continuePacket(b []byte) {
+	_, msg, err := openflow.Decode(b, openflow.DecodeOptions{})
+	in, ok := msg.(*openflow.PacketIn)
+	if err != nil || !ok || in.Continuation == nil {
+		return
+	}
+	_, _ = m.v.send(&openflow.Resume{PacketIn: *in})
+}
+
+func (m *monitor) print(b []byte) {
+	if m.t.timestamp {
+		fmt.Fprint(m.out, stamp())
+	}
+	fmt.Fprint(m.out, openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: m.t.verbosity + 2, Log: m.t.log}))
+}
+
+// register adds the commands of ofctl(8), "RUNTIME MANAGEMENT COMMANDS".
+func (m *monitor) register(s *unixctl.Server) {
+	s.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) {
+		m.stop()
+		return "", nil
+	})
+	s.Register("ofctl/send", "OFMSG...", 1, -1, m.sendCmd)
+	s.Register("ofctl/packet-out", "\"in_port=<port> packet=<hex data> actions=...\"", 1, 1, m.packetOutCmd)
+	s.Register("ofctl/barrier", "", 0, 0, m.barrier)
+	s.Register("ofctl/set-output-file", "FILE", 1, 1, m.setOutput)
+	s.Register("ofctl/block", "", 0, 0, func(*unixctl.Request) (string, error) { return m.block(true) })
+	s.Register("ofctl/unblock", "", 0, 0, func(*unixctl.Request) (string, error) { return m.block(false) })
+}
+
+func (m *monitor) block(on bool) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.blocked == on {
+		if on {
+			return "", errors.New("already blocking")
+		}
+		return "", errors.New("already unblocked")
+	}
+	m.blocked = on
+	m.unblock.Broadcast()
+	return "", nil
+}
+
+func (m *monitor) sendCmd(r *unixctl.Request) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var reply strings.Builder
+	ok := true
+	for _, a := range r.Args {
+		b, err := hexArg(a)
+		if err != nil {
+			fmt.Fprintf(&reply, "%v\n", err)
+			ok = false
+			continue
+		}
+		fmt.Fprint(m.out, "send: "+openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: m.t.verbosity, Log: m.t.log}))
+		if err := m.v.write(b); err != nil {
+			fmt.Fprintf(&reply, "%v\n", err)
+			ok = false
+			continue
+		}
+		reply.WriteString("sent\n")
+	}
+	if !ok {
+		return "", errors.New(reply.String())
+	}
+	return reply.String(), nil
+}
+
+func (m *monitor) packetOutCmd(r *unixctl.Request) (string, error) {
+	po, _, err := openflow.ParsePacketOut(r.Args[0], m.t.parseOptions(nil))
+	if err != nil {
+		return "", err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, err := openflow.Encode(m.v.version.Protocol(), m.v.nextXid(), po)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(m.out, "send: "+openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: m.t.verbosity + 2, Log: m.t.log}))
+	return "", m.v.write(b)
+}
+
+func (m *monitor) barrier(*unixctl.Request) (string, error) {
+	m.mu.Lock()
+	ch := make(chan struct{})
+	xid, err := m.v.send(&openflow.BarrierRequest{})
+	if err == nil {
+		m.waiting[xid] = ch
+	}
+	m.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
+	select {
+	case <-ch:
+		return "", nil
+	case <-time.After(60 * time.Second):
+		return "", errors.New("no barrier reply within 60 seconds")
+	}
+}
+
+func (m *monitor) setOutput(r *unixctl.Request) (string, error) {
+	f, err := os.OpenFile(r.Args[0], os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o666)
+	if err != nil {
+		return "", err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c, ok := m.out.(*os.File); ok && c != os.Stderr {
+		_ = c.Close()
+	}
+	m.out = f
+	return "", nil
+}

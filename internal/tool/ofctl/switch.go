@@ -1,0 +1,474 @@
+package ofctl
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/flow"
+	"weir/internal/openflow"
+)
+
+// portMap gives the ports of a switch their names.
+type portMap struct {
+	byName map[string]uint32
+	byPort map[uint32]string
+}
+
+func (m *portMap) PortName(p uint32) (string, bool) {
+	n, ok := m.byPort[p]
+	return n, ok
+}
+
+func (m *portMap) PortNumber(n string) (uint32, bool) {
+	p, ok := m.byName[n]
+	return p, ok
+}
+
+// namesFor fetches the ports' names where the text may hold one, or names are
+// to be shown.
+func (t *tool) namesFor(remote, text string) *openflow.Names {
+	if !t.showNames() && !mayHoldName(text) {
+		return nil
+	}
+	ports, err := t.fetchPorts(remote)
+	if err != nil {
+		return nil
+	}
+	return &openflow.Names{Ports: ports}
+}
+
+// mayHoldName: some word isn't a plain flow keyword or number. Looking for port
+// names costs a connection, so it is done only after parsing without fails.
+func mayHoldName(text string) bool {
+	if text == "" {
+		return false
+	}
+	_, _, err := openflow.ParseFlowMod(text, int(openflow.FlowAdd), openflow.ParseOptions{})
+	if err == nil {
+		return false
+	}
+	_, _, err = openflow.ParseFlowMod(text, int(openflow.FlowDelete), openflow.ParseOptions{})
+	return err != nil
+}
+
+func (t *tool) namesForFile(remote, file string) *openflow.Names {
+	if file == "-" {
+		ports, err := t.fetchPorts(remote)
+		if err != nil {
+			return nil
+		}
+		return &openflow.Names{Ports: ports}
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	var names *openflow.Names
+	_ = eachLine(bytes.NewReader(b), func(_ int, line string) error {
+		if names == nil && mayHoldName(line) {
+			names = t.namesFor(remote, line)
+		}
+		return nil
+	})
+	return names
+}
+
+// shownNames are the names to print with, nil where numbers are wanted.
+func (t *tool) shownNames(v *conn) *openflow.Names {
+	if !t.showNames() {
+		return nil
+	}
+	ports, err := v.portDescs()
+	if err != nil {
+		return nil
+	}
+	return &openflow.Names{Ports: newPortMap(ports)}
+}
+
+func newPortMap(ports []openflow.PortDesc) *portMap {
+	m := &portMap{map[string]uint32{}, map[uint32]string{}}
+	for _, p := range ports {
+		m.byName[p.Name], m.byPort[uint32(p.PortNo)] = uint32(p.PortNo), p.Name
+	}
+	return m
+}
+
+func (t *tool) fetchPorts(remote string) (*portMap, error) {
+	v, err := t.openSocket(remote, "mgmt", t.versions)
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	ports, err := v.portDescs()
+	if err != nil {
+		return nil, err
+	}
+	return newPortMap(ports), nil
+}
+
+// portDescs asks for the ports' descriptions: in the features reply where they
+// are there, else by port-desc.
+func (v *conn) portDescs() ([]openflow.PortDesc, error) {
+	if v.version < openflow.V13 {
+		b, err := v.transact(&openflow.FeaturesRequest{})
+		if err != nil {
+			return nil, err
+		}
+		f, _, err := decode[*openflow.FeaturesReply](v, b)
+		if err != nil {
+			return nil, err
+		}
+		const maxPorts = (65535 - 32) / 48 // the rest doesn't fit the message
+		if len(f.Ports) < maxPorts {
+			return f.Ports, nil
+		}
+	}
+	xid, err := v.send(&openflow.PortDescRequest{Port: openflow.PortNone})
+	if err != nil {
+		return nil, err
+	}
+	var out []openflow.PortDesc
+	for {
+		b, err := v.recvXid(xid)
+		if err != nil {
+			return nil, err
+		}
+		r, h, err := decode[*openflow.PortDescReply](v, b)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r.Ports...)
+		if !h.More {
+			return out, nil
+		}
+	}
+}
+
+func (t *tool) with(remote string, fn func(*conn) error) error {
+	v, err := t.open(remote)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	return fn(v)
+}
+
+func show(t *tool, args []string) error {
+	return t.with(args[0], func(v *conn) error {
+		if err := v.dumpOne(&openflow.FeaturesRequest{}); err != nil {
+			return err
+		}
+		if v.version >= openflow.V13 {
+			if err := v.dumpStats(&openflow.PortDescRequest{Port: openflow.PortNone}); err != nil {
+				return err
+			}
+		}
+		return v.dumpOne(&openflow.GetConfigRequest{})
+	})
+}
+
+// statsCmd makes a command that dumps the replies to a request.
+func statsCmd(m func(t *tool, v *conn, args []string) (openflow.Message, error)) func(*tool, []string) error {
+	return func(t *tool, args []string) error {
+		return t.with(args[0], func(v *conn) error {
+			msg, err := m(t, v, args)
+			if err != nil {
+				return err
+			}
+			return v.dumpStats(msg)
+		})
+	}
+}
+
+func request(m openflow.Message) func(*tool, *conn, []string) (openflow.Message, error) {
+	return func(*tool, *conn, []string) (openflow.Message, error) { return m, nil }
+}
+
+// portArg reads a port by number or name.
+func (v *conn) portArg(s string) (openflow.PortNo, error) {
+	if p, ok := flow.ParsePort(s, nil); ok {
+		return openflow.PortNo(p), nil
+	}
+	ports, err := v.portDescs()
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range ports {
+		if p.Name == s || strconv.Quote(p.Name) == s {
+			return p.PortNo, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: couldn't find port `%s'", v.name, s)
+}
+
+func portStatsRequest(_ *tool, v *conn, args []string) (openflow.Message, error) {
+	m := &openflow.PortStatsRequest{Port: openflow.PortNone}
+	var err error
+	if len(args) > 1 {
+		m.Port, err = v.portArg(args[1])
+	}
+	return m, err
+}
+
+func portDescRequest(_ *tool, v *conn, args []string) (openflow.Message, error) {
+	m := &openflow.PortDescRequest{Port: openflow.PortNone}
+	var err error
+	if len(args) > 1 {
+		m.Port, err = v.portArg(args[1])
+	}
+	return m, err
+}
+
+func queueStatsRequest(_ *tool, v *conn, args []string) (openflow.Message, error) {
+	m := &openflow.QueueStatsRequest{Port: openflow.PortNone, Queue: openflow.QueueAll}
+	var err error
+	if len(args) > 1 && args[1] != "" {
+		if m.Port, err = v.portArg(args[1]); err != nil {
+			return nil, err
+		}
+	}
+	if len(args) > 2 && args[2] != "" {
+		n, perr := strconv.ParseUint(args[2], 0, 32)
+		if perr != nil {
+			return nil, fmt.Errorf("%s: invalid queue", args[2])
+		}
+		m.Queue = uint32(n)
+	}
+	return m, nil
+}
+
+func queueGetConfig(t *tool, args []string) error {
+	return t.with(args[0], func(v *conn) error {
+		port, queue := openflow.PortNone, uint32(openflow.QueueAll)
+		var err error
+		if len(args) > 1 {
+			if port, err = v.portArg(args[1]); err != nil {
+				return err
+			}
+		}
+		if len(args) > 2 {
+			n, err := strconv.ParseUint(args[2], 0, 32)
+			if err != nil {
+				return fmt.Errorf("%s: invalid queue", args[2])
+			}
+			queue = uint32(n)
+		}
+		m := &openflow.QueueConfigRequest{Port: port, Queue: queue}
+		if v.version >= openflow.V14 {
+			return v.dumpStats(m)
+		}
+		return v.dumpOne(m)
+	})
+}
+
+func modPort(t *tool, args []string) error {
+	return t.with(args[0], func(v *conn) error {
+		ports, err := v.portDescs()
+		if err != nil {
+			return err
+		}
+		want, isNum := flow.ParsePort(args[1], nil)
+		var found *openflow.PortDesc
+		for i := range ports {
+			if ports[i].Name == args[1] || isNum && uint32(ports[i].PortNo) == want {
+				found = &ports[i]
+			}
+		}
+		if found == nil {
+			return fmt.Errorf("%s: couldn't find port `%s'", args[0], args[1])
+		}
+		pm := &openflow.PortMod{PortNo: found.PortNo, HWAddr: found.HWAddr}
+		if err := portModAction(pm, args[2]); err != nil {
+			return err
+		}
+		return v.mustNoReply(pm)
+	})
+}
+
+// portActions are the words of mod-port: the bit, and whether "no-" sets it.
+var portActions = map[string]openflow.PortConfig{
+	"up": openflow.PortDown, "down": openflow.PortDown, "stp": openflow.PortNoSTP, "receive": openflow.PortNoRecv,
+	"receive-stp": openflow.PortNoRecvSTP, "flood": openflow.PortNoFlood, "forward": openflow.PortNoFwd,
+	"packet-in": openflow.PortNoPacketIn,
+}
+
+func portModAction(pm *openflow.PortMod, word string) error {
+	on := true
+	name := word
+	if n, ok := strings.CutPrefix(word, "no-"); ok {
+		on, name = false, n
+	} else if n, ok := strings.CutPrefix(word, "no"); ok && portActions[n] != 0 {
+		on, name = false, n
+	}
+	bit, ok := portActions[strings.ToLower(name)]
+	if !ok {
+		return fmt.Errorf("unknown mod-port command '%s'", word)
+	}
+	if name == "down" {
+		on = !on
+	}
+	pm.Mask = bit
+	if !on {
+		pm.Config = bit
+	}
+	return nil
+}
+
+func getFrags(t *tool, args []string) error {
+	return t.with(args[0], func(v *conn) error {
+		b, err := v.transact(&openflow.GetConfigRequest{})
+		if err != nil {
+			return err
+		}
+		c, _, err := decode[*openflow.GetConfigReply](v, b)
+		if err != nil {
+			return err
+		}
+		t.printf("%s\n", c.Frags)
+		return nil
+	})
+}
+
+func setFrags(t *tool, args []string) error {
+	mode := openflow.FragHandling(255)
+	for m := openflow.FragNormal; m <= openflow.FragNXMatch; m++ {
+		if strings.EqualFold(m.String(), args[1]) {
+			mode = m
+		}
+	}
+	if mode == 255 {
+		return fmt.Errorf("%s: unknown fragment handling mode", args[1])
+	}
+	return t.with(args[0], func(v *conn) error {
+		get := func() (*openflow.GetConfigReply, error) {
+			b, err := v.transact(&openflow.GetConfigRequest{})
+			if err != nil {
+				return nil, err
+			}
+			c, _, err := decode[*openflow.GetConfigReply](v, b)
+			return c, err
+		}
+		c, err := get()
+		if err != nil || c.Frags == mode {
+			return err
+		}
+		c.Frags = mode
+		if err := v.mustNoReply(&openflow.SetConfig{SwitchConfig: c.SwitchConfig}); err != nil {
+			return err
+		}
+		if c, err = get(); err != nil {
+			return err
+		}
+		if c.Frags != mode {
+			return fmt.Errorf("%s: setting fragment handling mode failed (this switch probably doesn't support mode \"%s\")", args[0], mode)
+		}
+		return nil
+	})
+}
+
+func probe(t *tool, args []string) error {
+	return t.with(args[0], func(v *conn) error {
+		b, err := v.transact(&openflow.EchoRequest{})
+		if err != nil {
+			return err
+		}
+		if len(b) != openflow.HeaderLen {
+			return fmt.Errorf("reply does not match request")
+		}
+		return nil
+	})
+}
+
+func ping(t *tool, args []string) error {
+	payload := 64
+	if len(args) > 1 {
+		payload, _ = strconv.Atoi(args[1])
+		if payload < 0 || payload > 65535-openflow.HeaderLen {
+			return fmt.Errorf("payload must be between 0 and %d bytes", 65535-openflow.HeaderLen)
+		}
+	}
+	return t.with(args[0], func(v *conn) error {
+		for range 10 {
+			data := bytes.Repeat([]byte{0x5a}, payload)
+			start := time.Now()
+			b, err := v.transact(&openflow.EchoRequest{Data: data})
+			if err != nil {
+				return err
+			}
+			ms := float64(time.Since(start).Microseconds()) / 1000
+			if !bytes.Equal(b[openflow.HeaderLen:], data) {
+				t.printf("Reply does not match request:\n")
+				t.print(b, 1)
+			}
+			t.printf("%d bytes from %s: xid=%08x time=%.1f ms\n", len(b)-openflow.HeaderLen, args[0], v.xid, ms)
+		}
+		return nil
+	})
+}
+
+func packetOut(t *tool, args []string) error {
+	names := t.namesFor2(args[0])
+	var pos []*openflow.PacketOut
+	usable := openflow.PAny
+	if len(args) == 2 {
+		po, u, err := openflow.ParsePacketOut(args[1], t.parseOptions(names))
+		if err != nil {
+			return err
+		}
+		pos, usable = append(pos, po), u
+	} else {
+		if len(args) < 4 {
+			return fmt.Errorf("Too few arguments (%d)", len(args))
+		}
+		port, ok := flow.ParsePort(args[1], names.Ports)
+		if !ok {
+			return fmt.Errorf("%s is not a valid OpenFlow port", args[1])
+		}
+		as, u, err := openflow.ParseActions(args[2], names)
+		if err != nil {
+			return err
+		}
+		usable = u
+		for _, hexPacket := range args[3:] {
+			b, err := hexArg(hexPacket)
+			if err != nil || len(b) == 0 {
+				return fmt.Errorf("Trailing garbage in packet data")
+			}
+			po := &openflow.PacketOut{BufferID: openflow.NoBuffer, Actions: as, Data: b}
+			po.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(uint64(port)))
+			pos = append(pos, po)
+		}
+	}
+	v, err := t.openForFlows(args[0], usable)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	for _, po := range pos {
+		if err := v.mustNoReply(po); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// namesFor2 are the names of a switch's ports, none when it doesn't answer.
+func (t *tool) namesFor2(remote string) *openflow.Names {
+	ports, err := t.fetchPorts(remote)
+	if err != nil {
+		return &openflow.Names{}
+	}
+	return &openflow.Names{Ports: ports}
+}
+
+func ctFlushZone(t *tool, args []string) error {
+	zone, err := strconv.ParseUint(args[1], 0, 16)
+	if err != nil {
+		return fmt.Errorf("invalid zone \"%s\"", args[1])
+	}
+	return t.with(args[0], func(v *conn) error { return v.mustNoReply(&openflow.CTFlushZone{Zone: uint16(zone)}) })
+}
