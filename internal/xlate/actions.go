@@ -260,10 +260,10 @@ func (x *Translator) detailSubfield(s openflow.Subfield) {
 	if int(s.N) != s.Field.NBits {
 		// A part is shown as the whole would be with only that part in it.
 		v = v.And(flow.Ones(int(s.N)).Shl(int(s.Ofs)))
-		x.detail("%s is now %s", subfieldText(s), formatNumber(v.Shr(int(s.Ofs))))
+		x.detail("%s is now %s", s, formatNumber(v.Shr(int(s.Ofs))))
 		return
 	}
-	x.detail("%s is now %s", subfieldText(s), s.Field.FormatValue(v, mask, x.portNames()))
+	x.detail("%s is now %s", s, s.Field.FormatValue(v, mask, x.portNames()))
 }
 
 func (x *Translator) popStack(dst openflow.Subfield) {

@@ -2,7 +2,6 @@ package xlate
 
 import (
 	"fmt"
-	"strings"
 
 	"weir/internal/flow"
 	"weir/internal/openflow"
@@ -11,36 +10,22 @@ import (
 
 type group = pipeline.Group
 
+// ofNames names ports in the text of actions.
+func ofNames(names flow.PortNames) *openflow.Names {
+	if names == nil {
+		return nil
+	}
+	return &openflow.Names{Ports: names}
+}
+
 // actionText is an action as ovs-ofctl(8) prints it.
 func actionText(a openflow.Action, names flow.PortNames) string {
-	return fmt.Sprintf("%T", a)
+	return openflow.FormatAction(a, ofNames(names))
 }
 
 // actionsText is a list of actions.
 func actionsText(as []openflow.Action, names flow.PortNames) string {
-	if len(as) == 0 {
-		return "drop"
-	}
-	parts := make([]string, len(as))
-	for i, a := range as {
-		parts[i] = actionText(a, names)
-	}
-	return strings.Join(parts, ",")
-}
-
-// subfieldText is a subfield as ovs-actions(7) writes it: NXM_NX_REG0[0..15].
-func subfieldText(s openflow.Subfield) string {
-	name := s.Field.Name
-	if c, ok := s.Field.NXM(); ok {
-		name = c.Name
-	}
-	switch {
-	case s.Ofs == 0 && int(s.N) == s.Field.NBits:
-		return name + "[]"
-	case s.N == 1:
-		return fmt.Sprintf("%s[%d]", name, s.Ofs)
-	}
-	return fmt.Sprintf("%s[%d..%d]", name, s.Ofs, s.Ofs+s.N-1)
+	return openflow.FormatActions(as, ofNames(names))
 }
 
 // cNumber is a number in hexadecimal, with a prefix unless it is zero.
