@@ -240,7 +240,11 @@ func (c *Client) connect() {
 	if strings.HasPrefix(remote, "unix:") {
 		c.fsm.ProbeAfter = 0
 	}
-	c.fsm.Connecting(c.cfg.Clock.Now())
+	if passive(remote) {
+		c.fsm.Listening(c.cfg.Clock.Now())
+	} else {
+		c.fsm.Connecting(c.cfg.Clock.Now())
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.dialing = cancel
 	go func() {
@@ -263,10 +267,13 @@ func (c *Client) connect() {
 	}()
 }
 
+// passive reports whether remote is a passive connection method.
+func passive(remote string) bool { return strings.HasPrefix(remote, "p") }
+
 // open opens an active connection method, or takes the first connection that is
 // made to a passive one.
 func open(ctx context.Context, remote string, opt stream.Options) (*stream.Conn, error) {
-	if !strings.HasPrefix(remote, "p") {
+	if !passive(remote) {
 		return stream.Dial(ctx, remote, opt)
 	}
 	l, err := stream.Listen(remote, opt)

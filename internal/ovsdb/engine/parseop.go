@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"weir/internal/json"
@@ -249,7 +250,21 @@ func (p *opParser) selectRows(op *operation) *ovsdb.Error {
 	if op.columns, err = p.columns(op.table, columns); err == nil {
 		op.sort, err = p.columns(op.table, sort)
 	}
+	if err == nil {
+		op.columns = inOrder(op.table, op.columns)
+	}
 	return err
+}
+
+// inOrder returns columns, or all of a table's where nil, by name: how members
+// of objects are printed.
+func inOrder(t *Table, columns []*ovsdb.ColumnSchema) []*ovsdb.ColumnSchema {
+	if columns == nil {
+		columns = t.Columns
+	}
+	columns = slices.Clone(columns)
+	slices.SortFunc(columns, func(a, b *ovsdb.ColumnSchema) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Compact(columns)
 }
 
 // columns parses an array of column names; nil stands for all columns.

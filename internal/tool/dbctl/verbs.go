@@ -325,9 +325,14 @@ func cmdAdd(c *Context) error {
 		more = more.Union(d, false)
 	}
 	c.Symbols.used(typ, more)
+	now, _ := row.Get(col.Name)
+	now = now.Union(more, false)
+	if uint64(now.Len()) > uint64(typ.Max) {
+		return fmt.Errorf("\"add\" operation would put %d %s in column %s of table %s but the maximum number is %d",
+			now.Len(), elements(typ), col.Name, t.Name, typ.Max)
+	}
 	if typ.Max == 1 {
-		now, _ := row.Get(col.Name)
-		return c.Txn.Set(t.Name, row.UUID(), col.Name, now.Union(more, false))
+		return c.Txn.Set(t.Name, row.UUID(), col.Name, now)
 	}
 	return c.Txn.AddElements(t.Name, row.UUID(), col.Name, more)
 }
