@@ -3,6 +3,7 @@ package ovsdb
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"weir/internal/json"
 )
@@ -149,6 +150,8 @@ func parseStringText(s string) (Atom, *Error) {
 	switch {
 	case s == "":
 		return Atom{}, Errorf("", "An empty string is not valid as input; use \"\" to represent the empty string")
+	case !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0:
+		return Atom{}, Errorf("", "%q is not a valid string: it must be UTF-8 without null characters", s)
 	case s[0] != '"':
 		return StringAtom(s), nil
 	case len(s) < 2 || s[len(s)-1] != '"':
