@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -22,11 +23,14 @@ import (
 var log = vlog.For("netdev_linux")
 
 // Host is the kernel's devices as this process uses them. Its mutex owns
-// devices and onChange.
+// all members.
 type Host struct {
 	mu       sync.Mutex
 	devices  map[*link]bool
 	onChange func()
+
+	dropAll     *ebpf.Program // for steal; nil until it is needed
+	cannotSteal bool
 }
 
 // NewHost makes a host without open devices.
@@ -276,9 +280,12 @@ func (l *link) Stats() (netdev.Stats, error) {
 	}
 	s := netdev.Stats{
 		RxPackets: k.RxPackets, TxPackets: k.TxPackets, RxBytes: k.RxBytes, TxBytes: k.TxBytes,
-		RxErrors: k.RxErrors, TxErrors: k.TxErrors, RxDropped: k.RxDropped, TxDropped: k.TxDropped + l.drops.Load(),
+		RxErrors: k.RxErrors, TxErrors: k.TxErrors, RxDropped: k.RxDropped, TxDropped: k.TxDropped,
 		Multicast: k.Multicast, Collisions: k.Collisions,
 		RxOverErr: k.RxOverErrors, RxCRCErr: k.RxCrcErrors, RxFrameErr: k.RxFrameErrors, RxMissedErrors: k.RxMissedErrors,
+	}
+	if !l.swapped { // what a tap refuses, the kernel counts itself
+		s.TxDropped += l.drops.Load()
 	}
 	if l.swapped {
 		s.RxPackets, s.TxPackets = s.TxPackets, s.RxPackets

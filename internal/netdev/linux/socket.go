@@ -2,6 +2,7 @@ package linux
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"unsafe"
@@ -28,6 +29,8 @@ type Socket struct {
 	*link
 	mu sync.RWMutex // held for writing by Close only
 	fd int          // -1 when closed
+
+	stolen io.Closer // may be nil
 
 	rx rxRing
 	tx sync.Pool // of *txRing
@@ -60,6 +63,7 @@ func (h *Host) openSystem(name string) (*Socket, error) {
 		return nil, err
 	}
 	s.fd = fd
+	s.stolen = h.steal(s.Ifindex())
 	s.rx.init()
 	s.tx.New = func() any { return newTxRing() }
 	h.add(s.link)
@@ -228,5 +232,8 @@ func (s *Socket) Close() error {
 	}
 	fd := s.fd
 	s.fd = -1
+	if s.stolen != nil {
+		_ = s.stolen.Close()
+	}
 	return unix.Close(fd)
 }
