@@ -31,7 +31,7 @@ func (c *composer) registerDPCtl(srv *unixctl.Server) {
 		List: func() []datapath.Datapath {
 			var out []datapath.Datapath
 			for _, p := range c.sw.providers() {
-				out = append(out, p.dp)
+				out = append(out, watchedDP{p.dp, c.sw})
 			}
 			extra.mu.Lock()
 			defer extra.mu.Unlock()
@@ -84,4 +84,44 @@ func (x *extraDatapaths) remove(typ, name string) error {
 		}
 	}
 	return fmt.Errorf("data path %s@%s is in use by a bridge: %w", typ, name, unix.EBUSY)
+}
+
+// watchedDP is a bridges' data path as dpctl commands see it: what they take
+// away, the switch is told of.
+type watchedDP struct {
+	*userspace.DP
+	sw *Switch
+}
+
+// PortDel removes a port, and its interface from the bridge that had it.
+func (w watchedDP) PortDel(no datapath.PortNo) error {
+	if err := w.DP.PortDel(no); err != nil {
+		return err
+	}
+	w.sw.loop.Call(w.sw.checkPorts)
+	return nil
+}
+
+// checkPorts takes the interfaces out of bridges whose ports the data path no
+// longer has. The next change of configuration makes them anew.
+func (s *Switch) checkPorts() {
+	for _, be := range s.backends {
+		p, ok := be.Backend.(*provider)
+		if !ok {
+			continue
+		}
+		there := map[string]bool{}
+		for _, port := range p.dp.Ports() {
+			there[port.Name] = true
+		}
+		for name, i := range s.ifaces {
+			if i.dev != nil && i.port.bridge.backend == be && !there[name] && i.dev.Type() != "patch" {
+				s.closeInterface(i)
+				s.configureBundle(i.port)
+				s.failInterface(i, "")
+			}
+		}
+	}
+	s.followDevices()
+	s.writer.flush()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"weir/internal/datapath"
+	"weir/internal/netdev"
 	"weir/internal/ofproto"
 	"weir/internal/openflow"
 	"weir/internal/unixctl"
@@ -42,7 +43,7 @@ func (s *Switch) showDatapath(b *strings.Builder, p *provider) {
 		for name, i := range s.ifaces {
 			if i.dev != nil {
 				types[name] = i.dev.Type()
-				options[name] = optionsText(i.conf.Options)
+				options[name] = optionsText(i.dev)
 			}
 		}
 	})
@@ -65,8 +66,13 @@ func (s *Switch) showDatapath(b *strings.Builder, p *provider) {
 	}
 }
 
-// optionsText is the options of an interface as dpif/show prints them.
-func optionsText(options map[string]string) string {
+// optionsText is the options in effect of a device as dpif/show prints them.
+func optionsText(dev netdev.Device) string {
+	c, ok := dev.(netdev.Configurer)
+	if !ok {
+		return ""
+	}
+	options := c.Options()
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(options)) {
 		parts = append(parts, k+"="+options[k])
@@ -151,7 +157,12 @@ func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
 	mine := bridgePorts(o)
 	dp.FlowDump(func(f *datapath.Flow) bool {
 		if mine[datapath.PortNo(f.Key.InPort)] {
-			b.WriteString(datapath.FormatFlow(f, &opt))
+			line := *f
+			line.Layer = ""
+			if line.UFID = (datapath.UFID{}); verbose {
+				b.WriteString(datapath.FormatUFID(f.UFID) + " ")
+			}
+			b.WriteString(datapath.FormatFlow(&line, &opt))
 			b.WriteByte('\n')
 		}
 		return true

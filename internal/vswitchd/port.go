@@ -3,6 +3,7 @@ package vswitchd
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"syscall"
 
@@ -176,14 +177,16 @@ func (s *Switch) closeInterface(i *iface) {
 		return
 	}
 	b := i.port.bridge
-	if err := b.obj.DelPort(i.ofport); err != nil {
+	if err := b.obj.DelPort(i.ofport); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("bridge %s: removing interface %s: %v", b.conf.Name, i.conf.Name, err)
 	}
 	if err := i.dev.Close(); err != nil {
 		log.Warn("interface %s: closing its device: %v", i.conf.Name, err)
 	}
 	log.Info("bridge %s: deleted interface %s on port %d", b.conf.Name, i.conf.Name, shortNumber(i.ofport))
-	b.countMTU(i, 0)
+	if b.countMTU(i, 0) {
+		b.lowerMTUs()
+	}
 	s.moved[b] = true
 	delete(b.ofports, i.ofport)
 	if s.patches[i.conf.Name] == i {
@@ -206,7 +209,7 @@ func (s *Switch) failInterface(i *iface, text string) {
 func optionError(name string, err error) string { return fmt.Sprintf("%s: %v", name, err) }
 
 func setOptions(dev netdev.Device, options map[string]string) error {
-	if c, ok := dev.(configurer); ok {
+	if c, ok := dev.(netdev.Configurer); ok {
 		return c.SetOptions(options)
 	}
 	return nil
@@ -339,19 +342,24 @@ func (s *Switch) followMTU(i *iface) {
 		if !b.countMTU(i, i.dev.MTU()) {
 			return
 		}
-		for _, other := range b.ofports {
-			if other.dev != nil && other.conf.EffectiveType(b.conf.Name) == "internal" {
-				b.lowerMTU(other)
-			}
-		}
+		b.lowerMTUs()
 		return
 	}
 	b.lowerMTU(i)
 }
 
+// lowerMTUs follows a change of the least MTU.
+func (b *bridge) lowerMTUs() {
+	for _, i := range b.ofports {
+		if i.dev != nil && i.conf.EffectiveType(b.conf.Name) == "internal" {
+			b.lowerMTU(i)
+		}
+	}
+}
+
 func (b *bridge) lowerMTU(i *iface) {
 	least := b.leastMTU()
-	if least == 0 || i.conf.MTURequest > 0 || i.dev.MTU() == least {
+	if i.conf.MTURequest > 0 || i.dev.MTU() == least {
 		return
 	}
 	if err := i.dev.SetMTU(least); err != nil {
@@ -378,7 +386,13 @@ func (b *bridge) countMTU(i *iface, mtu int) bool {
 	return b.leastMTU() != was
 }
 
+// leastMTU is that of the devices that aren't internal, the usual one where
+// there are none.
 func (b *bridge) leastMTU() int {
+	const usual = 1500
+	if len(b.mtus) == 0 {
+		return usual
+	}
 	least := 0
 	for m := range b.mtus {
 		if least == 0 || m < least {
@@ -402,9 +416,4 @@ func (s *Switch) checkPatches() {
 			s.writer.iface(i)
 		}
 	}
-}
-
-// configurer is a device whose options can change while it is open.
-type configurer interface {
-	SetOptions(options map[string]string) error
 }

@@ -2,7 +2,6 @@ package vswitchd
 
 import (
 	"strconv"
-	"time"
 
 	"weir/internal/netdev"
 	"weir/internal/ofproto"
@@ -89,6 +88,11 @@ func (w *writer) deviceStats(i *iface) {
 	if i.dev != nil {
 		if st, err := i.port.bridge.obj.PortStats(i.ofport); err == nil {
 			stats = statsMap(&st)
+			if c, ok := i.dev.(netdev.CustomStatser); ok {
+				for _, cs := range c.CustomStats() {
+					stats[cs.Name] = int64(cs.Value)
+				}
+			}
 		}
 	}
 	w.set("Interface", i.conf.UUID, "statistics", numbers(stats))
@@ -124,10 +128,10 @@ const defaultStatsInterval = 5000
 // refresh looks at devices and controllers for changes of status.
 func (s *Switch) refresh() {
 	now := s.clock.Now()
-	stats := !now.Before(s.nextStats)
+	every := millis(intOption(s.other, "stats-update-interval", defaultStatsInterval, defaultStatsInterval, 1<<31))
+	stats := every != s.statsEvery || !now.Before(s.nextStats)
 	if stats {
-		ms := intOption(s.other, "stats-update-interval", defaultStatsInterval, defaultStatsInterval, 1<<31)
-		s.nextStats = now.Add(time.Duration(ms) * time.Millisecond)
+		s.statsEvery, s.nextStats = every, now.Add(every)
 	}
 	for _, i := range s.ifaces {
 		if i.dev == nil {

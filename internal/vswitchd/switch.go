@@ -56,17 +56,18 @@ type Switch struct {
 	retry    []*iface          // by this run
 	moved    map[*bridge]bool  // whose devices came, went or changed
 
-	writer    writer
-	seen      *client.Snapshot
-	ready     bool
-	connected bool
-	contended bool
-	posted    bool // a run is waiting on the loop
-	nextStats time.Time
-	missing   map[string]bool               // unsupported features that were reported
-	dummies   *dummy.Set                    // nil: none
-	dpctl     func(*unixctl.Server)         // registers dpctl/, nil: none
-	workers   []func(context.Context) error // that run as long as the switch
+	writer     writer
+	seen       *client.Snapshot
+	ready      bool
+	connected  bool
+	contended  bool
+	posted     bool // a run is waiting on the loop
+	nextStats  time.Time
+	statsEvery time.Duration                 // as nextStats was set by
+	missing    map[string]bool               // unsupported features that were reported
+	dummies    *dummy.Set                    // nil: none
+	dpctl      func(*unixctl.Server)         // registers dpctl/, nil: none
+	workers    []func(context.Context) error // that run as long as the switch
 }
 
 // New prepares a switch. It does nothing until Run.
