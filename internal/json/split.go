@@ -25,6 +25,10 @@ func (s *Splitter) Write(p []byte) (int, error) {
 // Buffered returns the number of bytes waiting that Next has not returned.
 func (s *Splitter) Buffered() int { return len(s.buf) }
 
+// Pending returns those bytes, the beginning of a value; they stay the
+// Splitter's.
+func (s *Splitter) Pending() []byte { return s.buf }
+
 // Next returns the next whole value, or nil when more bytes are needed.  The
 // value belongs to the caller.
 func (s *Splitter) Next() ([]byte, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 
 	"weir/internal/json"
 	"weir/internal/stream"
@@ -32,12 +33,15 @@ type Conn struct {
 	Name string
 
 	c     net.Conn
+	raw   syscall.RawConn // nil where bytes must pass through more than a socket
 	split json.Splitter
 	rbuf  []byte
+	check int // bytes of an unfinished message at which to look at it again
 
 	mu      sync.Mutex // owns all below
 	wake    *sync.Cond
 	queue   net.Buffers
+	scratch []byte
 	queued  int  // bytes in queue and in the write under way
 	closed  bool // no more is sent
 	err     error
@@ -49,6 +53,11 @@ func NewConn(c *stream.Conn) *Conn {
 	conn := &Conn{Name: c.Name, c: c.Conn, rbuf: make([]byte, 32<<10)}
 	conn.split.Max = MaxMessage
 	conn.wake = sync.NewCond(&conn.mu)
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			conn.raw = raw
+		}
+	}
 	return conn
 }
 
@@ -69,7 +78,11 @@ func (c *Conn) OnDrain(fn func()) {
 func (c *Conn) Receive() (Message, error) {
 	for {
 		data, err := c.split.Next()
+		if err == nil && data == nil {
+			err = c.checkPending()
+		}
 		if err == nil && data != nil {
+			c.check = 0
 			m, err := Parse(data)
 			if err != nil {
 				c.complain(err)
@@ -95,6 +108,25 @@ func (c *Conn) Receive() (Message, error) {
 	}
 }
 
+// firstCheck is how long an unfinished message has to be to be looked at; again
+// when it is four times as long, and so on.
+const firstCheck = 1024
+
+// checkPending finds a message malformed before it has ended: it may never end.
+// What is wrong in the last bytes may be so because more are to come.
+func (c *Conn) checkPending() error {
+	pending := c.split.Pending()
+	if len(pending) < max(firstCheck, c.check) {
+		return nil
+	}
+	c.check = 4 * len(pending)
+	var syntax *json.SyntaxError
+	if errors.As(json.Valid(pending), &syntax) && syntax.Byte+firstCheck/4 < len(pending) {
+		return syntax
+	}
+	return nil
+}
+
 var badRL vlog.RateLimit
 
 func (c *Conn) complain(err error) {
@@ -105,13 +137,17 @@ func (c *Conn) complain(err error) {
 	log.WarnRL(&badRL, "%s: error parsing stream: %v", c.Name, err)
 }
 
-// Send queues messages, which are shared with the caller from now on and must
-// not change. It fails once the connection is closed.
+// Send sends messages as far as the peer takes them at once, and queues the
+// rest. They are shared with the caller from now on and must not change. It
+// fails once the connection is closed.
 func (c *Conn) Send(parts ...[]byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.err != nil {
 		return ErrClosed
+	}
+	if c.queued == 0 && c.raw != nil {
+		parts = c.sendNow(parts)
 	}
 	for _, p := range parts {
 		if len(p) > 0 {
@@ -119,8 +155,48 @@ func (c *Conn) Send(parts ...[]byte) error {
 			c.queued += len(p)
 		}
 	}
-	c.wake.Broadcast()
+	if c.queued > 0 {
+		c.wake.Broadcast()
+	}
 	return nil
+}
+
+// maxNow is how many bytes Send offers the peer at once.
+const maxNow = 64 << 10
+
+// sendNow offers parts to the peer without waiting and returns what it didn't
+// take. mu is held, and nothing is queued. Errors are left for WriteLoop to meet
+// again.
+func (c *Conn) sendNow(parts [][]byte) [][]byte {
+	total := 0
+	for _, p := range parts {
+		total += len(p)
+	}
+	if total > maxNow || total == 0 {
+		return parts
+	}
+	all := parts[0]
+	if len(parts) > 1 {
+		all = c.scratch[:0]
+		for _, p := range parts {
+			all = append(all, p...)
+		}
+		c.scratch = all
+	}
+	n := 0
+	_ = c.raw.Write(func(fd uintptr) bool {
+		n, _ = syscall.Write(int(fd), all)
+		return true // do not wait
+	})
+	n = max(n, 0)
+	for len(parts) > 0 && n >= len(parts[0]) {
+		n -= len(parts[0])
+		parts = parts[1:]
+	}
+	if n > 0 {
+		parts = append([][]byte{parts[0][n:]}, parts[1:]...)
+	}
+	return parts
 }
 
 // Backlog returns the number of bytes that the peer has not taken yet.

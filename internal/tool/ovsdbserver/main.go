@@ -82,6 +82,7 @@ type instance struct {
 func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []string) int {
 	clk := clock.New()
 	in := &instance{settings: s, process: process, tlsConf: &stream.TLS{}}
+	tuneCollector(clk)
 	in.srv = server.New(clk, "", in.tlsConf)
 	process.AtExit(in.srv.Close)
 	if s.noDiff {
