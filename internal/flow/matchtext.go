@@ -340,7 +340,7 @@ func (p *matchPrinter) l4() {
 		p.field(FieldNDTLL, "nd_tll")
 		p.field(FieldNDReserved, "nd_reserved")
 		p.field(FieldNDOptionsType, "nd_options_type")
-	case ip4 || ip6:
+	default: // in other protocols only before normalization
 		p.ports("tp_src", "tp_dst")
 	}
 	if proto == packet.ProtoTCP {

@@ -74,14 +74,14 @@ func (d *decoder) actions(c *cursor) []Action {
 	start := c.off
 	if n := c.left(); n%8 != 0 && c.err == nil {
 		d.logf("ofp_actions", true, fmt.Sprintf("OpenFlow message actions length %d is not a multiple of 8", n))
-		c.fail(ErrBACBadLen)
+		c.fail(ErrBRCBadLen)
 	}
 	for c.left() > 0 && c.err == nil {
 		at := c.off
 		act := d.action(c)
 		if c.err != nil {
 			d.logSite("ofp_actions", "decode", true, fmt.Sprintf("bad action at offset %d (%s):\n%s",
-				at-start, CodeOf(c.err), HexDump(c.b[start:], 0, false)))
+				at-start, CodeOf(c.err), logDump(c.b[start:])))
 			break
 		}
 		out = append(out, act)

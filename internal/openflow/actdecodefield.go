@@ -109,14 +109,21 @@ func actRegMove(a *actReader) Action {
 	return m
 }
 
+// checkRange refuses ranges that end before they begin.
+func (n *NAT) checkRange(a *actReader) {
+	if n.AddrMax != [16]byte{} && string(n.AddrMax[:]) < string(n.AddrMin[:]) || n.ProtoMax != 0 && n.ProtoMax < n.ProtoMin {
+		a.fail(ErrBACBadArgument)
+	}
+}
+
 func (a *actReader) checkMove(m *Move) {
 	a.checkSub(m.Src, "source")
 	a.checkSub(m.Dst, "destination")
 }
 
 func actCopyField(a *actReader) Action {
-	m := &Move{}
-	if a.vendor != 0 {
+	m := &Move{ONF: a.vendor != 0}
+	if m.ONF {
 		a.skip(2)
 	}
 	n := a.u16()
@@ -328,7 +335,6 @@ func actCT(a *actReader) Action {
 		c.ZoneImm = 0
 		a.checkSub(c.ZoneSrc, "source")
 		if c.ZoneSrc.N != 16 {
-			a.d.logf("ofp_actions", true, sprintf("zone n_bits %d not within valid range [16..16]", c.ZoneSrc.N))
 			a.fail(ErrBACBadSetLen)
 		}
 	}
@@ -339,7 +345,6 @@ func actCT(a *actReader) Action {
 	c.Actions = a.d.nested(&n)
 	a.failErr(n.err)
 	if a.err == nil && c.Flags&CTForce != 0 && c.Flags&CTCommit == 0 {
-		a.d.logf("ofp_actions", true, "ct action with force flag requires commit flag")
 		a.fail(ErrBACBadArgument)
 	}
 	if a.err == nil {
@@ -420,5 +425,6 @@ func actNAT(a *actReader) Action {
 	if present&natProtoMax != 0 {
 		n.ProtoMax = a.u16()
 	}
+	n.checkRange(a)
 	return n
 }

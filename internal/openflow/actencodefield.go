@@ -183,6 +183,22 @@ func (e *encoder) move(a *Move) {
 		e.actEnd(s)
 		return
 	}
+	if a.ONF && e.v >= V13 {
+		e.u16(0xffff)
+		e.u16(0)
+		e.u32(VendorONF)
+		e.u16(3200)
+		s := e.len() - 10
+		e.pad(2)
+		e.u16(a.Dst.N)
+		e.u16(a.Src.Ofs)
+		e.u16(a.Dst.Ofs)
+		e.pad(2)
+		e.nxmHead(a.Src.Field)
+		e.nxmHead(a.Dst.Field)
+		e.actEnd(s)
+		return
+	}
 	s := e.nxa(6)
 	e.u16(a.Dst.N)
 	e.u16(a.Src.Ofs)

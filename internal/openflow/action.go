@@ -81,7 +81,11 @@ type (
 		HasVLAN bool
 	}
 	// Move copies a subfield onto another of the same width.
-	Move struct{ Src, Dst Subfield }
+	// ONF: it came as the copy_field of ONF's extension to 1.3.
+	Move struct {
+		Src, Dst Subfield
+		ONF      bool
+	}
 	// The mod_* actions of OpenFlow 1.0 and 1.1 keep their own types, for they
 	// print and encode on their own and act only on packets that have the header.
 	SetVLANVID struct {

@@ -130,6 +130,9 @@ func (p *actParser) setField(s string) (Action, error) {
 		return nil, fmt.Errorf("%s: missing `->'", s)
 	}
 	val, name := s[:i], s[i+2:]
+	if name == "" {
+		return nil, fmt.Errorf("%s: missing field name following `->'", s)
+	}
 	f := fieldByAnyName(name)
 	switch {
 	case f == nil && strings.HasSuffix(name, "[]"):

@@ -27,6 +27,8 @@ type decoder struct {
 	t     *msgIndex
 	msg   []byte // the whole message
 	depth int    // of nested actions
+	// exact10: the last match10 had no wildcards.
+	exact10 bool
 }
 
 func (d *decoder) logf(module string, warn bool, text string) { d.logSite(module, "", warn, text) }

@@ -19,10 +19,10 @@ var actionBits = []struct {
 	{"set_vlan_vid", 1, 1}, {"set_vlan_pcp", 2, 2}, {"strip_vlan", 3, 18}, {"push_vlan", -1, 17},
 	{"mod_dl_src", 4, 3}, {"mod_dl_dst", 5, 4}, {"mod_nw_src", 6, 5}, {"mod_nw_dst", 7, 6},
 	{"mod_nw_tos", 8, 7}, {"mod_nw_ecn", -1, 8}, {"mod_nw_ttl", -1, 23},
-	{"mod_tp_src", 9, 9}, {"mod_tp_dst", 10, 10},
+	{"mod_tp_src", 9, 9}, {"mod_tp_dst", 10, 10}, {"dec_ttl", -1, 24},
 	{"set_mpls_label", -1, 13}, {"set_mpls_tc", -1, 14}, {"set_mpls_ttl", -1, 15},
 	{"dec_mpls_ttl", -1, 16}, {"push_mpls", -1, 19}, {"pop_mpls", -1, 20},
-	{"set_queue", -1, 21}, {"dec_ttl", -1, 24},
+	{"set_queue", -1, 21},
 }
 
 // AllActionBits is the set of every action that has a bit.

@@ -49,6 +49,9 @@ func decFlowMod(d *decoder) Message {
 	m.Match = d.match10()
 	m.NewCookie = d.u64()
 	d.flowMod10Tail(m)
+	if d.exact10 {
+		m.Priority = 0xffff
+	}
 	if d.err == nil {
 		before := m.Match
 		if m.Match.Normalize() {
@@ -234,6 +237,9 @@ func (d *decoder) flowRequest(aggregate bool) Message {
 		d.skip(4)
 		m.Cookie, m.CookieMask = d.u64(), d.u64()
 		m.Match = d.match11(matchOptions{})
+		if d.Version >= V15 && aggregate {
+			d.rest() // the statistics to ask for: always all
+		}
 	}
 	return m
 }
@@ -309,6 +315,9 @@ func (d *decoder) flowStats10(s *FlowStats) {
 	d.skip(1)
 	s.Match = d.match10()
 	s.DurationSec, s.DurationNsec, s.Priority = d.u32(), d.u32(), d.u16()
+	if d.exact10 {
+		s.Priority = 0xffff
+	}
 	s.IdleTimeout, s.HardTimeout = d.u16(), d.u16()
 	d.skip(6)
 	s.Cookie, s.Packets, s.Bytes = d.u64(), d.u64(), d.u64()
@@ -548,6 +557,9 @@ func decFlowRemoved(d *decoder) Message {
 	case d.Version == V10:
 		m.Match = d.match10()
 		m.Cookie, m.Priority = d.u64(), d.u16()
+		if d.exact10 {
+			m.Priority = 0xffff
+		}
 		m.Reason = d.removedReason(d.u8())
 		d.skip(1)
 		m.DurationSec, m.DurationNsec = d.u32(), d.u32()

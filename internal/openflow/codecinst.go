@@ -100,7 +100,9 @@ func (d *decoder) orderInstructions(inst *[InstMeter + 1]*cursor) []Action {
 	}
 	if c := inst[InstWrite]; c != nil {
 		c.skip(4)
-		out = append(out, &WriteActions{Actions: d.actions(c)})
+		if as := d.actions(c); len(as) > 0 {
+			out = append(out, &WriteActions{Actions: as})
+		}
 	}
 	if c := inst[InstMetadata]; c != nil {
 		c.skip(4)

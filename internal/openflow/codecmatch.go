@@ -96,7 +96,11 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 	if c.err != nil {
 		return
 	}
-	if f == nil {
+	n := h.payload
+	if h.hasMask {
+		n /= 2
+	}
+	if f == nil || opt.loose && n != f.NBytes {
 		if !opt.loose {
 			c.fail(ErrBMCBadField)
 		}
@@ -109,9 +113,7 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 	}
 	switch {
 	case opt.pipeline && !pipelineField(f):
-		if !opt.loose {
-			c.fail(ErrBRCPipelineFieldsOnly)
-		}
+		c.fail(ErrBRCPipelineFieldsOnly)
 	case !f.AppliesTo(m):
 		if !opt.loose {
 			c.fail(ErrBMCBadPrereq)
@@ -125,10 +127,6 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 }
 
 func setField(m *Match, f *flow.Field, v, mask flow.Value) {
-	if f.ID == flow.FieldVLANVID && v.Lo == 0 && mask == f.Exact() {
-		m.Key.VLANs[0].TCI, m.Mask.VLANs[0].TCI = 0, 0xffff
-		return
-	}
 	if f.Prereq == flow.PrereqEthernet {
 		m.SetDefaultPacketType()
 	}

@@ -44,7 +44,16 @@ func fields10(wild uint32) (match, wildcard FieldSet) {
 	return match, wildcard
 }
 
+// exact10 reports whether the ofp10_match at b has no wildcards: such flows have
+// the highest priority, whatever the message says (OpenFlow 1.0, 3.4).
+func exact10(b []byte) bool {
+	c := cursor{b: b}
+	w := c.u32()
+	return w&(1<<22-1)&^(31<<w10SrcShift|31<<w10DstShift) == 0 && w>>w10SrcShift&31 == 0 && w>>w10DstShift&31 == 0
+}
+
 func (d *decoder) match10() Match {
+	d.exact10 = exact10(d.b[min(d.off, len(d.b)):])
 	wild := d.u32()
 	inPort := Port10(d.u16())
 	src, dst := d.mac(), d.mac()

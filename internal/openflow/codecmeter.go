@@ -2,8 +2,6 @@ package openflow
 
 // Codecs of meters (OpenFlow 1.3.1, A.3.4.4 and A.3.5.10).
 
-const meterFlagsAll = MeterKbps | MeterPktps | MeterBurst | MeterStatsFlag
-
 func decMeterMod(d *decoder) Message {
 	m := &MeterMod{Command: MeterModCommand(d.u16())}
 	if m.Command > MeterDelete {
@@ -17,7 +15,7 @@ func decMeterMod(d *decoder) Message {
 		return m
 	}
 	f := m.Meter.Flags
-	if d.row.kind == kindOFPT && (f&MeterKbps != 0 && f&MeterPktps != 0 || f&^meterFlagsAll != 0) {
+	if f&MeterKbps != 0 && f&MeterPktps != 0 {
 		d.fail(ErrMMFCBadFlags)
 	}
 	m.Meter.Bands = d.meterBands(&d.cursor)

@@ -159,10 +159,8 @@ func decCTFlush(d *decoder) Message {
 		case ctPropMarkMask:
 			m.MarkMask = b.u32()
 		case ctPropLabels:
-			b.skip(4)
 			copy(m.Labels[:], b.bytes(16))
 		case ctPropLabelsMask:
-			b.skip(4)
 			copy(m.LabelsMask[:], b.bytes(16))
 		default:
 			d.fail(ErrBPCBadType)
@@ -179,10 +177,8 @@ func decCTTuple(c *cursor) CTTuple {
 		typ, _, b := c.prop()
 		switch typ {
 		case ctTupleSrc:
-			b.skip(4)
 			copy(t.Src[:], b.bytes(16))
 		case ctTupleDst:
-			b.skip(4)
 			copy(t.Dst[:], b.bytes(16))
 		case ctTupleSrcPort:
 			t.SrcPort = b.u16()
@@ -238,12 +234,12 @@ func (e *encoder) encodeCTFlush(m *CTFlush) {
 func (w *buf) prop16(typ, v uint16) {
 	p := w.propStart(typ)
 	w.u16(v)
+	w.pad(2) // counted in the length
 	w.propEnd(p)
 }
 
 func (w *buf) prop128(typ uint16, v [16]byte) {
 	p := w.propStart(typ)
-	w.pad(4)
 	w.bytes(v[:])
 	w.propEnd(p)
 }

@@ -254,7 +254,7 @@ func decPacketOut(d *decoder) Message {
 	default:
 		n = int(d.u16())
 		d.skip(2)
-		m.Metadata = d.match11(matchOptions{pipeline: true})
+		m.Metadata = d.match11(matchOptions{pipeline: true, loose: true})
 		m.Metadata.SetDefaultPacketType()
 		if d.err == nil && m.Metadata.Mask.InPort == 0 {
 			d.logf("ofp_packet", true, "packet-out missing in_port")
@@ -344,8 +344,11 @@ func (d *decoder) flowMonitor() FlowMonitor {
 		f.Match = d.nxMatchLen(n, matchOptions{})
 	case kindONFST:
 		f.Flags = FlowMonitorFlags(d.u16())
-		if f.Flags&^0x7f != 0 {
+		if f.Flags&^0x3f != 0 {
 			d.fail(ErrMOFCBadFlags)
+		}
+		if f.Flags&nxMonitorOwn != 0 {
+			f.Flags = f.Flags&^nxMonitorOwn | MonitorOnlyOwn
 		}
 		d.skip(2)
 		f.OutPort = d.port32()
@@ -389,7 +392,11 @@ func (e *encoder) encodeFlowMonitor(m *FlowMonitorRequest) {
 			e.pad(5)
 			e.put16(at, e.nxMatch(&f.Match, 0, 0))
 		case kindONFST:
-			e.u16(uint16(f.Flags))
+			flags := f.Flags & 0x1f
+			if f.Flags&MonitorOnlyOwn != 0 {
+				flags |= nxMonitorOwn
+			}
+			e.u16(uint16(flags))
 			at := e.len()
 			e.u16(0)
 			e.u32(uint32(f.OutPort))

@@ -92,7 +92,7 @@ func (d *decoder) portDesc() PortDesc {
 	if d.Version > V10 {
 		d.skip(2)
 	}
-	p.Name = d.str(16)
+	p.Name = d.name(16)
 	p.Config = portConfig(d.u32(), d.Version)
 	p.State = d.portState(d.u32())
 	p.Curr = decFeatures(d.u32(), d.Version)
@@ -122,7 +122,7 @@ func (d *decoder) portDesc14() PortDesc {
 	d.skip(2)
 	p.HWAddr = d.mac()
 	d.skip(2)
-	p.Name = d.str(16)
+	p.Name = d.name(16)
 	p.Config = portConfig(d.u32(), d.Version)
 	p.State = d.portState(d.u32())
 	if n < d.off-start {

@@ -128,7 +128,7 @@ func (d *decoder) queueConfig(port PortNo) QueueConfig {
 	}
 	q.Queue = d.u32()
 	if d.Version == V12 || d.Version == V13 {
-		q.Port = d.port()
+		d.skip(4) // the port, which the message has said before
 	}
 	n := int(d.u16())
 	if d.Version < V12 {

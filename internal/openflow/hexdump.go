@@ -24,13 +24,11 @@ func HexDump(b []byte, ofs int, ascii bool) string {
 					sep = '-'
 				}
 				fmt.Fprintf(&s, "%c%02x", sep, b[i-start])
+			case ascii && i == per/2 && start+n == per/2:
+				s.WriteString("-  ") // between the halves, when the first is full
 			case ascii:
 				s.WriteString("   ")
 			}
-		}
-		// Between the halves stands a dash when the first half is full.
-		if start+n == per/2 {
-			s.WriteByte('-')
 		}
 		if ascii {
 			dumpASCII(&s, b[:n], start)
@@ -55,4 +53,14 @@ func dumpASCII(s *strings.Builder, b []byte, start int) {
 		}
 	}
 	s.WriteByte('|')
+}
+
+// logDump is a dump as it stands in log messages: a last line of eight bytes
+// ends with the dash between the halves, and there is no newline after it.
+func logDump(b []byte) string {
+	s := strings.TrimSuffix(HexDump(b, 0, false), "\n")
+	if len(b)%16 == 8 {
+		s += "-"
+	}
+	return s
 }

@@ -204,7 +204,7 @@ func (p *printer) hello(m *Hello) {
 
 func (p *printer) echo(b []byte) {
 	p.f(" %d bytes of payload\n", len(b))
-	if p.opt.Verbosity > 1 || p.opt.Verbosity == 0 {
+	if p.opt.Verbosity > 1 {
 		p.WriteString(HexDump(b, 0, true))
 	}
 }
@@ -320,7 +320,7 @@ func (p *printer) packet(data []byte, pt uint32) {
 	if p.opt.Verbosity > 0 {
 		p.WriteString(FormatPacket(data, pt))
 	}
-	if p.opt.Verbosity > 1 {
+	if p.opt.Verbosity > 2 {
 		p.WriteString(HexDump(data, 0, false))
 	}
 }
@@ -328,7 +328,7 @@ func (p *printer) packet(data []byte, pt uint32) {
 // FormatPacket prints the flow of a packet of a packet type and its checksum,
 // ended by a newline.
 func FormatPacket(data []byte, pt uint32) string {
-	var k flow.Key
+	k := flow.Key{InPort: flow.PortNone}
 	var off flow.Offsets
 	if pt == 0 {
 		off = flow.ExtractOffsets(data, &k)

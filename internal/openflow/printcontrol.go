@@ -186,15 +186,18 @@ func (p *printer) ctFlush(m *CTFlush) {
 	if m.LabelsMask != [16]byte{} {
 		p.f(" labels=0x%x/0x%x", m.Labels, m.LabelsMask)
 	}
-	p.WriteString(" '" + FormatCTTuple(&m.Orig, m.IPProto) + "' '" + FormatCTTuple(&m.Reply, 0) + "'")
-	_ = m
+	v4 := isV4(&m.Orig) || isV4(&m.Reply)
+	p.WriteString(" '" + FormatCTTuple(&m.Orig, m.IPProto, v4) + "' '" + FormatCTTuple(&m.Reply, 0, v4) + "'")
+}
+
+func isV4(t *CTTuple) bool {
+	return netip.AddrFrom16(t.Src).Is4In6() || netip.AddrFrom16(t.Dst).Is4In6()
 }
 
 // FormatCTTuple prints one direction of a connection. proto is said with the
 // original direction only.
-func FormatCTTuple(t *CTTuple, proto uint8) string {
+func FormatCTTuple(t *CTTuple, proto uint8, v4 bool) string {
 	src, dst := netip.AddrFrom16(t.Src), netip.AddrFrom16(t.Dst)
-	v4 := src.Is4In6() || dst.Is4In6()
 	var b strings.Builder
 	if v4 {
 		fmt.Fprintf(&b, "ct_nw_src=%s,ct_nw_dst=%s,", src.Unmap(), dst.Unmap())

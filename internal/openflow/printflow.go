@@ -56,8 +56,9 @@ func (p *printer) flows(m Message) bool {
 		if m.OutPort != PortNone {
 			p.WriteString(" out_port=" + p.opt.Names.port(m.OutPort))
 		}
-		p.WriteByte(' ')
-		p.WriteString(m.Match.Format(flow.DefaultPriority, p.opt.Names.ports()))
+		if s := m.Match.Format(flow.DefaultPriority, p.opt.Names.ports()); s != "" {
+			p.WriteString(" " + s)
+		}
 	case *FlowStatsReply:
 		for i := range m.Stats {
 			p.WriteString("\n " + FormatFlowStats(&m.Stats[i], true, p.opt.Names))
@@ -493,7 +494,12 @@ var monitorFlagNames = []struct {
 }
 
 func (p *printer) flowMonitor(f *FlowMonitor) {
-	p.f("\n id=%d flags=", f.ID)
+	p.f("\n id=%d", f.ID)
+	if f.Command == MonitorCmdDelete {
+		p.WriteString(" command=delete")
+		return
+	}
+	p.WriteString(" flags=")
 	var names []string
 	for _, n := range monitorFlagNames {
 		if f.Flags&n.flag != 0 {

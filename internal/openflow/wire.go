@@ -86,6 +86,17 @@ func (c *cursor) zeros(n int, code ErrCode) {
 // str reads a fixed-width NUL-padded string.
 func (c *cursor) str(n int) string { return cstr(c.bytes(n)) }
 
+// name is str cut at the first character that doesn't print.
+func (c *cursor) name(n int) string {
+	s := c.str(n)
+	for i := range len(s) {
+		if s[i] < 32 || s[i] >= 127 {
+			return s[:i]
+		}
+	}
+	return s
+}
+
 func cstr(b []byte) string {
 	for i, ch := range b {
 		if ch == 0 {

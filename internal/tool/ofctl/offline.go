@@ -101,8 +101,6 @@ func printErrorCmd(t *tool, args []string) error {
 		vendor, typ, num, ok := code.Numbers(v)
 		if ok {
 			t.printf("OpenFlow %s: vendor %s, type %d, code %d\n", v.Dotted(), hexOrZero(vendor), typ, num)
-		} else {
-			t.printf("OpenFlow %s: vendor 0, type -1, code -1\n", v.Dotted())
 		}
 	}
 	return nil
