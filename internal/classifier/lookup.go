@@ -111,8 +111,10 @@ func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tri
 	nd := sub.rules.findKey(m.hashKey(h, kw, from, total), m, kw)
 	if nd == nil && sub.ports != nil {
 		if pm, ok := sub.ports.miss(kw[portsWord]); ok {
-			ww[portsWord] |= pm
-			m.fold(ww, 0, from)
+			// What else the last stage looks at counts, too.
+			before := ww[portsWord]
+			m.fold(ww, 0, total)
+			ww[portsWord] = before | ww[portsWord]&^wordOfPorts(^uint32(0)) | pm
 			return nil
 		}
 	}

@@ -147,7 +147,9 @@ func (c *composer) l4() int {
 		c.zeros(8)
 		c.u16(5<<12 | c.k.TCPFlags&0xfff)
 		c.zeros(6)
-		c.put(c.payload)
+		if c.k.TCPFlags&(packet.TCPSyn|packet.TCPFin|packet.TCPRst) == 0 {
+			c.put(c.payload) // segments that open or end a connection are empty
+		}
 		return 16
 	case p == packet.ProtoUDP:
 		c.ports()

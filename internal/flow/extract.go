@@ -205,11 +205,13 @@ func extractL4(b []byte, k *Key, o *Offsets) {
 		if len(b) < packet.TCPLen {
 			return
 		}
+		n := packet.TCP(b).HeaderLen()
+		if n < packet.TCPLen || n > len(b) {
+			return
+		}
 		k.TpSrc, k.TpDst = packet.Be16(b), packet.Be16(b[2:])
 		k.TCPFlags = packet.TCP(b).Flags()
-		if n := packet.TCP(b).HeaderLen(); n >= packet.TCPLen && n <= len(b) {
-			o.L7 = o.L4 + n
-		}
+		o.L7 = o.L4 + n
 	case packet.ProtoUDP:
 		if len(b) < packet.UDPLen {
 			return

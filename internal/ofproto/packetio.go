@@ -114,7 +114,10 @@ func asyncReason(r openflow.PacketInReason, v openflow.Version) uint8 {
 	case openflow.ReasonImplicit:
 		return uint8(openflow.ReasonNoMatch)
 	case openflow.ReasonExplicit:
-		return uint8(openflow.ReasonAction)
+		if v < openflow.V13 {
+			return uint8(openflow.ReasonAction)
+		}
+		return uint8(openflow.ReasonNoMatch)
 	case openflow.ReasonActionSet, openflow.ReasonGroup, openflow.ReasonPacketOut:
 		if v < openflow.V14 {
 			return uint8(openflow.ReasonAction)

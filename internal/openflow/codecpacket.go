@@ -126,15 +126,15 @@ func (d *decoder) packetIn2() *PacketIn {
 func wireReason(r PacketInReason, v Version) uint8 {
 	switch r {
 	case ReasonExplicit:
-		r = ReasonAction
+		if v < V13 {
+			return uint8(ReasonAction)
+		}
+		return uint8(ReasonNoMatch)
 	case ReasonImplicit:
-		r = ReasonNoMatch
+		return uint8(ReasonNoMatch)
 	}
 	if v < V14 && r > ReasonInvalidTTL {
-		r = ReasonAction
-	}
-	if v < V12 && r == ReasonInvalidTTL {
-		return uint8(r)
+		return uint8(ReasonAction)
 	}
 	return uint8(r)
 }

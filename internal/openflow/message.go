@@ -170,8 +170,8 @@ const (
 	ReasonActionSet   PacketInReason = 3
 	ReasonGroup       PacketInReason = 4
 	ReasonPacketOut   PacketInReason = 5
-	ReasonExplicit    PacketInReason = 6 // an explicit output to the controller; ReasonAction on the wire before 1.4
-	ReasonImplicit    PacketInReason = 7 // the table-miss flow; ReasonNoMatch on the wire
+	ReasonExplicit    PacketInReason = 6 // the table-miss flow; ReasonAction on the wire before 1.3, then ReasonNoMatch
+	ReasonImplicit    PacketInReason = 7 // no flow at all; ReasonNoMatch on the wire
 	NumPacketInReason                = 8
 )
 

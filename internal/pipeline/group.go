@@ -52,6 +52,14 @@ func (g *Group) fillSlots() {
 		log.Dbg("Selection method specified: %s.", m)
 	}
 	if g.Props.SelectionMethod == "hash" {
+		if g.Props.FieldSet.Empty() {
+			log.Dbg("No hash fields. Falling back to default hash method.")
+		}
+		return
+	}
+	if len(g.Buckets) == 0 {
+		log.Dbg("  Don't apply dp_hash method without buckets.")
+		log.Dbg("Falling back to default hash method.")
 		return
 	}
 	total, least := 0, 0

@@ -76,6 +76,7 @@ type Rule struct {
 	idle, hard atomic.Uint32 // seconds
 	refreshed  atomic.Int64  // by learn, nanoseconds since the epoch; 0: never
 	groups     []uint32      // that the actions name
+	miss       bool
 }
 
 // Priority is that of the match; more than PriorityMax for hidden flows.
@@ -90,6 +91,10 @@ func (r *Rule) Match() *flow.Match {
 	r.cls.Expand(&m.Key, &m.Mask)
 	return m
 }
+
+// TableMiss reports whether the flow is what OpenFlow 1.3 calls a table-miss
+// flow: of the lowest priority, matching all packets.
+func (r *Rule) TableMiss() bool { return r.miss }
 
 // VisibleIn reports whether the rule is part of version v.
 func (r *Rule) VisibleIn(v classifier.Version) bool { return r.cls.VisibleIn(v) }

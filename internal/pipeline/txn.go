@@ -214,6 +214,9 @@ func (x *Txn) newRule(fm *openflow.FlowMod, table uint8, priority int) *Rule {
 		Created: x.now, Modified: x.now, Stats: new(Stats),
 		groups: groupsOf(fm.Actions, nil),
 	}
+	mask := fm.Match.Mask
+	mask.PacketType = 0
+	r.miss = priority == 0 && mask == (flow.Mask{})
 	r.idle.Store(uint32(fm.IdleTimeout))
 	r.hard.Store(uint32(fm.HardTimeout))
 	r.cls = classifier.NewRule(&fm.Match.Key, &fm.Match.Mask, priority, conjunctions(fm.Actions), r)

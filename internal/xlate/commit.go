@@ -80,9 +80,10 @@ func changed16(v, old, mask [16]byte) ([16]byte, [16]byte) {
 }
 
 func (x *Translator) commitL3(f, b *flow.Key) {
-	// A packet without a protocol has no header worth the name. It counts only
-	// where the actions asked for it: packets of one megaflow need the same.
-	if f.NwProto == 0 && x.wc.NwProto != 0 {
+	// A packet without a protocol has no header worth the name, or it stands
+	// behind a label and is not known. That counts only where the actions
+	// asked for it: packets of one megaflow need the same.
+	if f.NwProto == 0 && (x.wc.NwProto != 0 || b.NwProto != 0) {
 		return
 	}
 	switch b.EthType {

@@ -97,7 +97,7 @@ func freezesAfterMPLS(a openflow.Action) bool {
 // selectBucket chooses a bucket of a select group by a hash of the packet.
 func (x *Translator) selectBucket(g *group, last bool) {
 	var i int
-	if g.Props.SelectionMethod == "hash" {
+	if g.Props.SelectionMethod == "hash" || len(g.Slots()) == 0 {
 		i = x.bestByFields(g)
 	} else {
 		if x.flow.DPHash == 0 {
@@ -164,6 +164,9 @@ func (x *Translator) bestLive(g *group, basis uint64) int {
 // bestByFields chooses by the fields that the group names.
 func (x *Translator) bestByFields(g *group) int {
 	basis := g.Props.SelectionParam
+	if g.Props.FieldSet.Empty() {
+		return x.bestLive(g, uint64(x.hashFields(openflow.HashSymmetricL4, 0)))
+	}
 	for id := flow.FieldID(0); id < flow.NumFields; id++ {
 		if !g.Props.FieldSet.Has(uint16(id)) {
 			continue

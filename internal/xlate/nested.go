@@ -92,6 +92,7 @@ func (x *Translator) toGroup(id uint32, last bool) {
 	x.inGroup = true
 	switch g.Type {
 	case openflow.GroupTypeAll:
+		x.effect(Effect{Kind: EffectBucket, Group: g})
 		for i := range g.Buckets {
 			x.bucket(g, i, last && i+1 == len(g.Buckets))
 		}

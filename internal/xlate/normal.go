@@ -45,35 +45,35 @@ func (ts *tags) pop() {
 	ts[len(ts)-1] = tag{}
 }
 
-// admits reports whether a bundle accepts packets with these tags (the VLAN id
-// within the bridge being fine).
+// admits reports whether a bundle accepts packets with these tags on the wire.
 func (b *Bundle) admits(ts *tags) bool {
 	vid := ts[0].vid
 	switch b.VLANMode {
 	case VLANAccess:
 		return vid == 0
 	case VLANNativeUntagged, VLANNativeTagged:
-		if vid == 0 {
-			return true
-		}
-		return b.trunks(vid)
+		return vid == 0 || b.trunks(vid)
 	case VLANDot1qTunnel:
-		return vid == 0 && b.CVLANs == nil || b.CVLANs.Has(vid) || vid == 0
+		return b.CVLANs.Has(vid)
 	default:
 		return b.trunks(vid)
 	}
 }
 
-// trunks reports whether a trunk of the bundle carries a VLAN.
-func (b *Bundle) trunks(vid uint16) bool { return b.Trunks.Has(vid) }
+// trunks reports whether a trunk carries a VLAN of the bridge. One with a
+// native VLAN carries that always, and then never packets without a VLAN.
+func (b *Bundle) trunks(vid uint16) bool {
+	if b.VLAN > 0 && (b.VLANMode == VLANNativeTagged || b.VLANMode == VLANNativeUntagged) {
+		return vid != 0 && (vid == uint16(b.VLAN) || b.Trunks.Has(vid))
+	}
+	return b.Trunks.Has(vid)
+}
 
 // carries reports whether packets of a VLAN of the bridge may leave.
 func (b *Bundle) carries(ts *tags) bool {
 	switch b.VLANMode {
 	case VLANAccess:
-		return ts[0].vid == uint16(b.VLAN)
-	case VLANNativeUntagged, VLANNativeTagged:
-		return ts[0].vid == uint16(b.VLAN) || b.trunks(ts[0].vid)
+		return ts[0].vid == uint16(b.VLAN) && ts[1].vid == 0
 	case VLANDot1qTunnel:
 		return ts[0].vid == uint16(b.VLAN) && b.CVLANs.Has(ts[1].vid)
 	default:

@@ -161,6 +161,10 @@ func (x *Translator) enterBridge(in *Port) {
 
 // controller sends the packet, as it now is, to the controllers.
 func (x *Translator) controller(c *openflow.Controller) {
+	reason := c.Reason
+	if r := x.rule; reason == uint8(openflow.ReasonAction) && r != nil && r.TableMiss() {
+		reason = uint8(openflow.ReasonExplicit)
+	}
 	x.commit()
 	s := x.freeze(nil)
 	s.Userdata = c.Userdata
@@ -171,7 +175,7 @@ func (x *Translator) controller(c *openflow.Controller) {
 		Cookie: datapath.Cookie{
 			Kind: datapath.CookieController, InPort: x.flow.InPort, Bridge: x.bridge.ID,
 			RecircID: id, RuleCookie: x.cookie, ControllerID: c.ControllerID, MaxLen: c.MaxLen,
-			Reason: c.Reason, DontSend: x.trace != nil && !x.in.Learn, Continuation: c.Pause,
+			Reason: reason, DontSend: x.trace != nil && !x.in.Learn, Continuation: c.Pause,
 		},
 		TunOutPort: datapath.PortNone,
 	})

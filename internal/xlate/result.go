@@ -188,7 +188,10 @@ func (e *Effect) push(t Traffic, now time.Time) {
 			e.Bridge.MACs.Learn(e.MAC, e.VLAN, uint32(e.Port.No), e.Port.Bundle.Owner, false, false, now)
 		}
 	case EffectBucket:
-		e.Group.Stats.Credit(t.Packets, t.Bytes, t.Used)
+		// A group of all buckets counts a packet once, not once a bucket.
+		if e.Bucket == nil || e.Group.Type != openflow.GroupTypeAll {
+			e.Group.Stats.Credit(t.Packets, t.Bytes, t.Used)
+		}
 		if e.Bucket != nil {
 			e.Bucket.Stats.Credit(t.Packets, t.Bytes, t.Used)
 		}

@@ -299,7 +299,7 @@ func (x *Translator) runRule(r *pipeline.Rule, deeper, last bool) {
 
 // missToController sends a packet that matched nothing to the controllers.
 func (x *Translator) missToController() {
-	c := openflow.Controller{MaxLen: 0xffff, Reason: uint8(openflow.ReasonNoMatch)}
+	c := openflow.Controller{MaxLen: 0xffff, Reason: uint8(openflow.ReasonImplicit)}
 	if x.trace != nil {
 		x.trace.add(NodeAction, "CONTROLLER:65535")
 	}
