@@ -9,7 +9,7 @@ import (
 )
 
 func parseUserspace(body string, names *Namer) (Action, error) {
-	a := &Userspace{TunOutPort: PortNone}
+	a := &Userspace{}
 	return a, members(body, func(n, v string) (err error) {
 		switch n {
 		case "pid":

@@ -18,6 +18,9 @@ func ParseKey(s string, names *Namer) (*flow.Key, *flow.Mask, error) {
 	if err := p.groups(s, 0); err != nil {
 		return nil, nil, err
 	}
+	if p.k.EthType == 0 && p.k.PacketType == 0 {
+		p.k.EthType = p.implied // not in the mask: it wasn't said
+	}
 	if p.nested == 0 {
 		p.m.VLANs[0] = flow.VLAN{TPID: full16, TCI: full16}
 	}
@@ -28,6 +31,8 @@ type keyParser struct {
 	k, m   flow.Key
 	names  *Namer
 	nested int // VLAN tags seen
+	// implied is the EtherType that the network header read says.
+	implied uint16
 }
 
 // cutGroup splits the first "name(...)" off s.

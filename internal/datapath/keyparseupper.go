@@ -7,6 +7,7 @@ func (p *keyParser) upper(name, body string) error {
 	k, m := &p.k, &p.m
 	switch name {
 	case "ipv4":
+		p.implied = ethIPv4
 		return members(body, func(n, v string) error {
 			switch n {
 			case "src":
@@ -65,6 +66,7 @@ func (p *keyParser) upper(name, body string) error {
 
 func (p *keyParser) ipv6(body string) error {
 	k, m := &p.k, &p.m
+	p.implied = ethIPv6
 	return members(body, func(n, v string) error {
 		switch n {
 		case "src":
@@ -86,6 +88,7 @@ func (p *keyParser) ipv6(body string) error {
 
 func (p *keyParser) arp(body string) error {
 	k, m := &p.k, &p.m
+	p.implied = ethARP
 	return members(body, func(n, v string) error {
 		switch n {
 		case "sip":

@@ -162,7 +162,7 @@ func (l *call) putFlow(d datapath.Datapath, key, actions string, mode datapath.P
 // type, and IP of which the flow doesn't know whether it is a fragment.
 func installable(f *datapath.Flow) bool {
 	k, m := &f.Key, &f.Mask
-	if k.PacketType == 0 && k.EthType < 0x600 && k.VLANs[0].TCI == 0 && m.EthType == 0 {
+	if k.PacketType == 0 && k.VLANs[0].TCI == 0 && m.EthType == 0 {
 		return false
 	}
 	if m.InPort == 0 {

@@ -155,7 +155,7 @@ type iface struct {
 
 func parseIface(s string) (*iface, error) {
 	parts := strings.Split(s, ",")
-	i := &iface{name: parts[0], typ: "system", no: datapath.PortNone, options: map[string]string{}}
+	i := &iface{name: parts[0], no: datapath.PortNone, options: map[string]string{}}
 	for _, o := range parts[1:] {
 		key, value, ok := strings.Cut(o, "=")
 		switch {
@@ -198,6 +198,9 @@ func (l *call) addOne(d datapath.Datapath, arg string) error {
 	i, err := parseIface(arg)
 	if err != nil {
 		return err
+	}
+	if i.typ == "" {
+		i.typ = "system"
 	}
 	dev, err := l.Devices.Open(i.name, d.PortOpenType(i.typ), i.options)
 	if err != nil {
@@ -255,7 +258,7 @@ func (l *call) setIf() error {
 		if i.no != datapath.PortNone && i.no != p.No {
 			return fmt.Errorf("%s: can't change port number from %d to %d", i.name, p.No, i.no)
 		}
-		if i.typ != "system" && i.typ != p.Type {
+		if i.typ != "" && i.typ != p.Type {
 			return fmt.Errorf("%s: can't change type from %s to %s", i.name, p.Type, i.typ)
 		}
 		c, ok := p.Device.(netdev.Configurer)

@@ -73,7 +73,7 @@ func (e *Engine) execute(u *datapath.Upcall, actions []datapath.Action) {
 
 // verdict answers a miss and records the flow that it installs.
 func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result, gen uint64) datapath.Verdict {
-	v := datapath.Verdict{Actions: append([]datapath.Action(nil), res.Actions...)}
+	v := datapath.Verdict{Actions: actions(res)}
 	if res.Err == xlate.ErrNoRecirc || e.count.Load() >= e.limit.Load() {
 		if res.Err == xlate.ErrNone {
 			coverFlowLimit.Inc()
@@ -122,11 +122,20 @@ func (m *megaflow) adopt(in *xlate.Input, res *xlate.Result) {
 // where they must be done by the switch, that they come to the switch.
 func installed(in *xlate.Input, res *xlate.Result) []datapath.Action {
 	if res.Slow == 0 {
-		return append([]datapath.Action(nil), res.Actions...)
+		return actions(res)
 	}
 	return []datapath.Action{&datapath.Userspace{Cookie: datapath.Cookie{
 		Kind: datapath.CookieSlowPath, Slow: res.Slow, InPort: in.Key.InPort, Bridge: in.Bridge.ID,
 	}}}
+}
+
+// actions are those of the result; of a translation that gave up, a drop for
+// that reason, which the data path counts.
+func actions(res *xlate.Result) []datapath.Action {
+	if res.Err != xlate.ErrNone {
+		return []datapath.Action{&datapath.Drop{Reason: uint32(res.Err)}}
+	}
+	return append([]datapath.Action(nil), res.Actions...)
 }
 
 // Installed drops the record of a flow that could not be installed.

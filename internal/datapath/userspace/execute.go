@@ -40,6 +40,10 @@ func modifies(a datapath.Action) bool {
 // execute runs an action list. A packet that it leaves without output is dropped.
 func (w *worker) execute(st *state, prog *program) {
 	last := len(prog.actions) - 1
+	if last < 0 {
+		dropReasons[0].Inc()
+		return
+	}
 	for i, a := range prog.actions {
 		switch a := a.(type) {
 		case *datapath.Output:

@@ -235,7 +235,15 @@ func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 	}
 	d.mu.Unlock()
 	for _, e := range entries {
-		if !e.dead.Load() && !yield(e.export()) {
+		if e.dead.Load() {
+			continue
+		}
+		f := e.export()
+		if dpifLog.Enabled(vlog.Dbg) {
+			dpifLog.Dbg("%s: flow_dump %s, %s, actions:%s", d.fullName(), describe(f, f.UFID),
+				datapath.FormatStats(&f.Stats, d.now()), datapath.FormatActions(f.Actions, nil))
+		}
+		if !yield(f) {
 			return
 		}
 	}
