@@ -5,7 +5,9 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
@@ -31,6 +33,18 @@ func AddNamespace(name string) error {
 	return IP("netns add "+name, "-n "+name+" link set lo up")
 }
 
+// WithoutIPv6 keeps the devices of a namespace that come later from speaking
+// IPv6 by themselves, so that only what is asked for is on the wire.
+func WithoutIPv6(name string) error {
+	return Within(name, func() error {
+		err := os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a kernel without IPv6
+		}
+		return err
+	})
+}
+
 // RemoveNamespaces removes the namespaces whose names begin with prefix, and
 // with them the devices inside. It is no error when there is none.
 func RemoveNamespaces(prefix string) {
@@ -54,10 +68,13 @@ type Host struct {
 	Addr  string // with prefix length: 10.0.0.1/24
 }
 
-// Attach makes the host's namespace and its veth pair into the namespace of the
-// switch, and brings everything up.
+// Attach makes the host's namespace, quiet about IPv6, and its veth pair into the
+// namespace of the switch, and brings everything up.
 func (h Host) Attach(switchSpace string) error {
 	if err := AddNamespace(h.Space); err != nil {
+		return err
+	}
+	if err := WithoutIPv6(h.Space); err != nil {
 		return err
 	}
 	address := ""

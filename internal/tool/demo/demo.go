@@ -133,6 +133,9 @@ func (d *demo) start() error {
 	if err := lab.AddNamespace(switchSpace); err != nil {
 		return err
 	}
+	if err := lab.WithoutIPv6(switchSpace); err != nil {
+		return err
+	}
 	out, err := d.inSpace(switchSpace, d.self, "up")
 	d.show(out)
 	return err
