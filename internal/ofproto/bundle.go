@@ -65,7 +65,7 @@ func (b *Bridge) delBundle(name string) {
 	for _, p := range slices.Clone(bu.ports) {
 		b.leaveBundle(p)
 	}
-	b.macs.FlushOwner(bu)
+	b.flushEverywhere(bu)
 	delete(b.bundles, name)
 	be.invalidate()
 }
@@ -79,8 +79,24 @@ func (b *Bridge) leaveBundle(p *port) {
 	p.bundle = nil
 	bu.ports = slices.DeleteFunc(bu.ports, func(q *port) bool { return q == p })
 	bu.conf.Ports = slices.DeleteFunc(bu.conf.Ports, func(no openflow.PortNo) bool { return no == p.no })
-	b.macs.FlushOwner(bu)
 	if len(bu.ports) == 0 {
+		b.flushEverywhere(bu)
 		delete(b.bundles, bu.conf.Name)
+		return
 	}
+	b.macs.FlushOwner(bu)
+}
+
+// flushEverywhere forgets the addresses of a bundle that goes away, in every
+// bridge: what was behind it may be behind another bridge's port that leads
+// there, and must be found anew. The caller holds be.mu.
+func (b *Bridge) flushEverywhere(bu *bundle) {
+	for _, e := range b.macs.Owned(bu) {
+		for _, other := range b.be.bridges {
+			if other != b {
+				other.macs.Forget(e.MAC, e.VLAN)
+			}
+		}
+	}
+	b.macs.FlushOwner(bu)
 }

@@ -197,8 +197,8 @@ func (s *Switch) bridgeConfig(b *bridge) ofproto.Config {
 		Description:   oc["dp-desc"],
 		ForwardBPDU:   boolOption(oc, "forward-bpdu", false),
 		DisableInBand: boolOption(oc, "disable-in-band", false),
-		MACAging:      time.Duration(intOption(oc, "mac-aging-time", 300, 15, 3600)) * time.Second,
-		MACTableSize:  int(intOption(oc, "mac-table-size", 8192, 10, 1<<20)),
+		MACAging:      time.Duration(clampOption(oc, "mac-aging-time", 300, 15, 3600)) * time.Second,
+		MACTableSize:  int(clampOption(oc, "mac-table-size", 8192, 10, 1<<20)),
 		Tables:        map[uint8]ofproto.TableConfig{},
 	}
 	for _, v := range b.conf.FloodVLANs {

@@ -336,6 +336,21 @@ func intOption(m map[string]string, key string, def, min, max int64) int64 {
 	return n
 }
 
+// clampOption reads an integer from a map column; out of range it is the nearest
+// limit, not a number the default.
+func clampOption(m map[string]string, key string, def, min, max int64) int64 {
+	n, err := strconv.ParseInt(m[key], 10, 64)
+	switch {
+	case err != nil:
+		return def
+	case n < min:
+		return min
+	case n > max:
+		return max
+	}
+	return n
+}
+
 func boolOption(m map[string]string, key string, def bool) bool {
 	switch strings.ToLower(m[key]) {
 	case "true":

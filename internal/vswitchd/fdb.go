@@ -137,8 +137,16 @@ func (s *Switch) fdbAdd(r *unixctl.Request) (string, error) {
 	}
 	for _, p := range o.Backend().Snapshot().Bridges[o.Name()].Order {
 		if p.Name == r.Args[1] && p.Bundle != nil {
+			was, there := o.MACs().Lookup(mac, vid)
 			o.MACs().AddStatic(mac, vid, uint32(p.No), p.Bundle.Owner)
 			o.Backend().Engine().Wake()
+			if there && (!was.Static || was.Port != uint32(p.No)) {
+				kind := "dynamic"
+				if was.Static {
+					kind = "static"
+				}
+				return fmt.Sprintf("Overriding already existing %s entry on %d\n", kind, was.Port), nil
+			}
 			return "", nil
 		}
 	}

@@ -253,6 +253,26 @@ func (t *Table) FlushOwner(owner any) {
 	t.flushLocked(func(e *entry) bool { return e.Owner == owner })
 }
 
+// Owned lists the entries of a bundle.
+func (t *Table) Owned(owner any) []Entry {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var out []Entry
+	for e := t.lru.next; e != &t.lru; e = e.next {
+		if e.Owner == owner {
+			out = append(out, e.Entry)
+		}
+	}
+	return out
+}
+
+// Forget removes the entry of an address that was learned.
+func (t *Table) Forget(mac packet.MAC, vlan uint16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flushLocked(func(e *entry) bool { return !e.Static && e.MAC == mac && e.VLAN == vlan })
+}
+
 // FlushVLANs forgets the entries of a bundle in VLANs that keep refuses.
 func (t *Table) FlushVLANs(owner any, keep func(vlan uint16) bool) {
 	t.mu.Lock()
