@@ -24,7 +24,7 @@ type Env struct {
 }
 
 // Usage is the arguments of ofproto/trace, in the notation of list-commands.
-const Usage = "{[dp_name] odp_flow | bridge br_flow} [OPTIONS]... [-generate|packet]"
+const Usage = "{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|packet]"
 
 // request is what the arguments ask for.
 type request struct {

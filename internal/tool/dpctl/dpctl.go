@@ -80,9 +80,9 @@ func (s *settings) parser() *cli.Parser {
 
 // run runs a command: on texts alone here, on data paths in the switch.
 func (s *settings) run(env *cli.Env, name string, args []string) int {
-	if name == "parse-actions" || name == "normalize-actions" {
+	if name == "parse-actions" || name == "normalize-actions" || name == "list-commands" {
 		out, _, err := (&dpctl.Commands{Program: env.Name}).Run(name, args)
-		fmt.Fprint(env.Stdout, out)
+		fmt.Fprint(env.Stdout, strings.ReplaceAll(out, "  dpctl/", "  "))
 		if err != nil {
 			return env.Fatal("%s", strings.TrimPrefix(err.Error(), env.Name+": "))
 		}

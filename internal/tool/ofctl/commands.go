@@ -1,6 +1,11 @@
 package ofctl
 
-import "weir/internal/openflow"
+import (
+	"fmt"
+	"strings"
+
+	"weir/internal/openflow"
+)
 
 // commands is the table of subcommands. A function, since some refer back.
 func commands() []command {
@@ -32,6 +37,7 @@ func commands() []command {
 		{"ct-flush-zone", "SWITCH ZONE  flush conntrack entries in ZONE", 2, 2, ctFlushZone, true},
 		{"probe", "TARGET                probe whether TARGET is up", 1, 1, probe, false},
 		{"ping", "TARGET [N]             latency of N-byte echos", 1, 2, ping, false},
+		{"list-commands", "hidden", 0, 0, listCommands, false},
 		{"ofp-print", "hidden", 1, 2, ofpPrint, false},
 		{"encode-hello", "hidden", 1, 1, encodeHello, false},
 		{"parse-key-value", "hidden", 1, -1, parseKeyValue, false},
@@ -42,4 +48,18 @@ func commands() []command {
 		{"parse-actions", "hidden", 1, 1, parseActionsCmd, false},
 		{"parse-instructions", "hidden", 1, 1, parseInstructionsCmd, false},
 	}
+}
+
+// listCommands prints the commands and their arguments as shell completion reads
+// them.
+func listCommands(t *tool, _ []string) error {
+	fmt.Fprintln(t.out, "The available commands are:")
+	for _, c := range commands() {
+		if c.usage == "hidden" {
+			continue
+		}
+		arguments, _, _ := strings.Cut(c.usage, "  ")
+		fmt.Fprintf(t.out, "  %-23s %s\n", c.name, strings.ToLower(arguments))
+	}
+	return nil
 }

@@ -156,7 +156,8 @@ func waitForSwitch(ctx context.Context, env *cli.Env, cl *client.Client, result 
 		if row == nil {
 			continue
 		}
-		if port, ok := row.Int("ofport"); ok && port == -1 {
+		// An interface that the switch ignored has no port number at all.
+		if port, ok := row.Int("ofport"); !ok || port == -1 {
 			why := row.String("error")
 			if why != "" {
 				why = ": " + why
