@@ -17,9 +17,18 @@ type Env struct {
 	// Refuse, where set, is asked before each operation that writes, and its
 	// error is the operation's.
 	Refuse func(op, table string) *ovsdb.Error
-	// Access, where set, is asked before each row that is written: role-based
-	// access control. columns are those to be written, nil for a whole row.
-	Access func(op string, t *Table, row *Row, columns []*ovsdb.ColumnSchema) *ovsdb.Error
+	// Access, where set, is asked before each row that is written, and its error
+	// is the operation's: role-based access control.
+	Access func(a *Access) *ovsdb.Error
+}
+
+// Access is a row that an operation is about to write.
+type Access struct {
+	Op        string
+	Table     *Table
+	Row       *Row                  // as it is now; for an insert the new one
+	Columns   []*ovsdb.ColumnSchema // update: those to be set
+	Mutations []ovsdb.Mutation      // mutate
 }
 
 // Outcome is what became of a transaction.
@@ -140,11 +149,11 @@ func (e *executor) run(op *operation) *ovsdb.Error {
 	return nil
 }
 
-func (e *executor) access(op *operation, row *Row, columns []*ovsdb.ColumnSchema) *ovsdb.Error {
+func (e *executor) access(op *operation, row *Row) *ovsdb.Error {
 	if e.env.Access == nil {
 		return nil
 	}
-	return e.env.Access(op.op, op.table, row, columns)
+	return e.env.Access(&Access{op.op, op.table, row, op.set, op.mutations})
 }
 
 func (e *executor) insert(op *operation) *ovsdb.Error {
@@ -153,7 +162,7 @@ func (e *executor) insert(op *operation) *ovsdb.Error {
 		return ovsdb.SyntaxErrorf([]byte(`"`+op.uuid.String()+`"`), ovsdb.TagDuplicateUUID, "This UUID would duplicate a UUID already present within the table or deleted within the same transaction.")
 	}
 	cols := slices.Clone(op.row)
-	if err := e.access(op, &Row{ID: op.uuid, Cols: cols}, nil); err != nil {
+	if err := e.access(op, &Row{ID: op.uuid, Cols: cols}); err != nil {
 		return err
 	}
 	e.x.insert(k, cols)
@@ -230,7 +239,7 @@ func (e *executor) matches(op *operation) []*Row {
 func (e *executor) update(op *operation) *ovsdb.Error {
 	rows := e.matches(op)
 	for _, row := range rows {
-		if err := e.access(op, row, op.set); err != nil {
+		if err := e.access(op, row); err != nil {
 			return err
 		}
 		if !differs(row, op) {
@@ -256,14 +265,8 @@ func differs(row *Row, op *operation) bool {
 
 func (e *executor) mutate(op *operation) *ovsdb.Error {
 	rows := e.matches(op)
-	var columns []*ovsdb.ColumnSchema
-	if e.env.Access != nil {
-		for i := range op.mutations {
-			columns = append(columns, op.mutations[i].Column)
-		}
-	}
 	for _, row := range rows {
-		if err := e.access(op, row, columns); err != nil {
+		if err := e.access(op, row); err != nil {
 			return err
 		}
 		k := rowKey{op.table.Num, row.ID}
@@ -286,7 +289,7 @@ func (e *executor) mutate(op *operation) *ovsdb.Error {
 func (e *executor) delete(op *operation) *ovsdb.Error {
 	rows := e.matches(op)
 	for _, row := range rows {
-		if err := e.access(op, row, nil); err != nil {
+		if err := e.access(op, row); err != nil {
 			return err
 		}
 		e.x.remove(rowKey{op.table.Num, row.ID})

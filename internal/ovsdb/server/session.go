@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -27,6 +28,7 @@ const maxBacklog = 4 << 20
 type session struct {
 	srv    *Server
 	conn   *jsonrpc.Conn
+	stream *stream.Conn
 	remote *remote
 	pushes chan struct{} // something to push may have come
 	over   chan struct{} // closed at the end
@@ -45,7 +47,7 @@ type session struct {
 }
 
 func newSession(s *Server, c *stream.Conn, r *remote, fsm *stream.FSM, fsmMu *sync.Mutex) *session {
-	c2 := &session{srv: s, conn: jsonrpc.NewConn(c), remote: r, fsm: fsm, fsmMu: fsmMu,
+	c2 := &session{srv: s, conn: jsonrpc.NewConn(c), stream: c, remote: r, fsm: fsm, fsmMu: fsmMu,
 		pushes: make(chan struct{}, 1), over: make(chan struct{}),
 		monitors: map[string]*monitor{}, waiting: map[string]chan struct{}{}, held: map[string]*lockRequest{}}
 	c2.conn.OnDrain(c2.wake)
@@ -121,6 +123,19 @@ func (c *session) read() error {
 }
 
 var oddRL vlog.RateLimit
+
+// peer returns the common name in the client's certificate, "" where the
+// connection has none.
+func (c *session) peer() string {
+	t, ok := c.stream.Conn.(*tls.Conn)
+	if !ok {
+		return ""
+	}
+	if certs := t.ConnectionState().PeerCertificates; len(certs) > 0 {
+		return certs[0].Subject.CommonName
+	}
+	return ""
+}
 
 // arm sets the timer for the next thing the inactivity probe has to do.
 func (c *session) arm() {
