@@ -1,6 +1,10 @@
 package flow
 
-import "weir/internal/packet"
+import (
+	"sync/atomic"
+
+	"weir/internal/packet"
+)
 
 // Offsets are where the parts of a frame begin, in bytes; -1 where the frame
 // doesn't have the part. L3 is what follows Ethernet header and VLAN tags,
@@ -64,11 +68,29 @@ func ExtractL3(b []byte, k *Key) Offsets {
 	return o
 }
 
-// extractVLANs reads up to MaxVLANs tags and returns where the type is that
+// vlanLimit is how many tags extraction looks at; what follows them is the
+// frame's type, be it another tag.
+var vlanLimit atomic.Int32
+
+// SetVLANLimit sets how many VLAN tags extraction looks at, for the whole
+// process (ovs-vswitchd.conf.db(5), Open_vSwitch, other_config:vlan-limit):
+// 1 until it is called; 0 and anything above MaxVLANs mean MaxVLANs. Flows
+// extracted under another limit should be dropped then.
+func SetVLANLimit(n int) {
+	if n <= 0 || n > MaxVLANs {
+		n = MaxVLANs
+	}
+	vlanLimit.Store(int32(n))
+}
+
+// VLANLimit is the limit in force.
+func VLANLimit() int { return max(int(vlanLimit.Load()), 1) }
+
+// extractVLANs reads tags up to the limit and returns where the type is that
 // follows them.
 func extractVLANs(frame []byte, k *Key) int {
 	pos := 12
-	for i := range MaxVLANs {
+	for i := range VLANLimit() {
 		if len(frame) < pos+packet.VLANLen+2 {
 			break
 		}

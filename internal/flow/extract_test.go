@@ -95,6 +95,8 @@ func genPacketKey(t *rapid.T) Key {
 
 // What Compose builds, Extract reads back, and its text says it again.
 func TestComposeExtract(t *testing.T) {
+	SetVLANLimit(MaxVLANs)
+	defer SetVLANLimit(1)
 	rapid.Check(t, func(t *rapid.T) {
 		k := genPacketKey(t)
 		var got Key

@@ -1,6 +1,10 @@
 package vswitchd
 
-import "time"
+import (
+	"time"
+
+	"weir/internal/flow"
+)
 
 // configureOpen applies the settings of the Open_vSwitch row that concern the
 // whole switch.
@@ -11,6 +15,15 @@ func (s *Switch) configureOpen() {
 		return
 	}
 	s.other = open.OtherConfig
+	if n := int(intOption(s.other, "vlan-limit", 1, 0, 1<<31-1)); n != s.vlanLimit {
+		s.vlanLimit = n
+		flow.SetVLANLimit(n)
+		for _, b := range s.backends {
+			if p, ok := b.Backend.(*provider); ok {
+				p.Engine().Purge() // flows of another idea of what a frame is
+			}
+		}
+	}
 	for key, what := range unsupportedOptions {
 		if v, ok := s.other[key]; ok && v != "false" && v != "0" {
 			s.report("Open_vSwitch other_config:"+key, []string{what})

@@ -64,6 +64,7 @@ type Switch struct {
 	posted     bool // a run is waiting on the loop
 	nextStats  time.Time
 	statsEvery time.Duration                 // as nextStats was set by
+	vlanLimit  int                           // in force; -1 before the first configuration
 	missing    map[string]bool               // unsupported features that were reported
 	dummies    *dummy.Set                    // nil: none
 	dpctl      func(*unixctl.Server)         // registers dpctl/, nil: none
@@ -85,6 +86,7 @@ func New(o Options) *Switch {
 		moved:    map[*bridge]bool{},
 		missing:  map[string]bool{},
 	}
+	s.vlanLimit = -1
 	s.writer = newWriter(s)
 	s.db = client.New(client.Config{
 		Remote: o.Database, Database: "Open_vSwitch", Tables: tablesRead,

@@ -102,7 +102,7 @@ func (d *DP) Name() string { return d.cfg.Name }
 // Features are all that the executor does.
 func (d *DP) Features() datapath.Features {
 	return datapath.Features{
-		MaxVLANs:      flow.MaxVLANs,
+		MaxVLANs:      flow.VLANLimit(),
 		MaxMPLSLabels: flow.MaxMPLSLabels,
 		Recirc:        true,
 		Clone:         true,
