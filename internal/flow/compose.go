@@ -12,9 +12,12 @@ const composePayload = 64
 
 // Compose builds a frame that [Extract] reads back as k, as far as a frame can
 // say it: for packets that people describe by their fields. A nil payload
-// stands for 64 bytes counting up from 0. Checksums are right.
+// stands for 64 bytes counting up from 0, but nothing where TCP begins or ends
+// a connection. Checksums are right.
 func Compose(k *Key, payload []byte) []byte {
-	if payload == nil {
+	const noData = packet.TCPSyn | packet.TCPFin | packet.TCPRst
+	isTCP := k.NwProto == packet.ProtoTCP && (k.EthType == packet.EtherTypeIPv4 || k.EthType == packet.EtherTypeIPv6)
+	if payload == nil && !(isTCP && k.TCPFlags&noData != 0) {
 		payload = make([]byte, composePayload)
 		for i := range payload {
 			payload[i] = byte(i)
@@ -163,7 +166,9 @@ func (c *composer) l4() int {
 	case p == packet.ProtoICMP && !v6:
 		c.u8(byte(c.k.TpSrc), byte(c.k.TpDst))
 		c.zeros(6)
-		c.put(c.payload)
+		if c.k.TpSrc == packet.ICMPEchoReply || c.k.TpSrc == packet.ICMPEcho {
+			c.put(c.payload)
+		}
 		return 2
 	case p == packet.ProtoIGMP && !v6:
 		c.u8(byte(c.k.TpSrc), byte(c.k.TpDst))
@@ -187,7 +192,9 @@ func (c *composer) icmpv6() {
 	c.u16(0)
 	if k.TpDst != 0 || k.TpSrc != packet.ICMPv6NeighborSolicit && k.TpSrc != packet.ICMPv6NeighborAdvert {
 		c.u32(0)
-		c.put(c.payload)
+		if k.TpSrc == packet.ICMPv6Echo || k.TpSrc == packet.ICMPv6EchoReply {
+			c.put(c.payload)
+		}
 		return
 	}
 	c.u32(k.NDReserved)

@@ -74,6 +74,14 @@ const (
 	TCPNs
 )
 
+// ICMP and ICMPv6 types that carry data of the sender's.
+const (
+	ICMPEchoReply   = 0
+	ICMPEcho        = 8
+	ICMPv6Echo      = 128
+	ICMPv6EchoReply = 129
+)
+
 // ICMPv6 types of neighbour discovery (RFC 4861).
 const (
 	ICMPv6RouterSolicit    = 133
