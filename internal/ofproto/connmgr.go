@@ -2,6 +2,7 @@ package ofproto
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"weir/internal/flow"
 	"weir/internal/openflow"
@@ -21,6 +22,8 @@ type connManager struct {
 	sessions map[*session]struct{}
 	closed   bool
 	standard *pipeline.Rule // the flow of a switch without controllers
+
+	lastMiss atomic.Uint32 // what tableMiss said last
 
 	// Of the roles (OpenFlow 1.3.1, 6.3.4).
 	generation     uint64
@@ -53,12 +56,14 @@ func (m *connManager) tableMiss() openflow.TableMiss {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for s := range m.sessions {
-		if s.kind == PrimaryController && s.version() != 0 && s.version() < openflow.V13 {
+		if s.kind != SnoopController && s.wantsMisses() {
 			return openflow.MissController
 		}
 	}
-	if m.hasPrimaries() && len(m.sessions) == 0 {
-		return openflow.MissController
+	for _, t := range m.targets {
+		if t.fsm != nil && t.current() == nil {
+			return openflow.MissController // nobody knows yet what it will speak
+		}
 	}
 	return openflow.MissDrop
 }

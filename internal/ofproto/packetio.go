@@ -94,6 +94,7 @@ func (m *connManager) packetIn(p *upcall.PacketIn) {
 			return
 		}
 		msg := packetInMessage(p, format)
+		msg.Reason = openflow.PacketInReason(asyncReason(reason, ver))
 		limit := int(p.Cookie.MaxLen)
 		if reason == openflow.ReasonNoMatch || reason == openflow.ReasonImplicit {
 			limit = int(missLen)
@@ -113,7 +114,7 @@ func asyncReason(r openflow.PacketInReason, v openflow.Version) uint8 {
 	switch r {
 	case openflow.ReasonImplicit:
 		return uint8(openflow.ReasonNoMatch)
-	case openflow.ReasonExplicit:
+	case openflow.ReasonExplicit: // from a table-miss flow
 		if v < openflow.V13 {
 			return uint8(openflow.ReasonAction)
 		}

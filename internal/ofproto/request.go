@@ -127,6 +127,7 @@ func (s *session) handleSession(h openflow.MsgHeader, msg openflow.Message) (kno
 		s.mu.Lock()
 		s.ctlID = msg.ID
 		s.mu.Unlock()
+		s.m.missesChanged()
 	default:
 		return false, nil
 	}
@@ -158,6 +159,12 @@ func (s *session) setConfig(c *openflow.SetConfig) {
 	b := s.m.b
 	s.mu.Lock()
 	s.missLen = c.MissSendLen
+	if s.ver < openflow.V13 {
+		s.async.Primary[openflow.AsyncPacketIn] &^= 1 << openflow.ReasonInvalidTTL
+		if c.InvalidTTLToController {
+			s.async.Primary[openflow.AsyncPacketIn] |= 1 << openflow.ReasonInvalidTTL
+		}
+	}
 	s.mu.Unlock()
 	b.be.mu.Lock()
 	if b.frags != c.Frags && c.Frags != openflow.FragReassemble {

@@ -112,8 +112,24 @@ func (s *session) close() {
 	s.cond.Broadcast()
 	s.mu.Unlock()
 	_ = s.conn.Close()
-	if was && s.kind == PrimaryController {
-		s.m.b.be.touch()
+	if was {
+		s.m.missesChanged()
+	}
+}
+
+// wantsMisses reports whether the session speaks a version in which packets
+// that match no flow go to the controller.
+func (s *session) wantsMisses() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctlID == 0 && s.ver < openflow.V13
+}
+
+// missesChanged has translation look again at where misses go, if that may
+// have changed.
+func (m *connManager) missesChanged() {
+	if now := m.tableMiss(); now != openflow.TableMiss(m.lastMiss.Swap(uint32(now))) {
+		m.b.be.touch()
 	}
 }
 
@@ -123,9 +139,7 @@ func (s *session) run() string {
 	if err := s.negotiate(); err != nil {
 		return stream.ErrText(err)
 	}
-	if s.kind == PrimaryController {
-		s.m.b.be.touch()
-	}
+	s.m.missesChanged()
 	for {
 		b, err := s.read()
 		if err != nil {
