@@ -14,24 +14,8 @@ import (
 func (e *Engine) input(cfg *xlate.Config, key *flow.Key, in *xlate.Input, of *flow.Key) (ok bool) {
 	*of = *key
 	*in = xlate.Input{Config: cfg, Key: of, Now: e.clock.Now()}
-	port := cfg.ByDP[datapath.PortNo(key.InPort)]
-	if key.RecircID != 0 {
-		in.Frozen = cfg.Recircs.Lookup(key.RecircID)
-		if in.Frozen == nil || in.Frozen.Bridge == nil {
-			return false
-		}
-		in.Bridge = cfg.Bridges[in.Frozen.Bridge.Name]
-		if port != nil {
-			of.InPort = uint32(port.No)
-		}
-		return in.Bridge != nil
-	}
-	if port == nil {
-		return false
-	}
-	in.Bridge = port.Bridge
-	of.InPort = uint32(port.No)
-	return true
+	in.Bridge, in.Frozen, ok = cfg.Start(of)
+	return ok
 }
 
 // HandleUpcall translates a packet and says what to do with it.
