@@ -244,7 +244,3 @@ func (p *Pipeline) HasTimeouts() bool {
 
 // GroupsOf lists the groups that actions name, each once.
 func GroupsOf(actions []openflow.Action) []uint32 { return groupsOf(actions, nil) }
-
-// IsTableMiss reports whether the flow is its table's table-miss flow: of
-// priority 0, matching everything (OpenFlow 1.3.1, 5.4).
-func (r *Rule) IsTableMiss() bool { return r.Priority() == 0 && r.Match().IsCatchAll() }

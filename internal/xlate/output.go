@@ -30,8 +30,6 @@ func (x *Translator) output(port openflow.PortNo, maxLen uint16, last bool) {
 			reason = openflow.ReasonActionSet
 		case x.inGroup:
 			reason = openflow.ReasonGroup
-		case x.rule != nil && x.rule.IsTableMiss():
-			reason = openflow.ReasonExplicit
 		}
 		x.controller(&openflow.Controller{MaxLen: maxLen, Reason: uint8(reason)})
 	case openflow.PortNone:
