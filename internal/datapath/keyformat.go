@@ -138,8 +138,10 @@ func (w *keyWriter) ctState() {
 	}
 	w.open("ct_state")
 	switch {
+	case w.all && w.m == exactMask:
+		w.hex("", uint64(v), full32, full32)
 	case w.all || m == 0:
-		w.hex("", uint64(v), uint64(m), full8)
+		w.hex("", uint64(v), uint64(m), full32)
 	case w.m == exactMask:
 		w.flags(v, m, full8, ctStateNames)
 	default:

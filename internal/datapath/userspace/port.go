@@ -153,6 +153,9 @@ func (d *DP) PortDel(no datapath.PortNo) error {
 	if p == nil {
 		return portError(no, errNotExist)
 	}
+	if no == 0 && d.cfg.Local != nil {
+		return portError(no, fmt.Errorf("the local port stays: %w", unix.EINVAL))
+	}
 	list := slices.DeleteFunc(slices.Clone(old.list), func(x *port) bool { return x == p })
 	d.ports.Store(newPortTable(list, old.slots))
 	if n, ok := p.dev.(netdev.Notifier); ok {
