@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 
@@ -44,7 +45,7 @@ type File struct {
 var _ Storage = (*File)(nil)
 
 // ErrClustered is the error of opening a clustered database's file.
-var ErrClustered = errors.New("clustered databases are not available yet (convert the database with \"ovsdb-tool cluster-to-standalone\" of Open vSwitch's C programs)")
+var ErrClustered = errors.New("clustered databases are not available yet (\"ovsdb-tool cluster-to-standalone\" makes a standalone database of one)")
 
 // OpenFile opens the database file called name for reading, or for reading and
 // writing, in which case it holds its lock until Close.
@@ -63,7 +64,7 @@ func OpenFile(name string, mode Mode) (*File, error) {
 
 func (f *File) readSchema() error {
 	if f.log.Magic() == Clustered {
-		return ovsdb.Errorf("", "%s: %v", f.log.Name(), ErrClustered)
+		return fmt.Errorf("%s: %w", f.log.Name(), ErrClustered)
 	}
 	record, err := f.log.Next()
 	if err == io.EOF {

@@ -250,6 +250,29 @@ func parseHeader(line []byte, magic string) (length int, sum string, ok bool) {
 	return int(n), f[3], strings.Trim(f[3], "0123456789abcdef") == ""
 }
 
+// CreateLog makes a log with the given records, which are on disk then.
+func CreateLog(name, magic string, records [][]byte) error {
+	l, err := OpenLog(name, magic, Create)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err = l.Append(r); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = l.Sync()
+	}
+	if err == nil {
+		err = syncDir(l.path)
+	}
+	if closing := l.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
 // appendRecord appends a record with its header to dst.  The record has no
 // newline at its end; the one that ends it in the file belongs to the data that
 // the header describes.

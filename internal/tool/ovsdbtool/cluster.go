@@ -59,18 +59,6 @@ func readHeader(log *storage.Log) (*header, error) {
 	return h, err
 }
 
-// clusterSchema returns the schema in a clustered database's first record.
-func clusterSchema(log *storage.Log) (*ovsdb.DatabaseSchema, error) {
-	h, err := readHeader(log)
-	if err != nil {
-		return nil, err
-	}
-	if h.schema == nil {
-		return nil, fmt.Errorf("%s: database has not joined a cluster yet, so its schema is unknown", log.Name())
-	}
-	return ovsdb.ParseSchema(h.schema)
-}
-
 // openCluster reads the header of a file that has to be a clustered database.
 func openCluster(name string) (*header, error) {
 	log, err := storage.OpenLog(name, "", storage.ReadOnly)
@@ -90,7 +78,7 @@ func (t *tool) dbCID(args []string) error {
 		return err
 	}
 	if h.cid.IsZero() {
-		t.env.Fatal("%s: cluster ID not yet known", args[0])
+		fmt.Fprintf(t.env.Stderr, "%s: cluster ID not yet known\n", args[0])
 		t.status = 2
 		return nil
 	}
@@ -114,14 +102,4 @@ func (t *tool) dbLocalAddress(args []string) error {
 	return err
 }
 
-func (t *tool) createCluster([]string) error { return errUnsupported("create-cluster") }
-
-func (t *tool) joinCluster([]string) error { return errUnsupported("join-cluster") }
-
 func (t *tool) checkCluster([]string) error { return errUnsupported("check-cluster") }
-
-func (t *tool) clusterToStandalone([]string) error { return errUnsupported("cluster-to-standalone") }
-
-func (t *tool) showClusterLog(log *storage.Log) error {
-	return errUnsupported("show-log " + log.Name())
-}

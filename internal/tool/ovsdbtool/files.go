@@ -132,7 +132,7 @@ func (t *tool) needsConversion(args []string) error {
 	return nil
 }
 
-// dbSchema returns the schema of the database in a file, of either kind.
+// dbSchema returns the schema of the standalone database in a file.
 func dbSchema(name string) (*ovsdb.DatabaseSchema, error) {
 	log, err := storage.OpenLog(name, "", storage.ReadOnly)
 	if err != nil {
@@ -140,7 +140,7 @@ func dbSchema(name string) (*ovsdb.DatabaseSchema, error) {
 	}
 	defer log.Close()
 	if log.Magic() == storage.Clustered {
-		return clusterSchema(log)
+		return nil, errClusterFile(name)
 	}
 	record, err := log.Next()
 	if err != nil {

@@ -4,10 +4,12 @@ package ovsdbtool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"weir/internal/cli"
+	"weir/internal/ovsdb/storage"
 	"weir/internal/paths"
 	"weir/internal/vlog"
 )
@@ -120,7 +122,11 @@ func (t *tool) run(args []string) error {
 		case len(args) > c.max:
 			return fmt.Errorf("'%s' command takes at most %d arguments", c.name, c.max)
 		}
-		return c.run(t, args)
+		err := c.run(t, args)
+		if errors.Is(err, storage.ErrClustered) {
+			return errClusterFile(arg(args, 0, defaultDB()))
+		}
+		return err
 	}
 	return fmt.Errorf("unknown command '%s'; use --help for help", args[0])
 }

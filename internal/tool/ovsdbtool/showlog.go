@@ -201,7 +201,13 @@ func (s *shower) showColumns(raw []byte, table string) {
 	})
 }
 
-// errUnsupported is the error of what needs a cluster.
+// errUnsupported is the error of a command that isn't there yet.
 func errUnsupported(what string) error {
-	return fmt.Errorf("%s: %w", what, storage.ErrClustered)
+	return fmt.Errorf("%s is not available yet", what)
+}
+
+// errClusterFile is the error of a command that only works on standalone
+// databases.
+func errClusterFile(name string) error {
+	return fmt.Errorf("ovsdb error: %s: cannot apply this operation to clustered database file", name)
 }
