@@ -18,6 +18,7 @@ type Context struct {
 	Prog    *Program
 	Txn     *client.Txn
 	Wait    bool // --no-wait was not given
+	Last    bool // no command follows this one
 	Symbols *Symbols
 	Table   *table.Table // output, if not nil, instead of Out
 	Out     strings.Builder

@@ -107,6 +107,20 @@ func (n *Needs) Table(table string, columns ...string) {
 	}
 }
 
+// Setting asks for the column that a COLUMN[:KEY]=VALUE names.
+func (n *Needs) Setting(table, arg string) error {
+	t := n.prog.Schema.Table(table)
+	name, _, _ := ovsdb.ScanToken(arg)
+	if name == "" {
+		return fmt.Errorf("%s: missing column name", arg)
+	}
+	col, err := column(t, name)
+	if err == nil {
+		n.Table(table, col.Name)
+	}
+	return err
+}
+
 // All asks for all of a table's columns.
 func (n *Needs) All(table string) {
 	n.Table(table)

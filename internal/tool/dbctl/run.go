@@ -235,7 +235,7 @@ func (r *Runner) execute(txn *client.Txn, commands []*Command) (contexts []*Cont
 	symbols := &Symbols{}
 	var data any
 	for i, cmd := range commands {
-		c := &Context{Command: cmd, Prog: r.Prog, Txn: txn, Wait: !r.NoWait, Symbols: symbols, Data: &data}
+		c := &Context{Command: cmd, Prog: r.Prog, Txn: txn, Wait: !r.NoWait, Last: i == len(commands)-1, Symbols: symbols, Data: &data}
 		if i == 0 && r.Prog.Begin != nil {
 			if err := r.Prog.Begin(c); err != nil {
 				return nil, false, err

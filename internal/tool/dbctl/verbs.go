@@ -41,15 +41,9 @@ func needsColumns(from int) func(*Needs, *Command) error {
 		}
 		n.record(t)
 		for i := from; i < len(c.Argv); i++ {
-			name, _, _ := ovsdb.ScanToken(c.Argv[i])
-			if name == "" {
-				return fmt.Errorf("%s: missing column name", c.Argv[i])
-			}
-			col, err := column(t, name)
-			if err != nil {
+			if err := n.Setting(t.Name, c.Argv[i]); err != nil {
 				return err
 			}
-			n.Table(t.Name, col.Name)
 		}
 		return nil
 	}
@@ -327,7 +321,8 @@ func cmdAdd(c *Context) error {
 	c.Symbols.used(typ, more)
 	now, _ := row.Get(col.Name)
 	now = now.Union(more, false)
-	if uint64(now.Len()) > uint64(typ.Max) {
+	// Nobody reads what the last command leaves, so the server checks it.
+	if uint64(now.Len()) > uint64(typ.Max) && !c.Last {
 		return fmt.Errorf("\"add\" operation would put %d %s in column %s of table %s but the maximum number is %d",
 			now.Len(), elements(typ), col.Name, t.Name, typ.Max)
 	}

@@ -11,7 +11,14 @@ import (
 
 // needsPort asks for the model and the columns of Port that settings name.
 func needsPort(n *dbctl.Needs, c *dbctl.Command) error {
-	n.All("Port")
+	n.Table("Port", "bond_fake_iface")
+	for _, arg := range c.Argv[3:] {
+		if strings.Contains(arg, "=") {
+			if err := n.Setting("Port", arg); err != nil {
+				return err
+			}
+		}
+	}
 	return needsModel(n, c)
 }
 
