@@ -156,7 +156,7 @@ func (p *actParser) setField(s string) (Action, error) {
 		p.usable &= PAnyNXM | PAnyOXM
 	}
 	if !validValue(f, v) {
-		return nil, fmt.Errorf("%s is not a valid value for field %s", s, name)
+		return nil, fmt.Errorf("%s is not a valid value for field %s", val, name)
 	}
 	p.usable &= setFieldProtocols(f, mask)
 	return &SetField{Field: f, Value: v.And(mask), Mask: mask}, nil

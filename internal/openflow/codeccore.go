@@ -25,7 +25,11 @@ func decHello(d *decoder) Message {
 			continue
 		}
 		b := cursor{b: body}
-		vs := VersionSet(b.u32()) &^ 1
+		vs := VersionSet(b.u32())
+		if vs&1 != 0 {
+			d.logf("ofp_util", true, "peer claims to support invalid OpenFlow version 0x00")
+			vs &^= 1
+		}
 		if vs == 0 {
 			d.logf("ofp_util", true, "peer does not support any OpenFlow version (between 0x01 and 0x1f)")
 			h.Unknown = true

@@ -100,9 +100,7 @@ func (d *decoder) orderInstructions(inst *[InstMeter + 1]*cursor) []Action {
 	}
 	if c := inst[InstWrite]; c != nil {
 		c.skip(4)
-		if as := d.actions(c); len(as) > 0 {
-			out = append(out, &WriteActions{Actions: as})
-		}
+		out = append(out, &WriteActions{Actions: d.actions(c)})
 	}
 	if c := inst[InstMetadata]; c != nil {
 		c.skip(4)
@@ -157,6 +155,9 @@ func (e *encoder) instruction(a Action) bool {
 	case *ClearActions:
 		e.actEnd(e.of(InstClear))
 	case *WriteActions:
+		if len(a.Actions) == 0 {
+			break
+		}
 		s := e.of(InstWrite)
 		e.pad(4)
 		e.actions(a.Actions)

@@ -257,7 +257,6 @@ func decPacketOut(d *decoder) Message {
 		m.Metadata = d.match11(matchOptions{pipeline: true, loose: true})
 		m.Metadata.SetDefaultPacketType()
 		if d.err == nil && m.Metadata.Mask.InPort == 0 {
-			d.logf("ofp_packet", true, "packet-out missing in_port")
 			d.fail(ErrBRCBadPort)
 		}
 	}

@@ -104,12 +104,14 @@ func (d *decoder) asyncConfig() (c AsyncConfig, set uint32) {
 		typ, _, b := d.prop()
 		t := AsyncType(min(typ/2, 255))
 		if t >= NumAsync {
+			d.logf("ofp_monitor", true, sprintf("unknown async config property type %d", typ))
 			d.fail(ErrACFCUnsupported)
 			break
 		}
 		mask := b.u32()
 		if mask&^asyncValid[t] != 0 {
 			if !d.row.isReply() {
+				d.logf("ofp_monitor", true, sprintf("bad value %#x for %s (allowed mask %#x)", mask, asyncNames[t], asyncValid[t]))
 				d.fail(ErrACFCInvalid)
 			}
 			mask &= asyncValid[t]

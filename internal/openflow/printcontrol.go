@@ -166,9 +166,9 @@ func (p *printer) nicira(m Message) bool {
 }
 
 func (p *printer) tlvMaps(maps []TLVMap) {
-	p.WriteString("  class  type  length  match field\n -----  ----  ------  --------------\n")
+	p.WriteString("  class  type  length  match field\n ------  ----  ------  --------------\n")
 	for _, t := range maps {
-		p.f(" 0x%x  0x%x  %d       tun_metadata%d\n", t.Class, t.Type, t.Len, t.Index)
+		p.f(" %#6x  %4s  %6d  tun_metadata%d\n", t.Class, hex64(uint64(t.Type)), t.Len, t.Index)
 	}
 }
 
@@ -187,15 +187,15 @@ func (p *printer) ctFlush(m *CTFlush) {
 		p.f(" labels=0x%x/0x%x", m.Labels, m.LabelsMask)
 	}
 	v4 := isV4(&m.Orig) || isV4(&m.Reply)
-	p.WriteString(" '" + FormatCTTuple(&m.Orig, m.IPProto, v4) + "' '" + FormatCTTuple(&m.Reply, 0, v4) + "'")
+	p.WriteString(" '" + FormatCTTuple(&m.Orig, m.IPProto, v4) + fmt.Sprintf(",ct_nw_proto=%d", m.IPProto) + "' '" + FormatCTTuple(&m.Reply, m.IPProto, v4) + "'")
 }
 
 func isV4(t *CTTuple) bool {
 	return netip.AddrFrom16(t.Src).Is4In6() || netip.AddrFrom16(t.Dst).Is4In6()
 }
 
-// FormatCTTuple prints one direction of a connection. proto is said with the
-// original direction only.
+// FormatCTTuple prints one direction of a connection of an IP protocol, as
+// IPv4 when v4.
 func FormatCTTuple(t *CTTuple, proto uint8, v4 bool) string {
 	src, dst := netip.AddrFrom16(t.Src), netip.AddrFrom16(t.Dst)
 	var b strings.Builder
@@ -208,9 +208,6 @@ func FormatCTTuple(t *CTTuple, proto uint8, v4 bool) string {
 		fmt.Fprintf(&b, "icmp_id=%d,icmp_type=%d,icmp_code=%d", t.ICMPID, t.ICMPType, t.ICMPCode)
 	} else {
 		fmt.Fprintf(&b, "ct_tp_src=%d,ct_tp_dst=%d", t.SrcPort, t.DstPort)
-	}
-	if proto != 0 {
-		fmt.Fprintf(&b, ",ct_nw_proto=%d", proto)
 	}
 	return b.String()
 }

@@ -513,6 +513,9 @@ func (p *printer) flowMonitor(f *FlowMonitor) {
 	if f.OutPort != PortNone {
 		p.WriteString(" out_port=" + p.opt.Names.port(f.OutPort))
 	}
+	if f.OutGroup != GroupAny && p.h.Version >= V14 {
+		p.f(" out_group=%d", f.OutGroup)
+	}
 	if f.TableID != TableAny {
 		p.WriteString(" table=" + p.opt.Names.table(f.TableID))
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"weir/internal/openflow"
+	"weir/internal/vlog"
 )
 
 // Commands that need no switch.
@@ -124,6 +125,9 @@ func encodeErrorReply(t *tool, args []string) error {
 	}
 	if len(b) < openflow.HeaderLen {
 		return fmt.Errorf("Request header too short")
+	}
+	if _, _, _, ok := code.Numbers(openflow.Version(b[0])); !ok {
+		vlog.For("ofp_errors").Err("cannot encode %s for OpenFlow %s", code, openflow.Version(b[0]).Dotted())
 	}
 	fmt.Fprint(t.out, openflow.HexDump(openflow.ErrorReply(code, b), 0, false))
 	return nil

@@ -1,0 +1,401 @@
+package openflow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weir/internal/flow"
+)
+
+// groupCommandWords are the commands of group files.
+var groupCommandWords = map[string]GroupModCommand{
+	"add": GroupAdd, "modify": GroupModify, "add_or_mod": GroupAddOrMod, "delete": GroupDelete,
+	"insert_bucket": GroupInsertBucket, "remove_bucket": GroupRemoveBucket,
+}
+
+// ParseGroupMod reads a group in the syntax of ovs-ofctl(8), "Group Syntax".
+// command < 0: the line begins with the command, or is an addition.
+func ParseGroupMod(s string, command int, opt ParseOptions) (*GroupMod, Protocol, error) {
+	g := &GroupMod{Command: GroupModCommand(command), CommandBucketID: BucketAll}
+	if command < 0 {
+		g.Command = GroupAdd
+		word, rest, _ := strings.Cut(strings.TrimLeft(s, " \t"), " ")
+		if c, ok := groupCommandWords[word]; ok {
+			g.Command, s = c, rest
+		}
+	}
+	p := &groupParser{g: g, opt: opt, usable: P10 | P10TID | PNXM | PNXMTID | P11 | PAnyOXM}
+	return p.parse(s)
+}
+
+// groupParser parses one group.
+type groupParser struct {
+	g        *GroupMod
+	opt      ParseOptions
+	usable   Protocol
+	haveID   bool
+	haveType bool
+	haveCmd  bool
+}
+
+func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
+	g := p.g
+	if g.Command == GroupInsertBucket || g.Command == GroupRemoveBucket {
+		p.usable &= PAny10 | P15
+	}
+	head, buckets := s, ""
+	if i := strings.Index(s, "bucket="); i >= 0 && g.Command != GroupRemoveBucket {
+		head, buckets = s[:i], s[i:]
+	}
+	for _, kv := range SplitKeyValues(head) {
+		if err := p.setting(kv); err != nil {
+			return nil, 0, err
+		}
+	}
+	withType := g.Command == GroupAdd || g.Command == GroupModify || g.Command == GroupAddOrMod
+	switch {
+	case !p.haveID && g.Command == GroupDelete:
+		g.ID = GroupAll
+	case !p.haveID:
+		return nil, 0, fmt.Errorf("must specify a group_id")
+	case withType && !p.haveType:
+		return nil, 0, fmt.Errorf("must specify a type")
+	case g.Command == GroupInsertBucket && !p.haveCmd || g.Command == GroupRemoveBucket && !p.haveCmd:
+		return nil, 0, fmt.Errorf("must specify a command bucket id")
+	}
+	if buckets != "" {
+		if g.Command == GroupDelete {
+			return nil, 0, fmt.Errorf("bucket is not needed")
+		}
+		if err := p.buckets(buckets); err != nil {
+			return nil, 0, err
+		}
+	}
+	if g.Type == GroupTypeIndirect && len(g.Buckets) > 1 {
+		return nil, 0, fmt.Errorf("Indirect groups can have at most one bucket.")
+	}
+	return g, p.usable, nil
+}
+
+func (p *groupParser) setting(kv KeyValue) error {
+	g := p.g
+	switch kv.Key {
+	case "command_bucket_id":
+		p.haveCmd = true
+		switch kv.Value {
+		case "all":
+			g.CommandBucketID = BucketAll
+		case "first":
+			g.CommandBucketID = BucketFirst
+		case "last":
+			g.CommandBucketID = BucketLast
+		default:
+			v, err := parseUint(kv.Value, 32, "")
+			if err != nil {
+				return fmt.Errorf("invalid command_bucket_id \"%s\"", kv.Value)
+			}
+			if v > BucketMax {
+				return fmt.Errorf("invalid command bucket id %d", v)
+			}
+			g.CommandBucketID = uint32(v)
+		}
+	case "group_id":
+		p.haveID = true
+		if kv.Value == "all" && g.Command == GroupDelete {
+			g.ID = GroupAll
+			return nil
+		}
+		v, err := parseUint(kv.Value, 32, "")
+		if err != nil {
+			return err
+		}
+		if v > GroupMax && !(g.Command == GroupDelete && v == GroupAll) {
+			return fmt.Errorf("invalid group id %d", v)
+		}
+		g.ID = uint32(v)
+	case "type":
+		p.haveType = true
+		switch kv.Value {
+		case "all":
+			g.Type = GroupTypeAll
+		case "select":
+			g.Type = GroupTypeSelect
+		case "indirect":
+			g.Type = GroupTypeIndirect
+		case "ff", "fast_failover":
+			g.Type = GroupTypeFF
+		default:
+			return fmt.Errorf("invalid group type %s", kv.Value)
+		}
+	case "selection_method":
+		if g.Type != GroupTypeSelect {
+			return fmt.Errorf("selection method is not needed")
+		}
+		if len(kv.Value) >= 16 {
+			return fmt.Errorf("selection method is longer than %d bytes long", 15)
+		}
+		g.Props.SelectionMethod = kv.Value
+		p.usable &= PAny10 | P15
+	case "selection_method_param":
+		v, err := parseUint(kv.Value, 64, "")
+		if err != nil {
+			return err
+		}
+		g.Props.SelectionParam = v
+		p.usable &= PAny10 | P15
+	case "fields":
+		p.usable &= PAny10 | P15
+		return p.fields(kv.Value)
+	default:
+		return fmt.Errorf("unknown keyword %s", kv.Key)
+	}
+	return nil
+}
+
+func (p *groupParser) fields(s string) error {
+	for _, kv := range SplitKeyValues(s) {
+		f := fieldByAnyName(kv.Key)
+		if f == nil {
+			return fmt.Errorf("%s: unknown field %s", s, kv.Key)
+		}
+		if p.g.Props.FieldSet.Has(uint16(f.ID)) {
+			return fmt.Errorf("%s: duplicate field", kv.Key)
+		}
+		mask := f.Exact()
+		if kv.Value != "" {
+			v, _, err := f.ParseValue(kv.Value, p.opt.Names.ports())
+			if err != nil {
+				return fmt.Errorf("%s: invalid mask for field %s", kv.Value, f.Name)
+			}
+			if v.IsZero() {
+				return fmt.Errorf("%s: mask is all-zeros", kv.Value)
+			}
+			mask = v
+		}
+		p.g.Props.FieldSet.Add(uint16(f.ID))
+		p.g.Props.Fields.Set(f, mask, mask)
+	}
+	return nil
+}
+
+func (p *groupParser) buckets(s string) error {
+	for _, part := range strings.Split(s, "bucket=")[1:] {
+		b, usable, err := parseBucket(strings.TrimRight(part, ", \t"), p.g.Type, p.opt)
+		if err != nil {
+			return err
+		}
+		if b.ID == BucketAll {
+			b.ID = uint32(len(p.g.Buckets))
+		}
+		p.usable &= usable
+		p.g.Buckets = append(p.g.Buckets, b)
+	}
+	return nil
+}
+
+// parseBucket reads one bucket: settings and actions in any order.
+func parseBucket(s string, typ GroupType, opt ParseOptions) (Bucket, Protocol, error) {
+	b := Bucket{ID: BucketAll, Weight: 1, WatchPort: PortNone, WatchGroup: GroupAny}
+	if typ != GroupTypeSelect {
+		b.Weight = 0
+	}
+	usable := PAny
+	var actions []string
+	for _, kv := range SplitKeyValues(s) {
+		switch strings.ToLower(kv.Key) {
+		case "weight":
+			v, err := parseUint(kv.Value, 16, "weight")
+			if err != nil {
+				return b, 0, err
+			}
+			b.Weight = uint16(v)
+		case "watch_port":
+			n, ok := flow.ParsePort(kv.Value, opt.Names.ports())
+			if !ok || PortNo(n) >= PortMax && PortNo(n) != PortNone && PortNo(n) != PortController && PortNo(n) != PortLocal {
+				return b, 0, fmt.Errorf("%s: invalid watch_port", kv.Value)
+			}
+			b.WatchPort = PortNo(n)
+		case "watch_group":
+			v, err := parseUint(kv.Value, 32, "")
+			if err != nil || v > GroupMax {
+				return b, 0, fmt.Errorf("invalid watch_group id %s", kv.Value)
+			}
+			b.WatchGroup = uint32(v)
+		case "bucket_id":
+			v, err := parseUint(kv.Value, 32, "")
+			if err != nil || v > BucketMax {
+				return b, 0, fmt.Errorf("invalid bucket_id id %s", kv.Value)
+			}
+			b.ID = uint32(v)
+			usable &= PAny10 | P15
+		case "action", "actions":
+			_, rest, _ := strings.Cut(kv.Raw, "=")
+			actions = append(actions, rest)
+		default:
+			actions = append(actions, kv.Raw)
+		}
+	}
+	if len(actions) == 0 {
+		return b, 0, fmt.Errorf("bucket must specify actions")
+	}
+	as, u, err := ParseActions(strings.Join(actions, ","), opt.Names)
+	b.Actions = as
+	return b, usable & u, err
+}
+
+// ParseMeterMod reads a meter in the syntax of ovs-ofctl(8), "Meter Syntax".
+func ParseMeterMod(s string, command MeterModCommand) (*MeterMod, error) {
+	m := &MeterMod{Command: command}
+	head, bands := s, ""
+	if command != MeterDelete {
+		i := strings.Index(s, "band")
+		if i < 0 {
+			return nil, fmt.Errorf("must specify bands")
+		}
+		_, rest, ok := strings.Cut(s[i:], "=")
+		if !ok {
+			return nil, fmt.Errorf("must specify bands")
+		}
+		head, bands = s[:i], rest
+	}
+	have := false
+	for _, kv := range SplitKeyValues(head) {
+		switch {
+		case kv.Key == "kbps" && kv.Value == "":
+			m.Meter.Flags |= MeterKbps
+		case kv.Key == "pktps" && kv.Value == "":
+			m.Meter.Flags |= MeterPktps
+		case kv.Key == "burst" && kv.Value == "":
+			m.Meter.Flags |= MeterBurst
+		case kv.Key == "stats" && kv.Value == "":
+			m.Meter.Flags |= MeterStatsFlag
+		case kv.Key == "meter":
+			id, err := ParseMeterID(kv.Value, command == MeterDelete)
+			if err != nil {
+				return nil, err
+			}
+			m.Meter.ID, have = id, true
+		case kv.Value == "":
+			return nil, fmt.Errorf("field %s missing value", kv.Key)
+		default:
+			return nil, fmt.Errorf("unknown keyword %s", kv.Key)
+		}
+	}
+	if !have {
+		return nil, fmt.Errorf("must specify 'meter'")
+	}
+	if command != MeterDelete && m.Meter.Flags&(MeterKbps|MeterPktps) == 0 {
+		return nil, fmt.Errorf("meter must have either 'kbps' or 'pktps'")
+	}
+	return m, m.parseBands(bands)
+}
+
+// ParseMeterID reads a number or the name of a special meter; all only where
+// it makes sense.
+func ParseMeterID(s string, all bool) (uint32, error) {
+	switch {
+	case s == "all" && all:
+		return MeterAll, nil
+	case s == "controller":
+		return MeterController, nil
+	case s == "slowpath":
+		return MeterSlowpath, nil
+	}
+	v, err := strconv.ParseUint(s, 0, 32)
+	if err != nil {
+		return 0, fmt.Errorf("invalid numeric format %s", s)
+	}
+	if v == 0 || v > MeterMax {
+		return 0, fmt.Errorf("invalid value for meter")
+	}
+	return uint32(v), nil
+}
+
+func (m *MeterMod) parseBands(s string) error {
+	var b *MeterBand
+	haveRate := false
+	done := func() error {
+		if b != nil && !haveRate {
+			return fmt.Errorf("band must have 'rate'")
+		}
+		return nil
+	}
+	for _, kv := range SplitKeyValues(s) {
+		if kv.Key == "type" {
+			if err := done(); err != nil {
+				return err
+			}
+			m.Meter.Bands = append(m.Meter.Bands, MeterBand{})
+			b, haveRate = &m.Meter.Bands[len(m.Meter.Bands)-1], false
+			switch kv.Value {
+			case "drop":
+				b.Type = BandDrop
+			case "dscp_remark":
+				b.Type = BandDSCPRemark
+			default:
+				return fmt.Errorf("field type unknown value %s", kv.Value)
+			}
+			continue
+		}
+		if b == nil {
+			return fmt.Errorf("missing band type")
+		}
+		v, err := parseUint(kv.Value, 32, "")
+		if err != nil {
+			return err
+		}
+		switch kv.Key {
+		case "rate":
+			b.Rate, haveRate = uint32(v), true
+		case "burst_size":
+			b.Burst = uint32(v)
+			m.Meter.Flags |= MeterBurst
+		case "prec_level":
+			b.PrecLevel = uint8(v)
+		default:
+			return fmt.Errorf("unknown keyword %s", kv.Key)
+		}
+	}
+	return done()
+}
+
+// ParseTLVMaps reads "{class=C,type=T,len=L}->tun_metadataN[,...]".
+func ParseTLVMaps(s string, command TLVCommand) (*TLVTableMod, error) {
+	m := &TLVTableMod{Command: command}
+	for _, part := range strings.Split(s, "{") {
+		if part = strings.Trim(part, ", \t"); part == "" {
+			continue
+		}
+		var t TLVMap
+		var idx uint16
+		opts, field, ok := strings.Cut(part, "}->tun_metadata")
+		if !ok {
+			return nil, fmt.Errorf("invalid option mapping")
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(field), 10, 16)
+		idx = uint16(n)
+		if err != nil {
+			return nil, fmt.Errorf("invalid option mapping")
+		}
+		for _, kv := range SplitKeyValues(opts) {
+			v, err := strconv.ParseUint(kv.Value, 0, 16)
+			if err != nil {
+				return nil, fmt.Errorf("invalid option %s", kv.Key)
+			}
+			switch kv.Key {
+			case "class":
+				t.Class = uint16(v)
+			case "type":
+				t.Type = uint8(v)
+			case "len":
+				t.Len = uint8(v)
+			default:
+				return nil, fmt.Errorf("invalid option mapping")
+			}
+		}
+		t.Index = idx
+		m.Maps = append(m.Maps, t)
+	}
+	return m, nil
+}
