@@ -96,9 +96,8 @@ type subtable[V any] struct {
 	rules hashTable[V]
 	// index[s] has the hashes of all rules over stages 0 to s. A stage that
 	// adds no word, or after which no word comes, has none.
-	index    [numStages - 1]*hashTable[V]
-	portWord uint16 // where the transport ports stand
-	ports    *portTrie
+	index [numStages - 1]*hashTable[V]
+	ports *portTrie
 
 	// The writer's own.
 	n     int

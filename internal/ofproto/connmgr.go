@@ -6,7 +6,6 @@ import (
 
 	"weir/internal/flow"
 	"weir/internal/openflow"
-	"weir/internal/pipeline"
 	"weir/internal/upcall"
 )
 
@@ -21,7 +20,6 @@ type connManager struct {
 	targets  map[string]*target
 	sessions map[*session]struct{}
 	closed   bool
-	standard *pipeline.Rule // the flow of a switch without controllers
 
 	lastMiss atomic.Uint32 // what tableMiss said last
 

@@ -2,7 +2,6 @@ package openflow
 
 import (
 	"fmt"
-	"math/bits"
 
 	"weir/internal/flow"
 )
@@ -485,15 +484,4 @@ func b2i(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// lowBit is the position of the lowest one bit of v, -1 for zero.
-func lowBit(v flow.Value) int {
-	switch {
-	case v.Lo != 0:
-		return bits.TrailingZeros64(v.Lo)
-	case v.Hi != 0:
-		return 64 + bits.TrailingZeros64(v.Hi)
-	}
-	return -1
 }

@@ -1,7 +1,5 @@
 package openflow
 
-import "weir/internal/flow"
-
 // Codecs of packet-in and packet-out (OpenFlow 1.0, 5.3.6 and 5.4.1; 1.3.1,
 // A.4.1; 1.5, 7.3.6; NXT_PACKET_IN, NXT_PACKET_IN2, NXT_RESUME).
 
@@ -549,14 +547,3 @@ func (e *encoder) flowUpdate(u *FlowUpdate) {
 }
 
 func decFlowMonitorCancel(d *decoder) Message { return &FlowMonitorCancel{ID: d.u32()} }
-
-// pipelineOnly keeps the metadata of a match.
-func pipelineOnly(m *Match) (out Match) {
-	for i := range flow.FieldEthSrc {
-		f := i.Field()
-		if !f.IsWild(&m.Mask) {
-			out.Set(f, f.Get(&m.Key), f.Get(&m.Mask))
-		}
-	}
-	return out
-}

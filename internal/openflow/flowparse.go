@@ -60,10 +60,6 @@ type flowParser struct {
 	usable Protocol
 }
 
-func (p *flowParser) strict() bool {
-	return p.m.Command == FlowModifyStrict || p.m.Command == FlowDeleteStrict
-}
-
 func (p *flowParser) hasActions() bool { return p.m.Command <= FlowModifyStrict }
 
 func (p *flowParser) parse(s string) error {

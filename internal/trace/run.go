@@ -237,9 +237,7 @@ func (r *request) text(env *Env) string {
 		})
 		writeNodes(&b, t.Roots, 0)
 		writeResult(&b, &key, res, o)
-		for _, id := range recircs(res.Actions) {
-			pending = append(pending, id)
-		}
+		pending = append(pending, recircs(res.Actions)...)
 		defer env.release(append([]uint32(nil), res.Recircs...))
 		if len(pending) == 0 || round > maxRounds {
 			return b.String()

@@ -17,7 +17,6 @@ type writer struct {
 	rows  map[rowID]*rowState
 	dirty map[rowID]bool
 	busy  bool
-	next  int64 // cur_cfg to write, once the rest is
 }
 
 type rowID struct {

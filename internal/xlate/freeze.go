@@ -22,9 +22,6 @@ func (x *Translator) freeze(rest []openflow.Action) *State {
 	return s
 }
 
-// freezeHere makes the actions after this one run only after recirculation.
-func (x *Translator) freezeHere() { x.freezing = true }
-
 // finishFreezing recirculates the packet into what is left to do.
 func (x *Translator) finishFreezing() {
 	x.freezing = false

@@ -13,7 +13,6 @@ var (
 	dropUserAction = coverage.New("datapath_drop_userspace_action_error")
 	dropPort       = coverage.New("datapath_drop_invalid_port")
 	dropRecirc     = coverage.New("datapath_drop_recirc_error")
-	dropSample     = coverage.New("datapath_drop_sample_error")
 	dropBond       = coverage.New("datapath_drop_invalid_bond")
 	dropTnlPop     = coverage.New("datapath_drop_tunnel_pop_error")
 )

@@ -119,7 +119,6 @@ type Device struct {
 	rxqs    []rxq
 	numRXQ  int
 	tx      []queueStats
-	resets  uint64
 
 	options  map[string]string
 	captures captures

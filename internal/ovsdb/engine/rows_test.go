@@ -56,7 +56,7 @@ func TestRows(t *testing.T) {
 		a, b := versions[len(versions)/2], versions[len(versions)-1]
 		got := map[ovsdb.UUID][2]*Row{}
 		Diff(a.rows, b.rows, func(old, now *Row) {
-			id := (&Row{}).ID
+			var id ovsdb.UUID
 			if old != nil {
 				id = old.ID
 			} else {

@@ -352,9 +352,8 @@ type flowTable struct {
 }
 
 type flowPair struct {
-	key  string
-	fm   [2]*openflow.FlowMod
-	text [2]string
+	key string
+	fm  [2]*openflow.FlowMod
 }
 
 func (ft *flowTable) add(which int, fm *openflow.FlowMod) {

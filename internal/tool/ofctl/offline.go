@@ -47,7 +47,6 @@ func ofpPrint(t *tool, args []string) error {
 		if err != nil {
 			return err
 		}
-		s, _, _ = strings.Cut(string(b), "\n\n")
 		s = strings.ReplaceAll(string(b), "\n", " ")
 	}
 	b, err := hexArg(s)
