@@ -38,6 +38,11 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	u.Register("ovsdb-server/list-dbs", "", 0, 0, func(*unixctl.Request) (string, error) { return lines(s.Names()) })
 	u.Register("ovsdb-server/compact", "", 0, 1, s.compactCommand)
 	u.Register("ovsdb-server/reconnect", "", 0, 0, func(*unixctl.Request) (string, error) { s.Reconnect(); return "", nil })
+	u.Register("ovsdb-server/disable-monitor-cond", "", 0, 0, func(*unixctl.Request) (string, error) {
+		s.noCond.Store(true)
+		s.Reconnect()
+		return "", nil
+	})
 	u.Register("ovsdb-server/get-db-storage-status", "DB", 1, 1, s.storageStatus)
 	u.Register("ovsdb-server/memory-trim-on-compaction", "on|off", 1, 1, func(r *unixctl.Request) (string, error) {
 		// The garbage collector gives memory back by itself.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"time"
 
 	"weir/internal/json"
@@ -38,6 +39,9 @@ var emptyObject = []byte("{}")
 // dispatch runs a request other than transact. A nil result without an error
 // says that the reply was sent already.
 func (c *session) dispatch(m *jsonrpc.Message) ([]byte, error) {
+	if strings.HasPrefix(m.Method, "monitor_cond") && c.srv.noCond.Load() {
+		return nil, plainError("unknown method")
+	}
 	switch m.Method {
 	case "echo":
 		return m.Params, nil

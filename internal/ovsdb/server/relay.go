@@ -59,7 +59,7 @@ func (r *relay) talk(p *peer) error {
 	if _, err := p.call("set_db_change_aware", []byte("[true]")); err != nil {
 		return err
 	}
-	raw, err := p.call("get_schema", append(json.AppendString([]byte{'['}, r.name), ']'))
+	raw, err := r.schema(p)
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,31 @@ func (r *relay) talk(p *peer) error {
 	r.mu.Unlock()
 	r.srv.setConnected(r.name, true)
 	return nil
+}
+
+// schema fetches the database's schema. A source that has the database but not
+// its schema yet, being a relay itself, is waited for.
+func (r *relay) schema(p *peer) ([]byte, error) {
+	changed := false
+	p.update = func(*jsonrpc.Message) error { changed = true; return nil }
+	if _, err := p.call("monitor", []byte(`["_Server","_Server",{"Database":[{"columns":["name","connected","schema"]}]}]`)); err != nil {
+		return nil, err
+	}
+	for {
+		raw, err := p.call("get_schema", append(json.AppendString([]byte{'['}, r.name), ']'))
+		if err == nil {
+			_, err = p.call("monitor_cancel", []byte(`["_Server"]`))
+			return raw, err
+		}
+		if !strings.Contains(err.Error(), "not available") {
+			return nil, err
+		}
+		for changed = false; !changed; {
+			if err := p.step(); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
 // update takes an update from the source.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/clock"
@@ -53,6 +54,7 @@ type Server struct {
 
 	locks   lockTable
 	remotes remoteSet
+	noCond  atomic.Bool   // pretend to know only RFC 7047's "monitor"
 	kick    chan struct{} // asks for a look at db: remotes
 }
 
