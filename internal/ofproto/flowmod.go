@@ -13,6 +13,13 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if fm.Flags&openflow.FlowEmerg != 0 {
 		return openflow.ErrFMFCTableFull.Err()
 	}
+	if fm.TableID == pipeline.TableInternal && fm.Flags&openflow.FlowNoReadonly == 0 {
+		return openflow.ErrBRCEPerm.Err()
+	}
+	if s.version() == openflow.V11 && fm.CookieMask == 0 && (fm.Command == openflow.FlowModify || fm.Command == openflow.FlowModifyStrict) {
+		// In this version only, such a modification of no flow adds one.
+		fm.NewCookie = fm.Cookie
+	}
 	if fm.TableID == openflow.TableAny && fm.Command == openflow.FlowAdd && s.version() >= openflow.V11 {
 		return openflow.ErrFMFCBadTableID.Err()
 	}
@@ -75,7 +82,7 @@ func (s *session) groupMod(raw []byte, gm *openflow.GroupMod) error {
 	events, err := s.m.b.pipe.GroupMod(gm, s.now())
 	s.m.b.flowEvents(events, s)
 	if err == nil {
-		s.forward(raw, 0)
+		s.forward(gm, raw, 0)
 	}
 	return err
 }
@@ -84,16 +91,26 @@ func (s *session) meterMod(raw []byte, mm *openflow.MeterMod) error {
 	events, err := s.m.b.pipe.MeterMod(mm, s.now())
 	s.m.b.flowEvents(events, s)
 	if err == nil {
-		s.forward(raw, 1)
+		s.forward(mm, raw, 1)
 	}
 	return err
 }
 
 // forward tells the other controllers of a group or meter mod.
-func (s *session) forward(raw []byte, reason uint8) {
+func (s *session) forward(msg openflow.Message, raw []byte, reason uint8) {
+	h, err := openflow.DecodeHeader(raw)
+	if err != nil {
+		return
+	}
 	s.m.each(func(o *session) {
-		if o != s {
-			o.asyncIf(openflow.AsyncRequestForward, reason, &openflow.RequestForward{Raw: raw})
+		if o == s || !o.wants(openflow.AsyncRequestForward, reason) {
+			return
+		}
+		o.mu.Lock()
+		p := o.proto
+		o.mu.Unlock()
+		if inner, err := openflow.Encode(p, h.Xid, msg); err == nil {
+			o.asynchronous(&openflow.RequestForward{Raw: inner})
 		}
 	})
 }

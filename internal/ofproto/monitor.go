@@ -96,6 +96,15 @@ func (b *Bridge) monitorEvents(events []pipeline.Event, by *session) {
 	})
 }
 
+// uses reports whether a flow outputs to a port and group, or did before it
+// changed.
+func uses(e *pipeline.Event, port openflow.PortNo, group uint32) bool {
+	if e.Rule.OutputsTo(port) && e.Rule.UsesGroup(group) {
+		return true
+	}
+	return e.Old != nil && e.Old.OutputsTo(port) && e.Old.UsesGroup(group)
+}
+
 // ownInFull are the flags by which a session is told of its own changes in
 // full, not by their xid alone. Open vSwitch gives OFPFMF_ONLY_OWN the meaning
 // of its older NXFMF_OWN, which is this.
@@ -120,7 +129,7 @@ func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u
 	for _, m := range monitors {
 		if m.Flags&want == 0 ||
 			m.TableID != openflow.TableAny && m.TableID != e.Rule.Table ||
-			!e.Rule.OutputsTo(m.OutPort) || !e.Rule.UsesGroup(m.OutGroup) || !m.Match.Loosens(e.Rule.Match()) {
+			!uses(e, m.OutPort, m.OutGroup) || !m.Match.Loosens(e.Rule.Match()) {
 			continue
 		}
 		ok = true

@@ -83,7 +83,13 @@ func (b *Bridge) addPort(pc PortConfig) (openflow.PortNo, error) {
 	be.invalidate()
 	desc := p.desc
 	be.mu.Unlock()
-	b.conns.portStatus(openflow.PortAdded, &desc)
+	// A port comes up only after it is there.
+	first := desc
+	first.State &^= openflow.PortLive
+	b.conns.portStatus(openflow.PortAdded, &first)
+	if first != desc {
+		b.conns.portStatus(openflow.PortModified, &desc)
+	}
 	return no, nil
 }
 
@@ -238,7 +244,15 @@ func (b *Bridge) setPortConfig(no openflow.PortNo, hw packet.MAC, config, mask o
 	desc := p.desc
 	be.invalidate()
 	be.mu.Unlock()
-	if desc != before {
+	// First the configuration changes, then the link follows.
+	middle := before
+	if middle.Config = desc.Config; middle.Config&openflow.PortDown != 0 {
+		middle.State &^= openflow.PortLive
+	}
+	if middle != before {
+		b.conns.portStatus(openflow.PortModified, &middle)
+	}
+	if desc != middle {
 		b.conns.portStatus(openflow.PortModified, &desc)
 	}
 	return err

@@ -1,6 +1,8 @@
 package ofproto
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"weir/internal/netdev"
@@ -226,6 +228,7 @@ func (b *Bridge) portStats(no openflow.PortNo) (openflow.Message, error) {
 			for _, st := range c.CustomStats() {
 				ps.Custom = append(ps.Custom, openflow.CustomCounter{Name: st.Name, Value: st.Value})
 			}
+			slices.SortFunc(ps.Custom, func(a, b openflow.CustomCounter) int { return cmp.Compare(a.Name, b.Name) })
 		}
 		ps.DurationSec, ps.DurationNsec = duration(now.Sub(p.created))
 		r.Stats = append(r.Stats, ps)

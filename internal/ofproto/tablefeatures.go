@@ -66,8 +66,11 @@ func (b *Bridge) nameTables(tables []openflow.TableFeatures) error {
 			return openflow.ErrTFFCBadTable.Err()
 		}
 		conf := *t.Conf()
-		if conf.NameLevel == 2 || conf.Name == tables[i].Name {
+		if conf.Name == tables[i].Name {
 			continue
+		}
+		if conf.NameLevel == 2 {
+			return openflow.ErrTFFCEPerm.Err()
 		}
 		conf.Name, conf.NameLevel = tables[i].Name, 1
 		if conf.Name == "" {

@@ -480,7 +480,11 @@ func (d *decoder) flowUpdate() FlowUpdate {
 		} else {
 			u.Match = c.nxMatchLen(mlen, matchOptions{})
 		}
-		u.Actions = c.instructions(&c.cursor)
+		if d.row.kind == kindNXST {
+			u.Actions = c.actions(&c.cursor)
+		} else {
+			u.Actions = c.instructions(&c.cursor)
+		}
 	}
 	d.failErr(c.err)
 	return u
@@ -541,7 +545,11 @@ func (e *encoder) flowUpdate(u *FlowUpdate) {
 		} else {
 			e.put16(at, e.nxMatch(&u.Match, 0, 0))
 		}
-		e.instructions(u.Actions)
+		if e.row.kind == kindNXST {
+			e.actions(u.Actions)
+		} else {
+			e.instructions(u.Actions)
+		}
 	}
 	e.put16(start, e.len()-start)
 }
