@@ -228,6 +228,9 @@ func versionNumbers(names []string) []uint8 {
 // controllers are the configured ones. Naming the sockets that each bridge has
 // in the run directory anyhow has no effect.
 func (s *Switch) controllers(b *bridge) []ofproto.ControllerConfig {
+	if s.restoring {
+		return nil // none while ovs-ctl puts the flows back
+	}
 	socket := "punix:" + filepath.Join(s.opts.RunDir, b.conf.Name)
 	var out []ofproto.ControllerConfig
 	for _, c := range b.conf.Controllers {
@@ -240,7 +243,7 @@ func (s *Switch) controllers(b *bridge) []ofproto.ControllerConfig {
 			continue
 		}
 		kind := ofproto.PrimaryController
-		if c.Type == "service" || isPassive(c.Target) && c.Type == "" {
+		if c.Type == "service" {
 			kind = ofproto.ServiceController
 		}
 		probe := time.Duration(c.InactivityMS) * time.Millisecond

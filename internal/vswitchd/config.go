@@ -24,6 +24,13 @@ type OpenConf struct {
 	NextCfg     int64
 	OtherConfig map[string]string
 	Bridges     []ovsdb.UUID // sorted
+	SSL         SSLConf
+}
+
+// SSLConf is the public key configuration for controllers (table SSL).
+type SSLConf struct {
+	PrivateKey, Certificate, CACert string
+	Bootstrap                       bool
 }
 
 // BridgeConf is one desired bridge, apart from its ports.
@@ -117,12 +124,19 @@ type InterfaceConf struct {
 func readOpen(s *client.Snapshot) *OpenConf {
 	for r := range s.Rows("Open_vSwitch") {
 		next, _ := r.Int("next_cfg")
-		return &OpenConf{
+		o := &OpenConf{
 			UUID:        r.UUID(),
 			NextCfg:     next,
 			OtherConfig: r.Map("other_config"),
 			Bridges:     r.Refs("bridges"),
 		}
+		if id, ok := r.Ref("ssl"); ok {
+			if t := s.Row("SSL", id); t != nil {
+				o.SSL = SSLConf{t.String("private_key"), t.String("certificate"), t.String("ca_cert"), false}
+				o.SSL.Bootstrap, _ = t.Bool("bootstrap_ca_cert")
+			}
+		}
+		return o
 	}
 	return nil
 }
@@ -185,6 +199,9 @@ func readController(r *client.Row) ControllerConf {
 	}
 	if c.Type == "" {
 		c.Type = "primary"
+		if isPassive(c.Target) {
+			c.Type = "service"
+		}
 	}
 	mode := r.String("connection_mode")
 	c.ConnectionGiven, c.InBand = mode != "", mode == "in-band"

@@ -91,7 +91,10 @@ func configDiffers(was, is *client.Row) bool {
 type changedFunc = func(table string, f func(was, is *client.Row))
 
 func (d *Desired) updateOpen(s *client.Snapshot, changed changedFunc, ch *Changes) {
-	changed("Open_vSwitch", func(_, _ *client.Row) { ch.Open = true })
+	changed("Open_vSwitch", func(was, is *client.Row) {
+		ch.Open = ch.Open || was == nil || is == nil || is.DiffersFrom(was, "cur_cfg")
+	})
+	changed("SSL", func(_, _ *client.Row) { ch.Open = true })
 	if !ch.Open {
 		return
 	}

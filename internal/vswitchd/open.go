@@ -15,18 +15,42 @@ func (s *Switch) configureOpen() {
 		return
 	}
 	s.other = open.OtherConfig
-	if n := int(intOption(s.other, "vlan-limit", 1, 0, 1<<31-1)); n != s.vlanLimit {
-		s.vlanLimit = n
-		flow.SetVLANLimit(n)
-		for _, b := range s.backends {
-			if p, ok := b.Backend.(*provider); ok {
-				p.Engine().Purge() // flows of another idea of what a frame is
-			}
+	s.limitVLANs()
+	for _, b := range s.backends {
+		if p, ok := b.Backend.(*provider); ok {
+			p.Engine().Configure(upcallConfig(s.other))
+		}
+	}
+	if open.SSL != (SSLConf{}) && s.opts.Stream.TLS != nil {
+		f := s.opts.Stream.TLS.Get()
+		f.PrivateKey, f.Certificate = open.SSL.PrivateKey, open.SSL.Certificate
+		f.CACert, f.Bootstrap = open.SSL.CACert, open.SSL.Bootstrap
+		s.opts.Stream.TLS.Set(f)
+	}
+	if wait := boolOption(s.other, "flow-restore-wait", false); wait != s.restoring {
+		s.restoring = wait
+		for _, b := range s.bridges {
+			b.obj.SetControllers(s.controllers(b))
 		}
 	}
 	for key, what := range unsupportedOptions {
 		if v, ok := s.other[key]; ok && v != "false" && v != "0" {
 			s.report("Open_vSwitch other_config:"+key, []string{what})
+		}
+	}
+}
+
+// limitVLANs obeys other_config:vlan-limit.
+func (s *Switch) limitVLANs() {
+	n := int(intOption(s.other, "vlan-limit", 1, 0, 1<<31-1))
+	if n == s.vlanLimit {
+		return
+	}
+	s.vlanLimit = n
+	flow.SetVLANLimit(n)
+	for _, b := range s.backends {
+		if p, ok := b.Backend.(*provider); ok {
+			p.Engine().Purge() // flows of another idea of what a frame is
 		}
 	}
 }
