@@ -61,6 +61,7 @@ type Switch struct {
 	ready      bool
 	connected  bool
 	contended  bool
+	restoring  bool // flow-restore-wait
 	posted     bool // a run is waiting on the loop
 	nextStats  time.Time
 	statsEvery time.Duration                 // as nextStats was set by
