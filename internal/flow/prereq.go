@@ -77,7 +77,8 @@ func (a facts) isICMPv6(types ...uint16) bool {
 	if len(types) == 0 {
 		return true
 	}
-	if a.m != nil && (a.m.TpSrc&0xff != 0xff || a.m.TpDst&0xff != 0xff) || a.k.TpDst != 0 {
+	// A match need not name the code, which neighbour discovery fixes at 0.
+	if a.m != nil && a.m.TpSrc&0xff != 0xff || a.k.TpDst != 0 {
 		return false
 	}
 	for _, t := range types {

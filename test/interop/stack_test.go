@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +110,18 @@ func (s *stack) startServer(of side) {
 		"--remote=punix:"+s.path("db.sock"), s.path("conf.db"))
 }
 
+// stopServer ends the database server and waits until it is gone.
+func (s *stack) stopServer() {
+	s.t.Helper()
+	s.run(ours, "ovs-appctl", "-t", "ovsdb-server", "exit")
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(s.path("ovsdb-server.pid")); os.IsNotExist(err) {
+			return
+		}
+	}
+	s.t.Fatal("ovsdb-server did not end within 10 s")
+}
+
 // startSwitch starts a switch with dummy devices, and a bridge br0 on it.
 func (s *stack) startSwitch(of, vsctl side) {
 	s.t.Helper()
@@ -144,9 +158,30 @@ func (s *stack) run(of side, name string, args ...string) string {
 // it returns what ours printed.
 func (s *stack) same(name string, args ...string) string {
 	s.t.Helper()
+	return s.compare(maskXIDs, name, args)
+}
+
+// sameLines is same where the order of lines doesn't matter.
+func (s *stack) sameLines(name string, args ...string) string {
+	s.t.Helper()
+	return s.compare(func(text string) string {
+		lines := strings.Split(text, "\n")
+		slices.Sort(lines)
+		return strings.Join(lines, "\n")
+	}, name, args)
+}
+
+var xid = regexp.MustCompile(`xid=0x[0-9a-f]+`)
+
+// maskXIDs hides the transaction ids of OpenFlow, which each client numbers its
+// own way.
+func maskXIDs(text string) string { return xid.ReplaceAllString(text, "xid=X") }
+
+func (s *stack) compare(normal func(string) string, name string, args []string) string {
+	s.t.Helper()
 	a, errA := s.try(ours, name, args...)
 	b, errB := s.try(theirs, name, args...)
-	if a != b || (errA == nil) != (errB == nil) {
+	if normal(a) != normal(b) || (errA == nil) != (errB == nil) {
 		s.t.Errorf("%s %s\nours (%v):\n%s\ntheirs (%v):\n%s", name, strings.Join(args, " "), errA, a, errB, b)
 	}
 	return a

@@ -5,6 +5,7 @@ package table
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"weir/internal/cli"
@@ -225,21 +226,38 @@ func (s *Style) appendHTML(dst []byte, t *Table) []byte {
 	row := func(element string, cells []string) {
 		line("  <tr>\n")
 		for _, c := range cells {
-			line("    <%s>%s</%s>\n", element, escapeHTML.Replace(c), element)
+			line("    <%s>%s</%s>\n", element, c, element)
 		}
 		line("  </tr>\n")
 	}
+	texts := make([]string, len(t.Headings))
 	if !s.NoHeadings {
-		row("th", t.Headings)
+		for i, h := range t.Headings {
+			texts[i] = escapeHTML.Replace(h)
+		}
+		row("th", texts)
 	}
 	for _, cells := range t.Rows {
-		texts := make([]string, len(cells))
 		for i := range cells {
-			texts[i] = s.text(&cells[i])
+			texts[i] = linkUUIDs(escapeHTML.Replace(s.text(&cells[i])), t.Headings[i] == "_uuid")
 		}
 		row("td", texts)
 	}
 	return append(dst, "</table>\n"...)
+}
+
+var uuidText = regexp.MustCompile(`[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// linkUUIDs shortens the UUIDs in the text of a cell and makes them links to the
+// row that they name, or where the row itself is, the target of such links.
+func linkUUIDs(cell string, own bool) string {
+	attribute := "href=\"#"
+	if own {
+		attribute = "name=\""
+	}
+	return uuidText.ReplaceAllStringFunc(cell, func(id string) string {
+		return "<a " + attribute + id + "\">" + id[:8] + "</a>"
+	})
 }
 
 // appendCSVField quotes a field that needs it (RFC 4180).
