@@ -264,11 +264,12 @@ func (p *printer) meterFeatures(m *MeterFeaturesReply) {
 	p.f("%s\ncapabilities: %s\n", strings.Join(types, " "), strings.TrimSuffix(meterFlagsText(uint16(m.Capabilities)), " "))
 }
 
-// tableFeaturesList prints tables, and folds those that equal the one before.
+// tableFeaturesList prints tables. Those that equal the one before, and differ
+// from the first of their kind only in their number, are folded to a range.
 func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) {
 	var prev *TableFeatures
 	var prevStats *TableStats
-	run := 0
+	var folded []uint8
 	for i := range tables {
 		f := &tables[i]
 		var s *TableStats
@@ -276,9 +277,31 @@ func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) 
 			s = &stats[i]
 			f.TableID = s.TableID
 		}
-		p.tableFeatures(f, prev, s, prevStats, &run, i == len(tables)-1)
+		if prev != nil && sameFeatures(f, prev) && sameStats(s, prevStats) && i > 1 {
+			folded = append(folded, f.TableID)
+			continue
+		}
+		p.foldedTables(folded)
+		folded = folded[:0]
+		p.tableFeatures(f, prev, s)
 		prev, prevStats = f, s
 	}
+	p.foldedTables(folded)
+}
+
+// foldedTables prints a range of tables that equal the one before.
+func (p *printer) foldedTables(ids []uint8) {
+	switch len(ids) {
+	case 0:
+	case 1:
+		p.f("\n  table %s: ditto\n", p.opt.Names.table(ids[0]))
+	default:
+		p.f("\n  tables %s...%s: ditto\n", p.opt.Names.table(ids[0]), p.opt.Names.table(ids[len(ids)-1]))
+	}
+}
+
+func sameStats(a, b *TableStats) bool {
+	return a == nil || b != nil && a.Active == b.Active && a.Lookup == b.Lookup && a.Matched == b.Matched
 }
 
 func sameFeatures(a, b *TableFeatures) bool {
@@ -287,20 +310,13 @@ func sameFeatures(a, b *TableFeatures) bool {
 	return x == y
 }
 
-func (p *printer) tableFeatures(f, prev *TableFeatures, s, prevStats *TableStats, run *int, last bool) {
+func (p *printer) tableFeatures(f, prev *TableFeatures, s *TableStats) {
 	p.WriteString("\n  table " + p.opt.Names.table(f.TableID))
 	if f.Name != "" && p.opt.Names.table(f.TableID) == fmt.Sprint(f.TableID) {
 		p.f(" (%q)", f.Name)
 	}
 	p.WriteByte(':')
 	same := prev != nil && sameFeatures(f, prev)
-	sameStats := s == nil || prevStats != nil && s.Active == prevStats.Active && s.Lookup == prevStats.Lookup && s.Matched == prevStats.Matched
-	if same && sameStats && *run > 0 && !(last && false) {
-		p.WriteString(" ditto")
-		*run++
-		return
-	}
-	*run++
 	if s != nil {
 		p.f("\n    active=%d, lookup=%d, matched=%d\n", s.Active, s.Lookup, s.Matched)
 		p.statsRest(f, same)

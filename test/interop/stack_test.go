@@ -132,7 +132,9 @@ func (s *stack) startSwitch(of, vsctl side) {
 		"--", "add-port", "br0", "p2", "--", "set", "Interface", "p2", "type=dummy", "ofport_request=2")
 }
 
-// try runs a program of a side.
+// try runs a program of a side and returns what it prints, and where it fails
+// also what it says of that; the log on standard error of one that succeeds is
+// its own affair.
 func (s *stack) try(of side, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
@@ -140,7 +142,12 @@ func (s *stack) try(of side, name string, args ...string) (string, error) {
 	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
 		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=20", "OVS_SYSLOG_METHOD=null")
 	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		out = append(out, stderr.String()...)
+	}
 	return string(out), err
 }
 
