@@ -111,6 +111,7 @@ func (c *control) stop() error {
 func (c *control) stopDaemon(name string) error {
 	pid := running(name)
 	if pid == 0 {
+		c.say("%s is not running", name)
 		return nil
 	}
 	c.say("Exiting %s (%d)", name, pid)

@@ -11,7 +11,8 @@ import (
 type savedBridge struct {
 	name    string
 	version string // for ovs-ofctl -O
-	flows   string // file for ovs-ofctl add-flows
+	flows   string // file for ovs-ofctl add-flows, which replaces what there is
+	groups  string // file for ovs-ofctl add-groups; empty without groups
 }
 
 // restart stops and starts the daemons. While the flows of the bridges are not
@@ -66,7 +67,7 @@ func (c *control) restart() error {
 
 // saveFlows writes the flows of every bridge to files in dir.
 func (c *control) saveFlows(dir string) ([]savedBridge, error) {
-	names, err := c.output("ovs-vsctl", c.dbOption(), "--no-wait", "list-br", "--real")
+	names, err := c.output("ovs-vsctl", c.dbOption(), "--no-wait", "--", "--real", "list-br")
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +78,38 @@ func (c *control) saveFlows(dir string) ([]savedBridge, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(b.flows, []byte(flowLines(out)), 0o600); err != nil {
+		if err := os.WriteFile(b.flows, []byte("delete\n"+flowLines(out)), 0o600); err != nil {
+			return nil, err
+		}
+		if b.groups, err = c.saveGroups(dir, name, b.version); err != nil {
 			return nil, err
 		}
 		saved = append(saved, b)
 	}
 	return saved, nil
+}
+
+// saveGroups writes the groups of a bridge to a file and returns its name, or an
+// empty string where there is none: OpenFlow 1.0 has no groups.
+func (c *control) saveGroups(dir, bridge, version string) (string, error) {
+	if version == "OpenFlow10" {
+		return "", nil
+	}
+	out, err := c.output("ovs-ofctl", "-O", version, "--no-names", "dump-groups", bridge)
+	if err != nil {
+		return "", err
+	}
+	var groups strings.Builder
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, "group_id=") {
+			groups.WriteString(strings.TrimSpace(line) + "\n")
+		}
+	}
+	if groups.Len() == 0 {
+		return "", nil
+	}
+	file := filepath.Join(dir, bridge+".groups")
+	return file, os.WriteFile(file, []byte(groups.String()), 0o600)
 }
 
 // flowLines keeps the flows of a dump and drops the headings of the replies.
@@ -114,6 +141,11 @@ func (c *control) version(bridge string) string {
 // version has bundles.
 func (c *control) restoreFlows(saved []savedBridge) error {
 	for _, b := range saved {
+		if b.groups != "" {
+			if _, err := c.output("ovs-ofctl", "-O", b.version, "add-groups", b.name, b.groups); err != nil {
+				return fmt.Errorf("bridge %s: its groups were not all restored: %w", b.name, err)
+			}
+		}
 		args := []string{"-O", b.version, "add-flows", b.name, b.flows}
 		if b.version >= "OpenFlow14" {
 			args = append([]string{"--bundle"}, args...)
