@@ -14,6 +14,8 @@ type Layout struct {
 	Schema *ovsdb.DatabaseSchema
 	Tables []*Table // by name
 	byName map[string]*Table
+
+	newUUID func() ovsdb.UUID // of rows and versions
 }
 
 // Table is a table's schema and its place in snapshots.
@@ -37,7 +39,7 @@ type refColumn struct {
 
 // NewLayout works out the layout of schema.
 func NewLayout(schema *ovsdb.DatabaseSchema) *Layout {
-	l := &Layout{Schema: schema, byName: map[string]*Table{}}
+	l := &Layout{Schema: schema, byName: map[string]*Table{}, newUUID: ovsdb.NewUUID}
 	for i, ts := range schema.SortedTables() {
 		t := &Table{TableSchema: ts, Num: i, IsRoot: schema.IsRoot(ts), defaults: ts.DefaultRow()}
 		l.Tables = append(l.Tables, t)

@@ -198,7 +198,7 @@ func (p *opParser) insert(op *operation) *ovsdb.Error {
 		}
 		op.uuid, op.ownUUID = id, true
 	} else {
-		op.uuid = ovsdb.NewUUID()
+		op.uuid = p.layout.newUUID()
 	}
 	if hasName {
 		id, ok := p.syms.define(name, op.uuid, hasOwn)

@@ -59,6 +59,7 @@ func (r *Request) Comment() string {
 
 // symbols are the rows that a transaction names by "uuid-name".
 type symbols struct {
+	newUUID func() ovsdb.UUID
 	ids     map[string]ovsdb.UUID
 	created map[string]bool
 }
@@ -67,7 +68,7 @@ type symbols struct {
 func (s *symbols) NamedUUID(name string) ovsdb.UUID {
 	id, ok := s.ids[name]
 	if !ok {
-		id = ovsdb.NewUUID()
+		id = s.newUUID()
 		if s.ids == nil {
 			s.ids = map[string]ovsdb.UUID{}
 		}
@@ -113,7 +114,7 @@ func ParseRequest(l *Layout, params []byte) (*Request, error) {
 		return nil, err
 	}
 	r.total = len(raws)
-	syms := &symbols{}
+	syms := &symbols{newUUID: l.newUUID}
 	for i, raw := range raws {
 		p := opParser{layout: l, syms: syms, index: i + 1, total: len(raws)}
 		op, err := p.parse(raw)

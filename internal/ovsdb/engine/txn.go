@@ -62,7 +62,7 @@ func (x *Txn) writable(k rowKey) ovsdb.Row {
 	rt := x.touch(k)
 	if !rt.private {
 		cols := append(ovsdb.Row(nil), rt.now.Cols...)
-		cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(ovsdb.NewUUID()))
+		cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(x.base.Layout.newUUID()))
 		rt.now = &Row{ID: k.id, Cols: cols}
 		rt.private = true
 	}
@@ -73,7 +73,7 @@ func (x *Txn) writable(k rowKey) ovsdb.Row {
 // filled in here.
 func (x *Txn) insert(k rowKey, cols ovsdb.Row) {
 	cols[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(k.id))
-	cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(ovsdb.NewUUID()))
+	cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(x.base.Layout.newUUID()))
 	rt := x.touch(k)
 	rt.now = &Row{ID: k.id, Cols: cols}
 	rt.private = true
