@@ -53,7 +53,12 @@ func (m *Match) hideZeroMetadata() {
 	k, w := &m.Key, &m.Mask
 	switch {
 	case k.Tunnel.IsZero():
+		// An id alone was set by an action.
+		id := w.Tunnel.ID
 		w.Tunnel = Tunnel{}
+		if k.Tunnel.ID != 0 {
+			w.Tunnel.ID = id
+		}
 	default:
 		if k.Tunnel.Flags&TunnelKey == 0 {
 			w.Tunnel.ID = 0

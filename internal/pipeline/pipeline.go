@@ -96,7 +96,8 @@ type Pipeline struct {
 	timed    map[*Rule]struct{} // rules with a timeout
 	byCookie map[uint64]map[*Rule]struct{}
 	byGroup  map[uint32]map[*Rule]struct{}
-	garbage  []*Rule // hidden, still in their classifiers, oldest first
+	learners map[learned]int // rules that make these flows
+	garbage  []*Rule         // hidden, still in their classifiers, oldest first
 	onChange func()
 }
 
@@ -108,6 +109,7 @@ func New(onChange func()) *Pipeline {
 		timed:    map[*Rule]struct{}{},
 		byCookie: map[uint64]map[*Rule]struct{}{},
 		byGroup:  map[uint32]map[*Rule]struct{}{},
+		learners: map[learned]int{},
 		onChange: onChange,
 	}
 	for i := range p.tables {

@@ -76,6 +76,7 @@ type Rule struct {
 	idle, hard atomic.Uint32 // seconds
 	refreshed  atomic.Int64  // by learn, nanoseconds since the epoch; 0: never
 	groups     []uint32      // that the actions name
+	learned    []learned     // that go when the rule goes
 	miss       bool
 }
 
@@ -200,6 +201,24 @@ func conjunctions(actions []openflow.Action) []classifier.Conj {
 	for _, a := range actions {
 		if c, ok := a.(*openflow.Conjunction); ok {
 			out = append(out, classifier.Conj{ID: c.ID, Clause: c.Clause, N: c.N})
+		}
+	}
+	return out
+}
+
+// learned names the flows that learn actions with delete_learned make.
+type learned struct {
+	table  uint8
+	cookie uint64
+}
+
+func learnedBy(actions []openflow.Action) []learned {
+	var out []learned
+	for _, a := range actions {
+		if l, ok := a.(*openflow.Learn); ok && l.Flags&openflow.LearnDeleteLearned != 0 {
+			if k := (learned{l.TableID, l.Cookie}); !slices.Contains(out, k) {
+				out = append(out, k)
+			}
 		}
 	}
 	return out

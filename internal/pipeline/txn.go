@@ -88,6 +88,7 @@ func (x *Txn) Commit() []Event {
 func (x *Txn) commit() []Event {
 	x.done = true
 	p := x.p
+	x.deleteLearned()
 	if len(x.events) == 0 && x.groups == nil && x.meters == nil {
 		return nil
 	}
@@ -212,7 +213,8 @@ func (x *Txn) newRule(fm *openflow.FlowMod, table uint8, priority int) *Rule {
 		Table: table, Cookie: fm.NewCookie, Importance: fm.Importance,
 		Flags: fm.Flags & kept, Actions: fm.Actions,
 		Created: x.now, Modified: x.now, Stats: new(Stats),
-		groups: groupsOf(fm.Actions, nil),
+		groups:  groupsOf(fm.Actions, nil),
+		learned: learnedBy(fm.Actions),
 	}
 	mask := fm.Match.Mask
 	mask.PacketType = 0
@@ -347,6 +349,30 @@ func (x *Txn) evict(t *Table) bool {
 	return true
 }
 
+// deleteLearned deletes the flows that learn actions with delete_learned made,
+// when the last flow with such an action is gone (ovs-actions(7), "learn").
+func (x *Txn) deleteLearned() {
+	for i := 0; i < len(x.events); i++ {
+		gone := x.events[i].Rule
+		if x.events[i].Kind != Deleted {
+			gone = x.events[i].Old
+		}
+		if gone == nil {
+			continue
+		}
+		for _, l := range gone.learned {
+			if x.p.learners[l] != 0 {
+				continue
+			}
+			for r := range x.p.byCookie[l.cookie] {
+				if r.Table == l.table && !r.Hidden() {
+					x.remove(r, openflow.RemovedDelete)
+				}
+			}
+		}
+	}
+}
+
 // remove deletes r.
 func (x *Txn) remove(r *Rule, reason openflow.FlowRemovedReason) {
 	x.hide(r)
@@ -389,6 +415,9 @@ func (p *Pipeline) index(r *Rule) {
 	for _, g := range r.groups {
 		link(p.byGroup, g, r)
 	}
+	for _, l := range r.learned {
+		p.learners[l]++
+	}
 }
 
 func (p *Pipeline) unindex(r *Rule) {
@@ -399,6 +428,11 @@ func (p *Pipeline) unindex(r *Rule) {
 	unlink(p.byCookie, r.Cookie, r)
 	for _, g := range r.groups {
 		unlink(p.byGroup, g, r)
+	}
+	for _, l := range r.learned {
+		if p.learners[l]--; p.learners[l] == 0 {
+			delete(p.learners, l)
+		}
 	}
 }
 

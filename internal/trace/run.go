@@ -35,6 +35,31 @@ type request struct {
 	consistent bool
 	nextCT     []uint8
 	dp         *datapath.Namer
+	actions    []openflow.Action // of trace-packet-out; nil: look tables up
+}
+
+// UsagePacketOut is the arguments of ofproto/trace-packet-out.
+const UsagePacketOut = "[-consistent] {[dp_name] odp_flow | bridge br_flow} [-generate|packet] actions"
+
+// RunPacketOut carries out ofproto/trace-packet-out: what becomes of a packet
+// that a controller sends with actions.
+func RunPacketOut(env *Env, args []string) (string, error) {
+	if len(args) < 2 {
+		return "", fmt.Errorf("Must specify bridge name, flow and actions")
+	}
+	req, err := parse(env, args[:len(args)-1])
+	if err != nil {
+		return "", err
+	}
+	text := args[len(args)-1]
+	req.actions, _, err = openflow.ParseActions(text, &openflow.Names{Ports: portNames{req.bridge}})
+	if err != nil {
+		return "", fmt.Errorf("Bad openflow actions syntax: %w", err)
+	}
+	if req.actions == nil {
+		req.actions = []openflow.Action{}
+	}
+	return req.text(env), nil
 }
 
 // Run carries out ofproto/trace and returns its text. Its errors are those
@@ -142,7 +167,10 @@ func (r *request) target(env *Env, args []string, generate bool) error {
 			args = args[:len(args)-1]
 		}
 	}
-	if len(args) == 0 || len(args) > 2 {
+	if len(args) > 2 {
+		return fmt.Errorf("Trailing garbage in packet data")
+	}
+	if len(args) == 0 {
 		return fmt.Errorf("Must specify bridge name and a flow, or a data path flow")
 	}
 	if ok, err := r.dpTarget(env, args); ok || err != nil {
@@ -173,6 +201,11 @@ func (r *request) target(env *Env, args []string, generate bool) error {
 // flow is not in that syntax.
 func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 	text := args[len(args)-1]
+	if strings.HasPrefix(text, "ufid:") {
+		if i := strings.IndexAny(text, ", "); i > 0 {
+			text = strings.TrimLeft(text[i:], ", ")
+		}
+	}
 	if !strings.Contains(text, "(") {
 		return false, nil
 	}
@@ -233,7 +266,7 @@ func (r *request) text(env *Env) string {
 		t := &xlate.Trace{PortNames: o.ports}
 		res := x.Translate(&xlate.Input{
 			Config: env.Config, Bridge: bridge, Key: &key, Packet: r.frame, Frozen: frozen,
-			Now: env.Now, Learn: r.frame != nil || r.consistent, Trace: t,
+			Now: env.Now, Actions: r.actions, Learn: r.frame != nil || r.consistent, Trace: t,
 		})
 		writeNodes(&b, t.Roots, 0)
 		writeResult(&b, &key, res, o)

@@ -10,17 +10,21 @@ import (
 )
 
 func (s *Switch) registerTrace(srv *unixctl.Server) {
-	srv.Register("ofproto/trace", trace.Usage, 1, -1, func(r *unixctl.Request) (string, error) {
-		p := s.traced(r.Args)
-		if p == nil {
-			return "", errors.New("there is no bridge to trace in")
-		}
-		env := trace.Env{Config: p.Snapshot(), Datapaths: map[string]*datapath.Namer{}, Now: s.clock.Now()}
-		names := datapath.PortNamer(p.dp.Ports())
-		env.Datapaths[p.dp.Name()] = names
-		env.Datapaths[p.dp.Type()+"@"+p.dp.Name()] = names
-		return trace.Run(&env, r.Args)
-	})
+	register := func(name, usage string, minArgs int, run func(*trace.Env, []string) (string, error)) {
+		srv.Register(name, usage, minArgs, -1, func(r *unixctl.Request) (string, error) {
+			p := s.traced(r.Args)
+			if p == nil {
+				return "", errors.New("there is no bridge to trace in")
+			}
+			env := trace.Env{Config: p.Snapshot(), Datapaths: map[string]*datapath.Namer{}, Now: s.clock.Now()}
+			names := datapath.PortNamer(p.dp.Ports())
+			env.Datapaths[p.dp.Name()] = names
+			env.Datapaths[p.dp.Type()+"@"+p.dp.Name()] = names
+			return run(&env, r.Args)
+		})
+	}
+	register("ofproto/trace", trace.Usage, 1, trace.Run)
+	register("ofproto/trace-packet-out", trace.UsagePacketOut, 2, trace.RunPacketOut)
 }
 
 // traced is the data path that the arguments of ofproto/trace name, by itself

@@ -15,7 +15,7 @@ func (x *Translator) run(actions []openflow.Action, last bool) {
 			return
 		}
 		if x.wasMPLS && !x.freezing && freezesAfterMPLS(a) {
-			x.freezing = true
+			x.freezeHere()
 		}
 		if x.freezing {
 			x.keepForLater(actions[i:])
@@ -393,6 +393,12 @@ func (x *Translator) withConnectionTuple() (undo func()) {
 
 func (x *Translator) outputTrunc(a *openflow.OutputTrunc, last bool) {
 	port := a.Port
+	if p := x.bridge.Ports[port]; p != nil && p.Patch {
+		if x.trace != nil {
+			x.trace.add(NodeError, "output_trunc does not support patch output port")
+		}
+		return
+	}
 	switch {
 	case port == openflow.PortInPort:
 		x.outputPort(openflow.PortNo(x.flow.InPort), last, a.MaxLen)

@@ -22,6 +22,12 @@ func (x *Translator) freeze(rest []openflow.Action) *State {
 	return s
 }
 
+// freezeHere makes the actions after this one run only after recirculation.
+func (x *Translator) freezeHere() {
+	x.freezing = true
+	x.frozenAt = place{x.table, x.cookie}
+}
+
 // finishFreezing recirculates the packet into what is left to do.
 func (x *Translator) finishFreezing() {
 	x.freezing = false
@@ -32,7 +38,9 @@ func (x *Translator) finishFreezing() {
 	}
 	// The packet is parsed again when it comes back.
 	x.wasMPLS = false
-	id := x.cfg.Recircs.Alloc(x.freeze(x.frozen))
+	s := x.freeze(x.frozen)
+	s.Table, s.RuleCookie = x.frozenAt.table, x.frozenAt.cookie
+	id := x.cfg.Recircs.Alloc(s)
 	x.frozen = nil
 	x.res.Recircs = append(x.res.Recircs, id)
 	x.emit(&datapath.Recirc{ID: id})

@@ -25,7 +25,7 @@ func (x *Translator) moreActions(a openflow.Action, rest []openflow.Action, last
 	case *openflow.DebugSlow:
 		x.res.Slow |= datapath.SlowAction
 	case *openflow.DebugRecirc:
-		x.freezing = true
+		x.freezeHere()
 	case *openflow.Sample:
 		// Without a collector of that set a sample goes nowhere.
 		x.detail("no collector set %d", a.CollectorSetID)
@@ -108,7 +108,7 @@ func (x *Translator) selectBucket(g *group, last bool) {
 				alg = datapath.HashSymL4
 			}
 			x.recircHash = &datapath.Hash{Alg: alg, Basis: basis}
-			x.freezing = true
+			x.freezeHere()
 			x.frozen = append(x.frozen, &openflow.Group{ID: g.ID})
 			x.detail("no live bucket")
 			return

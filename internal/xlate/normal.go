@@ -106,7 +106,11 @@ func (b *Bundle) outward(ts tags) tags {
 			ts[0].vid = 0
 		}
 	case VLANDot1qTunnel:
+		pcp := ts[0].pcp
 		ts.pop()
+		if ts[0].vid == 0 && ts[0].pcp == 0 {
+			ts[0].pcp = pcp
+		}
 	}
 	return ts
 }

@@ -53,6 +53,7 @@ type Translator struct {
 	// Freezing: the rest of the actions runs after recirculation.
 	freezing   bool
 	frozen     []openflow.Action // what is left
+	frozenAt   place             // where it began
 	recircHash *datapath.Hash
 
 	origPriority uint32
@@ -60,6 +61,12 @@ type Translator struct {
 	scratch classifier.Scratch[*pipeline.Rule]
 	lookKey flow.Key
 	trace   *Trace
+}
+
+// place is where in the tables a translation stands.
+type place struct {
+	table  uint8
+	cookie uint64
 }
 
 // NewTranslator makes a translator.
@@ -319,6 +326,8 @@ func (x *Translator) again(inPort openflow.PortNo, table uint8, mayController, h
 	}
 	x.resubmits++
 	oldTable, oldPort := x.table, x.flow.InPort
+	wasInGroup, wasInSet := x.inGroup, x.inActionSet
+	x.inGroup, x.inActionSet = false, false
 	x.flow.InPort = uint32(inPort)
 	rule, missed := x.find(&table, mayController, honorMiss)
 	// Actions see the port on which the packet came, not that of the lookup.
@@ -333,6 +342,7 @@ func (x *Translator) again(inPort openflow.PortNo, table uint8, mayController, h
 	}
 	x.traceBack(trace)
 	x.table = oldTable
+	x.inGroup, x.inActionSet = wasInGroup, wasInSet
 }
 
 // first looks the packet up in table 0, which it has just entered. The trace
