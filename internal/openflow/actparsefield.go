@@ -316,6 +316,10 @@ func (p *actParser) parseBundle(s string, load bool) (Action, error) {
 		members = append([]string{first}, members...)
 	}
 	for _, m := range members {
+		m = strings.Trim(m, "[]") // a list may stand in brackets
+		if m == "" {
+			continue
+		}
 		port, ok := p.portArg(m)
 		if !ok {
 			return nil, fmt.Errorf("%s: bad port number", m)

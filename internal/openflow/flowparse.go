@@ -163,6 +163,9 @@ func (p *flowParser) setting(kv KeyValue) error {
 // matchSetting applies a setting of the match.
 func (p *flowParser) matchSetting(m *Match, kv KeyValue) error {
 	name := kv.Key
+	if strings.Contains(name, "[") {
+		return p.subfieldSetting(m, kv)
+	}
 	if f, _, ok := flow.FieldByCodepoint(name); ok {
 		name = f.Name
 	}
@@ -175,6 +178,31 @@ func (p *flowParser) matchSetting(m *Match, kv KeyValue) error {
 		}
 	}
 	return err
+}
+
+// subfieldSetting matches some bits of a field: "reg0[4..7]=5".
+func (p *flowParser) subfieldSetting(m *Match, kv KeyValue) error {
+	sub, err := ParseSubfield(kv.Key)
+	if err != nil {
+		return err
+	}
+	val, maskText, masked := strings.Cut(kv.Value, "/")
+	v, ok := parseBig(val)
+	mask := flow.Ones(int(sub.N))
+	if ok && masked {
+		mask, ok = parseBig(maskText)
+	}
+	if !ok || v.Len() > int(sub.N) || mask.Len() > int(sub.N) {
+		return fmt.Errorf("%s: value does not fit into %s", kv.Value, kv.Key)
+	}
+	f := sub.Field
+	all := f.Get(&m.Mask).Or(mask.Shl(int(sub.Ofs)))
+	val2 := f.Get(&m.Key).AndNot(mask.Shl(int(sub.Ofs))).Or(v.And(mask).Shl(int(sub.Ofs)))
+	m.Set(f, val2, all)
+	if f.Prereq == flow.PrereqEthernet {
+		m.SetDefaultPacketType()
+	}
+	return nil
 }
 
 func (p *flowParser) number(kv KeyValue) error {
@@ -354,6 +382,9 @@ func fieldProtocols(f *flow.Field, m *Match) Protocol {
 		return PAnyNXM | PAnyOXM
 	}
 	nxm := PAnyNXM | PAnyOXM
+	if len(f.Codepoints) == 0 && f.ID < flow.FieldEthSrc {
+		return 0 // no message holds it
+	}
 	exact := f.IsExact(&m.Mask)
 	ok := func(s flow.Support) bool {
 		switch s {

@@ -70,6 +70,11 @@ func commands() []command {
 		{"encode-error-reply", "hidden", 2, 2, encodeErrorReply, false},
 		{"parse-flow", "hidden", 1, 1, parseFlow, false},
 		{"parse-flows", "hidden", 1, 1, parseFlows, false},
+		{"parse-nx-match", "hidden", 0, 0, parseNXMatch, false},
+		{"parse-nxm", "hidden", 0, 0, parseNXMatch, false},
+		{"parse-oxm", "hidden", 1, 1, parseOXM, false},
+		{"parse-ofp11-match", "hidden", 0, 0, parseOFP11Match, false},
+		{"ofp-parse", "FILE              print messages read from FILE", 1, 1, ofpParse, false},
 		{"parse-actions", "hidden", 1, 1, parseActionsCmd, false},
 		{"parse-instructions", "hidden", 1, 1, parseInstructionsCmd, false},
 	}

@@ -362,6 +362,10 @@ var dumpOrder = []openflow.Protocol{
 
 // setDumpProtocol settles on the flow format for a dump.
 func (v *conn) setDumpProtocol(name string, usable openflow.Protocol) error {
+	if usable&v.t.allowed == 0 {
+		return fmt.Errorf("none of the usable flow formats (%s) is among the allowed flow formats (%s)",
+			openflow.ProtocolsText(usable), openflow.ProtocolsText(v.t.allowed))
+	}
 	usable &= v.t.allowed
 	if usable&v.proto != 0 && v.version > openflow.V10 {
 		return nil

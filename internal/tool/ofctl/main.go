@@ -24,18 +24,20 @@ type tool struct {
 	ctx context.Context
 	out io.Writer
 
-	versions  openflow.VersionSet
-	allowed   openflow.Protocol // by -F
-	timeout   uint
-	verbosity int // by -m
-	timestamp bool
-	strict    bool
-	readd     bool
-	bundle    bool
-	mayCreate bool
-	readOnly  bool
-	noStats   bool
-	names     int // -1: when standard output is a terminal
+	versions openflow.VersionSet
+	// versionsGiven: by -O.
+	versionsGiven bool
+	allowed       openflow.Protocol // by -F
+	timeout       uint
+	verbosity     int // by -m
+	timestamp     bool
+	strict        bool
+	readd         bool
+	bundle        bool
+	mayCreate     bool
+	readOnly      bool
+	noStats       bool
+	names         int // -1: when standard output is a terminal
 	// packetIn is the format that -P asks for, -1 for the default.
 	packetIn int
 	sort     []criterion
@@ -90,6 +92,9 @@ func Main(ctx context.Context, env *cli.Env) int {
 // finishOptions settles what the options mean together.
 func (t *tool) finishOptions() error {
 	t.tls.Set(t.tlsFiles)
+	if t.bundle && !t.versionsGiven {
+		t.versions = openflow.Versions(openflow.V14)
+	}
 	var protocols openflow.Protocol
 	for v := openflow.V10; v <= openflow.V15; v++ {
 		if t.versions.Has(v) {

@@ -89,7 +89,7 @@ func (t *tool) setPacketIn(v string) error {
 }
 
 func (t *tool) setVersions(v string) error {
-	t.versions = 0
+	t.versions, t.versionsGiven = 0, true
 	for _, w := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
 		ver, ok := openflow.ParseVersion(w)
 		if !ok {
