@@ -55,12 +55,16 @@ func setPattern(spec string) error {
 		return fmt.Errorf("missing destination")
 	}
 	d, ok := ParseDest(name)
-	if !ok {
+	if !ok && !strings.EqualFold(name, "any") {
 		return fmt.Errorf("unknown destination \"%s\"", name)
 	}
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	out.patterns[d] = pattern
+	for i := range out.patterns {
+		if !ok || Dest(i) == d {
+			out.patterns[i] = pattern
+		}
+	}
 	return nil
 }
 
