@@ -82,6 +82,14 @@ func (u *up) main() int {
 }
 
 func (u *up) run(p *daemon.Process) error {
+	control, err := unixctl.NewServer(unixctl.SocketPath(name, ""))
+	if err != nil {
+		return err
+	}
+	p.AtExit(control.Close)
+	control.SetProgram(name)
+	control.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { p.Stop(); return "", nil })
+	go control.Serve()
 	file, socket, err := ctl.PrepareDatabase(u.ctx, u.env)
 	if err != nil {
 		return err
@@ -105,14 +113,6 @@ func (u *up) run(p *daemon.Process) error {
 	if err := u.start(p, ended, "ovs-vswitchd", u.vswitch, []string{"unix:" + socket, "--pidfile"}); err != nil {
 		return err
 	}
-	control, err := unixctl.NewServer(unixctl.SocketPath(name, ""))
-	if err != nil {
-		return err
-	}
-	p.AtExit(control.Close)
-	control.SetProgram(name)
-	control.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { p.Stop(); return "", nil })
-	go control.Serve()
 	fmt.Fprintf(u.env.Stdout, "Database %s and switch are up in process %d: ovs-vsctl and all other tools work now.\n`weir down` ends them.\n",
 		file, os.Getpid())
 	p.Ready()
@@ -181,7 +181,7 @@ func Down(_ context.Context, env *cli.Env) int {
 		return env.Fatal("down: nothing is up here: there is no %s", pidfile)
 	}
 	vlog.SetLevel(nil, vlog.Console, vlog.Off)
-	client, err := unixctl.Dial(name)
+	client, err := dial()
 	if err != nil {
 		return env.Fatal("down: %v", err)
 	}
@@ -196,6 +196,18 @@ func Down(_ context.Context, env *cli.Env) int {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return env.Fatal("down: the switch does not end (see %s)", paths.InLogDir(name+".log"))
+}
+
+// dial connects to the process that is up, also while it is only about to open
+// its control socket.
+func dial() (client *unixctl.Client, err error) {
+	for range 100 {
+		if client, err = unixctl.Dial(name); err == nil {
+			return client, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil, err
 }
 
 const usage = `weir up: database and switch in one process
