@@ -198,7 +198,7 @@ func (w *worker) transform(st *state, a datapath.Action) bool {
 		k.CTIPSrc, k.CTIPDst, k.CTTpSrc, k.CTTpDst = 0, 0, 0, 0
 		k.CTIPv6Src, k.CTIPv6Dst = [16]byte{}, [16]byte{}
 	case *datapath.Meter:
-		// There are no meters yet: like one that isn't configured, it passes.
+		return w.metered(st, a.ID)
 	case *datapath.LBOutput:
 		dropBond.Inc()
 		return false

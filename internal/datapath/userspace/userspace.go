@@ -46,6 +46,7 @@ type DP struct {
 	cfg     Config
 	handler atomic.Pointer[handlerBox]
 	ports   atomic.Pointer[portTable]
+	meters  atomic.Pointer[map[uint32]*meter]
 	cls     classifier
 	workers []*worker
 	spare   spareWorkers
@@ -60,12 +61,16 @@ type DP struct {
 // handlerBox lets an interface be swapped atomically.
 type handlerBox struct{ h datapath.UpcallHandler }
 
-var _ datapath.Datapath = (*DP)(nil)
+var (
+	_ datapath.Datapath = (*DP)(nil)
+	_ datapath.Meterer  = (*DP)(nil)
+)
 
 // New makes a data path; its workers start with Start.
 func New(cfg Config) (*DP, error) {
 	d := &DP{cfg: cfg, byUFID: map[datapath.UFID]*entry{}}
 	d.ports.Store(&portTable{byName: map[string]*port{}})
+	d.meters.Store(&map[uint32]*meter{})
 	d.cls.init()
 	if !cfg.Synchronous {
 		for i := range max(cfg.Workers, 1) {
