@@ -43,6 +43,8 @@ type Backend struct {
 	byID    map[[16]byte]*Bridge
 	timer   *clock.Timer
 	closed  bool
+
+	meterIDs meterPool
 }
 
 // Options are what a Backend is made of.
@@ -144,7 +146,8 @@ type Bridge struct {
 	frags    openflow.FragHandling
 	ttlToCtl bool
 
-	conns *connManager
+	conns  *connManager
+	meters bridgeMeters
 }
 
 // NewBridge makes a bridge without ports. It fails with fs.ErrExist when there
@@ -189,6 +192,7 @@ func (b *Bridge) Destroy(keepPorts bool) {
 		ports = append(ports, no)
 	}
 	be.mu.Unlock()
+	b.syncMeters(false)
 	if !keepPorts {
 		for _, no := range ports {
 			_ = b.DelPort(no)

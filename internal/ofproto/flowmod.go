@@ -89,6 +89,7 @@ func (s *session) groupMod(raw []byte, gm *openflow.GroupMod) error {
 
 func (s *session) meterMod(raw []byte, mm *openflow.MeterMod) error {
 	events, err := s.m.b.pipe.MeterMod(mm, s.now())
+	s.m.b.syncMeters(true)
 	s.m.b.flowEvents(events, s)
 	if err == nil {
 		s.forward(mm, raw, 1)

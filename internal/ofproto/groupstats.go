@@ -77,6 +77,7 @@ func (b *Bridge) meterQuery(msg openflow.Message, now time.Time) (reply openflow
 		for _, m := range ms {
 			st := openflow.MeterStats{ID: m.ID, Bands: make([]openflow.BucketStats, len(m.Bands))}
 			st.DurationSec, st.DurationNsec = duration(now.Sub(m.Created))
+			b.meterCounts(m.ID, &st)
 			r.Stats = append(r.Stats, st)
 		}
 		return r, true, err

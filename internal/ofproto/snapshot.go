@@ -74,6 +74,9 @@ func (b *Bridge) build() *xlate.Bridge {
 		TTLToController: b.ttlToCtl,
 		Miss:            b.conns.tableMiss(),
 	}
+	if b.meterer() != nil {
+		xb.MeterID = b.meterID
+	}
 	for _, p := range b.sortedPorts() {
 		xp := &xlate.Port{
 			Bridge: xb, Name: p.conf.Name, No: p.no, DP: p.dp, Patch: p.patch,

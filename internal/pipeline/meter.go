@@ -45,6 +45,19 @@ func (p *Pipeline) MeterMod(mm *openflow.MeterMod, now time.Time) ([]Event, erro
 	return x.Commit(), nil
 }
 
+// MeterFlows counts the flows that name a meter.
+func (p *Pipeline) MeterFlows(id uint32) int {
+	n, v := 0, p.Version()
+	for _, t := range p.tables {
+		for _, r := range t.Rules(v) {
+			if slices.Contains(metersOf(r.Actions, nil), id) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // MeterMod changes the meter table; errors are *openflow.Error. Deleting a
 // meter deletes the flows that name it.
 func (x *Txn) MeterMod(mm *openflow.MeterMod) error {
