@@ -51,8 +51,8 @@ type step struct {
 	cache   *updateCache
 }
 
-// maxRecent is how many commits are kept for monitors that lag behind; one that
-// lags further is brought up to date by comparing snapshots.
+// maxRecent is how many commits at least are kept for monitors that lag behind;
+// one that lags further is brought up to date by comparing snapshots.
 const maxRecent = 128
 
 // subscriber is told of each commit. wake must not block.
@@ -205,7 +205,7 @@ func (db *Database) publish(batch []*commit) {
 	for _, c := range batch {
 		db.recent = append(db.recent, step{c.snap, c.changes, &updateCache{}})
 	}
-	if n := len(db.recent); n > maxRecent {
+	if n := len(db.recent); n > 2*maxRecent { // seldom, since it copies
 		db.recent = append([]step(nil), db.recent[n-maxRecent:]...)
 	}
 	if len(db.logged) > 0 {
