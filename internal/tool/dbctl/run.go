@@ -179,6 +179,7 @@ func (r *Runner) run(ctx context.Context, words []string, local []cli.Parsed) er
 // it is committed.
 func (r *Runner) loop(ctx context.Context, cl *client.Client, commands []*Command, line string) error {
 	seen := -1
+	overtaken := 0
 	for {
 		snap, err := cl.WaitFor(ctx, func(s *client.Snapshot) bool { return int(s.Seq()) != seen })
 		if err != nil {
@@ -200,6 +201,10 @@ func (r *Runner) loop(ctx context.Context, cl *client.Client, commands []*Comman
 			if errors.Is(err, client.ErrTryAgain) {
 				continue
 			}
+			if raced(err) && int(cl.Snapshot().Seq()) != seen && overtaken < maxRaces {
+				overtaken++
+				continue
+			}
 			if err != nil {
 				return commitError(err)
 			}
@@ -218,6 +223,19 @@ func (r *Runner) loop(ctx context.Context, cl *client.Client, commands []*Comman
 		}
 		return nil
 	}
+}
+
+// maxRaces is how often a transaction is built anew because another client's
+// got in its way.
+const maxRaces = 5
+
+// raced reports whether a transaction may have failed only because another
+// client changed the database meanwhile, as when both add a bridge of one name.
+// Sets are sent as changes rather than guarded as a whole, so that it is the
+// server's constraints that tell.
+func raced(err error) bool {
+	var e *ovsdb.Error
+	return errors.As(err, &e) && (e.Tag == ovsdb.TagConstraint || e.Tag == ovsdb.TagReferentialIntegrity)
 }
 
 func commitError(err error) error {
