@@ -198,6 +198,22 @@ func TestSmallValuesShareMemory(t *testing.T) {
 	}
 }
 
+// BenchmarkGrowSet adds the 1,001st element to a set of references.
+func BenchmarkGrowSet(b *testing.B) {
+	atoms := make([]Atom, 1000)
+	for i := range atoms {
+		atoms[i] = UUIDAtom(NewUUID())
+	}
+	d := SetDatum(UUIDType, atoms)
+	e := ScalarDatum(UUIDAtom(NewUUID()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if d.Union(e, false).Subtract(e) != d {
+			b.Fatal("not the same")
+		}
+	}
+}
+
 func TestUUIDText(t *testing.T) {
 	u := NewUUID()
 	if back, ok := ParseUUID(u.String()); !ok || back != u {

@@ -86,6 +86,13 @@ func (d Datum) Union(e Datum, replace bool) Datum {
 	if d.n == 0 {
 		return e
 	}
+	if d.spliceable(e) {
+		i, found := d.Find(e.Key(0))
+		if found {
+			return d
+		}
+		return d.insertAt(i, e)
+	}
 	var b builder
 	merge(&d, &e, func(i, j int) {
 		switch {
@@ -101,6 +108,13 @@ func (d Datum) Union(e Datum, replace bool) Datum {
 // Subtract returns d without the elements of e.  From a map, a set e removes
 // its keys whatever their values, and a map e its pairs ("delete" mutation).
 func (d Datum) Subtract(e Datum) Datum {
+	if d.spliceable(e) {
+		i, found := d.Find(e.Key(0))
+		if !found {
+			return d
+		}
+		return d.removeAt(i)
+	}
 	var b builder
 	merge(&d, &e, func(i, j int) {
 		if i >= 0 && (j < 0 || d.vt != Void && e.vt != Void && d.Value(i) != e.Value(j)) {
@@ -133,6 +147,13 @@ func (d Datum) Diff(e Datum) Datum {
 
 // Apply undoes Diff: d.Apply(d.Diff(e)) == e.
 func (d Datum) Apply(diff Datum) Datum {
+	if d.spliceable(diff) {
+		i, found := d.Find(diff.Key(0))
+		if found {
+			return d.removeAt(i)
+		}
+		return d.insertAt(i, diff)
+	}
 	var b builder
 	merge(&d, &diff, func(i, j int) {
 		switch {
