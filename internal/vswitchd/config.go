@@ -25,6 +25,7 @@ type OpenConf struct {
 	OtherConfig map[string]string
 	Bridges     []ovsdb.UUID // sorted
 	SSL         SSLConf
+	Datapaths   map[string]DatapathConf // by type
 }
 
 // SSLConf is the public key configuration for controllers (table SSL).
@@ -135,6 +136,16 @@ func readOpen(s *client.Snapshot) *OpenConf {
 				o.SSL = SSLConf{t.String("private_key"), t.String("certificate"), t.String("ca_cert"), false}
 				o.SSL.Bootstrap, _ = t.Bool("bootstrap_ca_cert")
 			}
+		}
+		for typ, id := range r.StringRefs("datapaths") {
+			d := DatapathConf{UUID: id}
+			if t := s.Row("Datapath", id); t != nil {
+				d.Zones = t.Datum("ct_zones").Len() > 0
+			}
+			if o.Datapaths == nil {
+				o.Datapaths = map[string]DatapathConf{}
+			}
+			o.Datapaths[typ] = d
 		}
 		return o
 	}

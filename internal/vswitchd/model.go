@@ -94,7 +94,9 @@ func (d *Desired) updateOpen(s *client.Snapshot, changed changedFunc, ch *Change
 	changed("Open_vSwitch", func(was, is *client.Row) {
 		ch.Open = ch.Open || was == nil || is == nil || is.DiffersFrom(was, "cur_cfg")
 	})
-	changed("SSL", func(_, _ *client.Row) { ch.Open = true })
+	for _, table := range []string{"SSL", "Datapath"} {
+		changed(table, func(_, _ *client.Row) { ch.Open = true })
+	}
 	if !ch.Open {
 		return
 	}

@@ -57,8 +57,9 @@ func (s *Switch) limitVLANs() {
 
 // unsupportedOptions are keys of other_config that this version can't obey.
 var unsupportedOptions = map[string]string{
-	"hw-offload": "hardware offload is not supported yet: flows stay in software",
-	"dpdk-init":  "DPDK is not supported: use AF_PACKET devices (type system)",
+	"hw-offload":        "hardware offload is not supported yet: flows stay in software",
+	"enable-statistics": "statistics of the system are not supported yet: the column stays empty",
+	"dpdk-init":         "DPDK is not supported: use AF_PACKET devices (type system)",
 }
 
 // millis is a number of milliseconds.

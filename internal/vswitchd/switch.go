@@ -114,7 +114,7 @@ var tablesRead = map[string][]string{
 		"local_ip", "local_netmask", "local_gateway", "other_config"},
 	"Flow_Table": {"name", "flow_limit", "overflow_policy", "groups", "prefixes"},
 	"SSL":        nil,
-	"Datapath":   {"datapath_version", "capabilities", "external_ids"},
+	"Datapath":   {"ct_zones"},
 }
 
 // Run keeps the switch until ctx ends. The loop must be running.
@@ -192,6 +192,7 @@ func (s *Switch) reconcile(snap *client.Snapshot) {
 		if open := s.desired.Open; open != nil {
 			s.writer.curCfg(open)
 			s.writer.identity(open)
+			s.capabilities()
 		}
 		s.refresh()
 	}
