@@ -47,7 +47,11 @@ func (f *Field) ParseValue(s string, names PortNames) (v, mask Value, err error)
 		v, err = ParsePacketType(s)
 		mask = f.exact
 	}
-	if err == nil && !f.Maskable && mask.And(f.exact) != f.exact && !mask.IsZero() {
+	whole := mask.And(f.exact) == f.exact
+	if strings.Contains(s, "/") {
+		whole = mask == Ones(f.NBytes*8)
+	}
+	if err == nil && !f.Maskable && !whole && !mask.IsZero() {
 		err = fmt.Errorf("%s: invalid mask for field %s", s, f.Name)
 	}
 	return v, mask, err
@@ -211,7 +215,7 @@ func parseSignedFlags(s string, names []string, kind string) (v, mask uint32, er
 			return 0, 0, fmt.Errorf("%s: unknown %s(s)", s[1:n], kind)
 		}
 		if mask&b != 0 {
-			return 0, 0, fmt.Errorf("%s: Each %s may be specified only once", s[1:n], kind)
+			return 0, 0, fmt.Errorf("%s: Each %s can be specified only once", s[1:n], kind)
 		}
 		mask |= b
 		if set {

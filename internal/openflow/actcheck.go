@@ -182,6 +182,8 @@ func (c *checker) action(a Action) ErrCode {
 		return c.setField(a)
 	case *Learn:
 		return c.learn(a)
+	case *FinTimeout:
+		return c.need(c.isIP() && c.m.Key.NwProto == packet.ProtoTCP)
 	case *CT:
 		return c.ct(a)
 	case *DeleteField:
@@ -254,6 +256,12 @@ func (c *checker) headers(a Action) ErrCode {
 		return c.need(c.isIP())
 	case *SetL4SrcPort, *SetL4DstPort:
 		p := c.m.Key.NwProto
+		switch a := a.(type) {
+		case *SetL4SrcPort:
+			a.Proto = p
+		case *SetL4DstPort:
+			a.Proto = p
+		}
 		return c.need(c.isIP() && c.m.Key.NwFrag&flow.FragLater == 0 &&
 			(p == packet.ProtoTCP || p == packet.ProtoUDP || p == packet.ProtoSCTP))
 	case *SetMPLSLabel, *SetMPLSTC, *SetMPLSTTL, *DecMPLSTTL:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"weir/internal/flow"
+	"weir/internal/packet"
 )
 
 // of starts a standard action, nxa a Nicira one; actEnd pads it to a multiple
@@ -241,8 +242,16 @@ func (e *encoder) headerAction(a Action) bool {
 		}
 		e.arg8(num(8, 7), a.DSCP)
 	case *SetL4SrcPort:
+		if !old {
+			set(l4Field(a.Proto, flow.FieldTCPSrc, flow.FieldUDPSrc, flow.FieldSCTPSrc), uint64(a.Port))
+			break
+		}
 		e.arg16(e.of(9), a.Port)
 	case *SetL4DstPort:
+		if !old {
+			set(l4Field(a.Proto, flow.FieldTCPDst, flow.FieldUDPDst, flow.FieldSCTPDst), uint64(a.Port))
+			break
+		}
 		e.arg16(e.of(10), a.Port)
 	case *SetIPECN:
 		e.ecn(a)
@@ -256,6 +265,17 @@ func (e *encoder) headerAction(a Action) bool {
 		return false
 	}
 	return true
+}
+
+// l4Field chooses the field of a protocol's port, TCP's when it isn't known.
+func l4Field(proto uint8, tcp, udp, sctp flow.FieldID) flow.FieldID {
+	switch proto {
+	case packet.ProtoUDP:
+		return udp
+	case packet.ProtoSCTP:
+		return sctp
+	}
+	return tcp
 }
 
 func (e *encoder) ecn(a *SetIPECN) {

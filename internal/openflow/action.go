@@ -118,9 +118,16 @@ type (
 	// SetIPTTL is mod_nw_ttl.
 	SetIPTTL struct{ TTL uint8 }
 	// SetL4SrcPort is mod_tp_src.
-	SetL4SrcPort struct{ Port uint16 }
+	// Proto is the IP protocol that the flow's match demands, 0 if none.
+	SetL4SrcPort struct {
+		Port  uint16
+		Proto uint8
+	}
 	// SetL4DstPort is mod_tp_dst.
-	SetL4DstPort struct{ Port uint16 }
+	SetL4DstPort struct {
+		Port  uint16
+		Proto uint8
+	}
 	// DecTTL decrements the IP TTL; packets that expire go to the controllers.
 	// IDs are the controllers'; FromIDs: it is NXAST_DEC_TTL_CNT_IDS.
 	DecTTL struct {

@@ -113,8 +113,12 @@ func (p *actParser) load(s string) (Action, error) {
 				v, ok = fv, true
 			}
 		}
-		if !ok || v.Len() > int(sub.N) {
+		switch {
+		case !ok || v.Len() > 8*sub.Field.NBytes:
 			return nil, fmt.Errorf("%s: cannot parse integer value", s)
+		case v.Len() > int(sub.N):
+			return nil, fmt.Errorf("%s: value %s does not fit into %d bits", s,
+				sub.Field.FormatValue(v, sub.Field.Exact(), nil), sub.N)
 		}
 	}
 	if text, code := subfieldError(sub, "destination"); code != 0 {

@@ -314,6 +314,13 @@ func (w *buf) nxFields(m *Match, v Version) {
 				f = flow.FieldInPortOXM.Field()
 			}
 		}
+		if v >= V15 && f.ID >= flow.FieldReg0 && f.ID < flow.FieldReg0+flow.NumRegs {
+			// OpenFlow 1.5 has the registers in pairs.
+			if (f.ID-flow.FieldReg0)%2 != 0 {
+				continue
+			}
+			f = (flow.FieldXReg0 + (f.ID-flow.FieldReg0)/2).Field()
+		}
 		if f.IsWild(&m.Mask) || !f.AppliesTo(m) && f.Prereq > flow.PrereqEthernet {
 			continue
 		}

@@ -119,7 +119,7 @@ func (p *flowParser) parseActions(s string) error {
 	got, err := CheckActions(as, &p.m.Match, ActionCheck{
 		MaxPorts: PortMax, TableID: p.m.TableID, NTables: 255, Usable: p.usable, Log: p.opt.Log,
 	})
-	if err == nil && got == 0 && p.usable != 0 {
+	if err == nil && got == 0 {
 		err = ErrBACMatchInconsistent.Err()
 	}
 	if err != nil {

@@ -3,7 +3,6 @@ package openflow
 import (
 	"encoding/hex"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"weir/internal/flow"
@@ -12,6 +11,7 @@ import (
 // ParseNXM reads fields in the form of FormatNXM and gives their bytes.
 func ParseNXM(s string) ([]byte, error) {
 	w := &buf{}
+	s, _, _ = strings.Cut(s, "#")
 	s = strings.TrimSpace(s)
 	if s == "<any>" {
 		return nil, nil
@@ -42,8 +42,8 @@ func (w *buf) nxmItem(name, body string) error {
 	if err != nil {
 		return fmt.Errorf("%s: bad hex digits", body)
 	}
-	if h, err := strconv.ParseUint(name, 16, 32); err == nil && len(name) == 8 {
-		w.u32(uint32(h))
+	if h, err := hex.DecodeString(name); err == nil && (len(h) == 4 || len(h) == 8) {
+		w.bytes(h)
 		w.bytes(val)
 		w.bytes(mask)
 		return nil

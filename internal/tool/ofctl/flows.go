@@ -302,7 +302,7 @@ func (v *conn) write2(b []byte) error {
 
 // bundle sends messages in a bundle and commits it.
 func (v *conn) bundle(ms []openflow.Message) error {
-	const id = 1
+	const id = 0
 	flags := uint16(openflow.BundleOrdered | openflow.BundleAtomic)
 	control := func(typ openflow.BundleCtrlType) error {
 		b, err := v.transact(&openflow.BundleControl{ID: id, Type: typ, Flags: flags})

@@ -91,8 +91,14 @@ func (t *tool) shownNames(v *conn) *openflow.Names {
 
 func newPortMap(ports []openflow.PortDesc) *portMap {
 	m := &portMap{map[string]uint32{}, map[uint32]string{}}
+	seen := map[string]int{}
 	for _, p := range ports {
-		m.byName[p.Name], m.byPort[uint32(p.PortNo)] = uint32(p.PortNo), p.Name
+		seen[p.Name]++
+	}
+	for _, p := range ports {
+		if seen[p.Name] == 1 { // names cut short may be ambiguous
+			m.byName[p.Name], m.byPort[uint32(p.PortNo)] = uint32(p.PortNo), p.Name
+		}
 	}
 	return m
 }
