@@ -177,6 +177,5 @@ func (x *Translator) controller(c *openflow.Controller) {
 			RecircID: id, RuleCookie: x.cookie, ControllerID: c.ControllerID, MaxLen: c.MaxLen,
 			Reason: reason, DontSend: x.trace != nil && !x.in.Learn, Continuation: c.Pause,
 		},
-		TunOutPort: datapath.PortNone,
 	})
 }
