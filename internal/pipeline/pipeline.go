@@ -189,8 +189,12 @@ func prefixFields(names []string) ([]classifier.PrefixField, error) {
 	return out, nil
 }
 
-// Active is the number of flows of a table that are not hidden.
+// Active is the number of flows of a table that are not hidden; 0 for a table
+// that does not exist.
 func (p *Pipeline) Active(id uint8) int {
+	if int(id) >= NumTables {
+		return 0
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.tables[id].flows

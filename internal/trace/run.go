@@ -260,6 +260,7 @@ func (r *request) text(env *Env) string {
 	var frozen *xlate.State
 	pending := []uint32{}
 	x := xlate.NewTranslator()
+	defer x.Release()
 	bridge := r.bridge
 	for round := 0; ; round++ {
 		b.WriteString("Flow: " + key.Format(o.ports) + "\n")
@@ -270,8 +271,11 @@ func (r *request) text(env *Env) string {
 		})
 		writeNodes(&b, t.Roots, 0)
 		writeResult(&b, &key, res, o)
-		pending = append(pending, recircs(res.Actions)...)
-		defer env.release(append([]uint32(nil), res.Recircs...))
+		for _, id := range recircs(res.Actions) {
+			env.Config.Recircs.Ref(id)
+			defer env.Config.Recircs.Unref(id)
+			pending = append(pending, id)
+		}
 		if len(pending) == 0 || round > maxRounds {
 			return b.String()
 		}
@@ -290,12 +294,6 @@ func (r *request) text(env *Env) string {
 func (r *request) announce(b *strings.Builder, id uint32) {
 	line := strings.Repeat("=", 79)
 	fmt.Fprintf(b, "\n\n%s\nrecirc(%#x)\n%s\n\n", line, id, line)
-}
-
-func (env *Env) release(ids []uint32) {
-	for _, id := range ids {
-		env.Config.Recircs.Unref(id)
-	}
 }
 
 // maxRounds bounds the recirculations that one trace follows.

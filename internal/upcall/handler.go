@@ -88,6 +88,11 @@ func (e *Engine) record(key *flow.Key, in *xlate.Input, res *xlate.Result, gen u
 	if e.noMegaflows.Load() {
 		m.mask = key.MaskExact()
 	}
+	// A flow of a data path either has a tag or it has none: that can't be
+	// left open, so it is matched whole where translation doesn't care.
+	if m.mask.VLANs[0].TCI == 0 {
+		m.mask.VLANs[0].TCI = 0xffff
+	}
 	clear(m.mask.Words()[:flow.FirstDatapathWord])
 	m.mask.InPort, m.mask.RecircID = ^uint32(0), ^uint32(0)
 	m.ufid = e.ufid(&m.key, &m.mask)

@@ -101,8 +101,9 @@ type Result struct {
 	Err  Err
 	// Key is the packet's key as it was when translation ended.
 	Key flow.Key
-	// Recircs are the recirculation ids that Actions name; whoever keeps the
-	// actions holds a reference to each (Recircs.Ref, Unref).
+	// Recircs are the recirculation ids that Actions name. The translator holds
+	// a reference to each until the next Translate; whoever keeps the actions
+	// longer takes his own (Recircs.Ref, Unref).
 	Recircs []uint32
 	// HasNormal, HasFin say that the flow used these, for revalidation.
 	HasNormal, HasFin bool

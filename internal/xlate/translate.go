@@ -82,8 +82,17 @@ func (x *Translator) Translate(in *Input) *Result {
 	return &x.res
 }
 
+// Release gives up the references that the last result holds.
+func (x *Translator) Release() {
+	for _, id := range x.res.Recircs {
+		x.cfg.Recircs.Unref(id)
+	}
+	x.res.Recircs = x.res.Recircs[:0]
+}
+
 func (x *Translator) reset(in *Input) {
 	r := &x.res
+	x.Release()
 	*r = Result{Actions: r.Actions[:0], Effects: r.Effects[:0], Recircs: r.Recircs[:0]}
 	x.in, x.cfg, x.trace = in, in.Config, in.Trace
 	x.flow, x.base = *in.Key, *in.Key
