@@ -21,6 +21,7 @@ type connManager struct {
 	sessions map[*session]struct{}
 	closed   bool
 
+	paused   paused
 	lastMiss atomic.Uint32 // what tableMiss said last
 
 	// Of the roles (OpenFlow 1.3.1, 6.3.4).

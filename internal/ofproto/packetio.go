@@ -95,6 +95,9 @@ func (m *connManager) packetIn(p *upcall.PacketIn) {
 		}
 		msg := packetInMessage(p, format)
 		msg.Reason = openflow.PacketInReason(asyncReason(reason, ver))
+		if p.Cookie.Continuation && p.State != nil && format == openflow.PacketInNXT2 {
+			msg.Continuation = continuation(m.pause(p), p.State, ver)
+		}
 		limit := int(p.Cookie.MaxLen)
 		if reason == openflow.ReasonNoMatch || reason == openflow.ReasonImplicit {
 			limit = int(missLen)

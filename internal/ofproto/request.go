@@ -91,6 +91,8 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 		return s.tableMod(msg)
 	case *openflow.PacketOut:
 		return s.m.b.packetOut(msg)
+	case *openflow.Resume:
+		return s.m.b.resume(msg)
 	case *openflow.BundleControl:
 		return s.bundleControl(h, msg)
 	case *openflow.BundleAdd:

@@ -48,6 +48,11 @@ func (x *Translator) act(a openflow.Action, rest []openflow.Action, last bool) {
 	case *openflow.OutputTrunc:
 		x.outputTrunc(a, last)
 	case *openflow.Controller:
+		if a.Pause {
+			x.pause = a
+			x.freezeHere()
+			return
+		}
 		x.controller(a)
 	case *openflow.Enqueue:
 		x.enqueue(a, last)

@@ -32,6 +32,15 @@ func (x *Translator) freezeHere() {
 func (x *Translator) finishFreezing() {
 	x.freezing = false
 	x.commit()
+	if c := x.pause; c != nil {
+		x.pause = nil
+		s := x.freeze(x.frozen)
+		s.Table, x.cookie = x.frozenAt.table, x.frozenAt.cookie
+		x.sendFrozen(c, s)
+		x.frozen = nil
+		x.exit = true
+		return
+	}
 	if x.recircHash != nil {
 		x.emit(x.recircHash)
 		x.recircHash = nil

@@ -161,12 +161,17 @@ func (x *Translator) enterBridge(in *Port) {
 
 // controller sends the packet, as it now is, to the controllers.
 func (x *Translator) controller(c *openflow.Controller) {
+	x.commit()
+	x.sendFrozen(c, x.freeze(nil))
+}
+
+// sendFrozen sends the packet to the controllers with the state of its
+// translation, which a paused packet goes on from.
+func (x *Translator) sendFrozen(c *openflow.Controller, s *State) {
 	reason := c.Reason
 	if r := x.rule; reason == uint8(openflow.ReasonAction) && r != nil && r.TableMiss() {
 		reason = uint8(openflow.ReasonExplicit)
 	}
-	x.commit()
-	s := x.freeze(nil)
 	s.Userdata = c.Userdata
 	s.RuleCookie = x.cookie
 	id := x.cfg.Recircs.Alloc(s)

@@ -52,8 +52,9 @@ type Translator struct {
 
 	// Freezing: the rest of the actions runs after recirculation.
 	freezing   bool
-	frozen     []openflow.Action // what is left
-	frozenAt   place             // where it began
+	frozen     []openflow.Action    // what is left
+	frozenAt   place                // where it began
+	pause      *openflow.Controller // that stops here until it is resumed; nil: recirculate
 	recircHash *datapath.Hash
 
 	origPriority uint32
@@ -105,7 +106,7 @@ func (x *Translator) reset(in *Input) {
 	x.depth, x.resubmits = 0, 0
 	x.exit, x.stop, x.inGroup, x.inActionSet, x.wasMPLS, x.conntracked = false, false, false, false, false, false
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
-	x.freezing, x.frozen, x.recircHash = false, nil, nil
+	x.freezing, x.frozen, x.recircHash, x.pause = false, nil, nil, nil
 	x.origPriority = in.Key.SkbPriority
 	x.initMask()
 }
