@@ -206,7 +206,10 @@ func (x *Translator) finishMask() {
 	}
 	for i := range w.VLANs {
 		if w.VLANs[i].TCI != 0 {
+			// A tag that counts is told from one of the other TPID, with which
+			// it would leave.
 			w.VLANs[i].TCI |= flow.VLANPresent
+			w.VLANs[i].TPID = 0xffff
 		}
 	}
 	if k.Tunnel.IsZero() {
