@@ -185,13 +185,31 @@ func (p *groupParser) buckets(s string) error {
 		if err != nil {
 			return err
 		}
-		if b.ID == BucketAll {
-			b.ID = uint32(len(p.g.Buckets))
-		}
 		p.usable &= usable
 		p.g.Buckets = append(p.g.Buckets, b)
 	}
+	numberBuckets(p.g.Buckets)
 	return nil
+}
+
+// numberBuckets gives each bucket without an ID the lowest one that no other
+// has.
+func numberBuckets(buckets []Bucket) {
+	taken := make(map[uint32]bool, len(buckets))
+	for i := range buckets {
+		taken[buckets[i].ID] = true
+	}
+	next := uint32(0)
+	for i := range buckets {
+		if buckets[i].ID != BucketAll {
+			continue
+		}
+		for taken[next] {
+			next++
+		}
+		buckets[i].ID = next
+		taken[next] = true
+	}
 }
 
 // parseBucket reads one bucket: settings and actions in any order.
