@@ -75,7 +75,7 @@ func QuotePortName(n string) string {
 	for i := range len(n) {
 		c := n[i]
 		alnum := c >= '0' && c <= '9' && i > 0 || c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !alnum && (i == 0 || c != '-' && c != '_' && c != '.') {
+		if !alnum && (i == 0 || c != '_' && c != '.') {
 			return strconv.Quote(n)
 		}
 	}

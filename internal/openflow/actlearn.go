@@ -129,6 +129,9 @@ func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Ma
 		if err == nil && mask.And(f.Exact()) != f.Exact() {
 			err = fmt.Errorf("%s: invalid mask for field %s", kv.Value, f.Name)
 		}
+		if err == nil && !validValue(f, v) {
+			err = fmt.Errorf("%s: invalid value for field %s", kv.Value, f.Name)
+		}
 	} else {
 		var ok bool
 		if v, ok = parseBig(kv.Value); !ok || v.Len() > int(dst.N) {

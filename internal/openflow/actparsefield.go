@@ -202,13 +202,21 @@ func (p *actParser) move(s string) (Action, error) {
 	return &Move{Src: src, Dst: dst}, nil
 }
 
+func stackSubfield(s string) (Subfield, error) {
+	sub, rest, err := parseSubfield(s)
+	if err == nil && rest != "" {
+		err = fmt.Errorf("%s: trailing garbage following push or pop", rest)
+	}
+	return sub, err
+}
+
 func (p *actParser) push(s string) (Action, error) {
-	sub, err := ParseSubfield(s)
+	sub, err := stackSubfield(s)
 	return &Push{Src: sub}, err
 }
 
 func (p *actParser) pop(s string) (Action, error) {
-	sub, err := ParseSubfield(s)
+	sub, err := stackSubfield(s)
 	if err == nil && !sub.Field.Writable {
 		err = fmt.Errorf("%s is read-only", sub.Field.Name)
 	}

@@ -163,7 +163,7 @@ func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode)
 	if mask == all {
 		mask = f.Exact()
 	}
-	return v, mask, 0
+	return v, mask.And(f.Exact()), 0
 }
 
 // validValue reports whether v is a value of the field.
@@ -187,7 +187,7 @@ func validMask(f *flow.Field, mask flow.Value) bool {
 	if mask.IsZero() || mask == flow.Ones(8*f.NBytes) || mask == f.Exact() {
 		return true
 	}
-	return f.Maskable && mask.AndNot(f.Exact()).IsZero()
+	return f.Maskable
 }
 
 // pipelineField reports whether a field is metadata, not of the packet itself
@@ -312,6 +312,13 @@ func (w *buf) nxFields(m *Match, v Version) {
 		case flow.FieldInPort:
 			if v >= V12 {
 				f = flow.FieldInPortOXM.Field()
+			}
+		case flow.FieldIPDSCP:
+			if v < V12 && !f.IsWild(&m.Mask) && f.AppliesTo(m) {
+				// NXM has the six bits in their place within the byte.
+				tos := flow.FieldIPTOS.Field()
+				w.oxmValue(tos, flow.V(f.Get(&m.Key).Lo<<2), tos.Exact(), v)
+				continue
 			}
 		}
 		if v >= V15 && f.ID >= flow.FieldReg0 && f.ID < flow.FieldReg0+flow.NumRegs {

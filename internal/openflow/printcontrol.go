@@ -20,9 +20,9 @@ func (p *printer) control(m Message) bool {
 	case *SetAsync:
 		p.async(&m.Config)
 	case *BundleControl:
-		p.f("\n bundle_id=0x%x type=%s flags=%s", m.ID, bundleTypeText(m.Type), bundleFlagsText(m.Flags))
+		p.f("\n bundle_id=%s type=%s flags=%s", hex64(uint64(m.ID)), bundleTypeText(m.Type), bundleFlagsText(m.Flags))
 	case *BundleAdd:
-		p.f("\n bundle_id=0x%x flags=%s\n", m.ID, bundleFlagsText(m.Flags))
+		p.f("\n bundle_id=%s flags=%s\n", hex64(uint64(m.ID)), bundleFlagsText(m.Flags))
 		opt := p.opt
 		p.WriteString(FormatMessage(m.Raw, opt))
 	case *RequestForward:
