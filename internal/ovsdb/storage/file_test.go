@@ -198,6 +198,38 @@ func TestLock(t *testing.T) {
 	f.Close()
 }
 
+// TestUnknownRecordIsKept: a whole record that makes no sense is cut off by the
+// next commit, but not lost.
+func TestUnknownRecordIsKept(t *testing.T) {
+	schema := mustSchema(t)
+	name := filepath.Join(t.TempDir(), "db")
+	bad := `{"Nosuch":{}}`
+	if err := CreateLog(name, Standalone, [][]byte{schema.AppendJSON(nil), []byte(bad)}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenFile(name, ReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	db := database{}
+	if err := f.Replay(db.lookup, db.apply); err == nil {
+		t.Fatal("no error")
+	}
+	row := schema.Table("T").DefaultRow()
+	if err := f.Commit(&Txn{Changes: []Change{{schema.Table("T"), ovsdb.UUID{1}, nil, row}}}, true); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := filepath.Glob(name + ".cut-at-*")
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept: %v, %v", kept, err)
+	}
+	text, err := os.ReadFile(kept[0])
+	if err != nil || !strings.Contains(string(text), bad) {
+		t.Errorf("kept %q, %v", text, err)
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, tt := range []struct{ content, want string }{

@@ -12,7 +12,9 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -57,6 +59,7 @@ type Log struct {
 	prev   int64         // just after the record before that
 	first  int64         // size of what compaction left, see GrewLots
 	torn   bool          // what follows offset is to be cut off
+	unread bool          // what follows is whole, but was taken for bad
 	err    error         // why nothing can be written any more
 }
 
@@ -225,6 +228,30 @@ func (l *Log) Unread() {
 	l.offset = l.prev
 	l.r = nil
 	l.torn = true
+	l.unread = true
+}
+
+// keepTail copies what is about to be cut off to a file beside the log, since
+// whole records that only make no sense here may be worth something to somebody:
+// to a newer version, say.
+func (l *Log) keepTail() error {
+	name := fmt.Sprintf("%s.cut-at-%d", l.path, l.offset)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return ioError(err, "%s: create failed", name)
+	}
+	_, err = io.Copy(f, io.NewSectionReader(l.file, l.offset, math.MaxInt64-l.offset))
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return ioError(err, "%s: write failed", name)
+	}
+	log.Warn("%s: the records from offset %d on are cut off and kept in %s", l.name, l.offset, name)
+	return nil
 }
 
 // hexSum returns the SHA-1 of data in hexadecimal.
@@ -300,6 +327,12 @@ func (l *Log) Append(record []byte) error {
 	}
 	l.r = nil
 	if l.torn {
+		if l.unread {
+			if err := l.keepTail(); err != nil {
+				return err
+			}
+			l.unread = false
+		}
 		if err := l.file.Truncate(l.offset); err != nil {
 			return ioError(err, "%s: truncate failed", l.name)
 		}
