@@ -30,6 +30,7 @@ const Usage = "{[dp_name] odp_flow | bridge br_flow} [OPTIONS...] [-generate|pac
 type request struct {
 	bridge     *xlate.Bridge
 	key        flow.Key
+	frozen     *xlate.State // where translation goes on; nil: at table 0
 	frame      []byte
 	names      bool
 	consistent bool
@@ -228,11 +229,14 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 	}
 	r.dp, r.key = namer, *key
 	dpPort := r.key.InPort
-	b, _, found := env.Config.Start(&r.key)
-	if !found {
-		return true, fmt.Errorf("Invalid datapath flow: no bridge has port %d", dpPort)
+	b, frozen, found := env.Config.Start(&r.key)
+	switch {
+	case !found && r.key.RecircID != 0:
+		return true, fmt.Errorf("no packet waits for recirculation id %#x", r.key.RecircID)
+	case !found:
+		return true, fmt.Errorf("no OpenFlow port for datapath port %d", dpPort)
 	}
-	r.bridge = b
+	r.bridge, r.frozen = b, frozen
 	if r.frame != nil {
 		r.extract()
 	}
@@ -257,7 +261,7 @@ func (r *request) text(env *Env) string {
 		o.ports, o.dp = portNames{r.bridge}, r.dp
 	}
 	key := r.key
-	var frozen *xlate.State
+	frozen := r.frozen
 	pending := []uint32{}
 	x := xlate.NewTranslator()
 	defer x.Release()
