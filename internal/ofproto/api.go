@@ -38,6 +38,8 @@ type Backend struct {
 	snapshot atomic.Pointer[xlate.Config]
 	dirty    atomic.Bool
 
+	bundleTimeout atomic.Int64 // a time.Duration; 0: the default
+
 	mu      sync.Mutex // owns all that follows, and the bridges' configuration
 	bridges map[string]*Bridge
 	byID    map[[16]byte]*Bridge

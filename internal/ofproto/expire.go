@@ -30,6 +30,7 @@ func (be *Backend) tick() {
 	now := be.clock.Now()
 	for _, b := range bridges {
 		b.flowEvents(b.pipe.Expire(now), nil)
+		b.conns.each(func(s *session) { s.expireBundles(now) })
 		if b.macs.Expire(now) {
 			be.engine.Wake()
 		}

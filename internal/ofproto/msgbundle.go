@@ -1,9 +1,15 @@
 package ofproto
 
-import "weir/internal/openflow"
+import (
+	"time"
+
+	"weir/internal/openflow"
+)
 
 // msgBundle is an open bundle of a session (OpenFlow 1.4, 6.9).
 type msgBundle struct {
+	open   []byte    // the request that opened it
+	used   time.Time // when a message about it came last
 	flags  uint16
 	closed bool
 	raw    [][]byte
@@ -13,7 +19,9 @@ type msgBundle struct {
 // maxBundles bounds the bundles that a session may have open.
 const maxBundles = 256
 
-func (s *session) bundleControl(h openflow.MsgHeader, c *openflow.BundleControl) error {
+func (s *session) bundleControl(h openflow.MsgHeader, raw []byte, c *openflow.BundleControl) error {
+	s.bundleMu.Lock()
+	defer s.bundleMu.Unlock()
 	bu := s.bundles[c.ID]
 	reply := &openflow.BundleControl{ID: c.ID, Type: c.Type + 1}
 	switch c.Type {
@@ -25,7 +33,7 @@ func (s *session) bundleControl(h openflow.MsgHeader, c *openflow.BundleControl)
 		if len(s.bundles) >= maxBundles {
 			return openflow.ErrBFCOutOfBundles.Err()
 		}
-		s.bundles[c.ID] = &msgBundle{flags: c.Flags}
+		s.bundles[c.ID] = &msgBundle{open: raw, used: s.now(), flags: c.Flags}
 	case openflow.BundleCloseRequest:
 		if err := s.closeBundle(c, bu); err != nil {
 			return err
@@ -66,17 +74,19 @@ func (s *session) closeBundle(c *openflow.BundleControl, bu *msgBundle) error {
 		delete(s.bundles, c.ID)
 		return openflow.ErrBFCBadFlags.Err()
 	}
-	bu.closed = true
+	bu.closed, bu.used = true, s.now()
 	return nil
 }
 
 // bundleAdd keeps a message for the commit. A bundle that isn't there is
 // opened by it.
-func (s *session) bundleAdd(a *openflow.BundleAdd) error {
+func (s *session) bundleAdd(raw []byte, a *openflow.BundleAdd) error {
+	s.bundleMu.Lock()
+	defer s.bundleMu.Unlock()
 	bu := s.bundles[a.ID]
 	switch {
 	case bu == nil:
-		bu = &msgBundle{flags: a.Flags}
+		bu = &msgBundle{open: raw, flags: a.Flags}
 		s.bundles[a.ID] = bu
 	case bu.closed:
 		delete(s.bundles, a.ID)
@@ -85,6 +95,7 @@ func (s *session) bundleAdd(a *openflow.BundleAdd) error {
 		delete(s.bundles, a.ID)
 		return openflow.ErrBFCBadFlags.Err()
 	}
+	bu.used = s.now()
 	_, msg, err := openflow.Decode(a.Raw, openflow.DecodeOptions{Log: logDecode})
 	if err != nil {
 		return err
@@ -102,6 +113,31 @@ func (s *session) bundleAdd(a *openflow.BundleAdd) error {
 	bu.raw = append(bu.raw, append([]byte(nil), a.Raw...))
 	bu.msgs = append(bu.msgs, msg)
 	return nil
+}
+
+// defaultBundleTimeout is how long a bundle stays open that nobody uses.
+const defaultBundleTimeout = 10 * time.Second
+
+// SetBundleIdleTimeout sets how long bundles stay open that nobody uses
+// (ovs-vswitchd.conf.db(5), other_config:bundle-idle-timeout); 0 is the
+// default.
+func (be *Backend) SetBundleIdleTimeout(d time.Duration) { be.bundleTimeout.Store(int64(d)) }
+
+// expireBundles ends the bundles that have been idle for too long, and tells
+// the controller, with the request that opened each.
+func (s *session) expireBundles(now time.Time) {
+	timeout := time.Duration(s.m.b.be.bundleTimeout.Load())
+	if timeout <= 0 {
+		timeout = defaultBundleTimeout
+	}
+	s.bundleMu.Lock()
+	defer s.bundleMu.Unlock()
+	for id, bu := range s.bundles {
+		if now.Sub(bu.used) >= timeout {
+			delete(s.bundles, id)
+			s.fail(bu.open, openflow.ErrBFCTimeout.Err())
+		}
+	}
 }
 
 // commitBundle applies all messages or none. Changes of ports and packets to

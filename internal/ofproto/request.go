@@ -94,9 +94,9 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 	case *openflow.Resume:
 		return s.m.b.resume(msg)
 	case *openflow.BundleControl:
-		return s.bundleControl(h, msg)
+		return s.bundleControl(h, raw, msg)
 	case *openflow.BundleAdd:
-		return s.bundleAdd(msg)
+		return s.bundleAdd(raw, msg)
 	}
 	if known, err := s.handleSession(h, msg); known {
 		return err

@@ -39,10 +39,12 @@ type session struct {
 	pinFormat openflow.PacketInFormat
 	ctlID     uint16
 
+	bundleMu sync.Mutex // guards bundles
+	bundles  map[uint32]*msgBundle
+
 	// Only the reading goroutine's. request is the xid of the request that it
 	// works on.
 	request  uint32
-	bundles  map[uint32]*msgBundle
 	monitors map[uint32]*openflow.FlowMonitor
 }
 

@@ -153,6 +153,7 @@ func (c *composer) open(typ string) (Backend, error) {
 		Datapath: dp, Clock: c.opts.Clock, Stream: c.opts.Stream, RunDir: c.opts.RunDir,
 		Upcall: upcallConfig(c.sw.other),
 	})
+	p.SetBundleIdleTimeout(bundleTimeout(c.sw.other))
 	dp.Start()
 	p.Start()
 	return p, nil

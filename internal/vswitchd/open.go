@@ -62,5 +62,10 @@ var unsupportedOptions = map[string]string{
 	"dpdk-init":         "DPDK is not supported: use AF_PACKET devices (type system)",
 }
 
+// bundleTimeout is other_config:bundle-idle-timeout.
+func bundleTimeout(other map[string]string) time.Duration {
+	return time.Duration(intOption(other, "bundle-idle-timeout", 10, 1, 1<<31-1)) * time.Second
+}
+
 // millis is a number of milliseconds.
 func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
