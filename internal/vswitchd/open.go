@@ -19,6 +19,7 @@ func (s *Switch) configureOpen() {
 	for _, b := range s.backends {
 		if p, ok := b.Backend.(*provider); ok {
 			p.Engine().Configure(upcallConfig(s.other))
+			p.SetBundleIdleTimeout(bundleTimeout(s.other))
 		}
 	}
 	if open.SSL != (SSLConf{}) && s.opts.Stream.TLS != nil {
