@@ -28,7 +28,7 @@ type (
 	// flow, or a packet-in to a controller. PID is the Netlink port of a kernel
 	// data path, 0 elsewhere. Data is user data that is no known cookie (then
 	// Cookie.Kind is 0). WithActions asks that the flow's actions come along,
-	// TunOutPort that the tunnel metadata of that port do (0: no).
+	// TunOutPort that the tunnel metadata of that port do (0 or PortNone: no).
 	Userspace struct {
 		PID         uint32
 		Cookie      Cookie

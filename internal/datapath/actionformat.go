@@ -202,7 +202,7 @@ func appendUserspace(b []byte, a *Userspace, names *Namer) []byte {
 	if a.WithActions {
 		b = append(b, ",actions"...)
 	}
-	if a.TunOutPort != 0 {
+	if a.TunOutPort != 0 && a.TunOutPort != PortNone {
 		b = names.append(append(b, ",tunnel_out_port="...), a.TunOutPort)
 	}
 	return append(b, ')')

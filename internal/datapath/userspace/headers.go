@@ -280,7 +280,7 @@ func setL4(st *state, a *datapath.SetL4) {
 	}
 	b := st.pkt.Data()[at:]
 	if a.Proto == packet.ProtoSCTP {
-		setSCTP(b, a)
+		setSCTP(b[:max(min(st.offs.Len-at, len(b)), 0)], a) // without the frame's padding
 		return
 	}
 	var old [4]byte
