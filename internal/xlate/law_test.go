@@ -113,6 +113,9 @@ func TestMegaflowLaw(t *testing.T) {
 		translate := func(k *flow.Key, learn bool) (string, flow.Mask) {
 			key := *k
 			r := x.Translate(&Input{Config: cfg, Bridge: b, Key: &key, Now: t0, Learn: learn})
+			for _, id := range r.Recircs {
+				cfg.Recircs.Ref(id) // as the megaflow's record does
+			}
 			return fmt.Sprint(datapath.FormatActions(r.Actions, nil), " slow ", r.Slow), r.Mask
 		}
 		for range 3 {
