@@ -107,10 +107,18 @@ func (u *up) run(p *daemon.Process) error {
 		"--bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert", "--pidfile"}); err != nil {
 		return err
 	}
+	// Whoever asks for the end before the beginning is over gets it: what then
+	// fails on the way is no failure.
 	if err := u.describe(); err != nil {
+		if p.Context().Err() != nil {
+			return settle(ended, 1)
+		}
 		return err
 	}
 	if err := u.start(p, ended, "ovs-vswitchd", u.vswitch, []string{"unix:" + socket, "--pidfile"}); err != nil {
+		if p.Context().Err() != nil {
+			return settle(ended, 2)
+		}
 		return err
 	}
 	fmt.Fprintf(u.env.Stdout, "Database %s and switch are up in process %d: ovs-vsctl and all other tools work now.\n`weir down` ends them.\n",
@@ -118,16 +126,17 @@ func (u *up) run(p *daemon.Process) error {
 	p.Ready()
 	select {
 	case <-p.Context().Done():
-		return settle(ended)
+		return settle(ended, 2)
 	case err := <-ended:
 		return err
 	}
 }
 
-// settle waits until both daemons have ended, for as long as ovs-ctl would.
-func settle(ended <-chan error) error {
+// settle waits until the daemons that were started have ended, for as long as
+// ovs-ctl would.
+func settle(ended <-chan error, started int) error {
 	patience := time.After(5 * time.Second)
-	for range 2 {
+	for range started {
 		select {
 		case <-ended:
 		case <-patience:
