@@ -11,6 +11,16 @@ func (k *Key) Format(names PortNames) string {
 	return m.Format(DefaultPriority, names)
 }
 
+// FormatCaptured prints the key of a packet from a capture, which came in on no
+// port: as Format, and that it did.
+func (k *Key) FormatCaptured() string {
+	m := Match{Key: *k, Mask: k.MaskExact()}
+	m.hideZeroMetadata()
+	m.Key.InPort, m.Mask.InPort = PortNone, 0xffffffff
+	m.shapeForPrint()
+	return m.Format(DefaultPriority, nil)
+}
+
 // String is [Key.Format] without port names.
 func (k *Key) String() string { return k.Format(nil) }
 

@@ -75,6 +75,7 @@ func commands() []command {
 		{"parse-oxm", "hidden", 1, 1, parseOXM, false},
 		{"parse-ofp11-match", "hidden", 0, 0, parseOFP11Match, false},
 		{"ofp-parse", "FILE              print messages read from FILE", 1, 1, ofpParse, false},
+		{"parse-pcap", "hidden", 1, -1, parsePcap, false},
 		{"parse-actions", "hidden", 1, 1, parseActionsCmd, false},
 		{"parse-instructions", "hidden", 1, 1, parseInstructionsCmd, false},
 	}

@@ -62,19 +62,22 @@ func monitorCmd(t *tool, args []string) error {
 		case strings.HasPrefix(a, "watch:"):
 			watches = append(watches, a[len("watch:"):])
 		case a == "resume":
-			resume = true
+			// A service controller gets no packets before it says how much of them
+			// it wants; to send them on takes all.
+			all := uint16(0xffff)
+			missLen, resume = &all, true
 		default:
 			return fmt.Errorf("%s: unsupported \"monitor\" argument", a)
 		}
 	}
 	setup := func() error {
-		if err := v.setPacketInFormat(resume); err != nil {
+		if err := v.monitorConfig(missLen, invalidTTL); err != nil {
 			return err
 		}
 		if err := v.watch(watches); err != nil {
 			return err
 		}
-		return v.monitorConfig(missLen, invalidTTL)
+		return v.setPacketInFormat(resume)
 	}
 	return t.monitorConn(v, setup, resume)
 }
