@@ -36,7 +36,7 @@ func SplitSettings(s string) []Setting {
 		}
 		name, start := s[:i], i+1
 		if s[i] == '(' {
-			end := closing(s, i)
+			end := ClosingParen(s, i)
 			out = append(out, Setting{name, s[start:min(end, len(s))]})
 			s = s[min(end+1, len(s)):]
 			continue
@@ -44,7 +44,7 @@ func SplitSettings(s string) []Setting {
 		end := start
 		for end < len(s) && strings.IndexByte(sep, s[end]) < 0 {
 			if s[end] == '(' {
-				end = closing(s, end)
+				end = ClosingParen(s, end)
 			}
 			end++
 		}
@@ -54,8 +54,8 @@ func SplitSettings(s string) []Setting {
 	}
 }
 
-// closing finds the parenthesis that closes the one at i, or the end.
-func closing(s string, i int) int {
+// ClosingParen finds the parenthesis that closes the one at i, or the end.
+func ClosingParen(s string, i int) int {
 	for depth := 0; i < len(s); i++ {
 		switch s[i] {
 		case '(':

@@ -118,7 +118,7 @@ func (be *Backend) sorted() []*Bridge {
 	for _, b := range be.bridges {
 		out = append(out, b)
 	}
-	slices.SortFunc(out, func(a, b *Bridge) int { return compareNames(a.name, b.name) })
+	slices.SortFunc(out, func(a, b *Bridge) int { return CompareNames(a.name, b.name) })
 	return out
 }
 

@@ -2,8 +2,8 @@ package ofproto
 
 import "cmp"
 
-// compareNames orders names as people do: runs of digits count as numbers.
-func compareNames(a, b string) int {
+// CompareNames orders names as people do: runs of digits count as numbers.
+func CompareNames(a, b string) int {
 	for a != "" && b != "" {
 		na, nb := digits(a), digits(b)
 		if na > 0 && nb > 0 {

@@ -35,7 +35,7 @@ func SplitKeyValues(s string) []KeyValue {
 		switch {
 		case n == len(s) || strings.IndexByte(sep, s[n]) >= 0:
 		case s[n] == '(':
-			close := matchParen(s, n)
+			close := flow.ClosingParen(s, n)
 			kv.Value = s[n+1 : close]
 			end = min(close+1, len(s))
 			if strings.HasPrefix(s[end:], "->") {
@@ -54,21 +54,6 @@ func SplitKeyValues(s string) []KeyValue {
 		out = append(out, kv)
 		s = s[end:]
 	}
-}
-
-// matchParen finds the parenthesis that closes the one at i, or the end.
-func matchParen(s string, i int) int {
-	for depth := 0; i < len(s); i++ {
-		switch s[i] {
-		case '(':
-			depth++
-		case ')':
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return len(s)
 }
 
 func valueEnd(s string, i int) int {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"weir/internal/ofproto"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/client"
 	"weir/schema"
@@ -227,7 +228,7 @@ func TestVLANModes(t *testing.T) {
 
 func TestCompareNames(t *testing.T) {
 	for _, c := range [][2]string{{"p2", "p10"}, {"p", "p1"}, {"a9b1", "a9b2"}, {"p09", "p10"}, {"eth1.5", "eth1.10"}} {
-		if compareNames(c[0], c[1]) >= 0 || compareNames(c[1], c[0]) <= 0 || compareNames(c[0], c[0]) != 0 {
+		if ofproto.CompareNames(c[0], c[1]) >= 0 || ofproto.CompareNames(c[1], c[0]) <= 0 || ofproto.CompareNames(c[0], c[0]) != 0 {
 			t.Errorf("%q is not before %q", c[0], c[1])
 		}
 	}

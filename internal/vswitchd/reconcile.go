@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"weir/internal/ofproto"
 	"weir/internal/ovsdb"
 )
 
@@ -113,7 +114,7 @@ func (s *Switch) sortedPorts(ch *Changes) []ovsdb.UUID {
 		return 1
 	}
 	slices.SortFunc(ports, func(a, b *PortConf) int {
-		return cmp.Or(cmp.Compare(asks(a), asks(b)), compareNames(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(asks(a), asks(b)), ofproto.CompareNames(a.Name, b.Name))
 	})
 	ids := make([]ovsdb.UUID, len(ports))
 	for i, p := range ports {
@@ -122,48 +123,11 @@ func (s *Switch) sortedPorts(ch *Changes) []ovsdb.UUID {
 	return ids
 }
 
-// compareNames orders names, with runs of digits compared as numbers.
-func compareNames(a, b string) int {
-	for a != "" && b != "" {
-		na, nb := digits(a), digits(b)
-		if na > 0 && nb > 0 {
-			if c := compareDigits(a[:na], b[:nb]); c != 0 {
-				return c
-			}
-			a, b = a[na:], b[nb:]
-			continue
-		}
-		if c := cmp.Compare(a[0], b[0]); c != 0 {
-			return c
-		}
-		a, b = a[1:], b[1:]
-	}
-	return cmp.Compare(len(a), len(b))
-}
-
-func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
-}
-
-func compareDigits(a, b string) int {
-	for len(a) > 1 && a[0] == '0' {
-		a = a[1:]
-	}
-	for len(b) > 1 && b[0] == '0' {
-		b = b[1:]
-	}
-	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-}
-
 // retryFailed tries the interfaces again that could not be made before: their
 // devices may have come, or their names or numbers become free.
 func (s *Switch) retryFailed() {
 	retry := s.retry
-	slices.SortFunc(retry, func(a, b *iface) int { return compareNames(a.conf.Name, b.conf.Name) })
+	slices.SortFunc(retry, func(a, b *iface) int { return ofproto.CompareNames(a.conf.Name, b.conf.Name) })
 	for _, i := range retry {
 		if s.failed[i] {
 			s.openInterface(i)
