@@ -44,7 +44,7 @@ func fillRows(v *server, rows int) error {
 func measured(v *server, f func() (float64, error)) (figure, error) {
 	before := v.cpu()
 	value, err := f()
-	return figure{value, v.cpu() - before, v.peak()}, err
+	return figure{Value: value, CPU: v.cpu() - before, PeakMB: v.peak()}, err
 }
 
 // together runs f once per client, at the same time, and returns the first error.
@@ -211,7 +211,7 @@ func open(s side, compacted bool) (figure, error) {
 	if err := v.start(); err != nil {
 		return figure{}, err
 	}
-	return figure{time.Since(start).Seconds(), v.cpu(), v.peak()}, nil
+	return figure{Value: time.Since(start).Seconds(), CPU: v.cpu(), PeakMB: v.peak()}, nil
 }
 
 // compactionStall measures the longest wait for an echo, and a transaction,

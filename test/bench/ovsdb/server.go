@@ -5,35 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
+
+	"weir/test/bench/compare"
 )
-
-// side says whose programs run.
-type side int
-
-const (
-	ours side = iota
-	theirs
-)
-
-// program is the path of a side's program.
-func (s side) program(name string) string {
-	if s == ours {
-		path, err := filepath.Abs("bin/" + name)
-		if err != nil {
-			return name
-		}
-		return path
-	}
-	for _, dir := range []string{"/usr/bin/", "/usr/sbin/"} {
-		if _, err := os.Stat(dir + name); err == nil {
-			return dir + name
-		}
-	}
-	return name
-}
 
 // schema is the database of the benchmarks: one table of rows of about 500
 // bytes as JSON, like Open vSwitch's own.
@@ -88,7 +64,7 @@ func (v *server) environ() []string {
 
 // tool runs one of the side's programs.
 func (v *server) tool(name string, args ...string) error {
-	cmd := exec.Command(v.side.program(name), args...)
+	cmd := exec.Command(v.side.Program(name), args...)
 	cmd.Env = v.environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
@@ -98,7 +74,7 @@ func (v *server) tool(name string, args ...string) error {
 
 // start starts the server and waits until it answers.
 func (v *server) start() error {
-	v.cmd = exec.Command(v.side.program("ovsdb-server"), "-vconsole:off", "--pidfile", "--remote=punix:"+v.path("db.sock"), v.path("conf.db"))
+	v.cmd = exec.Command(v.side.Program("ovsdb-server"), "-vconsole:off", "--pidfile", "--remote=punix:"+v.path("db.sock"), v.path("conf.db"))
 	v.cmd.Env = v.environ()
 	if err := v.cmd.Start(); err != nil {
 		return err
@@ -112,7 +88,7 @@ func (v *server) start() error {
 		_, err = c.call(`"method":"get_schema","params":["` + v.database() + `"]`)
 		return err
 	}
-	return fmt.Errorf("%s does not answer", v.side.program("ovsdb-server"))
+	return fmt.Errorf("%s does not answer", v.side.Program("ovsdb-server"))
 }
 
 // database is the name of the database, by its schema.
@@ -127,15 +103,7 @@ func (v *server) database() string {
 // stop ends the server.
 func (v *server) stop() {
 	if v.cmd != nil {
-		v.cmd.Process.Signal(os.Interrupt)
-		done := make(chan struct{})
-		go func() { v.cmd.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(5 * time.Second):
-			v.cmd.Process.Kill()
-			<-done
-		}
+		compare.Stop(v.cmd)
 		v.cmd = nil
 	}
 }
@@ -146,30 +114,8 @@ func (v *server) remove() {
 	os.RemoveAll(v.dir)
 }
 
-// cpu is the CPU time that the server has used, in seconds (proc(5), stat).
-func (v *server) cpu() float64 {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(data), ") ")
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	return float64(user+system) / 100
-}
+// cpu is the CPU time that the server has used, in seconds.
+func (v *server) cpu() float64 { return compare.CPU(v.cmd.Process.Pid) }
 
-// peak is the server's peak resident memory in MB (proc(5), status).
-func (v *server) peak() float64 {
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.cmd.Process.Pid))
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.Atoi(strings.Fields(rest)[0])
-			return float64(kb) / 1024
-		}
-	}
-	return 0
-}
+// peak is the server's peak resident memory in MB.
+func (v *server) peak() float64 { return compare.Peak(v.cmd.Process.Pid) }
