@@ -3,6 +3,7 @@
 # make demo       real packets between network namespaces, on this machine
 # make test       everything CI runs, but for the ratchet over the peer's suite
 # make bench-ovsdb  our database server beside Debian's, as ratios
+# make bench-openflow  our switch's tables and ovs-ofctl beside Debian's, as ratios
 # make bench      our data path beside Debian's Open vSwitch, as ratios
 DESTDIR ?=
 PREFIX ?= /usr/local
@@ -11,7 +12,7 @@ export CGO_ENABLED ?= 0
 
 SBIN = ovsdb-server ovs-vswitchd
 
-.PHONY: all build install demo test check unit blackbox bench bench-ovsdb clean
+.PHONY: all build install demo test check unit blackbox bench bench-ovsdb bench-openflow clean
 all: build
 
 build:
@@ -62,6 +63,10 @@ blackbox: build
 bench-ovsdb: build
 	scripts/install-packages test
 	$(GO) run ./test/bench/ovsdb
+
+bench-openflow: build
+	scripts/install-packages test
+	$(GO) run ./test/bench/openflow
 
 bench: build
 	scripts/install-packages test
