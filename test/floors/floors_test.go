@@ -35,7 +35,8 @@ var floors = map[string]int{
 	"internal/datapath": 4, "internal/ovsdb/client": 4, "internal/ovsdb/server": 4,
 
 	"internal/netdev/dummy": 5, "internal/netdev/patch": 5, "internal/netdev/linux": 5, "internal/netdev/tap": 5,
-	"internal/datapath/ebpf/program": 5, "internal/datapath/userspace": 5, "internal/datapath/dptest": 5, "internal/xlate": 5,
+	"internal/datapath/userspace": 5, "internal/datapath/dptest": 5, "internal/xlate": 5,
+	"internal/datapath/ebpf/program": 5, "internal/datapath/ebpf": 6,
 	"internal/upcall": 6, "internal/trace": 6, "internal/dpctl": 6, "internal/ofproto": 7, "internal/vswitchd": 8,
 
 	"internal/tool/appctl": 9, "internal/tool/vsctl": 9, "internal/tool/ofctl": 9, "internal/tool/table": 7, "internal/tool/dbctl": 8,

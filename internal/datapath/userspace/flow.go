@@ -28,6 +28,7 @@ type entry struct {
 	ufid  datapath.UFID
 	key   words // as given, not masked
 	stats []flowStats
+	slot  atomic.Uint32 // a MirrorSlot
 }
 
 // flowStats is what one worker counted of one flow; only that worker writes
@@ -73,7 +74,20 @@ func (e *entry) sum() datapath.Stats {
 	return s
 }
 
-func (e *entry) zero() {
+// total is the statistics with those of the mirror.
+func (d *DP) total(e *entry) datapath.Stats {
+	slot := MirrorSlot(e.slot.Load())
+	if slot == NoSlot {
+		return e.sum()
+	}
+	return addStats(e.sum(), d.mirror.Stats(slot))
+}
+
+// zero starts the statistics anew.
+func (d *DP) zero(e *entry) {
+	if slot := MirrorSlot(e.slot.Load()); slot != NoSlot {
+		d.mirror.ZeroStats(slot)
+	}
 	for i := range e.stats {
 		st := &e.stats[i]
 		st.packets.Store(0)
@@ -84,8 +98,8 @@ func (e *entry) zero() {
 }
 
 // export is the flow as callers see it.
-func (e *entry) export() *datapath.Flow {
-	f := &datapath.Flow{UFID: e.ufid, Actions: e.actions.Load().actions, Stats: e.sum(), Layer: "ovs"}
+func (d *DP) export(e *entry) *datapath.Flow {
+	f := &datapath.Flow{UFID: e.ufid, Actions: e.actions.Load().actions, Stats: d.total(e), Layer: "ovs"}
 	*keyWords(&f.Key) = e.key
 	e.sub.mask.expand(&f.Mask)
 	return f
@@ -143,9 +157,11 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 		}
 		old := e.actions.Load()
 		e.actions.Store(newProgram(f.Actions))
-		logFlow("flow_mod", e.export(), e, old)
+		exported := d.export(e)
+		logFlow("flow_mod", exported, e, old)
+		d.mirrorChange(e, exported)
 		if mode&datapath.PutZeroStats != 0 {
-			e.zero()
+			d.zero(e)
 		}
 		return nil
 	}
@@ -160,7 +176,21 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 	if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
 		return fmt.Errorf("flow: %w (%w)", errExist, errOverlap)
 	}
+	e := d.insert(f, k, m)
+	if f.UFID != e.ufid {
+		named := *f
+		named.UFID = e.ufid
+		f = &named
+	}
+	e.slot.Store(uint32(d.mirror.Added(f)))
+	logFlow("flow_add", f, e, nil)
+	return nil
+}
+
+// insert makes the entry of a flow that overlaps no other.
+func (d *DP) insert(f *datapath.Flow, k *words, m mask) *entry {
 	e := &entry{ufid: f.UFID, key: *k, stats: make([]flowStats, 1+len(d.workers))}
+	e.slot.Store(uint32(NoSlot))
 	var masked words
 	for i, x := range m.idx {
 		masked[x] = k[x] & m.bits[i]
@@ -174,8 +204,7 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 	e.hash = e.sub.mask.hash(k, d.cls.seed)
 	e.sub.insert(e)
 	d.byUFID[e.ufid] = e
-	logFlow("flow_add", f, e, nil)
-	return nil
+	return e
 }
 
 // existing finds the flow that a UFID, or without one a key, names.
@@ -187,6 +216,16 @@ func (d *DP) existing(ufid datapath.UFID, k *flow.Key) *entry {
 	return e
 }
 
+// mirrorChange tells the mirror of new actions; a flow that it refused before
+// it may take now.
+func (d *DP) mirrorChange(e *entry, f *datapath.Flow) {
+	if slot := MirrorSlot(e.slot.Load()); slot != NoSlot {
+		d.mirror.Changed(slot, f)
+		return
+	}
+	e.slot.Store(uint32(d.mirror.Added(f)))
+}
+
 // FlowDel removes a flow and returns its last statistics.
 func (d *DP) FlowDel(ufid datapath.UFID, key *flow.Key) (datapath.Stats, error) {
 	d.mu.Lock()
@@ -195,19 +234,24 @@ func (d *DP) FlowDel(ufid datapath.UFID, key *flow.Key) (datapath.Stats, error) 
 	if e == nil {
 		return datapath.Stats{}, fmt.Errorf("flow: %w", errNotExist)
 	}
-	d.drop(e)
-	stats := e.sum()
+	stats := d.drop(e)
 	if dpifLog.Enabled(vlog.Dbg) {
-		f := e.export()
+		f := d.export(e)
 		dpifLog.Dbg("%s: flow_del %s %s, %s", d.fullName(), datapath.FormatUFID(e.ufid), datapath.FormatKey(&f.Key, nil, false, nil), datapath.FormatStats(&stats, d.now()))
 	}
 	return stats, nil
 }
 
-func (d *DP) drop(e *entry) {
+// drop takes an entry out and returns its last statistics.
+func (d *DP) drop(e *entry) datapath.Stats {
 	e.dead.Store(true)
 	d.cls.remove(e)
 	delete(d.byUFID, e.ufid)
+	slot := MirrorSlot(e.slot.Swap(uint32(NoSlot)))
+	if slot == NoSlot {
+		return e.sum()
+	}
+	return addStats(e.sum(), d.mirror.Removed(slot))
 }
 
 // FlowGet finds a flow.
@@ -218,7 +262,7 @@ func (d *DP) FlowGet(ufid datapath.UFID, key *flow.Key) (*datapath.Flow, error) 
 	if e == nil {
 		return nil, fmt.Errorf("flow: %w", errNotExist)
 	}
-	return e.export(), nil
+	return d.export(e), nil
 }
 
 // FlowDump yields the flows there were when it began, without holding a lock.
@@ -238,7 +282,7 @@ func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 		if e.dead.Load() {
 			continue
 		}
-		f := e.export()
+		f := d.export(e)
 		if dpifLog.Enabled(vlog.Dbg) {
 			dpifLog.Dbg("%s: flow_dump %s, %s, actions:%s", d.fullName(), describe(f, f.UFID),
 				datapath.FormatStats(&f.Stats, d.now()), datapath.FormatActions(f.Actions, nil))
@@ -258,5 +302,6 @@ func (d *DP) FlowFlush() error {
 	}
 	clear(d.byUFID)
 	d.cls.publish(nil)
+	d.mirror.Flushed()
 	return nil
 }

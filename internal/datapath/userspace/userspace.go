@@ -38,6 +38,8 @@ type Config struct {
 	Workers int
 	// Local, when not nil, becomes port 0.
 	Local netdev.Device
+	// Mirror, when not nil, holds the flows as well.
+	Mirror Mirror
 }
 
 // DP is a data path. Its mutex owns the flow and port tables as their only
@@ -48,6 +50,7 @@ type DP struct {
 	ports   atomic.Pointer[portTable]
 	meters  atomic.Pointer[map[uint32]*meter]
 	cls     classifier
+	mirror  Mirror
 	workers []*worker
 	spare   spareWorkers
 	done    atomic.Bool
@@ -68,7 +71,10 @@ var (
 
 // New makes a data path; its workers start with Start.
 func New(cfg Config) (*DP, error) {
-	d := &DP{cfg: cfg, byUFID: map[datapath.UFID]*entry{}}
+	d := &DP{cfg: cfg, byUFID: map[datapath.UFID]*entry{}, mirror: cfg.Mirror}
+	if d.mirror == nil {
+		d.mirror = noMirror{}
+	}
 	d.ports.Store(&portTable{byName: map[string]*port{}})
 	d.meters.Store(&map[uint32]*meter{})
 	d.cls.init()

@@ -137,6 +137,7 @@ type link struct {
 	// swapped says that what the kernel sends is what the switch receives.
 	swapped bool
 	drops   atomic.Uint64 // packets that could not be sent
+	bypass  atomic.Pointer[func() Bypass]
 }
 
 // refresh asks the kernel for the state.
@@ -286,6 +287,11 @@ func (l *link) Stats() (netdev.Stats, error) {
 	}
 	if !l.swapped { // what a tap refuses, the kernel counts itself
 		s.TxDropped += l.drops.Load()
+	}
+	if read := l.bypass.Load(); read != nil {
+		b := (*read)()
+		s.TxPackets += b.TxPackets
+		s.TxBytes += b.TxBytes
 	}
 	if l.swapped {
 		s.RxPackets, s.TxPackets = s.TxPackets, s.RxPackets

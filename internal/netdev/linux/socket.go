@@ -32,7 +32,7 @@ type Socket struct {
 
 	stolen io.Closer // may be nil
 
-	rx rxRing
+	rx *rxRing   // nil: only for sending
 	tx sync.Pool // of *txRing
 }
 
@@ -42,7 +42,7 @@ var _ netdev.Device = (*Socket)(nil)
 type rxRing struct {
 	hdrs [maxBatch]mmsghdr
 	iovs [maxBatch][2]unix.Iovec
-	vnet [maxBatch][vnetLen]byte
+	vnet [maxBatch][VnetLen]byte
 	aux  []byte
 }
 
@@ -50,7 +50,7 @@ type rxRing struct {
 type txRing struct {
 	hdrs [maxBatch]mmsghdr
 	iovs [maxBatch][2]unix.Iovec
-	vnet [maxBatch][vnetLen]byte
+	vnet [maxBatch][VnetLen]byte
 }
 
 func (h *Host) openSystem(name string) (*Socket, error) {
@@ -58,21 +58,37 @@ func (h *Host) openSystem(name string) (*Socket, error) {
 	if err := s.refresh(); err != nil {
 		return nil, err
 	}
-	fd, err := packetSocket(s.Ifindex())
+	fd, err := packetSocket(s.Ifindex(), ethPAll)
 	if err != nil {
 		return nil, err
 	}
 	s.fd = fd
+	if err := s.promiscuous(); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
 	s.stolen = h.steal(s.Ifindex())
-	s.rx.init()
+	s.rx = newRxRing()
 	s.tx.New = func() any { return newTxRing() }
 	h.add(s.link)
 	return s, nil
 }
 
-// packetSocket opens a non-blocking socket that sees what the device receives,
-// in promiscuous mode for as long as the socket lives.
-func packetSocket(ifindex int) (fd int, err error) {
+// promiscuous has the device receive every packet for as long as the socket lives.
+func (s *Socket) promiscuous() error {
+	mreq := unix.PacketMreq{Ifindex: int32(s.Ifindex()), Type: unix.PACKET_MR_PROMISC}
+	if err := unix.SetsockoptPacketMreq(s.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err != nil {
+		return fmt.Errorf("promiscuous mode: %w", err)
+	}
+	return nil
+}
+
+// ethPAll is ETH_P_ALL in network order.
+const ethPAll = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8
+
+// packetSocket opens a non-blocking socket on a device that sees what it
+// receives of a protocol, in network order: nothing of protocol 0.
+func packetSocket(ifindex int, protocol uint16) (fd int, err error) {
 	// Protocol 0 until it is bound: no packets of other devices.
 	fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -101,42 +117,43 @@ func packetSocket(ifindex int) (fd int, err error) {
 			return -1, fmt.Errorf("socket option %s: %w", o.name, e)
 		}
 	}
-	mreq := unix.PacketMreq{Ifindex: int32(ifindex), Type: unix.PACKET_MR_PROMISC}
-	if err = unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &mreq); err != nil {
-		return -1, fmt.Errorf("promiscuous mode: %w", err)
-	}
-	const all = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8
-	if err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: ifindex}); err != nil {
+	if err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: ifindex}); err != nil {
 		return -1, fmt.Errorf("bind: %w", err)
 	}
 	return fd, nil
 }
 
-func (r *rxRing) init() {
-	r.aux = make([]byte, maxBatch*auxSpace)
+func newRxRing() *rxRing {
+	r := &rxRing{aux: make([]byte, maxBatch*auxSpace)}
 	for i := range r.hdrs {
 		r.iovs[i][0].Base = &r.vnet[i][0]
-		r.iovs[i][0].SetLen(vnetLen)
+		r.iovs[i][0].SetLen(VnetLen)
 		h := &r.hdrs[i].hdr
 		h.Iov = &r.iovs[i][0]
 		h.SetIovlen(2)
 		h.Control = &r.aux[i*auxSpace]
 	}
+	return r
 }
 
 func newTxRing() *txRing {
 	r := new(txRing)
 	for i := range r.hdrs {
 		r.iovs[i][0].Base = &r.vnet[i][0]
-		r.iovs[i][0].SetLen(vnetLen)
+		r.iovs[i][0].SetLen(VnetLen)
 		r.hdrs[i].hdr.Iov = &r.iovs[i][0]
 		r.hdrs[i].hdr.SetIovlen(2)
 	}
 	return r
 }
 
-// NumRxQueues is 1.
-func (s *Socket) NumRxQueues() int { return 1 }
+// NumRxQueues is 1, or 0 of a socket that only sends.
+func (s *Socket) NumRxQueues() int {
+	if s.rx == nil {
+		return 0
+	}
+	return 1
+}
 
 // RecvFD is the socket.
 func (s *Socket) RecvFD(int) int {
@@ -149,10 +166,10 @@ func (s *Socket) RecvFD(int) int {
 func (s *Socket) Recv(_ int, batch []netdev.Packet) (int, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.fd < 0 {
+	if s.fd < 0 || s.rx == nil {
 		return 0, net.ErrClosed
 	}
-	r := &s.rx
+	r := s.rx
 	n := min(len(batch), maxBatch)
 	for i := range n {
 		b := &batch[i]
@@ -171,8 +188,8 @@ func (s *Socket) Recv(_ int, batch []netdev.Packet) (int, error) {
 	for i := range int(got) {
 		b := &batch[i]
 		b.Off, b.Mark, b.Prio, b.RxHash = netdev.Headroom, 0, 0, 0
-		b.Len = max(int(r.hdrs[i].len)-vnetLen, 0)
-		getVnet(&r.vnet[i], &b.Offload)
+		b.Len = max(int(r.hdrs[i].len)-VnetLen, 0)
+		GetVnet(&r.vnet[i], &b.Offload)
 		if aux := findAux(r.aux[i*auxSpace : i*auxSpace+int(r.hdrs[i].hdr.Controllen)]); aux != nil && aux.status&statusVLANValid != 0 && b.Len >= 12 {
 			restoreVLAN(b, aux)
 		}
@@ -194,7 +211,7 @@ func (s *Socket) Send(_ int, batch []*netdev.Packet) (int, error) {
 	for len(batch) > 0 {
 		n := min(len(batch), maxBatch)
 		for i, p := range batch[:n] {
-			putVnet(&r.vnet[i], &p.Offload)
+			PutVnet(&r.vnet[i], &p.Offload)
 			r.iovs[i][1].Base = &p.Buf[p.Off]
 			r.iovs[i][1].SetLen(p.Len)
 		}

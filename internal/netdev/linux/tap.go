@@ -28,7 +28,7 @@ type Tap struct {
 // tapIO is the memory of one readv(2) or writev(2).
 type tapIO struct {
 	iov  [2]unix.Iovec
-	vnet [vnetLen]byte
+	vnet [VnetLen]byte
 }
 
 var _ netdev.Device = (*Tap)(nil)
@@ -66,7 +66,7 @@ func (t *Tap) setup() error {
 
 func (io *tapIO) init() {
 	io.iov[0].Base = &io.vnet[0]
-	io.iov[0].SetLen(vnetLen)
+	io.iov[0].SetLen(VnetLen)
 }
 
 // NumRxQueues is 1.
@@ -105,8 +105,8 @@ func (t *Tap) Recv(_ int, batch []netdev.Packet) (int, error) {
 			return n, nil
 		}
 		b.Off, b.Mark, b.Prio, b.RxHash = netdev.Headroom, 0, 0, 0
-		b.Len = max(int(got)-vnetLen, 0)
-		getVnet(&t.rx.vnet, &b.Offload)
+		b.Len = max(int(got)-VnetLen, 0)
+		GetVnet(&t.rx.vnet, &b.Offload)
 		n++
 	}
 	return n, nil
@@ -124,7 +124,7 @@ func (t *Tap) Send(_ int, batch []*netdev.Packet) (int, error) {
 	defer t.tx.Put(io)
 	sent := 0
 	for _, p := range batch {
-		putVnet(&io.vnet, &p.Offload)
+		PutVnet(&io.vnet, &p.Offload)
 		io.iov[1].Base = &p.Buf[p.Off]
 		io.iov[1].SetLen(p.Len)
 		_, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(t.fd), uintptr(unsafe.Pointer(&io.iov[0])), 2)

@@ -10,12 +10,13 @@ import (
 	"weir/internal/packet"
 )
 
-// vnetLen is the size of struct virtio_net_hdr (virtio 1.2, 5.1.6), which
+// VnetLen is the size of struct virtio_net_hdr (virtio 1.2, 5.1.6), which
 // stands before each frame of a packet socket or tap with vnet headers. Its
 // integers are in host order.
-const vnetLen = 10
+const VnetLen = 10
 
-func getVnet(b *[vnetLen]byte, o *netdev.Offload) {
+// GetVnet reads a header.
+func GetVnet(b *[VnetLen]byte, o *netdev.Offload) {
 	*o = netdev.Offload{
 		Flags: b[0], GSOType: b[1],
 		HdrLen:    binary.NativeEndian.Uint16(b[2:]),
@@ -25,7 +26,8 @@ func getVnet(b *[vnetLen]byte, o *netdev.Offload) {
 	}
 }
 
-func putVnet(b *[vnetLen]byte, o *netdev.Offload) {
+// PutVnet writes a header.
+func PutVnet(b *[VnetLen]byte, o *netdev.Offload) {
 	b[0], b[1] = o.Flags, o.GSOType
 	binary.NativeEndian.PutUint16(b[2:], o.HdrLen)
 	binary.NativeEndian.PutUint16(b[4:], o.GSOSize)

@@ -1,0 +1,155 @@
+package ebpf
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+)
+
+// FeatureError says what this machine lacks for a feature.
+type FeatureError struct {
+	Feature string // "TCX links"
+	Needs   string // "Linux 6.6", "CAP_NET_ADMIN"
+	Cause   error
+}
+
+func (e *FeatureError) Error() string {
+	return fmt.Sprintf("no %s (needs %s): %v", e.Feature, e.Needs, e.Cause)
+}
+
+func (e *FeatureError) Unwrap() error { return e.Cause }
+
+// Feature is what a probe found out; Err is nil where the machine has it, else
+// a *FeatureError.
+type Feature struct {
+	Name     string
+	Required bool // there is no data path without it
+	Err      error
+}
+
+// Probes finds out once what the machine can do, and remembers it. The zero
+// value is ready; its methods may be called from any goroutine.
+type Probes struct {
+	once  sync.Once
+	found []Feature
+}
+
+// probe is one question to the kernel.
+type probe struct {
+	name     string
+	required bool
+	needs    string
+	ask      func() error
+}
+
+// probes are asked in this order, which is that of what builds on what.
+var probes = []probe{
+	{"eBPF maps", true, "CAP_BPF", probeMaps},
+	{"eBPF programs for traffic control", true, "CAP_NET_ADMIN", probeProgram},
+	{"TCX links", true, "Linux 6.6", probeTCX},
+	{"tap devices with offloads and steering", true, "the tun module", probeTap},
+	{"redirection to the peer of a veth device", false, "Linux 5.10", func() error {
+		return features.HaveProgramHelper(ebpf.SchedCLS, asm.FnRedirectPeer)
+	}},
+	{"bpf file system", false, "a writable " + bpfFS, func() error { _, err := pinRoot(); return err }},
+	{"connection tracking in programs", false, "Linux 6.0 with nf_conntrack and BTF", probeConntrack},
+}
+
+// All are the features, those asked about first that others build on.
+func (p *Probes) All() []Feature {
+	p.once.Do(func() {
+		// Memory of maps counts as locked before Linux 5.11.
+		_ = rlimit.RemoveMemlock()
+		for _, pr := range probes {
+			f := Feature{Name: pr.name, Required: pr.required}
+			if err := pr.ask(); err != nil {
+				f.Err = &FeatureError{pr.name, pr.needs, err}
+			}
+			p.found = append(p.found, f)
+		}
+	})
+	return p.found
+}
+
+// Available says why there can be no eBPF data path, nil where there can.
+func (p *Probes) Available() error {
+	for _, f := range p.All() {
+		if f.Required && f.Err != nil {
+			return f.Err
+		}
+	}
+	return nil
+}
+
+func probeMaps() error {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE})
+	if err != nil {
+		return err
+	}
+	return m.Close()
+}
+
+// passAll is a program that leaves every packet to those after it.
+func passAll() (*ebpf.Program, error) {
+	const tcxNext = -1 // TCX_NEXT
+	return ebpf.NewProgram(&ebpf.ProgramSpec{
+		Name: "weir_probe", Type: ebpf.SchedCLS, License: "Apache-2.0",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, tcxNext), asm.Return()},
+	})
+}
+
+func probeProgram() error {
+	p, err := passAll()
+	if err != nil {
+		return err
+	}
+	return p.Close()
+}
+
+func probeTCX() error {
+	p, err := passAll()
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	const loopback = 1
+	l, err := link.AttachTCX(link.TCXOptions{Interface: loopback, Program: p, Attach: ebpf.AttachTCXIngress})
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func probeTap() error {
+	t, err := newMissTap(0)
+	if err != nil {
+		return err
+	}
+	t.close()
+	return nil
+}
+
+func probeConntrack() error {
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		return err
+	}
+	var fn *btf.Func
+	if err := spec.TypeByName("bpf_skb_ct_lookup", &fn); err == nil {
+		return nil
+	} else if !errors.Is(err, btf.ErrNotFound) {
+		return err
+	}
+	if mod, err := btf.LoadKernelModuleSpec("nf_conntrack"); err == nil && mod.TypeByName("bpf_skb_ct_lookup", &fn) == nil {
+		return nil
+	}
+	return fmt.Errorf("kernel function bpf_skb_ct_lookup: %w", btf.ErrNotFound)
+}

@@ -1,0 +1,68 @@
+package userspace
+
+import (
+	"iter"
+
+	"weir/internal/datapath"
+)
+
+// MirrorSlot names a flow to a Mirror; NoSlot is none.
+type MirrorSlot uint32
+
+// NoSlot says that the mirror doesn't have the flow.
+const NoSlot MirrorSlot = ^MirrorSlot(0)
+
+// Mirror holds a copy of the flows in another place, which handles packets by
+// itself and counts what it handled. All but Stats are called with the data
+// path's mutex held, in the order in which the flows change.
+type Mirror interface {
+	// Added takes a new flow; the mirror may refuse it by NoSlot. The Flow is
+	// the caller's again afterwards, its actions are immutable.
+	Added(f *datapath.Flow) MirrorSlot
+	// Changed gives the flow of a slot new actions.
+	Changed(slot MirrorSlot, f *datapath.Flow)
+	// Removed takes a flow out and returns what it counted to the last.
+	Removed(slot MirrorSlot) datapath.Stats
+	// Flushed takes all flows out.
+	Flushed()
+	// Stats are those of a slot, ZeroStats starts them from zero.
+	Stats(slot MirrorSlot) datapath.Stats
+	ZeroStats(slot MirrorSlot)
+}
+
+// noMirror is the Mirror of a data path without one.
+type noMirror struct{}
+
+func (noMirror) Added(*datapath.Flow) MirrorSlot    { return NoSlot }
+func (noMirror) Changed(MirrorSlot, *datapath.Flow) {}
+func (noMirror) Removed(MirrorSlot) datapath.Stats  { return datapath.Stats{} }
+func (noMirror) Flushed()                           {}
+func (noMirror) Stats(MirrorSlot) datapath.Stats    { return datapath.Stats{} }
+func (noMirror) ZeroStats(MirrorSlot)               {}
+
+// addStats adds what two places counted of one flow.
+func addStats(a, b datapath.Stats) datapath.Stats {
+	a.Packets += b.Packets
+	a.Bytes += b.Bytes
+	a.TCPFlags |= b.TCPFlags
+	if b.Used.After(a.Used) {
+		a.Used = b.Used
+	}
+	return a
+}
+
+// Adopt takes over flows that the mirror has already, with their slots. Those
+// that overlap one that is there are refused, and returned by their slots.
+func (d *DP) Adopt(flows iter.Seq2[MirrorSlot, *datapath.Flow]) (refused []MirrorSlot) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for slot, f := range flows {
+		k, m := keyWords(&f.Key), newMask(keyWords(&f.Mask))
+		if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
+			refused = append(refused, slot)
+			continue
+		}
+		d.insert(f, k, m).slot.Store(uint32(slot))
+	}
+	return refused
+}
