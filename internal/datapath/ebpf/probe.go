@@ -21,10 +21,12 @@ type FeatureError struct {
 	Cause   error
 }
 
+// Error says what is missing, what it takes, and how the kernel refused.
 func (e *FeatureError) Error() string {
 	return fmt.Sprintf("no %s (needs %s): %v", e.Feature, e.Needs, e.Cause)
 }
 
+// Unwrap is the cause.
 func (e *FeatureError) Unwrap() error { return e.Cause }
 
 // Feature is what a probe found out; Err is nil where the machine has it, else

@@ -1,6 +1,7 @@
 package userspace
 
 import (
+	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/netdev"
 )
@@ -34,3 +35,15 @@ func (e *Entrance) Process(pkt *netdev.Packet, key *flow.Key) {
 
 // Flush sends what waits to be sent.
 func (e *Entrance) Flush() { e.w.flush() }
+
+// Resume executes actions on a packet. Key and packet are as in Process.
+func (e *Entrance) Resume(pkt *netdev.Packet, key *flow.Key, actions []datapath.Action) {
+	w := e.w
+	w.now = w.dp.now().UnixNano()
+	w.keys[0] = *key
+	w.received.Add(1)
+	st := &w.sts[0]
+	*st = state{pkt: pkt, key: &w.keys[0], stale: true}
+	w.refresh(st)
+	w.execute(st, newProgram(actions))
+}
