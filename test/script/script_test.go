@@ -23,6 +23,10 @@ func TestScript(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(bin, "ovs-appctl")); err != nil {
 		t.Fatalf("%v (run make first)", err)
 	}
+	schemas, err := filepath.Abs("../../schema")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: ".",
 		Setup: func(env *testscript.Env) error {
@@ -30,6 +34,7 @@ func TestScript(t *testing.T) {
 			for _, name := range []string{"OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR"} {
 				env.Setenv(name, env.WorkDir)
 			}
+			env.Setenv("OVS_PKGDATADIR", schemas)
 			env.Setenv("OVS_SYSLOG_METHOD", "null")
 			env.Setenv("OVS_CTL_TIMEOUT", "30")
 			env.Defer(func() { endDaemons(env.WorkDir) })

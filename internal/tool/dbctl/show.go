@@ -1,6 +1,7 @@
 package dbctl
 
 import (
+	"fmt"
 	"strings"
 
 	"weir/internal/ovsdb"
@@ -21,9 +22,14 @@ func needsShow(n *Needs, _ *Command) error {
 }
 
 func cmdShow(c *Context) error {
-	seen := map[ovsdb.UUID]bool{}
+	filter, err := c.Prog.parseFilter(c.Options["--filter"])
+	if err != nil {
+		return err
+	}
+	s := &shower{Context: c, filter: filter, seen: map[ovsdb.UUID]bool{}}
 	for row := range c.Txn.Rows(c.Prog.Show[0].Table) {
-		c.showRow(row, 0, seen)
+		text, _ := s.row(row, 0)
+		c.Out.WriteString(text)
 	}
 	return nil
 }
@@ -37,88 +43,116 @@ func (p *Program) showTable(name string) *ShowTable {
 	return nil
 }
 
-// showRow prints a row and, below it, the rows that it refers to.
-func (c *Context) showRow(row *client.Row, level int, seen map[ovsdb.UUID]bool) {
-	if row == nil || seen[row.UUID()] {
-		return
-	}
-	seen[row.UUID()] = true
-	defer delete(seen, row.UUID())
-	show := c.Prog.showTable(row.Table().Name)
-	if show == nil {
-		return
-	}
-	indent := strings.Repeat("    ", level)
-	if show.Name == "" {
-		c.Printf("%s%s\n", indent, row.UUID())
-	} else {
-		col := row.Table().Column(show.Name)
-		name := row.Datum(show.Name)
-		text := ""
-		if col != nil {
-			text = name.Text(&col.Type)
-		}
-		c.Printf("%s%s %s\n", indent, show.Table, text)
-	}
-	for _, name := range show.Columns {
-		col := row.Table().Column(name)
-		if col == nil {
-			continue
-		}
-		c.showColumn(row, col, level+1, seen)
-	}
-	if show.Weak.Table != "" {
-		c.showWeak(row, show, level+1)
-	}
+// shower is one run of "show".
+type shower struct {
+	*Context
+	filter showFilter
+	seen   map[ovsdb.UUID]bool // the rows above the one being printed
 }
 
-func (c *Context) showColumn(row *client.Row, col *ovsdb.ColumnSchema, level int, seen map[ovsdb.UUID]bool) {
+// shown collects what is printed of one row.
+type shown struct {
+	all    strings.Builder // with the rows below
+	own    strings.Builder // without them
+	passed bool            // some filtered row below is shown
+}
+
+func (s *shown) printf(format string, args ...any) {
+	fmt.Fprintf(&s.all, format, args...)
+	fmt.Fprintf(&s.own, format, args...)
+}
+
+// row returns the text of a row and, below it, the rows that it refers to; ""
+// where the filter leaves it out. passed says that a filtered row is in it. The
+// top row is always shown.
+func (s *shower) row(row *client.Row, level int) (text string, passed bool) {
+	if row == nil || s.seen[row.UUID()] {
+		return "", false
+	}
+	s.seen[row.UUID()] = true
+	defer delete(s.seen, row.UUID())
+	table := row.Table().Name
+	show := s.Prog.showTable(table)
+	if show == nil {
+		return "", false
+	}
+	out := &shown{}
+	indent := strings.Repeat("    ", level)
+	if show.Name == "" {
+		out.printf("%s%s\n", indent, row.UUID())
+	} else {
+		out.printf("%s%s %s\n", indent, show.Table, columnText(row, show.Name))
+	}
+	for _, name := range show.Columns {
+		if col := row.Table().Column(name); col != nil {
+			s.column(out, row, col, level+1)
+		}
+	}
+	if show.Weak.Table != "" {
+		s.weak(out, row, show, level+1)
+	}
+	_, filtered := s.filter[table]
+	if level > 0 && (!s.filter.passes(table, out.own.String()) || !out.passed && s.filter.reaches(s.Prog, table, map[string]bool{})) {
+		return "", false
+	}
+	return out.all.String(), filtered || out.passed
+}
+
+// columnText returns a column's value as text, "" where the row lacks it.
+func columnText(row *client.Row, name string) string {
+	col := row.Table().Column(name)
+	if col == nil {
+		return ""
+	}
+	return row.Datum(name).Text(&col.Type)
+}
+
+func (s *shower) column(out *shown, row *client.Row, col *ovsdb.ColumnSchema, level int) {
 	d, ok := row.Get(col.Name)
 	if !ok {
 		return
 	}
-	if col.Type.Key.IsRef() && c.Prog.showTable(col.Type.Key.RefTable) != nil {
+	if col.Type.Key.IsRef() && s.Prog.showTable(col.Type.Key.RefTable) != nil {
 		for i := range d.Len() {
-			c.showRow(c.Txn.Row(col.Type.Key.RefTable, d.Key(i).UUID()), level, seen)
+			text, passed := s.row(s.Txn.Row(col.Type.Key.RefTable, d.Key(i).UUID()), level)
+			out.all.WriteString(text)
+			out.passed = out.passed || passed
 		}
 		return
 	}
-	if col.Type.Value.IsRef() && c.Prog.showTable(col.Type.Value.RefTable) != nil {
-		c.showMap(d, col, level)
+	if col.Type.Value.IsRef() && s.Prog.showTable(col.Type.Value.RefTable) != nil {
+		s.rowNames(out, d, col, level)
 		return
 	}
 	if !d.IsDefault(&col.Type) {
-		c.Printf("%s%s: %s\n", strings.Repeat("    ", level), col.Name, d.Text(&col.Type))
+		out.printf("%s%s: %s\n", strings.Repeat("    ", level), col.Name, d.Text(&col.Type))
 	}
 }
 
-// showMap prints a map whose values are rows, by the rows' names.
-func (c *Context) showMap(d ovsdb.Datum, col *ovsdb.ColumnSchema, level int) {
+// rowNames prints a map whose values are rows, by the rows' names.
+func (s *shower) rowNames(out *shown, d ovsdb.Datum, col *ovsdb.ColumnSchema, level int) {
 	if d.Len() == 0 {
 		return
 	}
 	table := col.Type.Value.RefTable
-	show := c.Prog.showTable(table)
+	show := s.Prog.showTable(table)
 	indent := strings.Repeat("    ", level)
-	c.Printf("%s%s:\n", indent, col.Name)
+	out.printf("%s%s:\n", indent, col.Name)
 	for i := range d.Len() {
 		text := d.Value(i).String()
-		if row := c.Txn.Row(table, d.Value(i).UUID()); row != nil && show.Name != "" {
-			if nc := row.Table().Column(show.Name); nc != nil {
-				text = row.Datum(show.Name).Text(&nc.Type)
-			}
+		if row := s.Txn.Row(table, d.Value(i).UUID()); row != nil && show.Name != "" && row.Table().Column(show.Name) != nil {
+			text = columnText(row, show.Name)
 		}
-		c.Printf("%s    %s=%s\n", indent, d.Key(i), text)
+		out.printf("%s    %s=%s\n", indent, d.Key(i), text)
 	}
 }
 
-// showWeak prints the rows of another table that refer to row.
-func (c *Context) showWeak(row *client.Row, show *ShowTable, level int) {
-	for other := range c.Txn.Rows(show.Weak.Table) {
-		col := other.Table().Column(show.Weak.Name)
-		if col == nil || !other.Datum(show.Weak.Column).Has(ovsdb.UUIDAtom(row.UUID())) {
+// weak prints the rows of another table that refer to row.
+func (s *shower) weak(out *shown, row *client.Row, show *ShowTable, level int) {
+	for other := range s.Txn.Rows(show.Weak.Table) {
+		if other.Table().Column(show.Weak.Name) == nil || !other.Datum(show.Weak.Column).Has(ovsdb.UUIDAtom(row.UUID())) {
 			continue
 		}
-		c.Printf("%s%s %s\n", strings.Repeat("    ", level), show.Weak.Table, other.Datum(show.Weak.Name).Text(&col.Type))
+		out.printf("%s%s %s\n", strings.Repeat("    ", level), show.Weak.Table, columnText(other, show.Weak.Name))
 	}
 }

@@ -24,7 +24,7 @@ func (p *Program) verbs() []Syntax {
 		{Name: "wait-until", Min: 2, Max: Unlimited, Args: "!TABLE !RECORD *COLUMN?:KEY=VALUE", ReadOnly: true, Needs: needsColumns(3), Run: cmdWaitUntil},
 	}
 	if len(p.Show) > 0 {
-		out = append(out, Syntax{Name: "show", Args: "", ReadOnly: true, Needs: needsShow, Run: cmdShow})
+		out = append(out, Syntax{Name: "show", Args: "", Options: "--filter=", ReadOnly: true, Needs: needsShow, Run: cmdShow})
 	}
 	return out
 }

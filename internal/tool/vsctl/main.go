@@ -63,6 +63,9 @@ func commands() []dbctl.Syntax {
 		{Name: "add-zone-tp", Min: 2, Max: any, Options: "--may-exist", Needs: needsZones, Run: cmdAddZoneTP},
 		{Name: "del-zone-tp", Min: 2, Max: 2, Options: "--if-exists", Needs: needsZones, Run: cmdDelZoneTP},
 		{Name: "list-zone-tp", Min: 1, Max: 1, ReadOnly: true, Needs: needsZones, Run: cmdListZoneTP},
+		{Name: "set-zone-limit", Min: 3, Max: 3, Needs: needsZones, Run: cmdSetZoneLimit},
+		{Name: "del-zone-limit", Min: 2, Max: 2, Options: "--if-exists", Needs: needsZones, Run: cmdDelZoneLimit},
+		{Name: "list-zone-limits", Min: 1, Max: 1, ReadOnly: true, Needs: needsZones, Run: cmdListZoneLimits},
 		{Name: "list-dp-cap", Min: 1, Max: 1, ReadOnly: true, Needs: needsCapabilities, Run: cmdListDPCap},
 
 		{Name: "emer-reset", Needs: needsReset, Run: cmdEmerReset},
@@ -183,7 +186,8 @@ func help(env *cli.Env, prog *dbctl.Program) {
 const helpCommands = `
 Open vSwitch commands:
   init                        initialize database, if not yet initialized
-  show                        print overview of database contents
+  [--filter=FILTER] show      print overview of database contents; FILTER is
+                              TABLE(TEXT|TEXT...),... and selects rows with TEXT
   emer-reset                  reset configuration to clean state
 
 Bridge commands:
@@ -239,6 +243,10 @@ Conntrack zone commands:
   add-zone-tp DATAPATH zone=N [POLICY=SECONDS]...  set zone N's timeout policy
   del-zone-tp DATAPATH zone=N  remove zone N's timeout policy
   list-zone-tp DATAPATH       list the zones' timeout policies
+  set-zone-limit DATAPATH zone=N|default LIMIT  limit the connections of zone N,
+                              or of the zones without a limit; 0 is no limit
+  del-zone-limit DATAPATH zone=N|default  remove that limit
+  list-zone-limits DATAPATH   list the zones' limits
   list-dp-cap DATAPATH        list the datapath's capabilities
 
 `

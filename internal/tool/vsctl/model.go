@@ -1,7 +1,9 @@
 package vsctl
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -241,7 +243,11 @@ func insert(c *dbctl.Context, table string, v values) (ovsdb.UUID, error) {
 // update sets columns of a row.
 func update(c *dbctl.Context, table string, u ovsdb.UUID, v values) error {
 	for _, column := range sorted(v) {
-		if err := c.Txn.Set(table, u, column, v[column]); err != nil {
+		err := c.Txn.Set(table, u, column, v[column])
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the server's database has no column %s in table %s: its schema is another version", column, table)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -59,9 +59,9 @@ func parseTimeouts(args []string) (ovsdb.Datum, error) {
 }
 
 func cmdAddZoneTP(c *dbctl.Context) error {
-	dp := datapath(c, c.Arg(1))
-	if dp == nil {
-		return fmt.Errorf("datapath %s does not exist", c.Arg(1))
+	dp, err := existingDatapath(c)
+	if err != nil {
+		return err
 	}
 	zone, err := parseZone(c.Arg(2))
 	if err != nil {
@@ -82,18 +82,13 @@ func cmdAddZoneTP(c *dbctl.Context) error {
 	if found {
 		return update(c, "CT_Zone", existing, values{"timeout_policy": refs(policy)})
 	}
-	row, err := insert(c, "CT_Zone", values{"timeout_policy": refs(policy)})
-	if err != nil {
-		return err
-	}
-	return c.Txn.SetKeys("Datapath", dp.UUID(), "ct_zones", ovsdb.MapDatum(ovsdb.Integer, ovsdb.UUIDType,
-		[]ovsdb.Pair{{Key: ovsdb.IntAtom(zone), Value: ovsdb.UUIDAtom(row)}}))
+	return addZone(c, dp, zone, values{"timeout_policy": refs(policy)})
 }
 
 func cmdDelZoneTP(c *dbctl.Context) error {
-	dp := datapath(c, c.Arg(1))
-	if dp == nil {
-		return fmt.Errorf("datapath %s does not exist", c.Arg(1))
+	dp, err := existingDatapath(c)
+	if err != nil {
+		return err
 	}
 	zone, err := parseZone(c.Arg(2))
 	if err != nil {
@@ -105,7 +100,7 @@ func cmdDelZoneTP(c *dbctl.Context) error {
 		}
 		return fmt.Errorf("zone id %d does not exist", zone)
 	}
-	return c.Txn.RemoveElements("Datapath", dp.UUID(), "ct_zones", integer(zone))
+	return forgetZone(c, dp, zone, "timeout_policy")
 }
 
 func cmdListZoneTP(c *dbctl.Context) error {
