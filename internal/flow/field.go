@@ -1,7 +1,5 @@
 package flow
 
-import "slices"
-
 // FieldID numbers the fields in the order of the table. Header prerequisites
 // come before the fields that need them, so the order serves encoders too.
 type FieldID uint16
@@ -153,18 +151,15 @@ func FieldByHeader(h Header) *Field { return fieldsByHeader[h.id()] }
 
 // FieldByCodepoint finds a field and header by a name like NXM_OF_ETH_TYPE.
 func FieldByCodepoint(name string) (*Field, Codepoint, bool) {
-	for i := range Fields {
-		f := &Fields[i]
-		if j := slices.IndexFunc(f.Codepoints, func(c Codepoint) bool { return c.Name == name }); j >= 0 {
-			return f, f.Codepoints[j], true
-		}
-	}
-	return nil, Codepoint{}, false
+	c, ok := codepointsByName[name]
+	return c.field, c.point, ok
 }
 
 var (
 	fieldsByName   = indexNames()
 	fieldsByHeader = indexHeaders()
+
+	codepointsByName = indexCodepoints()
 )
 
 func indexNames() map[string]*Field {
@@ -184,6 +179,22 @@ func indexHeaders() map[Header]*Field {
 	for i := range Fields {
 		for _, c := range Fields[i].Codepoints {
 			m[c.Header.id()] = &Fields[i]
+		}
+	}
+	return m
+}
+
+// named is a codepoint with its field.
+type named struct {
+	field *Field
+	point Codepoint
+}
+
+func indexCodepoints() map[string]named {
+	m := map[string]named{}
+	for i := range Fields {
+		for _, c := range Fields[i].Codepoints {
+			m[c.Name] = named{&Fields[i], c}
 		}
 	}
 	return m

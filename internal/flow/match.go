@@ -108,29 +108,28 @@ func (m *Match) Normalize() bool {
 	before := m.Mask
 	for changed := true; changed; {
 		changed = false
-		for i := range Fields {
-			f := &Fields[i]
-			if f.Prereq <= PrereqVLAN || f.place.kind == placeMeta || f.IsWild(&m.Mask) || f.AppliesTo(m) || m.usedByOther(f) {
-				continue
+		in := candidates(&m.Mask)
+		in.each(func(f *Field) bool {
+			if f.Prereq > PrereqVLAN && f.place.kind != placeMeta && !f.IsWild(&m.Mask) && !f.AppliesTo(m) && !m.usedByOther(f, &in) {
+				m.Clear(f)
+				changed = true
 			}
-			m.Clear(f)
-			changed = true
-		}
+			return true
+		})
 	}
 	return before != m.Mask
 }
 
 // usedByOther: fields of different protocols share their place in a key; one
-// of them applies, so the place has its meaning.
-func (m *Match) usedByOther(f *Field) bool {
-	for i := range Fields {
-		g := &Fields[i]
-		if g != f && g.place.off == f.place.off && g.Prereq > PrereqVLAN && g.place.kind != placeMeta && g.AppliesTo(m) &&
-			(g.place.mask&f.place.mask != 0 || g.place.kind == placeBytes) {
-			return true
-		}
-	}
-	return false
+// of them applies, so the place has its meaning. in has all fields that share a
+// place with f.
+func (m *Match) usedByOther(f *Field, in *fieldBits) (used bool) {
+	in.each(func(g *Field) bool {
+		used = g != f && g.place.off == f.place.off && g.Prereq > PrereqVLAN && g.place.kind != placeMeta && g.AppliesTo(m) &&
+			(g.place.mask&f.place.mask != 0 || g.place.kind == placeBytes)
+		return !used
+	})
+	return used
 }
 
 // MaskExact is a mask that covers every field that packets like k have: what

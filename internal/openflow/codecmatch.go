@@ -257,9 +257,10 @@ func (d *decoder) match11(opt matchOptions) Match {
 	return Match{}
 }
 
-// wireOrder is the order in which Open vSwitch writes the fields of a match.
-// NXM has vlan_tci where OXM has vlan_vid and vlan_pcp.
-var wireOrder = func() []*flow.Field {
+// wireRank has the place, from 1, of each field in the order in which Open
+// vSwitch writes a match; 0: the field is not written. NXM has vlan_tci where
+// OXM has vlan_vid and vlan_pcp.
+var wireRank = func() [flow.NumFields]uint16 {
 	ids := []flow.FieldID{
 		flow.FieldDPHash, flow.FieldRecircID, flow.FieldConjID, flow.FieldPacketType,
 		flow.FieldInPort, flow.FieldActsetOutput,
@@ -288,19 +289,38 @@ var wireOrder = func() []*flow.Field {
 	ids = append(ids, flow.FieldPktMark, flow.FieldCTState, flow.FieldCTZone, flow.FieldCTMark, flow.FieldCTLabel,
 		flow.FieldCTNwSrc, flow.FieldCTNwDst, flow.FieldCTIPv6Src, flow.FieldCTIPv6Dst, flow.FieldCTNwProto,
 		flow.FieldCTTpSrc, flow.FieldCTTpDst, flow.FieldMetadata)
-	out := make([]*flow.Field, len(ids))
+	var rank [flow.NumFields]uint16
 	for i, id := range ids {
-		out[i] = id.Field()
+		rank[id] = uint16(i + 1)
+	}
+	return rank
+}()
+
+// fieldsOnWire lists the fields of which m covers a bit in the order of the
+// wire.
+func fieldsOnWire(m *flow.Mask, out []*flow.Field) []*flow.Field {
+	for f := range flow.FieldsOf(m) {
+		rank := wireRank[f.ID]
+		if rank == 0 {
+			continue
+		}
+		i := len(out)
+		out = append(out, nil)
+		for ; i > 0 && wireRank[out[i-1].ID] > rank; i-- {
+			out[i] = out[i-1]
+		}
+		out[i] = f
 	}
 	return out
-}()
+}
 
 // nxFields writes the fields of m. v chooses NXM (V10, V11) or OXM headers.
 func (w *buf) nxFields(m *Match, v Version) {
 	if m.Mask.PacketType != 0 && !m.HasDefaultPacketType() {
 		w.oxmField(flow.FieldPacketType.Field(), m, v)
 	}
-	for _, f := range wireOrder {
+	var room [24]*flow.Field
+	for _, f := range fieldsOnWire(&m.Mask, room[:0]) {
 		switch f.ID {
 		case flow.FieldPacketType:
 			continue
@@ -314,7 +334,7 @@ func (w *buf) nxFields(m *Match, v Version) {
 				f = flow.FieldInPortOXM.Field()
 			}
 		case flow.FieldIPDSCP:
-			if v < V12 && !f.IsWild(&m.Mask) && f.AppliesTo(m) {
+			if v < V12 && f.AppliesTo(m) {
 				// NXM has the six bits in their place within the byte.
 				tos := flow.FieldIPTOS.Field()
 				w.oxmValue(tos, flow.V(f.Get(&m.Key).Lo<<2), tos.Exact(), v)
@@ -323,15 +343,14 @@ func (w *buf) nxFields(m *Match, v Version) {
 		}
 		if v >= V15 && f.ID >= flow.FieldReg0 && f.ID < flow.FieldReg0+flow.NumRegs {
 			// OpenFlow 1.5 has the registers in pairs.
-			if (f.ID-flow.FieldReg0)%2 != 0 {
+			if odd := (f.ID-flow.FieldReg0)%2 != 0; odd && !(f.ID - 1).Field().IsWild(&m.Mask) {
 				continue
 			}
 			f = (flow.FieldXReg0 + (f.ID-flow.FieldReg0)/2).Field()
 		}
-		if f.IsWild(&m.Mask) || !f.AppliesTo(m) && f.Prereq > flow.PrereqEthernet {
-			continue
+		if f.AppliesTo(m) || f.Prereq <= flow.PrereqEthernet {
+			w.oxmField(f, m, v)
 		}
-		w.oxmField(f, m, v)
 	}
 }
 
@@ -360,13 +379,17 @@ func (w *buf) oxmValue(f *flow.Field, val, mask flow.Value, v Version) {
 	if !w.oxmHead(f, !exact, v) {
 		return
 	}
-	b := make([]byte, f.NBytes)
-	val.PutBytes(b)
-	w.bytes(b)
+	w.value(val, f.NBytes)
 	if !exact {
-		mask.PutBytes(b)
-		w.bytes(b)
+		w.value(mask, f.NBytes)
 	}
+}
+
+// value writes a value in n bytes.
+func (w *buf) value(v flow.Value, n int) {
+	at := len(w.b)
+	w.pad(n)
+	v.PutBytes(w.b[at:])
 }
 
 // oxmHead writes the header of a field, with the length of its value and mask.
@@ -453,8 +476,6 @@ func (e *encoder) fieldArray(g *GroupProps) {
 		if !e.oxmHead(f, false, v) {
 			continue
 		}
-		b := make([]byte, f.NBytes)
-		mask.PutBytes(b)
-		e.bytes(b)
+		e.value(mask, f.NBytes)
 	}
 }

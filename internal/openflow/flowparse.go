@@ -348,12 +348,10 @@ func MatchProtocols(m *Match) Protocol {
 	if partial(w.EthSrc) || partial(w.EthDst) {
 		p &= PAnyNXM | P11 | PAnyOXM
 	}
-	for i := range flow.Fields {
-		f := &flow.Fields[i]
-		if f.IsWild(w) || skipProtocols(f) {
-			continue
+	for f := range flow.FieldsOf(w) {
+		if !skipProtocols(f) {
+			p &= fieldProtocols(f, m)
 		}
-		p &= fieldProtocols(f, m)
 	}
 	return p & vlanProtocols(m)
 }
