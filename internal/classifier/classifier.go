@@ -37,41 +37,74 @@ type Conj struct {
 }
 
 // Rule is a match with a priority and the value that a lookup returns. Make it
-// with [NewRule]; it may be in one classifier at a time. The links belong to
-// the writer of its classifier and are read by lookups without a lock.
+// with [NewRule] or [Classifier.Init]; it may be in one classifier at a time
+// and must not be copied. The links belong to the writer of its classifier and
+// are read by lookups without a lock.
 type Rule[V any] struct {
 	Value    V
 	priority int32
-	conj     []Conj
+	hash     uint32   // of vals, never 0
+	vals     []uint64 // the key's words under mask
+	mask     *sparseMask
+	st       *subtable[V]            // nil: in no classifier
+	next     atomic.Pointer[Rule[V]] // same match, lower priority or older
+	conj     *[]Conj                 // nil: no clause
 	added    atomic.Uint64
 	removed  atomic.Uint64
-
-	mask *sparseMask
-	vals []uint64 // the key's words under mask
-	st   *subtable[V]
-	node *node[V]
-	next atomic.Pointer[Rule[V]] // same match, lower priority or older
 }
 
 // NewRule makes a rule that matches the bits of key that mask has; other bits
 // of key are ignored. conj, which the rule keeps, makes it a clause of
 // conjunctive matches.
 func NewRule[V any](key *flow.Key, mask *flow.Mask, priority int, conj []Conj, value V) *Rule[V] {
-	m := newSparseMask(mask)
-	r := &Rule[V]{Value: value, priority: int32(priority), conj: conj, mask: m}
+	r := new(Rule[V])
+	r.init(key, newSparseMask(mask), priority, conj, value)
+	return r
+}
+
+// Init makes r, a zero Rule within a larger value, what [NewRule] makes. It
+// shares the mask of rules that c has. Only c's writer may call it.
+func (c *Classifier[V]) Init(r *Rule[V], key *flow.Key, mask *flow.Mask, priority int, conj []Conj, value V) {
+	m := c.sharedMask(mask)
+	if m == nil {
+		m = newSparseMask(mask)
+	}
+	r.init(key, m, priority, conj, value)
+}
+
+// InitLike makes r, a zero Rule, a rule of the same match and priority as o.
+func (r *Rule[V]) InitLike(o *Rule[V], conj []Conj, value V) {
+	r.Value, r.priority, r.hash, r.vals, r.mask = value, o.priority, o.hash, o.vals, o.mask
+	r.setConj(conj)
+}
+
+func (r *Rule[V]) init(key *flow.Key, m *sparseMask, priority int, conj []Conj, value V) {
+	r.Value, r.priority, r.mask = value, int32(priority), m
+	r.setConj(conj)
 	r.vals = make([]uint64, len(m.words))
 	kw := key.Words()
 	for i, w := range m.words {
 		r.vals[i] = kw[w] & m.masks[i]
 	}
-	return r
+	r.hash = tag(hashVals(hashInit, r.vals))
+}
+
+func (r *Rule[V]) setConj(conj []Conj) {
+	if conj != nil {
+		r.conj = &conj
+	}
 }
 
 // Priority is the rule's priority.
 func (r *Rule[V]) Priority() int { return int(r.priority) }
 
 // Conjunctions lists the conjunctive matches of which the rule is a clause.
-func (r *Rule[V]) Conjunctions() []Conj { return r.conj }
+func (r *Rule[V]) Conjunctions() []Conj {
+	if r.conj == nil {
+		return nil
+	}
+	return *r.conj
+}
 
 // VisibleIn reports whether lookups in version v see the rule.
 func (r *Rule[V]) VisibleIn(v Version) bool {
@@ -162,23 +195,14 @@ func (c *Classifier[V]) SetPrefixes(fields ...PrefixField) {
 	old := c.state.Load()
 	next := &state[V]{tries: newTries(fields)}
 	for _, e := range old.entries {
-		next.entries = append(next.entries, newEntry(e.st, next.tries))
+		e.st.measure(next.tries)
+		next.entries = append(next.entries, e.st.entry())
 		e.st.each(func(r *Rule[V]) bool {
-			for _, t := range next.tries {
-				t.insertMatch(r.mask, r.vals)
-			}
+			e.st.track(next.tries, r.vals)
 			return true
 		})
 	}
 	c.state.Store(next)
-}
-
-func newEntry[V any](st *subtable[V], tries []*prefixTrie) entry[V] {
-	e := entry[V]{st: st, max: st.maxPriority()}
-	for i, t := range tries {
-		e.len[i] = t.field.prefixLen(st.mask)
-	}
-	return e
 }
 
 // Insert adds a rule that lookups see from version v on. Where a rule of the
@@ -187,17 +211,17 @@ func newEntry[V any](st *subtable[V], tries []*prefixTrie) entry[V] {
 func (c *Classifier[V]) Insert(r *Rule[V], v Version) {
 	r.added.Store(uint64(v))
 	r.removed.Store(uint64(NotRemoved))
+	tries := c.state.Load().tries
 	st := c.findSubtable(r.mask)
 	fresh := st == nil
 	if fresh {
 		st = newSubtable[V](r.mask)
+		st.measure(tries)
 		c.byMask[r.mask.hash] = append(c.byMask[r.mask.hash], st)
 	}
 	r.mask, r.st = st.mask, st // share one mask
-	for _, t := range c.state.Load().tries {
-		t.insertMatch(r.mask, r.vals)
-	}
-	before := st.maxPriority()
+	st.track(tries, r.vals)
+	before := st.max
 	st.insert(r)
 	c.n++
 	if fresh || r.priority > before {
@@ -211,15 +235,13 @@ func (c *Classifier[V]) Remove(r *Rule[V]) {
 	if st == nil {
 		return
 	}
-	before := st.maxPriority()
+	before := st.max
 	st.remove(r)
 	c.n--
-	if st.n == 0 || st.maxPriority() < before {
+	if st.n == 0 || st.max < before {
 		c.publish(st)
 	}
-	for _, t := range c.state.Load().tries {
-		t.removeMatch(r.mask, r.vals)
-	}
+	st.untrack(c.state.Load().tries, r.vals)
 	r.st = nil
 	if st.n == 0 {
 		h := st.mask.hash
@@ -232,6 +254,16 @@ func (c *Classifier[V]) Remove(r *Rule[V]) {
 
 // Inserted reports whether the rule is in a classifier.
 func (r *Rule[V]) Inserted() bool { return r.st != nil }
+
+// sharedMask finds the form of a mask that the rules here have, nil for none.
+func (c *Classifier[V]) sharedMask(mask *flow.Mask) *sparseMask {
+	for _, st := range c.byMask[hashMask(mask)] {
+		if st.mask.is(mask) {
+			return st.mask
+		}
+	}
+	return nil
+}
 
 func (c *Classifier[V]) findSubtable(m *sparseMask) *subtable[V] {
 	for _, st := range c.byMask[m.hash] {
@@ -254,7 +286,7 @@ func (c *Classifier[V]) publish(st *subtable[V]) {
 		}
 	}
 	if st.n > 0 {
-		e := newEntry(st, next.tries)
+		e := st.entry()
 		i := 0
 		for i < len(next.entries) && next.entries[i].max >= e.max {
 			i++

@@ -179,7 +179,7 @@ func linearConj(rules []lin, key *flow.Key) *Rule[int] {
 			var seen uint64
 			var n uint8
 			for _, l := range rules {
-				for _, cj := range l.r.conj {
+				for _, cj := range l.r.Conjunctions() {
 					if l.r.priority == p && cj.ID == id && l.r.Matches(key) {
 						seen |= 1 << cj.Clause
 						n = cj.N

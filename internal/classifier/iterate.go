@@ -77,16 +77,29 @@ func (c *Classifier[V]) FindExact(v Version, key *flow.Key, mask *flow.Mask, pri
 			continue
 		}
 		kw := key.Words()
-		nd := e.st.rules.findKey(m.hashKey(hashInit, kw, 0, uint8(len(m.words))), m, kw)
-		if nd == nil {
-			return nil
-		}
-		for r := nd.head.Load(); r != nil; r = r.next.Load() {
+		h := tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words))))
+		for r := e.st.rules.findKey(h, m, kw); r != nil; r = r.next.Load() {
 			if int(r.priority) == priority && r.VisibleIn(v) {
 				return r
 			}
 		}
 		return nil
+	}
+	return nil
+}
+
+// FindSame finds the rule with the match and priority of r, which need not be
+// in the classifier, that is visible in version v, or nil. Only the writer may
+// call it.
+func (c *Classifier[V]) FindSame(v Version, r *Rule[V]) *Rule[V] {
+	st := c.findSubtable(r.mask)
+	if st == nil {
+		return nil
+	}
+	for o := st.rules.findVals(r.hash, r.vals); o != nil && o.priority >= r.priority; o = o.next.Load() {
+		if o.priority == r.priority && o.VisibleIn(v) {
+			return o
+		}
 	}
 	return nil
 }

@@ -51,17 +51,14 @@ func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V
 		if hard != nil && e.max <= hard.priority {
 			break
 		}
-		var nd *node[V]
+		var r *Rule[V]
 		if ww == nil {
 			m := e.st.mask
-			nd = e.st.rules.findKey(m.hashKey(hashInit, kw, 0, uint8(len(m.words))), m, kw)
+			r = e.st.rules.findKey(tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words)))), m, kw)
 		} else {
-			nd = st.searchStaged(e, kw, ww, &tries)
+			r = st.searchStaged(e, kw, ww, &tries)
 		}
-		if nd == nil {
-			continue
-		}
-		for r := nd.head.Load(); r != nil; r = r.next.Load() {
+		for ; r != nil; r = r.next.Load() {
 			if hard != nil && r.priority <= hard.priority {
 				break
 			}
@@ -82,7 +79,7 @@ func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V
 
 // searchStaged looks a key up in one subtable stage by stage and adds to ww
 // only what it had to look at.
-func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tries *[maxTries]trieResult) *node[V] {
+func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tries *[maxTries]trieResult) *Rule[V] {
 	sub := e.st
 	m := sub.mask
 	h := uint64(hashInit)
@@ -97,7 +94,7 @@ func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tri
 			return nil
 		}
 		h = m.hashKey(h, kw, from, to)
-		if !idx.hasHash(h) {
+		if !idx.has(tag(h)) {
 			m.fold(ww, 0, to)
 			return nil
 		}
@@ -108,8 +105,8 @@ func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tri
 		return nil
 	}
 	total := m.end[numStages-1]
-	nd := sub.rules.findKey(m.hashKey(h, kw, from, total), m, kw)
-	if nd == nil && sub.ports != nil {
+	r := sub.rules.findKey(tag(m.hashKey(h, kw, from, total)), m, kw)
+	if r == nil && sub.ports != nil {
 		if pm, ok := sub.ports.miss(kw[portsWord]); ok {
 			// What else the last stage looks at counts, too.
 			before := ww[portsWord]
@@ -119,7 +116,7 @@ func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tri
 		}
 	}
 	m.fold(ww, 0, total)
-	return nd
+	return r
 }
 
 // triesRefuse reports whether a prefix trie proves that the subtable has no
@@ -136,7 +133,7 @@ func (st *state[V]) triesRefuse(e *entry[V], kw, ww *[flow.NumWords]uint64, trie
 		if !res.done {
 			res.done = true
 			if t.field.applies(kw) {
-				res.lens, res.need = t.root.Load().lookup(t.field.get(kw))
+				res.lens, res.need = t.lookup(t.field.get(kw))
 			} else {
 				res.lens = ones(128)
 			}
@@ -192,7 +189,7 @@ func (st *state[V]) completeAt(v Version, key *flow.Key, wc *flow.Mask, s *Scrat
 		if r.priority != prio {
 			continue
 		}
-		for _, cj := range r.conj {
+		for _, cj := range *r.conj {
 			i := 0
 			for i < len(met) && (met[i].id != cj.ID || met[i].n != cj.N) {
 				i++
