@@ -21,6 +21,7 @@ import (
 	"weir/internal/tool/ovsdbserver"
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
+	"weir/internal/tool/pki"
 	"weir/internal/tool/up"
 	"weir/internal/tool/vsctl"
 	"weir/internal/tool/vswitchd"
@@ -41,6 +42,7 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 
 	"ovs-pcap":      pcap.Main,
 	"ovs-tcpundump": pcap.UndumpMain,
+	"ovs-pki":       pki.Main,
 	"ovsdb-client":  ovsdbclient.Main,
 	"ovsdb-server":  ovsdbserver.Main,
 }

@@ -8,13 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
+
+	"weir/internal/vlog"
 )
 
-// TLS is the public key configuration of ssl: and pssl: methods, the options
-// --private-key, --certificate, --ca-cert, --bootstrap-ca-cert, --peer-ca-cert
-// and --ssl-protocols. Files are read when a connection begins, so that new
+var sslLog = vlog.For("stream_ssl")
+
+// TLS is the public key configuration of ssl: and pssl: methods, the options of
+// package tlsopt. Files are read when a connection begins, so that new
 // ones take effect without a restart. Its mutex owns every field; change it by
 // Set.
 type TLS struct {
@@ -29,8 +31,14 @@ type TLSFiles struct {
 	CACert      string // PEM file; "none" turns verification off
 	Bootstrap   bool   // where CACert is missing, take the peer's on first use
 	PeerCACert  string // PEM file sent along to peers
-	Protocols   string // comma or space separated: TLSv1.2, TLSv1.3
-	Ciphers     string // of TLS 1.2 and before, in OpenSSL's form; see setCiphers
+	Protocols   string // a range or list of TLSv1.2 and TLSv1.3; see setProtocols
+	Ciphers     string // of TLS 1.2, in OpenSSL's form; see setCiphers
+	// Ciphersuites are those of TLS 1.3, by their standard names; see
+	// allowSuites.
+	Ciphersuites string
+	// ServerName is what outgoing connections ask for by SNI instead of the
+	// host that they connect to.
+	ServerName string
 }
 
 // Set replaces the settings.
@@ -56,6 +64,9 @@ func (t *TLS) client(host string) (*tls.Config, error) {
 		return nil, err
 	}
 	conf.ServerName = host
+	if name := t.Get().ServerName; name != "" {
+		conf.ServerName = name
+	}
 	conf.InsecureSkipVerify = true // by name only: OVSDB certificates name no hosts; verify checks the chain
 	return conf, nil
 }
@@ -68,6 +79,12 @@ func (t *TLS) server() (*tls.Config, error) {
 	}
 	if t.Get().CACert != "none" {
 		conf.ClientAuth = tls.RequireAnyClientCert
+	}
+	conf.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if hello.ServerName != "" {
+			sslLog.Dbg("connection indicated server name %s", hello.ServerName)
+		}
+		return nil, nil // go on with conf
 	}
 	return conf, nil
 }
@@ -106,6 +123,9 @@ func (t *TLS) base() (*tls.Config, error) {
 		return nil, err
 	}
 	if err := setCiphers(conf, f.Ciphers); err != nil {
+		return nil, err
+	}
+	if err := allowSuites(conf, f.Ciphersuites); err != nil {
 		return nil, err
 	}
 	verify, err := f.verifier()
@@ -169,7 +189,8 @@ func (f TLSFiles) bootstrap(raw [][]byte, _ [][]*x509.Certificate) error {
 		return err
 	}
 	ca := chain[len(chain)-1]
-	if len(chain) < 2 && ca.CheckSignatureFrom(ca) != nil || ca.CheckSignature(ca.SignatureAlgorithm, ca.RawTBSCertificate, ca.Signature) != nil {
+	// A certificate may sign itself without being one of an authority.
+	if ca.CheckSignature(ca.SignatureAlgorithm, ca.RawTBSCertificate, ca.Signature) != nil {
 		return errors.New("could not bootstrap CA cert: peer did not send its self-signed CA certificate")
 	}
 	out, err := os.OpenFile(f.CACert, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o444)
@@ -208,75 +229,4 @@ func readCerts(name string) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("%s: no certificate in file", name)
 	}
 	return certs, nil
-}
-
-// setProtocols limits the protocol versions to a list as --ssl-protocols takes.
-func setProtocols(conf *tls.Config, list string) error {
-	words := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
-	if len(words) == 0 {
-		return nil
-	}
-	versions := map[string]uint16{"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
-	conf.MinVersion, conf.MaxVersion = 0, 0
-	for _, w := range words {
-		v, ok := versions[w]
-		if !ok {
-			return fmt.Errorf("%s: SSL protocol not recognized", w)
-		}
-		if conf.MinVersion == 0 || v < conf.MinVersion {
-			conf.MinVersion = v
-		}
-		conf.MaxVersion = max(conf.MaxVersion, v)
-	}
-	return nil
-}
-
-// setCiphers limits the cipher suites to those in a list as ciphers(1ssl) has
-// it, as far as crypto/tls offers them. Beside names of suites only the groups
-// ALL, DEFAULT and HIGH are known, which stand for all; what is excluded by "!"
-// or "-" must be a suite's name to matter, since the weak groups that are
-// usually named so aren't offered at all.
-func setCiphers(conf *tls.Config, list string) error {
-	words := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == ':' })
-	if len(words) == 0 {
-		return nil
-	}
-	chosen := map[uint16]bool{}
-	conf.CipherSuites = []uint16{}
-	for _, w := range words {
-		name := strings.TrimLeft(w, "!-+")
-		for _, suite := range tls.CipherSuites() {
-			matches := name == opensslName(suite.Name) || name == suite.Name
-			switch {
-			case w[0] == '!' || w[0] == '-':
-				if matches {
-					delete(chosen, suite.ID)
-				}
-			case matches, w == "ALL", w == "DEFAULT", w == "HIGH":
-				chosen[suite.ID] = true
-			}
-		}
-	}
-	for _, suite := range tls.CipherSuites() {
-		if chosen[suite.ID] {
-			conf.CipherSuites = append(conf.CipherSuites, suite.ID)
-		}
-	}
-	if len(conf.CipherSuites) == 0 {
-		return fmt.Errorf("%s: no cipher in the list is available", list)
-	}
-	return nil
-}
-
-// opensslName turns the standard name of a cipher suite into OpenSSL's.
-func opensslName(name string) string {
-	kx, cipher, ok := strings.Cut(strings.TrimPrefix(name, "TLS_"), "_WITH_")
-	if !ok {
-		return name
-	}
-	cipher = strings.NewReplacer("AES_128", "AES128", "AES_256", "AES256", "_CBC", "", "POLY1305_SHA256", "POLY1305", "_", "-").Replace(cipher)
-	if kx == "RSA" {
-		return cipher
-	}
-	return strings.ReplaceAll(kx, "_", "-") + "-" + cipher
 }

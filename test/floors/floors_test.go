@@ -29,7 +29,7 @@ var floors = map[string]int{
 	"internal/openflow": 2, "internal/classifier": 2, "internal/conntrack": 2,
 	"internal/protocol/maclearn": 2, "internal/protocol/mcast": 2,
 
-	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/netdev": 3, "internal/tunnel": 3,
+	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/tlsopt": 3, "internal/netdev": 3, "internal/tunnel": 3,
 	"internal/ovsdb/storage": 3, "internal/ovsdb/engine": 3, "internal/pipeline": 3,
 
 	"internal/datapath": 4, "internal/ovsdb/client": 4, "internal/ovsdb/server": 4,
@@ -42,7 +42,7 @@ var floors = map[string]int{
 	"internal/tool/appctl": 9, "internal/tool/vsctl": 9, "internal/tool/ofctl": 9, "internal/tool/table": 7, "internal/tool/dbctl": 8,
 	"internal/tool/dpctl": 9, "internal/tool/ovsdbtool": 9, "internal/tool/ovsdbclient": 9,
 	"internal/tool/ovsdbserver": 9, "internal/tool/vswitchd": 9, "internal/tool/vtepctl": 9,
-	"internal/tool/ctl": 9, "internal/tool/demo": 9, "internal/tool/pcap": 9,
+	"internal/tool/ctl": 9, "internal/tool/demo": 9, "internal/tool/pcap": 9, "internal/tool/pki": 9,
 
 	"internal/tool/up": 10, // database and switch in one process
 

@@ -194,7 +194,6 @@ del-bond-iface bd i9
 del-br br0
 show
 emer-reset
---options
 foo
 add-br
 add-br a b c d

@@ -125,8 +125,12 @@ func (s *Server) Reconfigure() (changed bool) {
 		}
 	}
 	for target, r := range rs.active {
-		if _, ok := want[target]; !ok {
+		opts, ok := want[target]
+		if !ok {
 			rpcLog.Info("%s: remote deconfigured", target)
+		}
+		// A listening socket hands its code point on to what it accepts.
+		if !ok || stream.IsPassive(target) && opts.DSCP != r.options().DSCP {
 			r.close()
 			delete(rs.active, target)
 			changed = true

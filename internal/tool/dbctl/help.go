@@ -1,5 +1,7 @@
 package dbctl
 
+import "weir/internal/tlsopt"
+
 // VerbHelp is the part of --help on the database verbs.
 const VerbHelp = `Database commands:
   list TBL [REC]              list RECord (or all records) in TBL
@@ -35,15 +37,7 @@ Active database connection methods:
   tcp:HOST:PORT           PORT at remote HOST
   ssl:HOST:PORT           SSL PORT at remote HOST
   unix:FILE               Unix domain socket named FILE
-PKI configuration (required to use SSL):
-  -p, --private-key=FILE  file with private key
-  -c, --certificate=FILE  file with certificate for private key
-  -C, --ca-cert=FILE      file with peer CA certificate
-  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
-SSL options:
-  --ssl-protocols=PROTOS  list of SSL protocols to enable
-  --ssl-ciphers=CIPHERS   list of SSL ciphers to enable
-
+` + tlsopt.Usage + `
 Other options:
   -h, --help                  display this help message
   -V, --version               display version information

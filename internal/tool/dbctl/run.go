@@ -12,6 +12,7 @@ import (
 	"weir/internal/ovsdb/client"
 	"weir/internal/paths"
 	"weir/internal/stream"
+	"weir/internal/tlsopt"
 	"weir/internal/tool/table"
 	"weir/internal/vlog"
 )
@@ -102,7 +103,7 @@ func (r *Runner) Main(ctx context.Context, help func()) int {
 	r.Style.Format, r.Style.Data = table.FormatList, table.DataString
 	options := append(r.Options(), cli.LogOptions()...)
 	options = append(options, table.Options(&r.Style)...)
-	options = append(options, TLSOptions(&r.tls.TLSFiles, &r.tlsUsed)...)
+	options = append(options, tlsopt.Options(&r.tls.TLSFiles, &r.tlsUsed)...)
 	all := append(options, r.Prog.localOptions(options)...)
 	p := &cli.Parser{InOrder: true, Options: all}
 	parsed, words, err := p.Parse(r.Env.Args)

@@ -7,6 +7,7 @@ import (
 	"weir/internal/cli"
 	"weir/internal/daemon"
 	"weir/internal/openflow"
+	"weir/internal/tlsopt"
 )
 
 func (t *tool) options() []cli.Option {
@@ -47,18 +48,9 @@ func (t *tool) options() []cli.Option {
 		{Long: "help", Short: 'h', Set: act('h')},
 		{Long: "option", Short: 'o', Set: act('o')},
 		{Long: "version", Short: 'V', Set: act('V')},
-		{Long: "private-key", Short: 'p', Arg: cli.RequiredArg, Set: t.set(&t.tlsFiles.PrivateKey)},
-		{Long: "certificate", Short: 'c', Arg: cli.RequiredArg, Set: t.set(&t.tlsFiles.Certificate)},
-		{Long: "ca-cert", Short: 'C', Arg: cli.RequiredArg, Set: t.set(&t.tlsFiles.CACert)},
-		{Long: "ssl-protocols", Arg: cli.RequiredArg},
-		{Long: "ssl-ciphers", Arg: cli.RequiredArg},
-		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg},
 	}
+	o = append(o, tlsopt.Options(&t.tlsFiles, nil)...)
 	return append(o, t.daemon.CLI()...)
-}
-
-func (t *tool) set(p *string) func(string) error {
-	return func(v string) error { *p = v; return nil }
 }
 
 func setColor(v string) error {

@@ -13,6 +13,7 @@ import (
 	"weir/internal/ovsdb"
 	"weir/internal/paths"
 	"weir/internal/stream"
+	"weir/internal/tlsopt"
 	"weir/internal/tool/table"
 	"weir/internal/vlog"
 )
@@ -92,7 +93,7 @@ func Main(ctx context.Context, env *cli.Env) int {
 	}
 	switch s.action {
 	case 'h':
-		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, defaultServer(), table.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
+		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, defaultServer(), table.Usage, tlsopt.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
 		return 0
 	case 'V':
 		return env.PrintVersion()
@@ -221,17 +222,11 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
 		{Long: "record", Arg: cli.OptionalArg, Set: missing("--record")},
 		{Long: "replay", Arg: cli.OptionalArg, Set: missing("--replay")},
-		{Long: "private-key", Short: 'p', Arg: cli.RequiredArg, Set: set(&s.tls.PrivateKey)},
-		{Long: "certificate", Short: 'c', Arg: cli.RequiredArg, Set: set(&s.tls.Certificate)},
-		{Long: "ca-cert", Short: 'C', Arg: cli.RequiredArg, Set: func(v string) error { s.tls.CACert, s.tls.Bootstrap = v, false; return nil }},
-		{Long: "bootstrap-ca-cert", Arg: cli.RequiredArg, Set: func(v string) error { s.tls.CACert, s.tls.Bootstrap = v, true; return nil }},
-		{Long: "ssl-protocols", Arg: cli.RequiredArg, Set: set(&s.tls.Protocols)},
-		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: set(&s.tls.Ciphers)},
-		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: none}, // crypto/tls chooses those of TLS 1.3
 		{Long: "help", Short: 'h', Set: act('h')},
 		{Long: "option", Set: act('o')},
 		{Long: "version", Short: 'V', Set: act('V')},
 	}}
+	p.Options = append(p.Options, tlsopt.Options(&s.tls, nil)...)
 	p.Options = append(p.Options, table.Options(&s.style)...)
 	p.Options = append(p.Options, s.daemon.CLI()...)
 	return p
@@ -319,12 +314,7 @@ Valid commands are:
 The default SERVER is %s.
 The default DATABASE is Open_vSwitch.
 %s
-SSL options:
-  -p, --private-key=FILE  file with private key
-  -c, --certificate=FILE  file with certificate for private key
-  -C, --ca-cert=FILE      file with peer CA certificate
-  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
-%s%s
+%s%s%s
 Other options:
   -t, --timeout=SECS          wait at most SECS seconds for a response
   --timestamp                 add a timestamp to each update of "monitor"

@@ -16,6 +16,7 @@ import (
 	"weir/internal/ovsdb/server"
 	"weir/internal/paths"
 	"weir/internal/stream"
+	"weir/internal/tlsopt"
 	"weir/internal/unixctl"
 	"weir/internal/version"
 	"weir/internal/vlog"
@@ -31,7 +32,7 @@ type settings struct {
 	run     string
 	noDBs   bool
 	noDiff  bool
-	tls     tlsSettings
+	tls     stream.TLSFiles
 	action  byte // h, V or o where only help, version or options are wanted
 
 	syncFrom, syncExclude string
@@ -49,7 +50,7 @@ func Main(ctx context.Context, env *cli.Env) int {
 	}
 	switch s.action {
 	case 'h':
-		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, paths.InDBDir("conf.db"), daemon.Usage(env.Name), cli.LogUsage(env.Name))
+		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, paths.InDBDir("conf.db"), daemon.Usage(env.Name), tlsopt.Usage, cli.LogUsage(env.Name))
 		return 0
 	case 'V':
 		return env.PrintVersion()
@@ -218,7 +219,7 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "option", Set: act('o')},
 		{Long: "version", Short: 'V', Set: act('V')},
 	}}
-	p.Options = append(p.Options, s.tls.options()...)
+	p.Options = append(p.Options, tlsopt.Options(&s.tls, nil)...)
 	p.Options = append(p.Options, s.daemon.CLI()...)
 	return p
 }
@@ -240,14 +241,7 @@ JSON-RPC options (may be specified any number of times):
   --sync-exclude-tables=DB:TABLE,...
                           exclude the TABLE in DB from syncing
   --active                with --sync-from, start in active mode
-PKI configuration (required to use SSL):
-  -p, --private-key=FILE  file with private key
-  -c, --certificate=FILE  file with certificate for private key
-  -C, --ca-cert=FILE      file with peer CA certificate
-  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
-  --peer-ca-cert=FILE     file with CA certificate to send to peers
-  --ssl-protocols=PROTOS  list of SSL protocols to enable
-%s
+%s%s
 Other options:
   --run COMMAND           run COMMAND as subprocess then exit
   --unixctl=SOCKET        override default control socket name

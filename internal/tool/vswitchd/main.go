@@ -17,6 +17,7 @@ import (
 	"weir/internal/loop"
 	"weir/internal/paths"
 	"weir/internal/stream"
+	"weir/internal/tlsopt"
 	"weir/internal/unixctl"
 	"weir/internal/version"
 	"weir/internal/vlog"
@@ -100,25 +101,9 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "dpdk", Arg: cli.OptionalArg, Set: func(string) error {
 			return fmt.Errorf("Using --dpdk to configure DPDK is not supported.") //nolint:staticcheck // the peer's text
 		}},
-		{Long: "private-key", Short: 'p', Arg: cli.RequiredArg, Set: set(&s.tls.PrivateKey)},
-		{Long: "certificate", Short: 'c', Arg: cli.RequiredArg, Set: set(&s.tls.Certificate)},
-		{Long: "ca-cert", Short: 'C', Arg: cli.RequiredArg, Set: set(&s.tls.CACert)},
-		{Long: "peer-ca-cert", Arg: cli.RequiredArg, Set: set(&s.tls.PeerCACert)},
-		{Long: "bootstrap-ca-cert", Arg: cli.RequiredArg, Set: func(v string) error {
-			s.tls.CACert, s.tls.Bootstrap = v, true
-			return nil
-		}},
-		{Long: "ssl-protocols", Arg: cli.RequiredArg, Set: set(&s.tls.Protocols)},
-		{Long: "ssl-ciphers", Arg: cli.RequiredArg, Set: unsupported("ssl-ciphers")},
-		{Long: "ssl-ciphersuites", Arg: cli.RequiredArg, Set: unsupported("ssl-ciphersuites")},
 	}
+	options = append(options, tlsopt.Options(&s.tls, nil)...)
 	return &cli.Parser{Options: append(options, s.daemon.CLI()...)}
-}
-
-func unsupported(option string) func(string) error {
-	return func(string) error {
-		return fmt.Errorf("option --%s is not supported yet: Go's own choice of ciphers is used", option)
-	}
 }
 
 // enableDummy sets up the dummy data path and devices (--enable-dummy).

@@ -6,6 +6,7 @@ import (
 	"weir/internal/cli"
 	"weir/internal/daemon"
 	"weir/internal/paths"
+	"weir/internal/tlsopt"
 )
 
 func (s *settings) usage(env *cli.Env) {
@@ -18,15 +19,7 @@ Active DATABASE connection methods:
   tcp:HOST:PORT           PORT at remote HOST
   ssl:HOST:PORT           SSL PORT at remote HOST
   unix:FILE               Unix domain socket named FILE
-PKI configuration (required to use SSL):
-  -p, --private-key=FILE  file with private key
-  -c, --certificate=FILE  file with certificate for private key
-  -C, --ca-cert=FILE      file with peer CA certificate
-  --bootstrap-ca-cert=FILE  file with peer CA certificate to read or create
-  --peer-ca-cert=FILE     file with certificates to send along
-SSL options:
-  --ssl-protocols=PROTOS  list of SSL protocols to enable
-%s%s
+%s%s%s
 Data paths and devices for tests:
   --enable-dummy[=override|system]
                           add data path and device types that need no kernel,
@@ -39,5 +32,5 @@ Other options:
   --unixctl=SOCKET        override default control socket name
   -h, --help              display this help message
   -V, --version           display version information
-`, env.Name, env.Name, paths.InRunDir("db.sock"), daemon.Usage(env.Name), cli.LogUsage(env.Name))
+`, env.Name, env.Name, paths.InRunDir("db.sock"), tlsopt.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
 }
