@@ -71,9 +71,10 @@ func (r *Rule[V]) agrees(m *sparseMask, kw *[flow.NumWords]uint64) bool {
 // FindExact finds the rule with exactly this match and priority that is
 // visible in version v, or nil.
 func (c *Classifier[V]) FindExact(v Version, key *flow.Key, mask *flow.Mask, priority int) *Rule[V] {
-	m := newSparseMask(mask)
+	hash := hashMask(mask)
 	for _, e := range c.state.Load().entries {
-		if !e.st.mask.equal(m) {
+		m := e.st.mask
+		if m.hash != hash || !m.is(mask) {
 			continue
 		}
 		kw := key.Words()

@@ -20,8 +20,8 @@ func (b *Bridge) DumpFlows() string {
 				fmt.Fprintf(&out, "table_id=%d, ", id)
 			}
 			fmt.Fprintf(&out, "duration=%ds, n_packets=%d, n_bytes=%d, %s,actions=%s\n",
-				now.Sub(r.Created)/time.Second, r.Stats.Packets.Load(), r.Stats.Bytes.Load(),
-				r.Match().Format(r.Priority(), nil), openflow.FormatActions(r.Actions, nil))
+				now.Sub(r.Created())/time.Second, r.Stats.Packets.Load(), r.Stats.Bytes.Load(),
+				r.Match().Format(r.Priority(), nil), openflow.FormatActions(r.Actions(), nil))
 		}
 	}
 	return out.String()

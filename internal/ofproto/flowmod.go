@@ -174,7 +174,7 @@ func removedMessage(e *pipeline.Event, now time.Time) *openflow.FlowRemoved {
 		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
 		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
 	}
-	m.DurationSec, m.DurationNsec = duration(now.Sub(r.Created))
+	m.DurationSec, m.DurationNsec = duration(now.Sub(r.Created()))
 	return m
 }
 

@@ -60,7 +60,7 @@ func update(r *pipeline.Rule, event openflow.FlowUpdateEvent, actions bool) open
 		TableID: r.Table, Priority: uint16(r.Priority()), Cookie: r.Cookie, Match: *r.Match(),
 	}
 	if actions {
-		u.Actions = r.Actions
+		u.Actions = r.Actions()
 	}
 	return u
 }

@@ -137,9 +137,9 @@ func ruleStats(r *pipeline.Rule, now time.Time) openflow.FlowStats {
 		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
 		IdleAge: int(now.Sub(r.LastUsed()) / time.Second), HardAge: int(now.Sub(r.Since()) / time.Second),
 		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
-		Flags: r.Flags, Importance: r.Importance, Actions: r.Actions,
+		Flags: r.Flags, Importance: r.Importance, Actions: r.Actions(),
 	}
-	f.DurationSec, f.DurationNsec = duration(now.Sub(r.Created))
+	f.DurationSec, f.DurationNsec = duration(now.Sub(r.Created()))
 	return f
 }
 

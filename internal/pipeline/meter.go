@@ -50,7 +50,7 @@ func (p *Pipeline) MeterFlows(id uint32) int {
 	n, v := 0, p.Version()
 	for _, t := range p.tables {
 		for _, r := range t.Rules(v) {
-			if slices.Contains(metersOf(r.Actions, nil), id) {
+			if slices.Contains(r.program.facts().meters, id) {
 				n++
 			}
 		}
@@ -114,7 +114,7 @@ func (x *Txn) deleteMeters(id uint32) {
 	}
 	for _, t := range x.p.tables {
 		for _, r := range t.Rules(x.version) {
-			for _, mid := range metersOf(r.Actions, nil) {
+			for _, mid := range r.program.facts().meters {
 				if meters[mid] == nil {
 					x.remove(r, openflow.RemovedMeterDelete)
 					break

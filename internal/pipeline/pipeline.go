@@ -94,10 +94,11 @@ type Pipeline struct {
 
 	// Guarded by mu.
 	timed    map[*Rule]struct{} // rules with a timeout
-	byCookie map[uint64]map[*Rule]struct{}
+	byCookie map[uint64]*Rule   // first of a list
 	byGroup  map[uint32]map[*Rule]struct{}
 	learners map[learned]int // rules that make these flows
-	garbage  []*Rule         // hidden, still in their classifiers, oldest first
+	garbage  []hidden        // oldest first
+	programs programCache
 	onChange func()
 }
 
@@ -107,7 +108,7 @@ type Pipeline struct {
 func New(onChange func()) *Pipeline {
 	p := &Pipeline{
 		timed:    map[*Rule]struct{}{},
-		byCookie: map[uint64]map[*Rule]struct{}{},
+		byCookie: map[uint64]*Rule{},
 		byGroup:  map[uint32]map[*Rule]struct{}{},
 		learners: map[learned]int{},
 		onChange: onChange,

@@ -38,7 +38,7 @@ func outPort(r *Rule) openflow.PortNo {
 	if r == nil {
 		return openflow.PortNone
 	}
-	return r.Actions[0].(*openflow.Output).Port
+	return r.Actions()[0].(*openflow.Output).Port
 }
 
 func TestModifyKeepsCountersAndVersions(t *testing.T) {

@@ -58,27 +58,37 @@ func (s *Stats) Used() time.Time {
 
 // Rule is a flow of an OpenFlow table. All is immutable once it is in a table,
 // but for Stats and the timeouts, which are atomic; to modify a flow is to put
-// another Rule in its place.
+// another Rule in its place. A switch has hundreds of thousands, so it is kept
+// small.
 type Rule struct {
-	cls *classifier.Rule[*Rule]
+	cls classifier.Rule[*Rule]
 
-	Table      uint8
-	Cookie     uint64
+	program  *program
+	Stats    *Stats
+	Cookie   uint64
+	created  int64 // nanoseconds since the epoch
+	modified int64
+
+	refreshed  atomic.Int64  // by learn, nanoseconds since the epoch; 0: never
+	timeouts   atomic.Uint32 // in seconds: hard in the high half, idle in the low
 	Importance uint16
 	Flags      openflow.FlowFlags
-	Actions    []openflow.Action
-	// Created is when the flow was added, Modified when it was added or last
-	// modified.
-	Created  time.Time
-	Modified time.Time
-	Stats    *Stats
-
-	idle, hard atomic.Uint32 // seconds
-	refreshed  atomic.Int64  // by learn, nanoseconds since the epoch; 0: never
-	groups     []uint32      // that the actions name
-	learned    []learned     // that go when the rule goes
+	Table      uint8
 	miss       bool
+
+	// Rules of the same cookie; guarded by the pipeline's mu.
+	prevOfCookie, nextOfCookie *Rule
 }
+
+// Actions are what the flow does with its packets; nobody may change them, for
+// flows share them.
+func (r *Rule) Actions() []openflow.Action { return r.program.actions }
+
+// Created is when the flow was added.
+func (r *Rule) Created() time.Time { return time.Unix(0, r.created) }
+
+// Modified is when the flow was added or last modified.
+func (r *Rule) Modified() time.Time { return time.Unix(0, r.modified) }
 
 // Priority is that of the match; more than PriorityMax for hidden flows.
 func (r *Rule) Priority() int { return r.cls.Priority() }
@@ -101,24 +111,33 @@ func (r *Rule) TableMiss() bool { return r.miss }
 func (r *Rule) VisibleIn(v classifier.Version) bool { return r.cls.VisibleIn(v) }
 
 // IdleTimeout is in seconds, 0 for never.
-func (r *Rule) IdleTimeout() uint16 { return uint16(r.idle.Load()) }
+func (r *Rule) IdleTimeout() uint16 { return uint16(r.timeouts.Load()) }
 
 // HardTimeout is in seconds, 0 for never.
-func (r *Rule) HardTimeout() uint16 { return uint16(r.hard.Load()) }
+func (r *Rule) HardTimeout() uint16 { return uint16(r.timeouts.Load() >> 16) }
+
+func (r *Rule) setTimeouts(idle, hard uint16) { r.timeouts.Store(uint32(hard)<<16 | uint32(idle)) }
 
 // ReduceTimeouts lowers the timeouts to those given, where they are lower; 0
 // leaves a timeout alone (fin_timeout, ovs-actions(7)). It reports whether
 // it changed one; the rule must then be passed to [Pipeline.Watch].
 func (r *Rule) ReduceTimeouts(idle, hard uint16) (changed bool) {
-	lower := func(a *atomic.Uint32, n uint16) {
-		old := a.Load()
-		if n != 0 && (old == 0 || uint32(n) < old) && a.CompareAndSwap(old, uint32(n)) {
-			changed = true
+	lower := func(old, n uint16) uint16 {
+		if n != 0 && (old == 0 || n < old) {
+			return n
+		}
+		return old
+	}
+	for {
+		old := r.timeouts.Load()
+		now := uint32(lower(uint16(old>>16), hard))<<16 | uint32(lower(uint16(old), idle))
+		if now == old {
+			return false
+		}
+		if r.timeouts.CompareAndSwap(old, now) {
+			return true
 		}
 	}
-	lower(&r.idle, idle)
-	lower(&r.hard, hard)
-	return changed
 }
 
 // Refresh restarts the hard timeout, as learn does for flows that it would
@@ -127,18 +146,12 @@ func (r *Rule) Refresh(now time.Time) { raise(&r.refreshed, now) }
 
 // Since is when the hard timeout started.
 func (r *Rule) Since() time.Time {
-	if n := r.refreshed.Load(); n > r.Modified.UnixNano() {
-		return time.Unix(0, n)
-	}
-	return r.Modified
+	return time.Unix(0, max(r.refreshed.Load(), r.modified))
 }
 
 // LastUsed is when the idle timeout started.
 func (r *Rule) LastUsed() time.Time {
-	if u := r.Stats.Used(); u.After(r.Created) {
-		return u
-	}
-	return r.Created
+	return time.Unix(0, max(r.Stats.used.Load(), r.created))
 }
 
 // expired tells whether a timeout has passed.
@@ -167,7 +180,7 @@ func (r *Rule) expiry() (when time.Time, ok bool) {
 
 // OutputsTo reports whether the actions output to a port (PortNone: always).
 func (r *Rule) OutputsTo(port openflow.PortNo) bool {
-	return port == openflow.PortNone || outputsTo(r.Actions, port)
+	return port == openflow.PortNone || outputsTo(r.Actions(), port)
 }
 
 func outputsTo(actions []openflow.Action, port openflow.PortNo) bool {
@@ -192,66 +205,7 @@ func outputsTo(actions []openflow.Action, port openflow.PortNo) bool {
 
 // UsesGroup reports whether the actions name a group (GroupAny: always).
 func (r *Rule) UsesGroup(id uint32) bool {
-	return id == openflow.GroupAny || slices.Contains(r.groups, id)
-}
-
-// conjunctions gives the clauses that actions name, nil where there are none.
-func conjunctions(actions []openflow.Action) []classifier.Conj {
-	var out []classifier.Conj
-	for _, a := range actions {
-		if c, ok := a.(*openflow.Conjunction); ok {
-			out = append(out, classifier.Conj{ID: c.ID, Clause: c.Clause, N: c.N})
-		}
-	}
-	return out
-}
-
-// learned names the flows that learn actions with delete_learned make.
-type learned struct {
-	table  uint8
-	cookie uint64
-}
-
-func learnedBy(actions []openflow.Action) []learned {
-	var out []learned
-	for _, a := range actions {
-		if l, ok := a.(*openflow.Learn); ok && l.Flags&openflow.LearnDeleteLearned != 0 {
-			if k := (learned{l.TableID, l.Cookie}); !slices.Contains(out, k) {
-				out = append(out, k)
-			}
-		}
-	}
-	return out
-}
-
-func groupsOf(actions []openflow.Action, out []uint32) []uint32 {
-	for _, a := range actions {
-		switch a := a.(type) {
-		case *openflow.Group:
-			if !slices.Contains(out, a.ID) {
-				out = append(out, a.ID)
-			}
-		case *openflow.WriteActions:
-			out = groupsOf(a.Actions, out)
-		case *openflow.Clone:
-			out = groupsOf(a.Actions, out)
-		}
-	}
-	return out
-}
-
-func metersOf(actions []openflow.Action, out []uint32) []uint32 {
-	for _, a := range actions {
-		switch a := a.(type) {
-		case *openflow.MeterInst:
-			out = append(out, a.ID)
-		case *openflow.WriteActions:
-			out = metersOf(a.Actions, out)
-		case *openflow.Clone:
-			out = metersOf(a.Actions, out)
-		}
-	}
-	return out
+	return id == openflow.GroupAny || r.program.extra != nil && slices.Contains(r.program.extra.groups, id)
 }
 
 // HasTimeouts reports whether any flow has a timeout.
@@ -260,6 +214,3 @@ func (p *Pipeline) HasTimeouts() bool {
 	defer p.mu.Unlock()
 	return len(p.timed) > 0
 }
-
-// GroupsOf lists the groups that actions name, each once.
-func GroupsOf(actions []openflow.Action) []uint32 { return groupsOf(actions, nil) }

@@ -40,12 +40,26 @@ type Txn struct {
 	now     time.Time
 	version classifier.Version // that the commit makes current
 	events  []Event
-	undo    []func()
+	changes []change // of the classifiers, in order
 	done    bool
 
 	// The transaction's own copies, nil until it changes them.
 	groups map[uint32]*Group
 	meters map[uint32]*Meter
+}
+
+// change is what a transaction did to the classifiers: it showed a rule, or hid
+// one.
+type change struct {
+	rule *Rule
+	hid  bool
+}
+
+// hidden is a rule that no lookup of a new version sees, still in its
+// classifier for those of older ones.
+type hidden struct {
+	rule *Rule
+	at   time.Time
 }
 
 // Begin starts a transaction.
@@ -56,24 +70,28 @@ func (p *Pipeline) Begin(now time.Time) *Txn {
 
 // begin is Begin for those who hold the lock and keep it over commit.
 func (p *Pipeline) begin(now time.Time) *Txn {
-	p.collect()
+	p.collect(now)
 	return &Txn{p: p, now: now, version: p.Version() + 1}
 }
 
 // collect takes rules out of the classifiers that only lookups of older
-// versions than the last two could still want.
-func (p *Pipeline) collect() {
+// versions than the last two could still want, or such as have been under way
+// for a second.
+func (p *Pipeline) collect(now time.Time) {
 	const keep = 2
 	v := p.Version()
 	n := 0
-	for _, r := range p.garbage {
-		if r.cls.Removed()+keep > v {
+	for _, h := range p.garbage {
+		if h.rule.cls.Removed()+keep > v && now.Sub(h.at) < time.Second {
 			break
 		}
-		p.tables[r.Table].cls.Remove(r.cls)
+		p.tables[h.rule.Table].cls.Remove(&h.rule.cls)
 		n++
 	}
 	p.garbage = slices.Delete(p.garbage, 0, n)
+	if len(p.garbage) == 0 {
+		p.garbage = nil // a large one is not kept
+	}
 }
 
 // Commit makes the changes visible and says what they were.
@@ -112,8 +130,8 @@ func (x *Txn) Abort() {
 		return
 	}
 	x.done = true
-	for _, f := range slices.Backward(x.undo) {
-		f()
+	for _, c := range slices.Backward(x.changes) {
+		x.undo(c)
 	}
 	x.p.mu.Unlock()
 }
@@ -154,13 +172,12 @@ func (p *Pipeline) Bundle(msgs []openflow.Message, now time.Time) (events []Even
 
 // FlowMod adds, modifies or deletes flows. On an *openflow.Error the
 // transaction may hold part of the change and must be aborted. The actions of
-// fm pass to the pipeline.
+// fm pass to the pipeline, and its match may be completed.
 func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
 	// Whether a message says that it is about Ethernet packets depends on its
 	// version and format; flows that match the same must be the same.
-	own := *fm
-	own.Match.SetDefaultPacketType()
-	fm = &own
+	fm.Match.SetDefaultPacketType()
+	var prog *program
 	if fm.TableID != openflow.TableAny && int(fm.TableID) >= NumTables {
 		return openflow.ErrFMFCBadTableID.Err()
 	}
@@ -168,15 +185,16 @@ func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
 		return openflow.ErrFMFCEPerm.Err()
 	}
 	if fm.Command <= openflow.FlowModifyStrict {
-		if err := x.checkActions(fm.Actions); err != nil {
+		prog = x.p.programs.get(fm.Actions)
+		if err := x.check(prog); err != nil {
 			return err
 		}
 	}
 	switch fm.Command {
 	case openflow.FlowAdd:
-		return x.add(fm)
+		return x.add(fm, prog)
 	case openflow.FlowModify, openflow.FlowModifyStrict:
-		return x.modify(fm)
+		return x.modify(fm, prog)
 	case openflow.FlowDelete, openflow.FlowDeleteStrict:
 		for _, r := range x.selected(fm) {
 			x.remove(r, openflow.RemovedDelete)
@@ -190,7 +208,7 @@ func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
 // may be above PriorityMax, in any table.
 func (x *Txn) AddHidden(table uint8, match *flow.Match, priority int, actions []openflow.Action) *Rule {
 	fm := &openflow.FlowMod{Match: *match, Actions: actions}
-	r := x.newRule(fm, table, priority)
+	r := x.newRule(fm, newProgram(actions), table, priority)
 	if old := x.p.tables[table].Find(x.version, match, priority); old != nil {
 		x.hide(old)
 	}
@@ -206,55 +224,61 @@ func (x *Txn) RemoveHidden(r *Rule) {
 	}
 }
 
-func (x *Txn) newRule(fm *openflow.FlowMod, table uint8, priority int) *Rule {
-	const kept = openflow.FlowSendRem | openflow.FlowCheckOverlap | openflow.FlowResetCounts |
-		openflow.FlowNoPktCounts | openflow.FlowNoBytCounts
+// keptFlags are the flags of a flow mod that its flow keeps.
+const keptFlags = openflow.FlowSendRem | openflow.FlowCheckOverlap | openflow.FlowResetCounts |
+	openflow.FlowNoPktCounts | openflow.FlowNoBytCounts
+
+func (x *Txn) newRule(fm *openflow.FlowMod, prog *program, table uint8, priority int) *Rule {
 	r := &Rule{
-		Table: table, Cookie: fm.NewCookie, Importance: fm.Importance,
-		Flags: fm.Flags & kept, Actions: fm.Actions,
-		Created: x.now, Modified: x.now, Stats: new(Stats),
-		groups:  groupsOf(fm.Actions, nil),
-		learned: learnedBy(fm.Actions),
+		Table: table, Cookie: fm.NewCookie, Importance: fm.Importance, Flags: fm.Flags & keptFlags,
+		program: prog, created: x.now.UnixNano(), modified: x.now.UnixNano(), Stats: new(Stats),
 	}
-	mask := fm.Match.Mask
-	mask.PacketType = 0
-	r.miss = priority == 0 && mask == (flow.Mask{})
-	r.idle.Store(uint32(fm.IdleTimeout))
-	r.hard.Store(uint32(fm.HardTimeout))
-	r.cls = classifier.NewRule(&fm.Match.Key, &fm.Match.Mask, priority, conjunctions(fm.Actions), r)
+	if priority == 0 {
+		mask := fm.Match.Mask
+		mask.PacketType = 0
+		r.miss = mask == (flow.Mask{})
+	}
+	r.setTimeouts(fm.IdleTimeout, fm.HardTimeout)
+	x.p.tables[table].cls.Init(&r.cls, &fm.Match.Key, &fm.Match.Mask, priority, prog.facts().conj, r)
 	return r
 }
 
-func (x *Txn) add(fm *openflow.FlowMod) error {
+func (x *Txn) add(fm *openflow.FlowMod, prog *program) error {
 	id := fm.TableID
 	if id == openflow.TableAny {
 		id = 0
 	}
 	t := x.p.tables[id]
-	r := x.newRule(fm, id, int(fm.Priority))
-	old := t.Find(x.version, &fm.Match, int(fm.Priority))
-	if old == nil {
-		if fm.Flags&openflow.FlowCheckOverlap != 0 &&
-			t.cls.Overlapping(x.version, &fm.Match.Key, &fm.Match.Mask, int(fm.Priority)) != nil {
-			return openflow.ErrFMFCOverlap.Err()
-		}
-		if conf := t.Conf(); conf.Limit >= 0 && t.flows >= conf.Limit {
-			if !conf.Evict || !x.evict(t) {
-				return openflow.ErrFMFCTableFull.Err()
-			}
-		}
-	} else {
+	r := x.newRule(fm, prog, id, int(fm.Priority))
+	var old *Rule
+	if same := t.cls.FindSame(x.version, &r.cls); same != nil {
+		old = same.Value
 		if fm.Flags&openflow.FlowResetCounts == 0 {
 			r.Stats = old.Stats
 		}
 		x.hide(old)
+	} else if err := x.room(t, fm); err != nil {
+		return err
 	}
 	x.insert(r)
 	x.events = append(x.events, Event{Kind: Added, Rule: r, Old: old})
 	return nil
 }
 
-func (x *Txn) modify(fm *openflow.FlowMod) error {
+// room refuses a new flow that overlaps others where that is not wanted, or
+// that the table has no room for.
+func (x *Txn) room(t *Table, fm *openflow.FlowMod) error {
+	if fm.Flags&openflow.FlowCheckOverlap != 0 &&
+		t.cls.Overlapping(x.version, &fm.Match.Key, &fm.Match.Mask, int(fm.Priority)) != nil {
+		return openflow.ErrFMFCOverlap.Err()
+	}
+	if conf := t.Conf(); conf.Limit >= 0 && t.flows >= conf.Limit && (!conf.Evict || !x.evict(t)) {
+		return openflow.ErrFMFCTableFull.Err()
+	}
+	return nil
+}
+
+func (x *Txn) modify(fm *openflow.FlowMod, prog *program) error {
 	rules := x.selected(fm)
 	if len(rules) == 0 {
 		// OpenFlow 1.0 adds the flow then; later versions (whose codec leaves
@@ -262,26 +286,25 @@ func (x *Txn) modify(fm *openflow.FlowMod) error {
 		if fm.CookieMask != 0 || fm.NewCookie == ^uint64(0) {
 			return nil
 		}
-		return x.add(fm)
+		return x.add(fm, prog)
 	}
 	for _, old := range rules {
-		m := *fm
-		m.Match = *old.Match()
-		r := x.newRule(&m, old.Table, old.Priority())
-		r.Created = old.Created
-		if !fm.ModifyCookie {
-			r.Cookie = old.Cookie
+		r := &Rule{
+			Table: old.Table, Cookie: old.Cookie, Importance: old.Importance, Flags: old.Flags, miss: old.miss,
+			program: prog, created: old.created, modified: x.now.UnixNano(), Stats: old.Stats,
 		}
-		r.Importance, r.Flags = old.Importance, old.Flags
-		r.idle.Store(old.idle.Load())
-		r.hard.Store(old.hard.Load())
-		if fm.Flags&openflow.FlowResetCounts == 0 {
-			r.Stats = old.Stats
+		if fm.ModifyCookie {
+			r.Cookie = fm.NewCookie
 		}
+		if fm.Flags&openflow.FlowResetCounts != 0 {
+			r.Stats = new(Stats)
+		}
+		r.timeouts.Store(old.timeouts.Load())
+		r.cls.InitLike(&old.cls, prog.facts().conj, r)
 		x.hide(old)
 		x.insert(r)
 		x.events = append(x.events, Event{Kind: Modified, Rule: r, Old: old,
-			ActionsChanged: !SameActions(old.Actions, r.Actions)})
+			ActionsChanged: old.program != prog && !SameActions(old.Actions(), r.Actions())})
 	}
 	return nil
 }
@@ -300,7 +323,7 @@ func (x *Txn) selected(fm *openflow.FlowMod) []*Rule {
 	var out []*Rule
 	if !strict && fm.CookieMask == ^uint64(0) {
 		// A cookie that is matched whole names few flows.
-		for r := range x.p.byCookie[fm.Cookie] {
+		for r := x.p.byCookie[fm.Cookie]; r != nil; r = r.nextOfCookie {
 			if inTable(r.Table) && wanted(r) && r.cls.Within(&fm.Match.Key, &fm.Match.Mask) {
 				out = append(out, r)
 			}
@@ -360,11 +383,12 @@ func (x *Txn) deleteLearned() {
 		if gone == nil {
 			continue
 		}
-		for _, l := range gone.learned {
+		for _, l := range gone.program.facts().learned {
 			if x.p.learners[l] != 0 {
 				continue
 			}
-			for r := range x.p.byCookie[l.cookie] {
+			for r, next := x.p.byCookie[l.cookie], (*Rule)(nil); r != nil; r = next {
+				next = r.nextOfCookie
 				if r.Table == l.table && !r.Hidden() {
 					x.remove(r, openflow.RemovedDelete)
 				}
@@ -381,13 +405,9 @@ func (x *Txn) remove(r *Rule, reason openflow.FlowRemovedReason) {
 
 // insert shows r from the transaction's version on.
 func (x *Txn) insert(r *Rule) {
-	t := x.p.tables[r.Table]
-	t.cls.Insert(r.cls, x.version)
+	x.p.tables[r.Table].cls.Insert(&r.cls, x.version)
 	x.p.index(r)
-	x.undo = append(x.undo, func() {
-		x.p.unindex(r)
-		t.cls.Remove(r.cls)
-	})
+	x.changes = append(x.changes, change{rule: r})
 }
 
 // hide makes r invisible from the transaction's version on.
@@ -395,12 +415,21 @@ func (x *Txn) hide(r *Rule) {
 	p := x.p
 	r.cls.HideFrom(x.version)
 	p.unindex(r)
-	p.garbage = append(p.garbage, r)
-	x.undo = append(x.undo, func() {
-		r.cls.HideFrom(classifier.NotRemoved)
-		p.index(r)
-		p.garbage = p.garbage[:len(p.garbage)-1]
-	})
+	p.garbage = append(p.garbage, hidden{r, x.now})
+	x.changes = append(x.changes, change{rule: r, hid: true})
+}
+
+// undo takes back the last change.
+func (x *Txn) undo(c change) {
+	p, r := x.p, c.rule
+	if !c.hid {
+		p.unindex(r)
+		p.tables[r.Table].cls.Remove(&r.cls)
+		return
+	}
+	r.cls.HideFrom(classifier.NotRemoved)
+	p.index(r)
+	p.garbage = p.garbage[:len(p.garbage)-1]
 }
 
 // index enters a rule in what the writer keeps beside the classifiers.
@@ -408,15 +437,20 @@ func (p *Pipeline) index(r *Rule) {
 	if !r.Hidden() {
 		p.tables[r.Table].flows++
 	}
-	if r.IdleTimeout() != 0 || r.HardTimeout() != 0 {
+	if r.timeouts.Load() != 0 {
 		p.timed[r] = struct{}{}
 	}
-	link(p.byCookie, r.Cookie, r)
-	for _, g := range r.groups {
-		link(p.byGroup, g, r)
+	if r.nextOfCookie = p.byCookie[r.Cookie]; r.nextOfCookie != nil {
+		r.nextOfCookie.prevOfCookie = r
 	}
-	for _, l := range r.learned {
-		p.learners[l]++
+	p.byCookie[r.Cookie] = r
+	if e := r.program.extra; e != nil {
+		for _, g := range e.groups {
+			link(p.byGroup, g, r)
+		}
+		for _, l := range e.learned {
+			p.learners[l]++
+		}
 	}
 }
 
@@ -425,15 +459,34 @@ func (p *Pipeline) unindex(r *Rule) {
 		p.tables[r.Table].flows--
 	}
 	delete(p.timed, r)
-	unlink(p.byCookie, r.Cookie, r)
-	for _, g := range r.groups {
-		unlink(p.byGroup, g, r)
-	}
-	for _, l := range r.learned {
-		if p.learners[l]--; p.learners[l] == 0 {
-			delete(p.learners, l)
+	p.unlinkCookie(r)
+	if e := r.program.extra; e != nil {
+		for _, g := range e.groups {
+			unlink(p.byGroup, g, r)
+		}
+		for _, l := range e.learned {
+			if p.learners[l]--; p.learners[l] == 0 {
+				delete(p.learners, l)
+			}
 		}
 	}
+}
+
+// unlinkCookie takes a rule out of the list of those of its cookie.
+func (p *Pipeline) unlinkCookie(r *Rule) {
+	prev, next := r.prevOfCookie, r.nextOfCookie
+	if next != nil {
+		next.prevOfCookie = prev
+	}
+	switch {
+	case prev != nil:
+		prev.nextOfCookie = next
+	case next != nil:
+		p.byCookie[r.Cookie] = next
+	default:
+		delete(p.byCookie, r.Cookie)
+	}
+	r.prevOfCookie, r.nextOfCookie = nil, nil
 }
 
 func link[K comparable](m map[K]map[*Rule]struct{}, k K, r *Rule) {
@@ -450,14 +503,17 @@ func unlink[K comparable](m map[K]map[*Rule]struct{}, k K, r *Rule) {
 	}
 }
 
-// checkActions refuses actions that name groups or meters that are not there.
-func (x *Txn) checkActions(actions []openflow.Action) error {
-	for _, id := range groupsOf(actions, nil) {
+// check refuses actions that name groups or meters that are not there.
+func (x *Txn) check(prog *program) error {
+	if prog.extra == nil {
+		return nil
+	}
+	for _, id := range prog.extra.groups {
 		if x.group(id) == nil {
 			return openflow.ErrBACBadOutGroup.Err()
 		}
 	}
-	for _, id := range metersOf(actions, nil) {
+	for _, id := range prog.extra.meters {
 		if x.meter(id) == nil {
 			return openflow.ErrMMFCInvalidMeter.Err()
 		}

@@ -130,7 +130,7 @@ func findLearned(p *pipeline.Pipeline, fm *openflow.FlowMod) *pipeline.Rule {
 	}
 	r := t.Find(p.Version(), &fm.Match, int(fm.Priority))
 	if r == nil || r.Cookie != fm.NewCookie || r.IdleTimeout() != fm.IdleTimeout || r.HardTimeout() != fm.HardTimeout ||
-		!pipeline.SameActions(r.Actions, fm.Actions) {
+		!pipeline.SameActions(r.Actions(), fm.Actions) {
 		return nil
 	}
 	return r

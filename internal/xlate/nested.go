@@ -15,10 +15,10 @@ func (x *Translator) runRuleApart(r *pipeline.Rule, last bool) {
 	oldRule, oldCookie := x.rule, x.cookie
 	x.effect(Effect{Kind: EffectRule, Rule: r})
 	x.rule, x.cookie = r, r.Cookie
-	if x.trace != nil && len(r.Actions) == 0 {
+	if x.trace != nil && len(r.Actions()) == 0 {
 		x.trace.add(NodeAction, "drop")
 	}
-	x.apart(r.Actions, last)
+	x.apart(r.Actions(), last)
 	x.rule, x.cookie = oldRule, oldCookie
 }
 

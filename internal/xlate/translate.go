@@ -303,10 +303,10 @@ func (x *Translator) runRule(r *pipeline.Rule, deeper, last bool) {
 		x.depth++
 	}
 	x.rule, x.cookie = r, r.Cookie
-	if x.trace != nil && len(r.Actions) == 0 {
+	if x.trace != nil && len(r.Actions()) == 0 {
 		x.trace.add(NodeAction, "drop")
 	}
-	x.run(r.Actions, last)
+	x.run(r.Actions(), last)
 	x.rule = oldRule
 	if x.depth > 0 {
 		// The action set, which runs last, is credited to the first rule.
