@@ -19,22 +19,29 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 		}
 		return out, nil
 	}
-	done := func(err error) (string, error) {
-		if err == nil {
-			changed()
+	// change is a command that changes the configuration.
+	change := func(do func(arg string) error) unixctl.Handler {
+		return func(r *unixctl.Request) (string, error) {
+			err := s.unlessConfigured()
+			if err == nil {
+				err = do(r.Args[0])
+			}
+			if err == nil {
+				changed()
+			}
+			return "", err
 		}
-		return "", err
 	}
-	u.Register("ovsdb-server/add-remote", "REMOTE", 1, 1, func(r *unixctl.Request) (string, error) { return done(s.AddRemote(r.Args[0])) })
-	u.Register("ovsdb-server/remove-remote", "REMOTE", 1, 1, func(r *unixctl.Request) (string, error) { return done(s.RemoveRemote(r.Args[0])) })
+	u.Register("ovsdb-server/add-remote", "REMOTE", 1, 1, change(s.AddRemote))
+	u.Register("ovsdb-server/remove-remote", "REMOTE", 1, 1, change(s.RemoveRemote))
 	u.Register("ovsdb-server/list-remotes", "", 0, 0, func(*unixctl.Request) (string, error) { return lines(s.Remotes()) })
-	u.Register("ovsdb-server/add-db", "DB", 1, 1, func(r *unixctl.Request) (string, error) { return done(s.AddDB(r.Args[0])) })
-	u.Register("ovsdb-server/remove-db", "DB", 1, 1, func(r *unixctl.Request) (string, error) {
-		if strings.HasPrefix(r.Args[0], "_") {
-			return "", errors.New("Cannot remove reserved database.")
+	u.Register("ovsdb-server/add-db", "DB", 1, 1, change(s.AddDB))
+	u.Register("ovsdb-server/remove-db", "DB", 1, 1, change(func(name string) error {
+		if strings.HasPrefix(name, "_") {
+			return errors.New("Cannot remove reserved database.")
 		}
-		return done(s.RemoveDB(r.Args[0]))
-	})
+		return s.RemoveDB(name)
+	}))
 	u.Register("ovsdb-server/list-dbs", "", 0, 0, func(*unixctl.Request) (string, error) { return lines(s.Names()) })
 	u.Register("ovsdb-server/compact", "", 0, 1, s.compactCommand)
 	u.Register("ovsdb-server/reconnect", "", 0, 0, func(*unixctl.Request) (string, error) { s.Reconnect(); return "", nil })
@@ -58,7 +65,7 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	})
 	u.Register("ovsdb-server/tlog-set", "DB:TABLE on|off", 2, 2, s.tlogSet)
 	u.Register("ovsdb-server/tlog-list", "", 0, 0, s.tlogList)
-	s.replication.register(u, changed)
+	s.registerSync(u, changed)
 	u.Register("memory/show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.memory() + "\n", nil })
 }
 
@@ -66,7 +73,7 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 // relay:DB:REMOTE.
 func (s *Server) AddDB(name string) error {
 	if strings.HasPrefix(name, "relay:") {
-		return s.addRelay(name)
+		return s.addRelayArg(name)
 	}
 	return s.AddFile(name)
 }

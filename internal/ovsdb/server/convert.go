@@ -25,7 +25,7 @@ func (c *session) convert(m *jsonrpc.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if db == c.srv.self || c.refusesWrites() {
+	if db == c.srv.self || c.refusesWrites(db) {
 		return nil, ovsdb.Errorf(ovsdb.TagNotAllowed, "convert operation not allowed on database %s here", db.Name)
 	}
 	if schema.Name != db.Name {

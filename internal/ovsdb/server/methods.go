@@ -200,7 +200,7 @@ func (c *session) env(db *Database) *engine.Env {
 		env.Refuse = func(op, _ string) *ovsdb.Error {
 			return ovsdb.Errorf(ovsdb.TagNotAllowed, "%s operation not allowed on table in reserved database %s", op, db.Name)
 		}
-	case c.refusesWrites():
+	case c.refusesWrites(db):
 		env.Refuse = func(op, _ string) *ovsdb.Error {
 			return ovsdb.Errorf(ovsdb.TagNotAllowed, "%s operation not allowed when database server is in read only mode", op)
 		}
@@ -208,10 +208,11 @@ func (c *session) env(db *Database) *engine.Env {
 	return env
 }
 
-func (c *session) refusesWrites() bool {
+func (c *session) refusesWrites(db *Database) bool {
 	c.srv.mu.Lock()
 	defer c.srv.mu.Unlock()
-	return c.srv.readOnly || c.remote.options().ReadOnly
+	h := c.srv.dbs[db.Name]
+	return c.srv.readOnly || h != nil && h.backup || c.remote.options().ReadOnly
 }
 
 // pending is a transaction that waits for the database to change.

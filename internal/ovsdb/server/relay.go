@@ -35,22 +35,29 @@ func parseRelay(arg string) (name, remotes string, ok bool) {
 	return name, remotes, ok && name != "" && remotes != ""
 }
 
-// addRelay offers a relay database. It becomes usable once its source told the
-// schema.
-func (s *Server) addRelay(arg string) error {
+// addRelayArg offers the relay database that relay:DB:REMOTE names.
+func (s *Server) addRelayArg(arg string) error {
 	name, remotes, ok := parseRelay(arg)
 	if !ok || !ovsdb.IsID(name) {
 		return fmt.Errorf("%s: invalid relay (expected relay:DATABASE:REMOTE)", arg)
 	}
+	return s.addRelay(name, remotes, nil)
+}
+
+// addRelay offers a relay database. It becomes usable once its source told the
+// schema.
+func (s *Server) addRelay(name, remotes string, options *RemoteConfig) error {
 	schema := &ovsdb.DatabaseSchema{Name: name, Tables: map[string]*ovsdb.TableSchema{}}
 	db := newDatabase(name, engine.NewSnapshot(engine.NewLayout(schema)), nil, s.clock)
 	r := &relay{srv: s, name: name}
 	db.relay = r
 	db.unready = true
-	if err := s.add(&hosted{db: db, file: arg}); err != nil {
+	if err := s.add(&hosted{db: db, file: "relay:" + name + ":" + remotes}); err != nil {
 		return err
 	}
-	r.up = s.follow(remotes, defaultReplicationProbe, r.talk, r.lost)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.up = s.follow(origin{remotes, options.probe(s.relayProbe), options.backoff()}, r.talk, r.lost)
 	return nil
 }
 

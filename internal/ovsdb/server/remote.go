@@ -29,8 +29,9 @@ var DefaultOptions = RemoteOptions{Probe: -1}
 type remoteSet struct {
 	srv *Server
 
-	mu         sync.Mutex // owns all below
-	configured []string   // as the user named them, db: ones among them
+	mu         sync.Mutex               // owns all below
+	configured []string                 // as the user named them, db: ones among them
+	options    map[string]RemoteOptions // of those that have other than the default ones
 	active     map[string]*remote
 	closed     bool
 }
@@ -122,6 +123,9 @@ func (s *Server) Reconfigure() (changed bool) {
 			s.readSource(name, want)
 		} else {
 			want[name] = DefaultOptions
+			if o, ok := rs.options[name]; ok {
+				want[name] = o
+			}
 		}
 	}
 	for target, r := range rs.active {

@@ -1,10 +1,8 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +11,6 @@ import (
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/engine"
-	"weir/internal/unixctl"
 	"weir/internal/vlog"
 )
 
@@ -23,7 +20,9 @@ var replicationLog = vlog.For("replication")
 // follows the databases of an active one (ovsdb-server(1), "Active-Backup
 // Options"). Its mutex owns its fields.
 type replication struct {
-	srv *Server
+	srv        *Server
+	only       string        // the only database to follow; "": all that both have
+	maxBackoff time.Duration // between attempts to connect; 0: the default
 
 	mu       sync.Mutex
 	target   string              // the active server
@@ -74,11 +73,11 @@ func (s *Server) StartSync() {
 // start makes the server a backup.
 func (r *replication) start() {
 	r.stop()
-	r.srv.setReadOnly(true)
+	r.setReadOnly(true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dbs = nil
-	r.up = r.srv.follow(r.target, r.probe, r.talk, func() {
+	r.up = r.srv.follow(origin{r.target, r.probe, r.maxBackoff}, r.talk, func() {
 		r.mu.Lock()
 		r.dbs = nil
 		r.mu.Unlock()
@@ -95,7 +94,7 @@ func (r *replication) stop() bool {
 		return false
 	}
 	up.stop()
-	r.srv.setReadOnly(false)
+	r.setReadOnly(false)
 	return true
 }
 
@@ -105,14 +104,23 @@ func (r *replication) giveUp() error {
 	r.mu.Lock()
 	r.up, r.dbs = nil, nil
 	r.mu.Unlock()
-	r.srv.setReadOnly(false)
+	r.setReadOnly(false)
 	return errGiveUp
 }
 
-func (s *Server) setReadOnly(on bool) {
+// setReadOnly says whether clients may change what is replicated.
+func (r *replication) setReadOnly(on bool) {
+	s := r.srv
 	s.mu.Lock()
-	changed := s.readOnly != on
-	s.readOnly = on
+	flag := &s.readOnly
+	if r.only != "" {
+		flag = new(bool)
+		if h := s.dbs[r.only]; h != nil {
+			flag = &h.backup
+		}
+	}
+	changed := *flag != on
+	*flag = on
 	s.mu.Unlock()
 	if changed {
 		s.dropUnaware()
@@ -144,7 +152,7 @@ func (r *replication) talk(p *peer) error {
 	for _, raw := range elements(list) {
 		name, _ := text(raw)
 		db := r.srv.Lookup(name)
-		if db == nil || strings.HasPrefix(name, "_") {
+		if db == nil || strings.HasPrefix(name, "_") || r.only != "" && r.only != name {
 			continue
 		}
 		f, err := r.compare(p, db)
@@ -306,95 +314,12 @@ func (r *replication) status() string {
 	return out
 }
 
-// register adds the active-backup commands.
-func (r *replication) register(u *unixctl.Server, changed func()) {
-	none := func(fn func() (string, error)) unixctl.Handler {
-		return func(*unixctl.Request) (string, error) { return fn() }
-	}
-	u.Register("ovsdb-server/set-active-ovsdb-server", "", 1, 1, func(q *unixctl.Request) (string, error) {
-		r.mu.Lock()
-		r.target = q.Args[0]
-		following := r.up != nil
-		r.mu.Unlock()
-		if following {
-			r.start()
-		}
-		changed()
-		return "", nil
-	})
-	u.Register("ovsdb-server/get-active-ovsdb-server", "", 0, 0, none(func() (string, error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.target == "" {
-			return "", nil
-		}
-		return r.target + "\n", nil
-	}))
-	u.Register("ovsdb-server/connect-active-ovsdb-server", "", 0, 0, none(func() (string, error) {
-		r.mu.Lock()
-		target := r.target
-		r.mu.Unlock()
-		if target == "" {
-			return "Unable to connect: active server is not specified.\n", nil
-		}
-		r.start()
-		changed()
-		return "", nil
-	}))
-	u.Register("ovsdb-server/disconnect-active-ovsdb-server", "", 0, 0, none(func() (string, error) {
-		r.stop()
-		changed()
-		return "", nil
-	}))
-	u.Register("ovsdb-server/set-active-ovsdb-server-probe-interval", "", 1, 1, func(q *unixctl.Request) (string, error) {
-		ms, err := strconv.Atoi(q.Args[0])
-		if err != nil {
-			return "Invalid probe interval, integer value expected\n", nil
-		}
-		r.setProbe(time.Duration(ms) * time.Millisecond)
-		return "", nil
-	})
-	u.Register("ovsdb-server/set-sync-exclude-tables", "", 0, 1, func(q *unixctl.Request) (string, error) {
-		list := ""
-		if len(q.Args) > 0 {
-			list = q.Args[0]
-		}
-		excluded, err := parseExcluded(list)
-		if err != nil {
-			return "", errors.New("set-sync-exclude-tables failed: " + err.Error())
-		}
-		r.mu.Lock()
-		r.excluded = excluded
-		following := r.up != nil
-		r.mu.Unlock()
-		if following {
-			r.start()
-		}
-		changed()
-		return "", nil
-	})
-	u.Register("ovsdb-server/get-sync-exclude-tables", "", 0, 0, none(func() (string, error) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if text := r.excludedText(); text != "" {
-			return text + "\n", nil
-		}
-		return "", nil
-	}))
-	u.Register("ovsdb-server/sync-status", "", 0, 0, none(func() (string, error) { return r.status(), nil }))
-}
-
 func (r *replication) setProbe(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.probe = d
 	if r.up != nil {
-		r.up.mu.Lock()
-		r.up.probe = d
-		if r.up.fsm != nil {
-			r.up.fsm.ProbeAfter = d
-		}
-		r.up.mu.Unlock()
+		r.up.setProbe(d)
 	}
 }
 

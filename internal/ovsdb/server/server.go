@@ -6,6 +6,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,13 @@ type Server struct {
 	onReconfigure func() // set before the first remote is added
 	noDiff        bool   // set before the first database is added
 
-	replication replication
+	replication replication             // of all databases, as --sync-from says
+	backups     map[string]*replication // of one database each, as a configuration says
+	relayProbe  time.Duration           // of the relays' sources
+
+	configured atomic.Bool // Configure was called
+	configMu   sync.Mutex  // owns config
+	config     *Config     // what Configure has brought about
 
 	locks   lockTable
 	remotes remoteSet
@@ -63,15 +70,18 @@ type hosted struct {
 	db   *Database
 	file string     // as the user named it; "" for _Server
 	row  ovsdb.UUID // in _Server's Database table
+
+	backup bool // follows another server; Server.mu owns it
 }
 
 // New returns a server that offers only _Server and listens nowhere. Relative
 // socket names are in runDir.
 func New(c *clock.Clock, runDir string, tls *stream.TLS) *Server {
 	s := &Server{clock: c, id: ovsdb.NewUUID(), runDir: runDir, tls: tls,
-		dbs: map[string]*hosted{}, sessions: map[*session]bool{}, kick: make(chan struct{}, 1)}
+		dbs: map[string]*hosted{}, sessions: map[*session]bool{}, backups: map[string]*replication{}, kick: make(chan struct{}, 1)}
 	s.locks.byName = map[string]*lock{}
 	s.remotes.init(s)
+	s.relayProbe = defaultReplicationProbe
 	s.replication = replication{srv: s, probe: defaultReplicationProbe}
 	schema, err := ovsdb.ParseSchema([]byte(serverSchema))
 	if err != nil {
@@ -252,8 +262,12 @@ func (s *Server) Close() {
 	for _, h := range s.dbs {
 		dbs = append(dbs, h.db)
 	}
+	backups := slices.Collect(maps.Values(s.backups))
 	s.mu.Unlock()
 	s.replication.stop()
+	for _, r := range backups {
+		r.stop()
+	}
 	for _, db := range dbs {
 		if db.relay != nil {
 			db.relay.up.stop()

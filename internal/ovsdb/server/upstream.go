@@ -18,6 +18,13 @@ import (
 	"weir/internal/stream"
 )
 
+// origin says where an upstream connects and how it keeps the connection.
+type origin struct {
+	targets    string        // connection methods, separated by commas
+	probe      time.Duration // inactivity probe; 0: none
+	maxBackoff time.Duration // longest wait between attempts; 0: the default
+}
+
 // upstream is a connection to another server whose databases this one follows:
 // a relay's source, or the active server of a backup. It connects again
 // whenever the connection ends.
@@ -28,6 +35,8 @@ type upstream struct {
 	lost    func() // called when a connection ends
 	cancel  context.CancelFunc
 	done    chan struct{}
+
+	maxBackoff time.Duration // 0: the default
 
 	mu    sync.Mutex // owns all below
 	fsm   *stream.FSM
@@ -53,9 +62,10 @@ type peer struct {
 // follow starts to connect. talk sets the connection up: it returns once all
 // that is left to do is to take updates. Its error ends the connection, and the
 // upstream if it is errGiveUp.
-func (s *Server) follow(target string, probe time.Duration, talk func(*peer) error, lost func()) *upstream {
+func (s *Server) follow(from origin, talk func(*peer) error, lost func()) *upstream {
 	ctx, cancel := context.WithCancel(context.Background())
-	u := &upstream{srv: s, targets: strings.Split(target, ","), talk: talk, lost: lost, cancel: cancel, done: make(chan struct{}), probe: probe}
+	u := &upstream{srv: s, targets: strings.Split(from.targets, ","), talk: talk, lost: lost, cancel: cancel, done: make(chan struct{}),
+		probe: from.probe, maxBackoff: from.maxBackoff}
 	rand.Shuffle(len(u.targets), func(i, j int) { u.targets[i], u.targets[j] = u.targets[j], u.targets[i] })
 	go u.run(ctx)
 	return u
@@ -65,6 +75,16 @@ func (s *Server) follow(target string, probe time.Duration, talk func(*peer) err
 func (u *upstream) stop() {
 	u.cancel()
 	<-u.done
+}
+
+// setProbe changes the inactivity probe's interval.
+func (u *upstream) setProbe(d time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.probe = d
+	if u.fsm != nil {
+		u.fsm.ProbeAfter = d
+	}
 }
 
 var errGiveUp = errors.New("not worth trying again")
@@ -78,6 +98,9 @@ func (u *upstream) run(ctx context.Context) {
 		if u.fsm == nil {
 			u.fsm = stream.NewFSM(target, clk.Now(), reconnectLog)
 			u.fsm.ProbeAfter = u.probe
+			if u.maxBackoff > 0 {
+				u.fsm.MaxWait = max(time.Second, u.maxBackoff)
+			}
 			u.fsm.Enable(clk.Now())
 		}
 		u.fsm.Name = target

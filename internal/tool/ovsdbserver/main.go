@@ -4,6 +4,7 @@ package ovsdbserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,6 +32,7 @@ type settings struct {
 	unixctl string
 	run     string
 	noDBs   bool
+	config  string // --config-file
 	noDiff  bool
 	tls     stream.TLSFiles
 	action  byte // h, V or o where only help, version or options are wanted
@@ -58,7 +60,11 @@ func Main(ctx context.Context, env *cli.Env) int {
 		p.PrintOptions(env.Stdout)
 		return 0
 	}
-	if len(databases) == 0 && !s.noDBs {
+	if s.config != "" {
+		if err := s.configAlone(databases); err != nil {
+			return env.Exit(err)
+		}
+	} else if len(databases) == 0 && !s.noDBs {
 		databases = []string{paths.InDBDir("conf.db")}
 	}
 	process, status := s.daemon.Start(env)
@@ -89,19 +95,24 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 	if s.noDiff {
 		in.srv.DisableColumnDiff()
 	}
-	in.state = openState(s.daemon.Monitor)
+	in.state = openState(s.daemon.Monitor && s.config == "") // a configuration file is read again
 	process.AtExit(in.state.remove)
 	remotes := s.remotes
 	if saved, ok := in.state.load(); ok {
 		databases, remotes = saved.Databases, saved.Remotes
 		s.syncFrom, s.syncExclude, s.active = saved.SyncFrom, saved.SyncExclude, saved.Active
 	}
+	in.srv.OnReconfigure(in.updateTLS)
+	if s.config != "" {
+		if err := in.reload(); err != nil {
+			return env.Fatal("%v", err)
+		}
+	}
 	for _, name := range databases {
 		if err := in.srv.AddDB(name); err != nil {
 			return env.Fatal("%v", err)
 		}
 	}
-	in.srv.OnReconfigure(in.updateTLS)
 	for _, name := range remotes {
 		if err := in.srv.AddRemote(name); err != nil {
 			return env.Fatal("%v", err)
@@ -153,8 +164,37 @@ func (in *instance) control(env *cli.Env, clk *clock.Clock) (*unixctl.Server, er
 	control.RegisterTime(clk)
 	control.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { in.process.Stop(); return "", nil })
 	in.srv.Register(control, in.save)
+	control.Register("ovsdb-server/reload", "", 0, 0, func(*unixctl.Request) (string, error) { return "", in.reload() })
 	go control.Serve()
 	return control, nil
+}
+
+// configAlone refuses what a configuration file says otherwise.
+func (s *settings) configAlone(databases []string) error {
+	switch {
+	case len(databases) > 0:
+		return fmt.Errorf("--config-file and databases on the command line exclude each other: name them in \"%s\"", s.config)
+	case len(s.remotes) > 0:
+		return fmt.Errorf("--config-file and --remote exclude each other: name the remotes in \"%s\"", s.config)
+	case s.syncFrom != "" || s.syncExclude != "" || s.active:
+		return fmt.Errorf("--config-file and the active-backup options exclude each other: name the sources in \"%s\"", s.config)
+	}
+	return nil
+}
+
+// reload reads the configuration file and does what it says.
+func (in *instance) reload() error {
+	if in.settings.config == "" {
+		return errors.New("there is no configuration file: start the server with --config-file")
+	}
+	c, err := server.ReadConfig(in.settings.config)
+	if err == nil {
+		err = in.srv.Configure(c)
+	}
+	if err != nil {
+		log.Err("%v", err)
+	}
+	return err
 }
 
 // save records the databases and remotes for a restart after a crash.
@@ -207,7 +247,7 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
 		{Long: "run", Arg: cli.RequiredArg, Set: set(&s.run)},
 		{Long: "no-dbs", Set: flag(&s.noDBs)},
-		{Long: "config-file", Arg: cli.RequiredArg, Set: missing("--config-file")},
+		{Long: "config-file", Arg: cli.RequiredArg, Set: set(&s.config)},
 		{Long: "sync-from", Arg: cli.RequiredArg, Set: set(&s.syncFrom)},
 		{Long: "sync-exclude-tables", Arg: cli.RequiredArg, Set: set(&s.syncExclude)},
 		{Long: "active", Set: flag(&s.active)},
@@ -244,6 +284,8 @@ JSON-RPC options (may be specified any number of times):
 %s%s
 Other options:
   --run COMMAND           run COMMAND as subprocess then exit
+  --config-file FILE      read remotes and databases from FILE, a JSON object;
+                          again at ovs-appctl ovsdb-server/reload
   --unixctl=SOCKET        override default control socket name
   --no-dbs                serve no database but _Server at first
   --disable-file-column-diff
