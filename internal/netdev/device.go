@@ -4,6 +4,7 @@
 package netdev
 
 import (
+	"net/netip"
 	"weir/internal/packet"
 )
 
@@ -122,6 +123,12 @@ type CustomStat struct {
 // CustomStatser is a Device with counters of its own.
 type CustomStatser interface {
 	CustomStats() []CustomStat
+}
+
+// Addresser is a Device whose IPv4 address can be set: the address with its
+// netmask, and the gateway if it is valid.
+type Addresser interface {
+	SetIPv4(addr netip.Prefix, gateway netip.Addr) error
 }
 
 // Headroom is the space that Recv leaves in a buffer before the frame, for

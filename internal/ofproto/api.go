@@ -58,6 +58,9 @@ type Options struct {
 	// RunDir is where the sockets BRIDGE.mgmt and BRIDGE.snoop are; empty for none.
 	RunDir string
 	Upcall upcall.Config
+	// Router finds the way to remotes of in-band control; nil when the host's
+	// routes are not to be used.
+	Router Router
 }
 
 // NewBackend makes a backend without bridges and connects it to the data path.
@@ -137,6 +140,8 @@ type Bridge struct {
 	id   [16]byte // in data path cookies
 	pipe *pipeline.Pipeline
 	macs *maclearn.Table
+	// fates are flows of the internal table; they never change.
+	fates xlate.Fates
 
 	// Guarded by be.mu.
 	cfg      Config
@@ -145,6 +150,7 @@ type Bridge struct {
 	bundles  map[string]*bundle
 	nextPort openflow.PortNo
 	gone     bool
+	inBand   bool // there are flows of in-band control
 	frags    openflow.FragHandling
 	ttlToCtl bool
 
@@ -163,6 +169,7 @@ func (be *Backend) NewBridge(cfg Config) (*Bridge, error) {
 	}
 	_, _ = rand.Read(b.id[:])
 	b.pipe = pipeline.New(be.engine.Wake)
+	b.internalRules()
 	b.conns = newConnManager(b)
 	be.mu.Lock()
 	if be.bridges[cfg.Name] != nil {
@@ -236,6 +243,7 @@ func (b *Bridge) Configure(cfg Config) error {
 	be.mu.Unlock()
 	b.macs.Configure(cfg.MACAging, cfg.MACTableSize, cfg.FloodVLANs)
 	b.conns.configure(old, cfg)
+	b.updateInBand()
 	var first error
 	now := be.clock.Now()
 	for id := range uint8(pipeline.NumTables - 1) {
@@ -275,7 +283,10 @@ func tableConf(cur *pipeline.TableConf, conf map[uint8]TableConfig, id uint8) *p
 }
 
 // SetControllers replaces the configured controllers and listeners.
-func (b *Bridge) SetControllers(cs []ControllerConfig) { b.conns.setControllers(cs) }
+func (b *Bridge) SetControllers(cs []ControllerConfig) {
+	b.conns.setControllers(cs)
+	b.updateInBand()
+}
 
 // ControllerStatus tells how each configured controller does, by target.
 func (b *Bridge) ControllerStatus() map[string]ControllerStatus { return b.conns.status() }
@@ -327,4 +338,7 @@ func (b *Bridge) PortStats(no openflow.PortNo) (netdev.Stats, error) {
 }
 
 // Refresh looks for changes of the ports' devices and tells controllers.
-func (b *Bridge) Refresh() { b.refreshPorts() }
+func (b *Bridge) Refresh() {
+	b.refreshPorts()
+	b.updateInBand()
+}

@@ -7,10 +7,12 @@
 package ofproto
 
 import (
+	"net/netip"
 	"time"
 
 	"weir/internal/netdev"
 	"weir/internal/openflow"
+	"weir/internal/ratelimit"
 )
 
 // Config is the configuration of a bridge apart from its ports and controllers.
@@ -32,7 +34,11 @@ type Config struct {
 	FloodVLANs    []uint16      // VLANs without learning
 	ForwardBPDU   bool
 	DisableInBand bool
-	Tables        map[uint8]TableConfig
+	InBandQueue   int // of the flows of in-band control; negative: none
+	// Managers are remotes of in-band control beside the controllers. The slice
+	// is not changed.
+	Managers []netip.AddrPort
+	Tables   map[uint8]TableConfig
 }
 
 // TableConfig is the configuration of one flow table.
@@ -66,9 +72,10 @@ type ControllerConfig struct {
 	OutOfBand  bool
 	// NoAsync withholds asynchronous messages until the controller asks.
 	NoAsync    bool
-	RateLimit  int // packet-ins per second, 0 for no limit
-	BurstLimit int
-	QueueSize  int
+	RateLimit  int // packet-ins per second for each reason, 0 for no limit
+	BurstLimit int // packet-ins that may wait for the rate; 0: a quarter of RateLimit
+	QueueSize  int // packet-ins that may wait to be written; 0: 100
+	DSCP       int // of the connection, 0 to 63
 }
 
 // ControllerStatus is what the Controller table says about a target.
@@ -80,6 +87,10 @@ type ControllerStatus struct {
 	LastError          string
 	SecSinceConnect    int64 // -1: never
 	SecSinceDisconnect int64 // -1: never
+	// PacketIns counts what the rate limits did to packet-ins since the
+	// connection came up, by reason: "miss" and "action". It is nil without a
+	// limit or a connection.
+	PacketIns map[string]ratelimit.Stats
 }
 
 // PortConfig is one port to be added.

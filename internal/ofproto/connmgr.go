@@ -21,6 +21,8 @@ type connManager struct {
 	sessions map[*session]struct{}
 	closed   bool
 
+	failOpen failOpen
+	inBand   inBand
 	paused   paused
 	lastMiss atomic.Uint32 // what tableMiss said last
 
@@ -42,7 +44,7 @@ func (m *connManager) hasControllers() bool {
 
 func (m *connManager) hasPrimaries() bool {
 	for _, t := range m.targets {
-		if t.conf.Kind == PrimaryController {
+		if t.config().Kind == PrimaryController {
 			return true
 		}
 	}
@@ -78,6 +80,7 @@ func (m *connManager) configure(old, cfg Config) {
 	if flush {
 		m.flushFlows()
 	}
+	m.checkFailOpen()
 	m.listen(cfg)
 }
 

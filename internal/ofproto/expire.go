@@ -31,6 +31,8 @@ func (be *Backend) tick() {
 	for _, b := range bridges {
 		b.flowEvents(b.pipe.Expire(now), nil)
 		b.conns.each(func(s *session) { s.expireBundles(now) })
+		b.conns.checkFailOpen()
+		b.updateInBand()
 		if b.macs.Expire(now) {
 			be.engine.Wake()
 		}

@@ -88,9 +88,9 @@ func (m *connManager) packetIn(p *upcall.PacketIn) {
 	reason := openflow.PacketInReason(p.Cookie.Reason)
 	m.each(func(s *session) {
 		s.mu.Lock()
-		id, format, ver, missLen, full := s.ctlID, s.pinFormat, s.ver, s.missLen, s.packetIns >= maxQueuedPacketIns
+		id, format, ver, missLen := s.ctlID, s.pinFormat, s.ver, s.missLen
 		s.mu.Unlock()
-		if full || id != p.Cookie.ControllerID || !s.wants(openflow.AsyncPacketIn, asyncReason(reason, ver)) {
+		if id != p.Cookie.ControllerID || !s.wants(openflow.AsyncPacketIn, asyncReason(reason, ver)) {
 			return
 		}
 		msg := packetInMessage(p, format)
@@ -105,10 +105,11 @@ func (m *connManager) packetIn(p *upcall.PacketIn) {
 		if limit != 0xffff && limit < len(msg.Data) && limit > 0 {
 			msg.Data = msg.Data[:limit]
 		}
-		s.mu.Lock()
-		s.packetIns++
-		s.mu.Unlock()
-		s.asynchronous(msg)
+		kind := byAction
+		if reason == openflow.ReasonNoMatch || reason == openflow.ReasonImplicit {
+			kind = byMiss
+		}
+		s.sendPacketIn(kind, uint32(p.Port), msg)
 	})
 }
 

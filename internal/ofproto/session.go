@@ -21,14 +21,13 @@ type session struct {
 	m      *connManager
 	conn   *stream.Conn
 	kind   ControllerKind
-	target string
-	ctl    *target // whose connection this is, nil for accepted ones
+	of     *target // whose connection this is
 	nextID uint32  // xid of the next message that is not an answer
 
 	mu        sync.Mutex
 	cond      *sync.Cond // the queue or closed changed
-	queue     [][]byte
-	packetIns int // packet-ins in the queue
+	queue     []queued
+	packetIns packetQueue
 	closed    bool
 	flushed   bool // the writer has nothing more to do
 	ver       openflow.Version
@@ -48,18 +47,24 @@ type session struct {
 	monitors map[uint32]*openflow.FlowMonitor
 }
 
-// maxQueuedPacketIns bounds the packets that wait for a slow controller.
-const maxQueuedPacketIns = 1000
+// queued is an encoded message that waits to be written.
+type queued struct {
+	b        []byte
+	packetIn bool
+}
 
-func (m *connManager) newSession(c *stream.Conn, conf ControllerConfig) *session {
+// newSession begins to serve a connection, nil when the bridge is closing.
+func (t *target) newSession(c *stream.Conn) *session {
+	m, conf := t.m, t.config()
 	s := &session{
-		m: m, conn: c, kind: conf.Kind, target: conf.Target,
+		m: m, conn: c, kind: conf.Kind, of: t,
 		role: openflow.RoleEqual, bundles: map[uint32]*msgBundle{}, monitors: map[uint32]*openflow.FlowMonitor{},
 	}
 	s.cond = sync.NewCond(&s.mu)
 	if conf.Kind == PrimaryController && !conf.NoAsync {
 		s.missLen = 128
 	}
+	s.limit(&conf)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -67,18 +72,6 @@ func (m *connManager) newSession(c *stream.Conn, conf ControllerConfig) *session
 	}
 	m.sessions[s] = struct{}{}
 	return s
-}
-
-func (m *connManager) sessionsOf(target string) []*session {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out []*session
-	for s := range m.sessions {
-		if s.target == target {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // each calls f for every session that has agreed on a version.
@@ -111,10 +104,12 @@ func (s *session) close() {
 	s.m.mu.Unlock()
 	s.mu.Lock()
 	s.closed = true
+	s.packetIns.stop()
 	s.cond.Broadcast()
 	s.mu.Unlock()
 	_ = s.conn.Close()
 	if was {
+		s.of.sessionEnded()
 		s.m.missesChanged()
 	}
 }
@@ -151,9 +146,7 @@ func (s *session) run() string {
 			}
 			return stream.ErrText(err)
 		}
-		if s.ctl != nil {
-			s.ctl.locked(func(f *stream.FSM) { f.Activity(s.now()) })
-		}
+		s.of.event((*stream.FSM).Activity)
 		if s.kind != SnoopController {
 			s.m.snoop(b)
 			s.receive(b)
@@ -207,16 +200,23 @@ func (s *session) write() {
 			return
 		}
 		batch := s.queue
-		s.queue, s.packetIns, s.flushed = nil, 0, false
+		s.queue, s.flushed = nil, false
 		s.mu.Unlock()
 		var out []byte
-		for _, b := range batch {
-			out = append(out, b...)
+		packetIns := 0
+		for i := range batch {
+			out = append(out, batch[i].b...)
+			if batch[i].packetIn {
+				packetIns++
+			}
 		}
 		if _, err := s.conn.Write(out); err != nil {
 			s.close()
 			return
 		}
+		s.mu.Lock()
+		s.packetIns.waiting -= packetIns
+		s.mu.Unlock()
 	}
 }
 
@@ -230,12 +230,15 @@ func (s *session) drain() {
 }
 
 // sendRaw queues an encoded message.
-func (s *session) sendRaw(b []byte) {
+func (s *session) sendRaw(b []byte) { s.enqueue(queued{b: b}) }
+
+func (s *session) enqueue(q queued) {
+	b := q.b
 	if vconnLog.Enabled(vlog.Dbg) {
 		vconnLog.Dbg("%s: sent (Success): %s", s.conn.Name, s.format(b))
 	}
 	s.mu.Lock()
-	s.queue = append(s.queue, b)
+	s.queue = append(s.queue, q)
 	s.flushed = false
 	s.cond.Broadcast()
 	s.mu.Unlock()
@@ -329,11 +332,12 @@ func (s *session) negotiate() error {
 		s.conn.Name, uint8(ver), describeVersions(ours), describeVersions(hello.Versions))
 	s.mu.Lock()
 	s.ver, s.proto = ver, ver.Protocol()
-	s.async = defaultAsync(ver)
-	s.mu.Unlock()
-	if s.ctl != nil {
-		s.ctl.locked(func(f *stream.FSM) { f.Connected(s.now()) })
+	if s.kind != PrimaryController || !s.of.config().NoAsync {
+		s.async = defaultAsync(ver)
 	}
+	s.mu.Unlock()
+	s.of.event((*stream.FSM).Connected)
+	s.m.checkFailOpen()
 	return nil
 }
 

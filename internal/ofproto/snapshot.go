@@ -70,6 +70,8 @@ func (b *Bridge) build() *xlate.Bridge {
 		Frags:         b.frags,
 		HasController: b.conns.hasControllers(),
 		MissSendLen:   0xffff,
+		InBand:        b.inBand,
+		Fates:         b.fates,
 
 		TTLToController: b.ttlToCtl,
 		Miss:            b.conns.tableMiss(),

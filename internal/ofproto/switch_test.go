@@ -219,13 +219,8 @@ func (p *peer) send(m openflow.Message) {
 func (p *peer) recv() openflow.Message {
 	p.t.Helper()
 	_ = p.c.SetReadDeadline(time.Now().Add(5 * time.Second))
-	b := make([]byte, 8)
-	if _, err := io.ReadFull(p.c, b); err != nil {
-		p.t.Fatal(err)
-	}
-	h, _ := openflow.DecodeHeader(b)
-	b = append(b, make([]byte, h.Length-8)...)
-	if _, err := io.ReadFull(p.c, b[8:]); err != nil {
+	b, err := readMessage(p.c)
+	if err != nil {
 		p.t.Fatal(err)
 	}
 	_, m, err := openflow.Decode(b, openflow.DecodeOptions{})
@@ -233,6 +228,21 @@ func (p *peer) recv() openflow.Message {
 		p.t.Fatal(err)
 	}
 	return m
+}
+
+// readMessage reads one message, still encoded.
+func readMessage(c net.Conn) ([]byte, error) {
+	b := make([]byte, openflow.HeaderLen)
+	if _, err := io.ReadFull(c, b); err != nil {
+		return nil, err
+	}
+	h, err := openflow.DecodeHeader(b)
+	if err != nil {
+		return nil, err
+	}
+	b = append(b, make([]byte, h.Length-openflow.HeaderLen)...)
+	_, err = io.ReadFull(c, b[openflow.HeaderLen:])
+	return b, err
 }
 
 func ask[T openflow.Message](p *peer, m openflow.Message) T {

@@ -336,3 +336,12 @@ func (f *FSM) errorf(format string, args ...any) {
 		f.log.Err(format, args...)
 	}
 }
+
+// Silence is how long nothing has arrived from a peer that isn't connected:
+// since its last message, or since the FSM was made. It is 0 while connected.
+func (f *FSM) Silence(now time.Time) time.Duration {
+	if f.IsConnected() {
+		return 0
+	}
+	return now.Sub(f.lastActivity)
+}

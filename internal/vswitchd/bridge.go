@@ -1,6 +1,7 @@
 package vswitchd
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -73,6 +74,7 @@ type bridge struct {
 	logged      uint64     // dpid as last logged
 	dpid        uint64
 	controllers map[string]ofproto.ControllerStatus // as last written
+	localIP     localIP                             // as last set
 }
 
 // effectiveType is the data path type with its default.
@@ -171,6 +173,7 @@ func (s *Switch) configureBridge(b *bridge) {
 		log.Warn("bridge %s: %v", b.conf.Name, err)
 	}
 	b.obj.SetControllers(s.controllers(b))
+	s.configureLocalIP(b)
 	s.writer.bridge(b)
 }
 
@@ -199,6 +202,8 @@ func (s *Switch) bridgeConfig(b *bridge) ofproto.Config {
 		DisableInBand: boolOption(oc, "disable-in-band", false),
 		MACAging:      time.Duration(clampOption(oc, "mac-aging-time", 300, 15, 3600)) * time.Second,
 		MACTableSize:  int(clampOption(oc, "mac-table-size", 8192, 10, 1<<20)),
+		InBandQueue:   int(intOption(oc, "in-band-queue", -1, 0, 1<<32-1)),
+		Managers:      s.managers,
 		Tables:        map[uint8]ofproto.TableConfig{},
 	}
 	for _, v := range b.conf.FloodVLANs {
@@ -255,11 +260,16 @@ func (s *Switch) controllers(b *bridge) []ofproto.ControllerConfig {
 			MaxBackoff: time.Duration(c.MaxBackoffMS) * time.Millisecond,
 			OutOfBand:  c.ConnectionGiven && !c.InBand,
 			NoAsync:    !c.EnableAsync,
-			RateLimit:  int(c.RateLimit), BurstLimit: int(c.BurstLimit), QueueSize: int(c.QueueSize),
+			RateLimit:  int(c.RateLimit), BurstLimit: int(c.BurstLimit),
+			QueueSize: int(cmp.Or(c.QueueSize, clampOption(b.conf.OtherConfig, "controller-queue-size", 100, 1, 512))),
+			DSCP:      int(intOption(c.OtherConfig, "dscp", defaultDSCP, 0, 63)),
 		})
 	}
 	return out
 }
+
+// defaultDSCP is the class of OpenFlow connections, CS6, network control.
+const defaultDSCP = 48
 
 // mayListen reports whether a socket of the database's choosing may be made at
 // path: only directly in the run directory, and named after the bridge, so that

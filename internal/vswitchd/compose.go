@@ -31,6 +31,7 @@ const (
 type Providers struct {
 	Dummy    DummyMode
 	NoSystem bool // leave out what needs the kernel (--disable-system)
+	NoRoutes bool // don't use the host's routes (--disable-system-route)
 }
 
 // composer makes data paths and devices.
@@ -151,7 +152,7 @@ func (c *composer) open(typ string) (Backend, error) {
 	p.dp = dp
 	p.Backend = ofproto.NewBackend(ofproto.Options{
 		Datapath: dp, Clock: c.opts.Clock, Stream: c.opts.Stream, RunDir: c.opts.RunDir,
-		Upcall: upcallConfig(c.sw.other),
+		Upcall: upcallConfig(c.sw.other), Router: c.router(),
 	})
 	p.SetBundleIdleTimeout(bundleTimeout(c.sw.other))
 	dp.Start()

@@ -8,6 +8,7 @@
 package vswitchd
 
 import (
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,8 @@ type OpenConf struct {
 	Bridges     []ovsdb.UUID // sorted
 	SSL         SSLConf
 	Datapaths   map[string]DatapathConf // by type
+	// Managers are those that are reached through the bridges (in-band control).
+	Managers []netip.AddrPort
 }
 
 // SSLConf is the public key configuration for controllers (table SSL).
@@ -137,6 +140,7 @@ func readOpen(s *client.Snapshot) *OpenConf {
 				o.SSL.Bootstrap, _ = t.Bool("bootstrap_ca_cert")
 			}
 		}
+		o.Managers = inBandManagers(s, r)
 		for typ, id := range r.StringRefs("datapaths") {
 			d := DatapathConf{UUID: id}
 			if t := s.Row("Datapath", id); t != nil {

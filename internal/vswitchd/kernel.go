@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"weir/internal/netdev"
+	"weir/internal/ofproto"
 	"weir/internal/vlog"
 )
 
@@ -15,6 +16,15 @@ func (c *composer) kernelDevices() netdev.Providers {
 		return nil
 	}
 	return c.host.Providers()
+}
+
+// router finds the next hops of in-band control, nil with
+// --disable-system-route.
+func (c *composer) router() ofproto.Router {
+	if c.host == nil || c.providers.NoRoutes {
+		return nil
+	}
+	return c.host.NextHop
 }
 
 // followLinks hears of devices that come, go or change in the kernel, until

@@ -94,7 +94,7 @@ func (d *Desired) updateOpen(s *client.Snapshot, changed changedFunc, ch *Change
 	changed("Open_vSwitch", func(was, is *client.Row) {
 		ch.Open = ch.Open || was == nil || is == nil || is.DiffersFrom(was, "cur_cfg")
 	})
-	for _, table := range []string{"SSL", "Datapath"} {
+	for _, table := range []string{"SSL", "Datapath", "Manager"} {
 		changed(table, func(_, _ *client.Row) { ch.Open = true })
 	}
 	if !ch.Open {

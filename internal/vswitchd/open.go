@@ -1,6 +1,7 @@
 package vswitchd
 
 import (
+	"slices"
 	"time"
 
 	"weir/internal/flow"
@@ -15,6 +16,12 @@ func (s *Switch) configureOpen() {
 		return
 	}
 	s.other = open.OtherConfig
+	if !slices.Equal(s.managers, open.Managers) {
+		s.managers = open.Managers
+		for _, b := range s.bridges {
+			s.configureBridge(b)
+		}
+	}
 	s.limitVLANs()
 	for _, b := range s.backends {
 		if p, ok := b.Backend.(*provider); ok {

@@ -191,6 +191,13 @@ func (w *writer) controller(id ovsdb.UUID, st ofproto.ControllerStatus) {
 	if st.SecSinceDisconnect >= 0 {
 		m["sec_since_disconnect"] = strconv.FormatInt(st.SecSinceDisconnect, 10)
 	}
+	for reason, st := range st.PacketIns {
+		key := "packet-in-" + reason + "-"
+		m[key+"bypassed"] = strconv.FormatUint(st.Bypassed, 10)
+		m[key+"queued"] = strconv.FormatUint(st.Queued, 10)
+		m[key+"dropped"] = strconv.FormatUint(st.Dropped, 10)
+		m[key+"backlog"] = strconv.Itoa(st.Backlog)
+	}
 	w.set("Controller", id, "is_connected", ovsdb.ScalarDatum(ovsdb.BoolAtom(st.Connected)))
 	w.set("Controller", id, "role", optText(st.Role))
 	w.set("Controller", id, "status", texts(m))

@@ -3,6 +3,7 @@ package vswitchd
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -39,12 +40,13 @@ type Options struct {
 // Switch keeps the bridges as the database wants them. The loop owns all its
 // fields.
 type Switch struct {
-	opts    Options
-	clock   *clock.Clock
-	loop    *loop.Loop
-	db      *client.Client
-	desired *Desired
-	other   map[string]string // Open_vSwitch.other_config in force
+	opts     Options
+	clock    *clock.Clock
+	loop     *loop.Loop
+	db       *client.Client
+	desired  *Desired
+	other    map[string]string // Open_vSwitch.other_config in force
+	managers []netip.AddrPort  // that bridges carry traffic of
 
 	backends map[string]*backend // by data path type, while in use
 	bridges  map[ovsdb.UUID]*bridge
@@ -101,7 +103,8 @@ func New(o Options) *Switch {
 // isn't monitored, so that its own status doesn't come back to it.
 var tablesRead = map[string][]string{
 	"Open_vSwitch": {"bridges", "next_cfg", "cur_cfg", "other_config", "external_ids", "datapaths",
-		"iface_types", "datapath_types", "dpdk_initialized", "dpdk_version", "ssl"},
+		"iface_types", "datapath_types", "dpdk_initialized", "dpdk_version", "ssl", "manager_options"},
+	"Manager": {"target", "connection_mode"},
 	"Bridge": {"name", "datapath_type", "datapath_id", "datapath_version", "fail_mode", "protocols", "controller",
 		"flood_vlans", "flow_tables", "other_config", "ports", "stp_enable", "rstp_enable",
 		"mcast_snooping_enable", "mirrors", "netflow", "sflow", "ipfix"},

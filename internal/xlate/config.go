@@ -56,9 +56,22 @@ type Bridge struct {
 	// MeterID gives the data path's meter of a meter of the bridge; nil where the
 	// data path has none.
 	MeterID func(id uint32) (dp uint32, ok bool)
+	// InBand has DHCP replies reach the local port whatever the flows say (in-band
+	// control).
+	InBand bool
+	// Fates are credited with the packets that match no flow.
+	Fates Fates
 	// Miss is what a packet that matches no flow meets where a table's
 	// configuration doesn't say: MissController or MissDrop.
 	Miss openflow.TableMiss
+}
+
+// Fates are flows of the internal table, each for one fate of packets that match
+// no flow; nil where nobody counts them.
+type Fates struct {
+	ToController *pipeline.Rule
+	Drop         *pipeline.Rule // no controller is to get it
+	Fragment     *pipeline.Rule // fragments are dropped (OFPC_FRAG_DROP)
 }
 
 // VLANMode says how a bundle takes part in VLANs (ovs-vswitchd.conf.db(5),

@@ -5,6 +5,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
+	"weir/internal/packet"
 	"weir/internal/pipeline"
 )
 
@@ -157,6 +158,36 @@ func (x *Translator) enterBridge(in *Port) {
 	f.ActsetOutput = uint32(openflow.PortUnset)
 	f.CTState, f.CTZone, f.CTMark, f.CTLabel = 0, 0, 0, [16]byte{}
 	f.CTNwProto = 0
+}
+
+// deliverDHCP has DHCP replies reach the local port of a bridge that is
+// controlled in-band, whatever its flows do with them: the local port may be
+// waiting for its address. The packet is not parsed further, so that replies to
+// other hosts come along.
+func (x *Translator) deliverDHCP() {
+	const server, client = 67, 68
+	f := &x.flow
+	if !x.bridge.InBand || f.EthType != packet.EtherTypeIPv4 || f.NwProto != protoUDP {
+		return
+	}
+	x.wc.NwProto = 0xff
+	x.wc.TpSrc, x.wc.TpDst = 0xffff, 0xffff
+	local := x.bridge.Ports[openflow.PortLocal]
+	if f.TpSrc != server || f.TpDst != client || local == nil || f.InPort == uint32(openflow.PortLocal) || x.outputsTo(local) {
+		return
+	}
+	x.detail("outputting DHCP packet to local port for in-band control")
+	x.outputPort(openflow.PortLocal, false, 0)
+}
+
+// outputsTo reports whether the actions so far output to a port.
+func (x *Translator) outputsTo(p *Port) bool {
+	for _, a := range x.res.Actions {
+		if o, ok := a.(*datapath.Output); ok && o.Port == p.DP {
+			return true
+		}
+	}
+	return false
 }
 
 // controller sends the packet, as it now is, to the controllers.

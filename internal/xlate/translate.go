@@ -153,6 +153,7 @@ func (x *Translator) start() {
 		return
 	default:
 		x.first(func(r *pipeline.Rule) { x.runRule(r, false, false) })
+		x.deliverDHCP()
 	}
 	x.finishActions()
 	if inPort != nil && inPort.NoForward && x.res.Err == ErrNone {
@@ -232,8 +233,27 @@ const (
 	missFrags
 )
 
-// find looks tables up, from *table on.
+// find looks tables up, from *table on. A packet that no flow matches is
+// credited to its fate.
 func (x *Translator) find(table *uint8, mayController, honorMiss bool) (*pipeline.Rule, miss) {
+	rule, missed := x.lookup(table, mayController, honorMiss)
+	if rule != nil {
+		return rule, missed
+	}
+	fate := x.bridge.Fates.Drop
+	switch missed {
+	case missController:
+		fate = x.bridge.Fates.ToController
+	case missFrags:
+		fate = x.bridge.Fates.Fragment
+	}
+	if fate != nil {
+		x.effect(Effect{Kind: EffectRule, Rule: fate})
+	}
+	return nil, missed
+}
+
+func (x *Translator) lookup(table *uint8, mayController, honorMiss bool) (*pipeline.Rule, miss) {
 	key := &x.flow
 	if key.NwFrag&flow.FragAny != 0 && isIP(key.EthType) {
 		switch x.bridge.Frags {

@@ -202,6 +202,13 @@ func (d *Device) addAddr(p netip.Prefix) {
 	d.changes.Add(1)
 }
 
+// SetIPv4 makes addr the IPv4 address of the device. A dummy has no routes for
+// the gateway to be in.
+func (d *Device) SetIPv4(addr netip.Prefix, _ netip.Addr) error {
+	d.addAddr(addr)
+	return nil
+}
+
 // Addrs are the addresses set by netdev-dummy/ip4addr and ip6addr.
 func (d *Device) Addrs() []netip.Prefix {
 	d.mu.Lock()

@@ -95,7 +95,7 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
 		{Long: "enable-dummy", Arg: cli.OptionalArg, Set: s.enableDummy},
 		{Long: "disable-system", Set: flag(&s.types.NoSystem)},
-		{Long: "disable-system-route", Set: nothing}, // the system's routes aren't read yet in any case
+		{Long: "disable-system-route", Set: flag(&s.types.NoRoutes)},
 		{Long: "dummy-numa", Arg: cli.RequiredArg, Set: nothing},
 		{Long: "hw-rawio-access", Set: nothing}, // a capability for DPDK's drivers
 		{Long: "dpdk", Arg: cli.OptionalArg, Set: func(string) error {

@@ -1,0 +1,239 @@
+package ofproto
+
+import (
+	"net"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/openflow"
+	"weir/internal/packet"
+	"weir/internal/ratelimit"
+)
+
+// listen waits for the switch to connect to a controller of the test; the
+// target is that of its configuration.
+func (r *rig) listen(name string) (target string, accept func(openflow.Version) *peer) {
+	r.t.Helper()
+	path := filepath.Join(r.dir, name)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = l.Close() })
+	return "unix:" + path, func(v openflow.Version) *peer {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return nil // the test has ended
+			}
+			p := &peer{t: r.t, c: c, p: v.Protocol()}
+			hello, _ := openflow.Encode(p.p, 1, &openflow.Hello{Versions: openflow.Versions(v)})
+			if _, err := c.Write(hello); err != nil {
+				continue
+			}
+			// Time that runs ahead of the connection makes the switch give it up.
+			if _, err := readMessage(c); err != nil {
+				continue
+			}
+			r.t.Cleanup(func() { _ = c.Close() })
+			return p
+		}
+	}
+}
+
+// eventually waits for what another goroutine of the process does.
+func (r *rig) eventually(what string, ok func() bool) {
+	r.t.Helper()
+	for range 5000 {
+		if ok() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	r.t.Fatal(what)
+}
+
+func hiddenFlows(b *Bridge) (priorities []int) {
+	for _, f := range b.pipe.Table(0).Rules(b.pipe.Version()) {
+		if f.Hidden() {
+			priorities = append(priorities, f.Priority())
+		}
+	}
+	return priorities
+}
+
+// A standalone bridge becomes a learning switch when its controllers have been
+// lost for three probe intervals, and hands back when one returns.
+func TestFailOpen(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 3, false)
+	target, accept := r.listen("controller")
+	lost := "unix:" + filepath.Join(r.dir, "none")
+	b.SetControllers([]ControllerConfig{{Target: target, Probe: 4 * time.Second, MaxBackoff: time.Second}, {Target: lost, Probe: 2 * time.Second}})
+	p := accept(openflow.V13)
+	p.send(addFlow("in_port=1", &openflow.Output{Port: 2}))
+	ask[*openflow.BarrierReply](p, &openflow.BarrierRequest{})
+	_ = p.c.Close()
+	r.eventually("the session stays", func() bool { return !b.ControllerStatus()[target].Connected })
+	r.clk.Warp(10*time.Second, 500*time.Millisecond)
+	if n := b.pipe.Active(0); n != 1 || hiddenFlows(b) != nil {
+		t.Fatalf("after 10 s: %d flows, hidden %v", n, hiddenFlows(b))
+	}
+	r.clk.Warp(3*time.Second, 500*time.Millisecond)
+	if n := b.pipe.Active(0); n != 0 || !cmp.Equal(hiddenFlows(b), []int{failOpenPriority}) {
+		t.Fatalf("after 13 s: %d flows, hidden %v", n, hiddenFlows(b))
+	}
+	r.receive("p1", hostA)
+	r.receive("p2", hostB)
+	if r.sent("p2") != 1 || r.sent("p3") != 1 || r.sent("p1") != 1 {
+		t.Fatalf("no learning switch: p1 %d, p2 %d, p3 %d", r.sent("p1"), r.sent("p2"), r.sent("p3"))
+	}
+	go accept(openflow.V13)
+	r.eventually("the bridge doesn't hand back", func() bool {
+		r.clk.Warp(100*time.Millisecond, 0)
+		return hiddenFlows(b) == nil
+	})
+	r.receive("p1", hostA)
+	if r.sent("p2") != 1 || r.sent("p3") != 1 {
+		t.Fatal("the bridge forwards by itself under a controller")
+	}
+}
+
+// A secure bridge stays as the controllers left it, also when it had failed
+// open before it was made secure.
+func TestFailSecure(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 1, false)
+	b.SetControllers([]ControllerConfig{{Target: "unix:" + filepath.Join(r.dir, "none"), Probe: -1}})
+	r.clk.Warp(16*time.Second, time.Second)
+	if hiddenFlows(b) == nil {
+		t.Fatal("no takeover after 15 s")
+	}
+	if err := b.Configure(Config{Name: "br0", Secure: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.clk.Warp(30*time.Second, time.Second)
+	if hiddenFlows(b) != nil {
+		t.Fatal("a secure bridge forwards by itself")
+	}
+}
+
+// Packets to a controller are held to its rate, each reason by itself.
+func TestPacketInRate(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 2, true)
+	target, accept := r.listen("controller")
+	b.SetControllers([]ControllerConfig{{Target: target, Probe: 0, RateLimit: 100, BurstLimit: 25}})
+	p := accept(openflow.V13)
+	p.send(addFlow("in_port=1", &openflow.Output{Port: openflow.PortController, MaxLen: 0xffff}))
+	ask[*openflow.BarrierReply](p, &openflow.BarrierRequest{})
+	for range 60 {
+		r.receive("p1", hostA)
+	}
+	want := map[string]ratelimit.Stats{
+		"action": {Bypassed: 25, Queued: 35, Dropped: 10, Backlog: 25}, "miss": {},
+	}
+	if d := cmp.Diff(want, b.ControllerStatus()[target].PacketIns); d != "" {
+		t.Fatal(d)
+	}
+	for range 25 {
+		p.packetIn()
+	}
+	r.clk.Warp(50*time.Millisecond, 10*time.Millisecond)
+	for range 5 {
+		p.packetIn()
+	}
+	if got := b.ControllerStatus()[target].PacketIns["action"].Backlog; got != 20 {
+		t.Fatalf("a backlog of %d", got)
+	}
+	b.SetControllers([]ControllerConfig{{Target: target, Probe: 0}})
+	if st := b.ControllerStatus()[target]; !st.Connected || st.PacketIns != nil {
+		t.Fatalf("without a limit: %+v", st)
+	}
+	r.receive("p1", hostA)
+	p.packetIn()
+}
+
+func (p *peer) packetIn() {
+	p.t.Helper()
+	if m, ok := p.recv().(*openflow.PacketIn); !ok {
+		p.t.Fatalf("%T, not a packet", m)
+	}
+}
+
+// A controller that doesn't want asynchronous messages gets none until it asks.
+func TestNoAsync(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 2, true)
+	target, accept := r.listen("controller")
+	b.SetControllers([]ControllerConfig{{Target: target, Probe: 0, NoAsync: true}})
+	p := accept(openflow.V14)
+	p.send(addFlow("in_port=1", &openflow.Output{Port: openflow.PortController, MaxLen: 0xffff}))
+	ask[*openflow.BarrierReply](p, &openflow.BarrierRequest{})
+	r.receive("p1", hostA)
+	ask[*openflow.BarrierReply](p, &openflow.BarrierRequest{})
+	var on openflow.SetAsync
+	on.Config = defaultAsync(openflow.V14)
+	on.Set = 1 << openflow.AsyncPacketIn
+	p.send(&on)
+	ask[*openflow.BarrierReply](p, &openflow.BarrierRequest{})
+	r.receive("p1", hostA)
+	p.packetIn()
+}
+
+// The flows of in-band control let a bridge that drops everything else reach
+// its controllers; controllers can't see or change them.
+func TestInBand(t *testing.T) {
+	r := newRig(t)
+	hop := packet.MAC{2, 0, 0, 0, 0, 1}
+	r.be.opts.Router = func(ip netip.Addr) (packet.MAC, bool) { return hop, ip == netip.MustParseAddr("127.0.0.1") }
+	b := r.bridge("br0", 1, true)
+	controllers := []ControllerConfig{
+		{Target: "tcp:127.0.0.1:1"}, {Target: "tcp:127.0.0.2:1", OutOfBand: true}, {Target: "unix:/nowhere"},
+	}
+	b.SetControllers(controllers)
+	if d := cmp.Diff([]int{180008, 180007, 180006, 180005, 180004, 180003, 180002, 180001, 180000}, hiddenFlows(b)); d != "" {
+		t.Fatal(d)
+	}
+	p := r.connect("br0", openflow.V13)
+	st := ask[*openflow.FlowStatsReply](p, &openflow.FlowStatsRequest{OutPort: openflow.PortNone, OutGroup: openflow.GroupAny, TableID: openflow.TableAny})
+	if len(st.Stats) != 0 {
+		t.Fatalf("controllers see %v", st.Stats)
+	}
+	r.receive("p1", "dl_src=02:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp,arp_op=1,arp_spa=127.0.0.1,arp_tpa=10.0.0.9")
+	r.receive("p1", "dl_src=50:54:00:00:00:05,dl_dst=ff:ff:ff:ff:ff:ff,arp,arp_op=1,arp_spa=10.0.0.7,arp_tpa=10.0.0.9")
+	r.receive("p1", "dl_src=50:54:00:00:00:05,dl_dst=50:54:00:00:00:06,udp,udp_src=67,udp_dst=68")
+	if got := r.sent("br0"); got != 2 {
+		t.Fatalf("the local port got %d packets, not the controller's ARP and the DHCP reply", got)
+	}
+	if err := b.Configure(Config{Name: "br0", Secure: true, DisableInBand: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := hiddenFlows(b); got != nil {
+		t.Fatalf("disabled: %v", got)
+	}
+}
+
+// Packets that match no flow are credited to the hidden flow of their fate.
+func TestFates(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 1, true)
+	r.receive("p1", hostA)
+	r.receive("p1", hostA)
+	r.be.Engine().Revalidate()
+	if n := b.fates.Drop.Stats.Packets.Load(); n != 2 {
+		t.Fatalf("%d packets dropped", n)
+	}
+	p := r.connect("br0", openflow.V10)
+	ask[*openflow.BarrierReply](p, &openflow.BarrierRequest{})
+	r.be.Engine().Revalidate()
+	r.receive("p1", hostB)
+	r.be.Engine().Revalidate()
+	if n := b.fates.ToController.Stats.Packets.Load(); n != 1 {
+		t.Fatalf("%d packets to controllers", n)
+	}
+}
