@@ -26,7 +26,7 @@ func TestComposeBytes(t *testing.T) {
 		{"tcp,nw_frag=later,nw_src=1.2.3.4,nw_dst=5.6.7.8,nw_ttl=64", "0000000000020000000000010800450000140000206440064a6d0102030405060708"},
 		{"dl_type=0x5ff", "000000000002000000000001000e"},
 	} {
-		k, err := ParseKey("dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02,"+tt.in, nil)
+		k, err := ParseKey("dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02,"+tt.in, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestExtractAgainstGopacket(t *testing.T) {
 }
 
 func TestExtractIPv6Extensions(t *testing.T) {
-	base, _ := ParseKey("tcp6,ipv6_src=::1,ipv6_dst=::2,tp_src=5,tp_dst=6", nil)
+	base, _ := ParseKey("tcp6,ipv6_src=::1,ipv6_dst=::2,tp_src=5,tp_dst=6", nil, nil)
 	frame := Compose(base, []byte{})
 	insert := func(proto byte, ext ...byte) []byte {
 		f := append([]byte{}, frame[:54]...)
@@ -174,7 +174,7 @@ func TestExtractIPv6Extensions(t *testing.T) {
 }
 
 func TestExtractDoesNotAllocate(t *testing.T) {
-	k, _ := ParseKey("tcp,dl_vlan=5,nw_src=1.2.3.4", nil)
+	k, _ := ParseKey("tcp,dl_vlan=5,nw_src=1.2.3.4", nil, nil)
 	frame := Compose(k, nil)
 	if n := testing.AllocsPerRun(100, func() { Extract(frame, k) }); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -184,7 +184,7 @@ func TestExtractDoesNotAllocate(t *testing.T) {
 // Cutting a frame anywhere is safe and never invents a header.
 func FuzzExtract(f *testing.F) {
 	for _, s := range []string{"tcp", "udp6", "arp", "icmp6,icmpv6_type=135", "mpls", "dl_type=0x894f"} {
-		k, _ := ParseKey(s, nil)
+		k, _ := ParseKey(s, nil, nil)
 		f.Add(Compose(k, nil))
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
@@ -206,7 +206,7 @@ func FuzzParseMatch(f *testing.F) {
 			_ = m.String()
 			m.Normalize()
 		}
-		_, _ = ParseKey(s, nil)
+		_, _ = ParseKey(s, nil, nil)
 	})
 }
 

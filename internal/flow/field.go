@@ -109,9 +109,10 @@ type Field struct {
 	// In10 and In11 say how OpenFlow 1.0 and 1.1 matches hold the field.
 	In10, In11 Support
 
-	place place
-	exact Value // mask of the whole field on the wire
-	full  Value // what Get gives for a mask of all ones
+	place  place
+	option *option // of a tun_metadata field that a TLV table binds
+	exact  Value   // mask of the whole field on the wire
+	full   Value   // what Get gives for a mask of all ones
 }
 
 // Exact is the mask of the whole field on the wire: its significant bits, and

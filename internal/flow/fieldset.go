@@ -3,25 +3,22 @@ package flow
 import (
 	"iter"
 	"math/bits"
-	"unsafe"
 )
 
 // fieldBits is a set of fields, a bit each by FieldID.
 type fieldBits [(NumFields + 63) / 64]uint64
 
 // fieldsByWord has, for every word of a key, the fields that have a bit there.
-// The places of tun_metadata fields vary: each may be anywhere in their part.
+// The places of tun_metadata fields are a TLVTable's business.
 var fieldsByWord = indexWords()
 
 func indexWords() (byWord [NumWords]fieldBits) {
-	const metaFirst = int(unsafe.Offsetof(Key{}.TunMetaPresent) / 8)
-	const metaLast = metaFirst + TunMetaBytes/8
 	for i := range Fields {
 		p := &Fields[i].place
-		first, last := int(p.off)/8, (int(p.off)+p.size()-1)/8
-		if p.kind == placeMeta {
-			first, last = metaFirst, metaLast
+		if p.kind == placeUnbound {
+			continue
 		}
+		first, last := int(p.off)/8, (int(p.off)+p.size()-1)/8
 		for w := first; w <= last; w++ {
 			byWord[w][i/64] |= 1 << (i % 64)
 		}

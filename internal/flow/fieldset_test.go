@@ -14,7 +14,7 @@ func TestFieldsOfFindsAll(t *testing.T) {
 		var m Mask
 		for range rapid.IntRange(0, 6).Draw(t, "fields") {
 			f := &Fields[rapid.IntRange(0, int(NumFields)-1).Draw(t, "field")]
-			f.Mark(&m, Value{rapid.Uint64().Draw(t, "hi"), rapid.Uint64().Draw(t, "lo")}.And(f.Exact()))
+			f.Mark(&m, Value{Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64().Draw(t, "lo")}.And(f.Exact()))
 		}
 		var want []*Field
 		for i := range Fields {

@@ -4,8 +4,16 @@ import "weir/internal/packet"
 
 // Format prints a whole key as ofproto/trace does: every field that the packet
 // has, metadata only where it isn't zero.
-func (k *Key) Format(names PortNames) string {
-	m := Match{Key: *k, Mask: k.MaskExact()}
+func (k *Key) Format(names PortNames) string { return k.FormatOptions(names, nil) }
+
+// FormatOptions is [Key.Format] with the tunnel options that a table binds.
+func (k *Key) FormatOptions(names PortNames, tlv *TLVTable) string {
+	m := Match{Key: *k, Mask: k.MaskExact(), TLV: tlv}
+	for i := range NumTunMeta {
+		if f := tlv.Field(i); f != nil && f.Present(k) {
+			f.Mark(&m.Mask, f.exact)
+		}
+	}
 	m.hideZeroMetadata()
 	m.shapeForPrint()
 	return m.Format(DefaultPriority, names)

@@ -9,6 +9,8 @@ const DefaultPriority = 32768
 type Match struct {
 	Key  Key
 	Mask Mask
+	// TLV says where the tun_metadata fields stand; nil in a match on none.
+	TLV *TLVTable
 }
 
 // SetExact demands a value of the whole field.
@@ -16,14 +18,15 @@ func (m *Match) SetExact(f *Field, v Value) { m.Set(f, v, f.Exact()) }
 
 // Set demands the masked bits of a value, in place of what the match said of
 // the field before. As OpenFlow has it, a part of the VLAN tag demands that
-// there is a tag, and dl_vlan 0xffff that there is none.
+// there is a tag, and dl_vlan 0xffff that there is none. A tunnel option must
+// be there, even where no bit of it counts.
 func (m *Match) Set(f *Field, v, mask Value) {
 	mask = mask.And(f.exact)
 	switch {
 	case f.place.kind == placeVID && v.Lo == vlanNone10:
 		m.Key.VLANs[0].TCI, m.Mask.VLANs[0].TCI = 0, 0xffff
 		return
-	case mask.IsZero():
+	case mask.IsZero() && f.option == nil:
 		m.Clear(f)
 		return
 	}
@@ -110,7 +113,7 @@ func (m *Match) Normalize() bool {
 		changed = false
 		in := candidates(&m.Mask)
 		in.each(func(f *Field) bool {
-			if f.Prereq > PrereqVLAN && f.place.kind != placeMeta && !f.IsWild(&m.Mask) && !f.AppliesTo(m) && !m.usedByOther(f, &in) {
+			if f.Prereq > PrereqVLAN && f.place.kind != placeUnbound && !f.IsWild(&m.Mask) && !f.AppliesTo(m) && !m.usedByOther(f, &in) {
 				m.Clear(f)
 				changed = true
 			}
@@ -125,7 +128,7 @@ func (m *Match) Normalize() bool {
 // place with f.
 func (m *Match) usedByOther(f *Field, in *fieldBits) (used bool) {
 	in.each(func(g *Field) bool {
-		used = g != f && g.place.off == f.place.off && g.Prereq > PrereqVLAN && g.place.kind != placeMeta && g.AppliesTo(m) &&
+		used = g != f && g.place.off == f.place.off && g.Prereq > PrereqVLAN && g.place.kind != placeUnbound && g.AppliesTo(m) &&
 			(g.place.mask&f.place.mask != 0 || g.place.kind == placeBytes)
 		return !used
 	})
@@ -137,7 +140,7 @@ func (m *Match) usedByOther(f *Field, in *fieldBits) (used bool) {
 func (k *Key) MaskExact() (m Mask) {
 	for i := range Fields {
 		f := &Fields[i]
-		if f.place.kind != placeMeta && f.Applies(k) {
+		if f.place.kind != placeUnbound && f.Applies(k) {
 			f.Mark(&m, f.full)
 		}
 	}

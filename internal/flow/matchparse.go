@@ -110,10 +110,32 @@ func (m *Match) ParseSetting(name, value string, names PortNames) error {
 	if err != nil {
 		return err
 	}
-	if f.place.kind == placeMeta && !mask.IsZero() {
-		return fmt.Errorf("%s: no TLV mapping for this field (see add-tlv-map in ovs-ofctl(8))", f.Name)
+	if f.IsTunMetadata() {
+		return m.setOption(f, v, mask, value)
 	}
 	m.Set(f, v, mask)
+	return nil
+}
+
+// setOption demands a tunnel option. Where no table gives its length, the
+// longer of the value and the mask does.
+func (m *Match) setOption(f *Field, v, mask Value, text string) error {
+	masked := mask.IsZero() || strings.Contains(text, "/")
+	n := (v.Len() + 7) / 8
+	switch {
+	case masked:
+		n = max(n, (mask.Len()+7)/8)
+	default:
+		n = max(n, 1)
+	}
+	b, err := m.BindOption(f, n, masked)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	if v.Len() > b.NBits {
+		return fmt.Errorf("%s: value too large for %d-byte field %s", text, b.NBytes, f.Name)
+	}
+	m.Set(b, v, mask)
 	return nil
 }
 
@@ -153,8 +175,9 @@ func ParseMatch(s string, names PortNames) (*Match, error) {
 }
 
 // ParseKey reads one packet's key in flow syntax, as ofproto/trace takes it:
-// every field exact and given once, after what it needs.
-func ParseKey(s string, names PortNames) (*Key, error) {
+// every field exact and given once, after what it needs. tlv, which may be nil,
+// says where tunnel options stand.
+func ParseKey(s string, names PortNames, tlv *TLVTable) (*Key, error) {
 	k := new(Key)
 	seen := map[FieldID]bool{}
 	once := func(id FieldID) error {
@@ -189,6 +212,11 @@ func ParseKey(s string, names PortNames) (*Key, error) {
 		f = exact.specific(f)
 		if err := once(f.ID); err != nil {
 			return nil, err
+		}
+		if f.IsTunMetadata() {
+			if f = tlv.Bind(f); f == nil {
+				return nil, fmt.Errorf("%s: %s: %w", s, kv.Name, ErrTLVUnbound)
+			}
 		}
 		if err := f.parseInto(k, s, kv.Value, names); err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ type matchPrinter struct {
 	k     *Key
 	m     *Mask
 	names PortNames
+	tlv   *TLVTable
 }
 
 // String prints the match as ovs-ofctl does, without a priority.
@@ -22,7 +23,7 @@ func (m *Match) String() string { return m.Format(DefaultPriority, nil) }
 // Format prints the match as ovs-ofctl dump-flows does; the default priority
 // is left out. The empty match prints as nothing.
 func (m *Match) Format(priority int, names PortNames) string {
-	p := &matchPrinter{k: &m.Key, m: &m.Mask, names: names}
+	p := &matchPrinter{k: &m.Key, m: &m.Mask, names: names, tlv: m.TLV}
 	if priority != DefaultPriority && priority >= 0 {
 		fmt.Fprintf(p, "priority=%d,", priority)
 	}
@@ -184,9 +185,38 @@ func (p *matchPrinter) registers() {
 }
 
 func (p *matchPrinter) tunnel() {
-	if p.m.Tunnel == (Tunnel{}) {
-		return
+	if p.m.Tunnel != (Tunnel{}) {
+		p.tunnelHeader()
 	}
+	if p.m.TunMetaPresent != 0 && p.tlv != nil {
+		p.tunnelOptions()
+	}
+}
+
+// tunnelOptions prints the options that a match is about: NP for one that must
+// not be there, its name alone for one of any value.
+func (p *matchPrinter) tunnelOptions() {
+	for i := range NumTunMeta {
+		f := p.tlv.fields[i]
+		if f == nil || !f.Present(p.m) {
+			continue
+		}
+		p.WriteString(f.Name)
+		v, mask := f.Get(p.k), f.Get(p.m)
+		switch {
+		case !f.Present(p.k):
+			p.WriteString("=NP")
+		case mask.IsZero():
+		case mask == f.exact:
+			p.WriteString("=" + hexText(v))
+		default:
+			p.WriteString("=" + hexText(v) + "/" + hexText(mask))
+		}
+		p.WriteByte(',')
+	}
+}
+
+func (p *matchPrinter) tunnelHeader() {
 	t, m := &p.k.Tunnel, &p.m.Tunnel
 	p.field(FieldTunID, "tun_id")
 	p.field(FieldTunSrc, "tun_src")

@@ -134,7 +134,7 @@ func TestKeyText(t *testing.T) {
 		{"in_port=1,udp6", "udp6," + v6 + "," + l3 + ",tp_src=0,tp_dst=0"},
 		{"in_port=1,reg0=4,metadata=4,xreg3=4", "reg0=0x4,reg7=0x4,metadata=0x4," + l2 + ",dl_type=0x0000"},
 	} {
-		k, err := ParseKey(tt.in, nil)
+		k, err := ParseKey(tt.in, nil, nil)
 		if err != nil {
 			t.Errorf("%s: %v", tt.in, err)
 			continue

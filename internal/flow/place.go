@@ -9,18 +9,19 @@ import (
 type placeKind uint8
 
 const (
-	placeU8     placeKind = iota // a byte
-	placeU16                     // an integer in host order
-	placeU32                     //
-	placeU64                     //
-	placeBytes                   // bytes in network order, n of them
-	placePair                    // two 32-bit registers, the high half first
-	placeQuad                    // four 32-bit registers, the high quarter first
-	placePort16                  // an OpenFlow 1.0 port kept as a 32-bit one
-	placeVID                     // the VID of the outer tag, 0 without one
-	placePCP                     // the priority of the outer tag
-	placeLow8                    // ICMP type or code: a byte kept in 16 bits
-	placeMeta                    // tun_metadata: its place is set by a TLV table
+	placeU8      placeKind = iota // a byte
+	placeU16                      // an integer in host order
+	placeU32                      //
+	placeU64                      //
+	placeBytes                    // bytes in network order, n of them
+	placePair                     // two 32-bit registers, the high half first
+	placeQuad                     // four 32-bit registers, the high quarter first
+	placePort16                   // an OpenFlow 1.0 port kept as a 32-bit one
+	placeVID                      // the VID of the outer tag, 0 without one
+	placePCP                      // the priority of the outer tag
+	placeLow8                     // ICMP type or code: a byte kept in 16 bits
+	placeUnbound                  // tun_metadata without a TLV table
+	placeOption                   // tun_metadata that a TLV table binds: in Field.option
 )
 
 // place is where and how a field lies in a Key: for integers, the bits of
@@ -73,7 +74,7 @@ func (f *Field) Get(k *Key) Value {
 	case placeBytes:
 		b := p.bytes(k)
 		if p.n == 16 {
-			return Value{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}
+			return Value{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
 		}
 		return Value{Lo: uint64(binary.BigEndian.Uint32(b))<<16 | uint64(binary.BigEndian.Uint16(b[4:]))}
 	case placePair:
@@ -81,11 +82,13 @@ func (f *Field) Get(k *Key) Value {
 		return Value{Lo: uint64(r[0])<<32 | uint64(r[1])}
 	case placeQuad:
 		r := at[[4]uint32](k, p.off)
-		return Value{uint64(r[0])<<32 | uint64(r[1]), uint64(r[2])<<32 | uint64(r[3])}
+		return Value{Hi: uint64(r[0])<<32 | uint64(r[1]), Lo: uint64(r[2])<<32 | uint64(r[3])}
 	case placePort16:
 		return V(uint64(PortTo10(*at[uint32](k, p.off))))
-	case placeMeta:
+	case placeUnbound:
 		return Value{}
+	case placeOption:
+		return f.option.get(k)
 	}
 	return V((p.raw(k) & p.mask) >> p.shift)
 }
@@ -93,8 +96,14 @@ func (f *Field) Get(k *Key) Value {
 // IsExact reports whether a mask covers the whole field.
 func (f *Field) IsExact(m *Mask) bool { return f.Get(m) == f.full }
 
-// IsWild reports whether a mask covers no bit of the field.
-func (f *Field) IsWild(m *Mask) bool { return f.Get(m).IsZero() }
+// IsWild reports whether a mask covers no bit of the field; of a tunnel option,
+// also not whether it is there.
+func (f *Field) IsWild(m *Mask) bool {
+	if f.place.kind == placeOption {
+		return !f.option.present(m)
+	}
+	return f.Get(m).IsZero()
+}
 
 // Set stores a value in k, bits beyond the field's width ignored. Setting a
 // part of the VLAN tag makes the tag present, setting dl_vlan to 0xffff
@@ -112,7 +121,11 @@ func (f *Field) SetMasked(k *Key, v, mask Value) {
 	case placePort16:
 		p.setRaw(k, uint64(PortFrom10(uint16(v.Lo))))
 		return
-	case placeMeta:
+	case placeUnbound:
+		return
+	case placeOption:
+		f.option.put(k, f.option.get(k).AndNot(mask).Or(v.And(mask)))
+		f.option.setPresent(k)
 		return
 	case placeLow8:
 		p.setRaw(k, p.raw(k)&^mask.Lo&0xff|v.Lo&mask.Lo&0xff)
@@ -164,7 +177,10 @@ func (f *Field) Mark(m *Mask, bits Value) {
 		p.setRaw(m, 0xffffffff)
 	case placeLow8:
 		p.setRaw(m, 0xffff)
-	case placeMeta:
+	case placeUnbound:
+	case placeOption:
+		f.option.put(m, f.option.get(m).Or(bits))
+		f.option.setPresent(m)
 	case placeVID, placePCP:
 		p.setRaw(m, p.raw(m)|bits.Lo<<p.shift&p.mask|VLANPresent)
 	default:
@@ -180,7 +196,9 @@ func (f *Field) Unmark(m *Mask) {
 		f.put(m, Value{})
 	case placePort16:
 		p.setRaw(m, 0)
-	case placeMeta:
+	case placeUnbound:
+	case placeOption:
+		f.option.remove(m)
 	case placeLow8:
 		p.setRaw(m, 0)
 	default:

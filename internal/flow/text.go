@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math/bits"
 	"net/netip"
@@ -72,6 +73,8 @@ func FormatIPv6Masked(a, mask [16]byte) string {
 // hexText is C's %#x: no prefix for zero.
 func hexText(v Value) string {
 	switch {
+	case v.wide != "":
+		return "0x" + strings.TrimLeft(hex.EncodeToString([]byte(v.wide)), "0") + fmt.Sprintf("%016x%016x", v.Hi, v.Lo)
 	case v.Hi != 0:
 		return fmt.Sprintf("0x%x%016x", v.Hi, v.Lo)
 	case v.Lo == 0:

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"fmt"
-	"math/big"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -57,7 +56,7 @@ func (f *Field) ParseValue(s string, names PortNames) (v, mask Value, err error)
 	return v, mask, err
 }
 
-// parseInteger reads decimal or 0x numbers of up to 128 bits.
+// parseInteger reads decimal or 0x numbers.
 func (f *Field) parseInteger(s string) (v, mask Value, err error) {
 	vs, ms, masked := strings.Cut(s, "/")
 	if v, err = f.parseOne(vs, s); err != nil {
@@ -74,15 +73,14 @@ func (f *Field) parseOne(s, whole string) (Value, error) {
 	if n, err := strconv.ParseUint(strings.TrimSpace(s), 0, 64); err == nil {
 		return f.fitting(V(n), whole)
 	}
-	n, ok := new(big.Int).SetString(s, 0)
-	if !ok || n.Sign() < 0 || strings.Contains(s, "_") {
+	v, fits, ok := ParseNumber(s)
+	switch {
+	case !ok:
 		return Value{}, fmt.Errorf("%s: bad syntax for %s value", whole, f.Name)
-	}
-	if n.BitLen() > 128 {
+	case !fits:
 		return Value{}, fmt.Errorf("%s: value too large for %d-byte field %s", whole, f.NBytes, f.Name)
 	}
-	var b [16]byte
-	return f.fitting(ValueFromBytes(n.FillBytes(b[:])), whole)
+	return f.fitting(v, whole)
 }
 
 func (f *Field) fitting(v Value, whole string) (Value, error) {

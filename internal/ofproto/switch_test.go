@@ -82,7 +82,7 @@ func (r *rig) add(b *Bridge, name, typ string, no openflow.PortNo) netdev.Device
 // receive has a port receive the packet that a flow describes.
 func (r *rig) receive(port, text string) {
 	r.t.Helper()
-	k, err := flow.ParseKey(text, nil)
+	k, err := flow.ParseKey(text, nil, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}

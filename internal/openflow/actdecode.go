@@ -29,6 +29,11 @@ func (a *actReader) fieldHeader() *flow.Field {
 	if f == nil && a.err == nil {
 		a.fail(ErrBMCBadField)
 	}
+	if f != nil {
+		if f = a.d.bind(f); f == nil {
+			a.fail(ErrNXFMFCInvalidTLVField)
+		}
+	}
 	return f
 }
 

@@ -38,6 +38,10 @@ func (a *actReader) oxmEntry(mayMask bool) *SetField {
 		a.fail(ErrBACBadSetMask)
 		return nil
 	}
+	if f = a.d.bind(f); f == nil {
+		a.fail(ErrNXFMFCInvalidTLVField)
+		return nil
+	}
 	a.short = ErrBACBadSetLen
 	b := a.bytes(h.payload)
 	if a.err != nil {

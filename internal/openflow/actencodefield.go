@@ -86,7 +86,7 @@ func (e *encoder) regLoad2(a *SetField) {
 // at most 64 bits each. Fields with long headers have no such form.
 func (e *encoder) regLoads(a *SetField) {
 	c, ok := a.Field.NXM()
-	if !ok || c.Header.Class() == flow.ClassExperimenter {
+	if !ok || c.Header.Class() == flow.ClassExperimenter || a.Field.IsTunMetadata() {
 		e.regLoad2(a)
 		return
 	}

@@ -330,7 +330,7 @@ func formatResubmit(a *Resubmit, names *Names) string {
 func formatField(a Action, names *Names) string {
 	switch a := a.(type) {
 	case *SetField:
-		if a.FromLoad {
+		if a.FromLoad && !a.Field.IsTunMetadata() {
 			return formatLoad(a)
 		}
 		return "set_field:" + a.Field.FormatValue(a.Value, a.Mask, names.ports()) + "->" + a.Field.Name

@@ -2,7 +2,6 @@ package openflow
 
 import (
 	"fmt"
-	"math/big"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -79,15 +78,10 @@ func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
-// parseBig reads a number of up to 128 bits.
+// parseBig reads a number of up to the width of the longest field.
 func parseBig(s string) (flow.Value, bool) {
-	n, ok := new(big.Int).SetString(s, 0)
-	if !ok || n.Sign() < 0 || n.BitLen() > 128 || strings.Contains(s, "_") {
-		return flow.Value{}, false
-	}
-	var b [16]byte
-	n.FillBytes(b[:])
-	return decValue(b[:]), true
+	v, fits, ok := flow.ParseNumber(s)
+	return v, ok && fits
 }
 
 // load reads "VALUE->DST".

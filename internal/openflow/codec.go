@@ -3,6 +3,8 @@ package openflow
 import (
 	"encoding/binary"
 	"errors"
+
+	"weir/internal/flow"
 )
 
 // HeaderLen is the length of the header of every message.
@@ -12,6 +14,9 @@ const HeaderLen = 8
 type DecodeOptions struct {
 	// TableID: OpenFlow 1.0 flow mods hold a table id (NXT_FLOW_MOD_TABLE_ID).
 	TableID bool
+	// TLV binds the tun_metadata fields of a bridge; nil where none is known,
+	// so that each match holds the lengths that it came with.
+	TLV *flow.TLVTable
 	// Log, when set, gets what the C programs log while they decode: the
 	// module's name and the place in it that shares a rate limit, whether it is a
 	// warning (else information), the text.

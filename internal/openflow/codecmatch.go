@@ -1,6 +1,9 @@
 package openflow
 
-import "weir/internal/flow"
+import (
+	"weir/internal/flow"
+	"weir/internal/packet"
+)
 
 // Codec of NXM and OXM matches (OpenFlow 1.2, A.2.3; ovs-fields(7)).
 
@@ -34,11 +37,15 @@ func (c *cursor) oxmWire(short ErrCode) oxm {
 
 // field finds the field of a header, nil when there is none of its number and length.
 func (h oxm) field() *flow.Field {
-	n := h.payload
+	return flow.FieldByHeader(flow.MakeHeader(h.class, h.exp, h.num, h.valueLen()))
+}
+
+// valueLen is the length of the value alone.
+func (h oxm) valueLen() int {
 	if h.hasMask {
-		n /= 2
+		return h.payload / 2
 	}
-	return flow.FieldByHeader(flow.MakeHeader(h.class, h.exp, h.num, n))
+	return h.payload
 }
 
 // isCookie: the header is NXM_NX_COOKIE, which is not a field.
@@ -56,7 +63,20 @@ func (d *decoder) oxmHeader(c *cursor) (f *flow.Field, h oxm, ok bool) {
 		c.fail(ErrBMCBadField)
 		return nil, h, false
 	}
+	if f = d.bind(f); f == nil {
+		c.fail(ErrNXFMFCInvalidTLVField)
+		return nil, h, false
+	}
 	return f, h, true
+}
+
+// bind returns the form of a field that the bridge's table of tunnel options
+// gives it, nil if that has none. Without a table the field stays as it is.
+func (d *decoder) bind(f *flow.Field) *flow.Field {
+	if f == nil || d.opt.TLV == nil {
+		return f
+	}
+	return d.opt.TLV.Bind(f)
 }
 
 // matchOptions vary how strict a match is read.
@@ -96,15 +116,18 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 	if c.err != nil {
 		return
 	}
-	n := h.payload
-	if h.hasMask {
-		n /= 2
-	}
-	if f == nil || opt.loose && n != f.NBytes {
+	n := h.valueLen()
+	if f == nil || opt.loose && n != f.NBytes && !f.IsTunMetadata() {
 		if !opt.loose {
 			c.fail(ErrBMCBadField)
 		}
 		return
+	}
+	if f.IsTunMetadata() {
+		if f = d.matchOption(m, f, h); f == nil {
+			c.fail(ErrNXFMFCInvalidTLVField)
+			return
+		}
 	}
 	v, mask, code := oxmValue(f, h, b)
 	if code != 0 {
@@ -120,10 +143,28 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 		}
 	case !f.IsWild(&m.Mask):
 		c.fail(ErrBMCDupField)
-	case mask.IsZero():
+	case mask.IsZero() && !f.IsTunMetadata():
+		if f.Prereq == flow.PrereqEthernet {
+			m.SetDefaultPacketType()
+		}
 	default:
 		setField(m, f, v, mask)
 	}
+}
+
+// matchOption finds or makes the place of a tunnel option in a match.
+func (d *decoder) matchOption(m *Match, f *flow.Field, h oxm) *flow.Field {
+	if d.opt.TLV != nil {
+		m.TLV = d.opt.TLV
+	}
+	if m.TLV != nil && m.TLV.Bind(f) != nil {
+		return m.TLV.Bind(f)
+	}
+	bound, err := m.BindOption(f, h.valueLen(), h.hasMask)
+	if err != nil {
+		return nil
+	}
+	return bound
 }
 
 func setField(m *Match, f *flow.Field, v, mask flow.Value) {
@@ -136,6 +177,9 @@ func setField(m *Match, f *flow.Field, v, mask flow.Value) {
 // oxmValue takes value and mask apart and checks them.
 func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode) {
 	n := f.NBytes
+	if f.IsTunMetadata() && h.valueLen() < n {
+		n = h.valueLen() // the bytes before those that are given are zero
+	}
 	want := n
 	if h.hasMask {
 		want = 2 * n
@@ -148,7 +192,7 @@ func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode)
 		if !validValue(f, v) {
 			return v, mask, ErrBMCBadValue
 		}
-		return v, mask, 0
+		return v, onesOnly(f, v, mask), 0
 	}
 	mask = decValue(b[n:])
 	all := flow.Ones(8 * n)
@@ -160,10 +204,20 @@ func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode)
 	case !mask.IsZero() && !validValue(f, v):
 		return v, mask, ErrBMCBadValue
 	}
-	if mask == all {
+	if mask == all && n == f.NBytes {
 		mask = f.Exact()
 	}
-	return v, mask.And(f.Exact()), 0
+	return v, onesOnly(f, v, mask.And(f.Exact())), 0
+}
+
+// onesOnly is the mask of a field as Open vSwitch takes it. Of the headers of
+// ERSPAN and GTP-U only the bits that are one count in a match.
+func onesOnly(f *flow.Field, v, mask flow.Value) flow.Value {
+	switch f.ID {
+	case flow.FieldTunERSPANVer, flow.FieldTunERSPANDir, flow.FieldTunERSPANHwid, flow.FieldTunGTPUFlags, flow.FieldTunGTPUMsgType:
+		return mask.And(v)
+	}
+	return mask
 }
 
 // validValue reports whether v is a value of the field.
@@ -314,13 +368,26 @@ func fieldsOnWire(m *flow.Mask, out []*flow.Field) []*flow.Field {
 	return out
 }
 
+// impliesEthernet reports whether the fields of a match say that packets have
+// an Ethernet header, so that the packet type need not.
+func impliesEthernet(m *Match) bool {
+	w := &m.Mask
+	return m.HasDefaultPacketType() &&
+		(w.EthSrc != packet.MAC{} || w.EthDst != packet.MAC{} || w.EthType != 0 || w.VLANs[0].TCI != 0)
+}
+
 // nxFields writes the fields of m. v chooses NXM (V10, V11) or OXM headers.
 func (w *buf) nxFields(m *Match, v Version) {
-	if m.Mask.PacketType != 0 && !m.HasDefaultPacketType() {
+	if m.Mask.PacketType != 0 && !impliesEthernet(m) {
 		w.oxmField(flow.FieldPacketType.Field(), m, v)
 	}
 	var room [24]*flow.Field
+	options := m.Mask.TunMetaPresent != 0
 	for _, f := range fieldsOnWire(&m.Mask, room[:0]) {
+		if options && wireRank[f.ID] > wireRank[flow.FieldTunMetadata0] {
+			w.nxOptions(m, v)
+			options = false
+		}
 		switch f.ID {
 		case flow.FieldPacketType:
 			continue
@@ -352,6 +419,18 @@ func (w *buf) nxFields(m *Match, v Version) {
 			w.oxmField(f, m, v)
 		}
 	}
+	if options {
+		w.nxOptions(m, v)
+	}
+}
+
+// nxOptions writes the tunnel options of m.
+func (w *buf) nxOptions(m *Match, v Version) {
+	for i := range flow.NumTunMeta {
+		if f := m.TLV.Field(i); f != nil && f.Present(&m.Mask) {
+			w.oxmField(f, m, v)
+		}
+	}
 }
 
 func (w *buf) oxmVLAN(m *Match, v Version) {
@@ -375,13 +454,25 @@ func (w *buf) oxmField(f *flow.Field, m *Match, v Version) {
 
 // oxmValue writes one field; without a mask when it is the whole field.
 func (w *buf) oxmValue(f *flow.Field, val, mask flow.Value, v Version) {
-	exact := mask == f.Exact()
-	if !w.oxmHead(f, !exact, v) {
+	exact := mask == f.Exact() && !f.HasMask()
+	if f.ID == flow.FieldCTState {
+		exact = false // 32 bits, of which 8 are known
+	}
+	c, ok := f.Codepoint(uint8(v))
+	if !ok {
 		return
 	}
-	w.value(val, f.NBytes)
+	n := f.NBytes
+	if f.IsTunMetadata() && !f.IsBound() {
+		n = max(1, (val.Len()+7)/8)
+		if !exact {
+			n = max(n, (mask.Len()+7)/8)
+		}
+	}
+	w.oxmHeaderOf(c.Header, n, !exact)
+	w.value(val, n)
 	if !exact {
-		w.value(mask, f.NBytes)
+		w.value(mask, n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package openflow
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -56,8 +57,12 @@ func (w *buf) nxmItem(name, body string) error {
 		if !ok {
 			return fmt.Errorf("%s: unknown field `%s'", name, name)
 		}
-		val, mask = fitBytes(val, f.NBytes), fitBytes(mask, f.NBytes)
-		w.oxmHeaderOf(c.Header, f.NBytes, isW)
+		n := f.NBytes
+		if f.IsTunMetadata() {
+			n = max(len(val), len(mask))
+		}
+		val, mask = fitBytes(val, n), fitBytes(mask, n)
+		w.oxmHeaderOf(c.Header, n, isW)
 	}
 	w.bytes(val)
 	if isW {
@@ -84,10 +89,10 @@ func fitBytes(b []byte, n int) []byte {
 	return append(make([]byte, n-len(b)), b...)
 }
 
-// RecodeNXM decodes fields and encodes them again: as NXM for V10, else as an
-// OXM match of the version, with its header and padding. The error is what a
-// message with such a match would meet.
-func RecodeNXM(b []byte, v Version, strict bool) ([]byte, error) {
+// RecodeNXM decodes fields and encodes them again, with padding: as NXM for V10,
+// else as an OXM match of the version, with its header. The fields alone are
+// returned too. The error is what a message with such a match would meet.
+func RecodeNXM(b []byte, v Version, strict bool) (again, fields []byte, err error) {
 	d := &decoder{MsgHeader: MsgHeader{Version: v}, t: msgTable()}
 	var cookie [2]uint64
 	opt := matchOptions{loose: !strict}
@@ -96,15 +101,15 @@ func RecodeNXM(b []byte, v Version, strict bool) ([]byte, error) {
 	}
 	m := d.nxMatch(&cursor{b: b}, opt)
 	if d.err != nil {
-		return nil, d.err
+		return nil, nil, d.err
 	}
 	e := &encoder{proto: v.Protocol(), v: v, t: msgTable()}
 	if v == V10 {
 		n := e.nxMatch(&m, cookie[0], cookie[1])
-		return e.b[:n], nil
+		return e.b, e.b[:n], nil
 	}
 	e.match11(&m)
-	return e.b, nil
+	return e.b, e.b[4:binary.BigEndian.Uint16(e.b[2:])], nil
 }
 
 // RecodeMatch11 decodes an ofp11_match, and gives its text and its bytes again.

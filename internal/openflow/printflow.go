@@ -308,10 +308,7 @@ func FormatNXM(b []byte, v Version) string {
 		if c.err != nil {
 			break
 		}
-		n := len(body)
-		if h.hasMask {
-			n /= 2
-		}
+		n := h.valueLen()
 		s := headerName(h) + "(" + fmt.Sprintf("%x", body[:n])
 		if h.hasMask {
 			s += "/" + fmt.Sprintf("%x", body[n:])
@@ -331,13 +328,9 @@ func headerName(h oxm) string {
 		return "NXM_NX_COOKIE" + suffix
 	}
 	if f := h.field(); f != nil {
-		n := h.payload
-		if h.hasMask {
-			n /= 2
-		}
-		want := flow.MakeHeader(h.class, h.exp, h.num, n)
+		want := flow.MakeHeader(h.class, h.exp, h.num, h.valueLen())
 		for _, c := range f.Codepoints {
-			if c.Header == want {
+			if c.Header == want || f.IsTunMetadata() {
 				return c.Name + suffix
 			}
 		}

@@ -184,7 +184,7 @@ func (r *request) target(env *Env, args []string, generate bool) error {
 	if b == nil {
 		return fmt.Errorf("%s: unknown bridge", args[0])
 	}
-	key, err := flow.ParseKey(args[1], portNames{b})
+	key, err := flow.ParseKey(args[1], portNames{b}, nil)
 	if err != nil {
 		return fmt.Errorf("Bad openflow flow syntax: %w", err)
 	}

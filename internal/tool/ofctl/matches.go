@@ -36,14 +36,10 @@ func (t *tool) parseMatches(v openflow.Version) error {
 		if err != nil {
 			return err
 		}
-		again, err := openflow.RecodeNXM(b, v, t.strict)
+		again, fields, err := openflow.RecodeNXM(b, v, t.strict)
 		if err != nil {
 			t.printf("nx_pull_match() returned error %s\n", openflow.CodeOf(err))
 			continue
-		}
-		fields := again
-		if v >= openflow.V12 {
-			fields = again[4:binary.BigEndian.Uint16(again[2:])]
 		}
 		t.printf("%s\n", openflow.FormatNXM(fields, v))
 		if t.verbosity > 0 {
