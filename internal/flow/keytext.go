@@ -10,7 +10,7 @@ func (k *Key) Format(names PortNames) string { return k.FormatOptions(names, nil
 func (k *Key) FormatOptions(names PortNames, tlv *TLVTable) string {
 	m := Match{Key: *k, Mask: k.MaskExact(), TLV: tlv}
 	for i := range NumTunMeta {
-		if f := tlv.Field(i); f != nil && f.Present(k) {
+		if f := tlv.Field(i); f != nil && f.Present(k) && !k.Tunnel.IsZero() {
 			f.Mark(&m.Mask, f.exact)
 		}
 	}

@@ -16,12 +16,13 @@ func (b *Bridge) DumpFlows() string {
 	for id := range uint8(pipeline.NumTables) {
 		t := b.pipe.Table(id)
 		for _, r := range t.Rules(b.pipe.Version()) {
+			m := b.pipe.Match(r)
 			if id != 0 {
 				fmt.Fprintf(&out, "table_id=%d, ", id)
 			}
 			fmt.Fprintf(&out, "duration=%ds, n_packets=%d, n_bytes=%d, %s,actions=%s\n",
 				now.Sub(r.Created())/time.Second, r.Stats.Packets.Load(), r.Stats.Bytes.Load(),
-				r.Match().Format(r.Priority(), nil), openflow.FormatActions(r.Actions(), nil))
+				m.Format(r.Priority(), nil), openflow.FormatActions(r.Actions(), nil))
 		}
 	}
 	return out.String()

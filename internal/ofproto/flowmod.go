@@ -154,7 +154,7 @@ func (b *Bridge) flowEvents(events []pipeline.Event, by *session) {
 	for i := range events {
 		e := &events[i]
 		if e.Kind == pipeline.Deleted && e.Rule.Flags&openflow.FlowSendRem != 0 && !e.Rule.Hidden() {
-			msg := removedMessage(e, now)
+			msg := removedMessage(b.pipe, e, now)
 			b.conns.each(func(s *session) {
 				m := *msg
 				s.mu.Lock()
@@ -167,10 +167,10 @@ func (b *Bridge) flowEvents(events []pipeline.Event, by *session) {
 	b.monitorEvents(events, by)
 }
 
-func removedMessage(e *pipeline.Event, now time.Time) *openflow.FlowRemoved {
+func removedMessage(p *pipeline.Pipeline, e *pipeline.Event, now time.Time) *openflow.FlowRemoved {
 	r := e.Rule
 	m := &openflow.FlowRemoved{
-		Match: *r.Match(), Priority: uint16(r.Priority()), Cookie: r.Cookie, Reason: e.Reason, TableID: r.Table,
+		Match: p.Match(r), Priority: uint16(r.Priority()), Cookie: r.Cookie, Reason: e.Reason, TableID: r.Table,
 		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
 		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
 	}

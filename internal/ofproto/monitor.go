@@ -38,7 +38,7 @@ func (s *session) flowMonitor(r *openflow.FlowMonitorRequest) (openflow.Message,
 			event = openflow.UpdateInitial
 		}
 		for _, rule := range rules {
-			reply.Updates = append(reply.Updates, update(rule, event, m.Flags&openflow.MonitorInstructions != 0))
+			reply.Updates = append(reply.Updates, update(s.m.b.pipe, rule, event, m.Flags&openflow.MonitorInstructions != 0))
 		}
 	}
 	return reply, nil
@@ -54,10 +54,10 @@ func (s *session) cancelMonitor(c *openflow.FlowMonitorCancel) error {
 	return nil
 }
 
-func update(r *pipeline.Rule, event openflow.FlowUpdateEvent, actions bool) openflow.FlowUpdate {
+func update(p *pipeline.Pipeline, r *pipeline.Rule, event openflow.FlowUpdateEvent, actions bool) openflow.FlowUpdate {
 	u := openflow.FlowUpdate{
 		Event: event, IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
-		TableID: r.Table, Priority: uint16(r.Priority()), Cookie: r.Cookie, Match: *r.Match(),
+		TableID: r.Table, Priority: uint16(r.Priority()), Cookie: r.Cookie, Match: p.Match(r),
 	}
 	if actions {
 		u.Actions = r.Actions()
@@ -80,7 +80,7 @@ func (b *Bridge) monitorEvents(events []pipeline.Event, by *session) {
 		slices.SortFunc(monitors, func(a, b *openflow.FlowMonitor) int { return cmp.Compare(a.ID, b.ID) })
 		reply := &openflow.FlowMonitorReply{}
 		for i := range events {
-			u, ok := monitored(&events[i], monitors, s == by)
+			u, ok := monitored(b.pipe, &events[i], monitors, s == by)
 			switch {
 			case !ok:
 			case u.Event != openflow.UpdateAbbrev:
@@ -111,7 +111,7 @@ func uses(e *pipeline.Event, port openflow.PortNo, group uint32) bool {
 const ownInFull = openflow.MonitorNoAbbrev | openflow.MonitorOnlyOwn
 
 // monitored makes the update of an event that some monitor covers.
-func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u openflow.FlowUpdate, ok bool) {
+func monitored(p *pipeline.Pipeline, e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u openflow.FlowUpdate, ok bool) {
 	var want openflow.FlowMonitorFlags
 	var event openflow.FlowUpdateEvent
 	switch {
@@ -141,7 +141,7 @@ func monitored(e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u
 	if own && flags&ownInFull == 0 {
 		return openflow.FlowUpdate{Event: openflow.UpdateAbbrev}, true
 	}
-	u = update(e.Rule, event, flags&openflow.MonitorInstructions != 0)
+	u = update(p, e.Rule, event, flags&openflow.MonitorInstructions != 0)
 	u.Reason = e.Reason
 	return u, true
 }

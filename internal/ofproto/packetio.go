@@ -93,7 +93,7 @@ func (m *connManager) packetIn(p *upcall.PacketIn) {
 		if id != p.Cookie.ControllerID || !s.wants(openflow.AsyncPacketIn, asyncReason(reason, ver)) {
 			return
 		}
-		msg := packetInMessage(p, format)
+		msg := packetInMessage(p, format, s.m.b.pipe.TLV())
 		msg.Reason = openflow.PacketInReason(asyncReason(reason, ver))
 		if p.Cookie.Continuation && p.State != nil && format == openflow.PacketInNXT2 {
 			msg.Continuation = continuation(m.pause(p), p.State, ver)
@@ -131,7 +131,7 @@ func asyncReason(r openflow.PacketInReason, v openflow.Version) uint8 {
 	return uint8(r)
 }
 
-func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat) *openflow.PacketIn {
+func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat, tlv *flow.TLVTable) *openflow.PacketIn {
 	msg := &openflow.PacketIn{
 		Format: format, BufferID: openflow.NoBuffer, TotalLen: len(p.Packet), Reason: openflow.PacketInReason(p.Cookie.Reason),
 		Cookie: p.Cookie.RuleCookie, Data: append([]byte(nil), p.Packet...),
@@ -145,7 +145,7 @@ func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat) *openfl
 		// What the data path carries with a packet it may have changed since.
 		k.PktMark, k.CTState, k.CTZone, k.CTMark, k.CTLabel = p.Key.PktMark, p.Key.CTState, p.Key.CTZone, p.Key.CTMark, p.Key.CTLabel
 	}
-	msg.Metadata = metadataMatch(&k)
+	msg.Metadata = metadataMatch(&k, tlv)
 	if msg.Metadata.Mask.InPort == 0 {
 		msg.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(uint64(p.Port)))
 	}
@@ -160,7 +160,7 @@ var metadataFields = []flow.FieldID{
 }
 
 // metadataMatch is a match on the metadata of a key that isn't zero.
-func metadataMatch(k *flow.Key) openflow.Match {
+func metadataMatch(k *flow.Key, tlv *flow.TLVTable) openflow.Match {
 	var m openflow.Match
 	set := func(id flow.FieldID) {
 		f := id.Field()
@@ -173,6 +173,12 @@ func metadataMatch(k *flow.Key) openflow.Match {
 	}
 	for i := range flow.NumRegs {
 		set(flow.FieldReg0 + flow.FieldID(i))
+	}
+	for i := range flow.NumTunMeta {
+		if f := tlv.Field(i); f != nil && f.Present(k) {
+			m.TLV = tlv
+			m.SetExact(f, f.Get(k))
+		}
 	}
 	return m
 }

@@ -8,7 +8,7 @@ import (
 // receive handles one message and answers it, with an error where it failed.
 func (s *session) receive(b []byte) {
 	s.mu.Lock()
-	opt := openflow.DecodeOptions{TableID: s.proto&openflow.PTID != 0, Log: logDecode}
+	opt := openflow.DecodeOptions{TableID: s.proto&openflow.PTID != 0, TLV: s.m.b.pipe.TLV(), Log: logDecode}
 	ver := s.ver
 	s.mu.Unlock()
 	h, msg, err := openflow.Decode(b, opt)
@@ -93,6 +93,8 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 		return s.m.b.packetOut(msg)
 	case *openflow.Resume:
 		return s.m.b.resume(msg)
+	case *openflow.TLVTableMod:
+		return s.m.b.pipe.TLVMod(msg)
 	case *openflow.BundleControl:
 		return s.bundleControl(h, raw, msg)
 	case *openflow.BundleAdd:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/internal/flow"
 	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
@@ -44,6 +45,8 @@ func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 		return b.queueStats(msg)
 	case *openflow.QueueConfigRequest:
 		return b.queueConfig(msg)
+	case *openflow.TLVTableRequest:
+		return &openflow.TLVTableReply{MaxSpace: flow.TunMetaBytes, MaxFields: flow.NumTunMeta, Maps: b.pipe.TLV().Maps()}, nil
 	}
 	if reply, known := b.groupQuery(msg, s.version(), s.now()); known {
 		return reply, nil
@@ -126,14 +129,14 @@ func (b *Bridge) flowStats(r *openflow.FlowStatsRequest, now time.Time) (openflo
 	}
 	reply := &openflow.FlowStatsReply{Stats: make([]openflow.FlowStats, 0, len(rules))}
 	for _, rule := range rules {
-		reply.Stats = append(reply.Stats, ruleStats(rule, now))
+		reply.Stats = append(reply.Stats, b.ruleStats(rule, now))
 	}
 	return reply, nil
 }
 
-func ruleStats(r *pipeline.Rule, now time.Time) openflow.FlowStats {
+func (b *Bridge) ruleStats(r *pipeline.Rule, now time.Time) openflow.FlowStats {
 	f := openflow.FlowStats{
-		Match: *r.Match(), Cookie: r.Cookie, TableID: r.Table, Priority: uint16(r.Priority()),
+		Match: b.pipe.Match(r), Cookie: r.Cookie, TableID: r.Table, Priority: uint16(r.Priority()),
 		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
 		IdleAge: int(now.Sub(r.LastUsed()) / time.Second), HardAge: int(now.Sub(r.Since()) / time.Second),
 		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),

@@ -341,7 +341,7 @@ func tableProtocols(fm *FlowMod) Protocol {
 func MatchProtocols(m *Match) Protocol {
 	w := &m.Mask
 	p := PAny
-	if w.PacketType != 0 && !m.HasDefaultPacketType() {
+	if w.PacketType != 0 && !m.HasDefaultPacketType() || w.TunMetaPresent != 0 {
 		p &= PAnyNXM | PAnyOXM
 	}
 	partial := func(mac [6]byte) bool { return mac != [6]byte{} && mac != [6]byte{255, 255, 255, 255, 255, 255} }

@@ -1,5 +1,7 @@
 package openflow
 
+import "weir/internal/flow"
+
 type (
 	// FlowModTableID turns table ids in OpenFlow 1.0 flow mods on or off.
 	FlowModTableID struct{ Set bool }
@@ -26,12 +28,7 @@ type (
 		Maps      []TLVMap
 	}
 	// TLVMap is one option.
-	TLVMap struct {
-		Class uint16
-		Type  uint8
-		Len   uint8
-		Index uint16
-	}
+	TLVMap = flow.TLVMap
 
 	// CTFlushZone flushes the connections of a zone.
 	CTFlushZone struct{ Zone uint16 }

@@ -91,6 +91,7 @@ type Pipeline struct {
 	tables  [NumTables]*Table
 	groups  atomic.Pointer[map[uint32]*Group]
 	meters  atomic.Pointer[map[uint32]*Meter]
+	tlv     atomic.Pointer[flow.TLVTable]
 
 	// Guarded by mu.
 	timed    map[*Rule]struct{} // rules with a timeout
@@ -120,6 +121,7 @@ func New(onChange func()) *Pipeline {
 	}
 	p.groups.Store(&map[uint32]*Group{})
 	p.meters.Store(&map[uint32]*Meter{})
+	p.tlv.Store(&flow.TLVTable{})
 	p.version.Store(uint64(classifier.MinVersion))
 	return p
 }

@@ -89,10 +89,14 @@ func writeResult(b *strings.Builder, key *flow.Key, r *xlate.Result, o *printing
 		b.WriteString("unchanged")
 	} else {
 		final.ActsetOutput = 0
-		b.WriteString(final.Format(o.ports))
+		b.WriteString(final.FormatOptions(o.ports, o.tlv))
 	}
 	b.WriteString("\nMegaflow: ")
-	b.WriteString(megaflowMatch(key, &r.Mask).Format(flow.DefaultPriority, o.ports))
+	megaflow := megaflowMatch(key, &r.Mask)
+	if !key.Tunnel.IsZero() {
+		megaflow.TLV = o.tlv
+	}
+	b.WriteString(megaflow.Format(flow.DefaultPriority, o.ports))
 	b.WriteString("\nDatapath actions: ")
 	b.WriteString(datapath.FormatActions(r.Actions, o.dp))
 	switch {
@@ -112,4 +116,5 @@ func writeResult(b *strings.Builder, key *flow.Key, r *xlate.Result, o *printing
 type printing struct {
 	ports flow.PortNames
 	dp    *datapath.Namer
+	tlv   *flow.TLVTable
 }

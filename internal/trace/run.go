@@ -184,7 +184,7 @@ func (r *request) target(env *Env, args []string, generate bool) error {
 	if b == nil {
 		return fmt.Errorf("%s: unknown bridge", args[0])
 	}
-	key, err := flow.ParseKey(args[1], portNames{b}, nil)
+	key, err := flow.ParseKey(args[1], portNames{b}, b.Pipeline.TLV())
 	if err != nil {
 		return fmt.Errorf("Bad openflow flow syntax: %w", err)
 	}
@@ -256,7 +256,7 @@ func (r *request) extract() {
 // text runs the translation, and those of the recirculations that it asks for.
 func (r *request) text(env *Env) string {
 	var b strings.Builder
-	o := &printing{dp: r.dp.NumbersOnly()}
+	o := &printing{dp: r.dp.NumbersOnly(), tlv: r.bridge.Pipeline.TLV()}
 	if r.names {
 		o.ports, o.dp = portNames{r.bridge}, r.dp
 	}
@@ -267,7 +267,7 @@ func (r *request) text(env *Env) string {
 	defer x.Release()
 	bridge := r.bridge
 	for round := 0; ; round++ {
-		b.WriteString("Flow: " + key.Format(o.ports) + "\n")
+		b.WriteString("Flow: " + key.FormatOptions(o.ports, o.tlv) + "\n")
 		t := &xlate.Trace{PortNames: o.ports}
 		res := x.Translate(&xlate.Input{
 			Config: env.Config, Bridge: bridge, Key: &key, Packet: r.frame, Frozen: frozen,

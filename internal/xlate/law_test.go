@@ -58,7 +58,7 @@ func drawKey(t *rapid.T, label string) *flow.Key {
 	default:
 		s += ",dl_type=0x1234"
 	}
-	k, err := flow.ParseKey(s, nil)
+	k, err := flow.ParseKey(s, nil, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", s, err)
 	}

@@ -73,6 +73,7 @@ func (x *Translator) learned(a *openflow.Learn) *openflow.FlowMod {
 			fm.Actions = append(fm.Actions, &openflow.Output{Port: openflow.PortNo(v.Lo)})
 		}
 	}
+	fm.Match.TLV = x.bridge.Pipeline.TLV()
 	fm.Match.SetDefaultPacketType()
 	fm.Match.ZeroWild()
 	return fm
@@ -138,7 +139,8 @@ func findLearned(p *pipeline.Pipeline, fm *openflow.FlowMod) *pipeline.Rule {
 
 func replaces(rules []*pipeline.Rule, fm *openflow.FlowMod) bool {
 	for _, r := range rules {
-		if r.Priority() == int(fm.Priority) && *r.Match() == fm.Match {
+		m := r.Match()
+		if r.Priority() == int(fm.Priority) && m.Key == fm.Match.Key && m.Mask == fm.Match.Mask {
 			return true
 		}
 	}

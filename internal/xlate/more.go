@@ -30,7 +30,8 @@ func (x *Translator) moreActions(a openflow.Action, rest []openflow.Action, last
 		// Without a collector of that set a sample goes nowhere.
 		x.detail("no collector set %d", a.CollectorSetID)
 	case *openflow.DeleteField:
-		a.Field.Unmark(&x.flow)
+		a.Field.RemoveOption(&x.flow)
+		x.detail("delete %s", a.Field.Name)
 	default:
 		x.warn("action %s is not supported, ignored", actionText(a, x.portNames()))
 	}

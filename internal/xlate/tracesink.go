@@ -85,7 +85,8 @@ func (x *Translator) traceTable(r *pipeline.Rule, m miss, table uint8) int {
 		}
 		return depth
 	}
-	match := r.Match().Format(flow.DefaultPriority, x.trace.PortNames)
+	matched := x.bridge.Pipeline.Match(r)
+	match := matched.Format(flow.DefaultPriority, x.trace.PortNames)
 	if match != "" {
 		match += ", "
 	}

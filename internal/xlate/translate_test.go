@@ -56,7 +56,7 @@ func out(n openflow.PortNo) openflow.Action { return &openflow.Output{Port: n} }
 
 func parseKey(t testing.TB, s string) *flow.Key {
 	t.Helper()
-	k, err := flow.ParseKey(s, nil)
+	k, err := flow.ParseKey(s, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
