@@ -211,8 +211,8 @@ func buildFields() [NumFields]Field {
 			f.exact = Ones(13)
 		case FieldCTState:
 			f.exact = Ones(8) // of 32 bits
-		case FieldTunERSPANIdx:
-			f.exact = Ones(32) // the wire has more than the 20 bits that exist
+		case FieldTunERSPANIdx, FieldTunERSPANVer, FieldTunERSPANDir, FieldTunERSPANHwid:
+			f.exact = Ones(8 * f.NBytes) // the wire has more than the bits that exist
 		}
 	}
 	return b.rows
@@ -254,9 +254,9 @@ func (b *tableBuilder) tunnelRows() {
 	b.row(FieldTunGBPID, "tun_gbp_id", 2, 16, "mw--", FormDecimal, PrereqNone, in(b, &t.GBPID), "NXM_NX_TUN_GBP_ID(38)")
 	b.row(FieldTunGBPFlags, "tun_gbp_flags", 1, 8, "mw--", FormHex, PrereqNone, in(b, &t.GBPFlags), "NXM_NX_TUN_GBP_FLAGS(39)")
 	b.row(FieldTunERSPANIdx, "tun_erspan_idx", 4, 20, "mw--", FormHex, PrereqNone, in(b, &t.ERSPANIdx), "NXOXM_ET_ERSPAN_IDX(11)@12")
-	b.row(FieldTunERSPANVer, "tun_erspan_ver", 1, 4, "mw--", FormDecimal, PrereqNone, in(b, &t.ERSPANVer).bits(0, 4), "NXOXM_ET_ERSPAN_VER(12)@12")
-	b.row(FieldTunERSPANDir, "tun_erspan_dir", 1, 1, "mw--", FormDecimal, PrereqNone, in(b, &t.ERSPANDir).bits(0, 1), "NXOXM_ET_ERSPAN_DIR(13)@12")
-	b.row(FieldTunERSPANHwid, "tun_erspan_hwid", 1, 6, "mw--", FormHex, PrereqNone, in(b, &t.ERSPANHwid).bits(0, 6), "NXOXM_ET_ERSPAN_HWID(14)@12")
+	b.row(FieldTunERSPANVer, "tun_erspan_ver", 1, 4, "mw--", FormDecimal, PrereqNone, in(b, &t.ERSPANVer), "NXOXM_ET_ERSPAN_VER(12)@12")
+	b.row(FieldTunERSPANDir, "tun_erspan_dir", 1, 1, "mw--", FormDecimal, PrereqNone, in(b, &t.ERSPANDir), "NXOXM_ET_ERSPAN_DIR(13)@12")
+	b.row(FieldTunERSPANHwid, "tun_erspan_hwid", 1, 6, "mw--", FormHex, PrereqNone, in(b, &t.ERSPANHwid), "NXOXM_ET_ERSPAN_HWID(14)@12")
 	b.row(FieldTunGTPUFlags, "tun_gtpu_flags", 1, 8, "mr--", FormHex, PrereqNone, in(b, &t.GTPUFlags), "NXOXM_ET_GTPU_FLAGS(15)@12")
 	b.row(FieldTunGTPUMsgType, "tun_gtpu_msgtype", 1, 8, "mr--", FormDecimal, PrereqNone, in(b, &t.GTPUMsg), "NXOXM_ET_GTPU_MSGTYPE(16)@12")
 	for i := range NumTunMeta {

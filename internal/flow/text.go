@@ -70,6 +70,9 @@ func FormatIPv6Masked(a, mask [16]byte) string {
 	return s + "/" + FormatIPv6(mask)
 }
 
+// AltHex is C's %#x: no prefix for zero.
+func AltHex(v uint64) string { return hexText(V(v)) }
+
 // hexText is C's %#x: no prefix for zero.
 func hexText(v Value) string {
 	switch {

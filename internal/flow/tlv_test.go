@@ -67,14 +67,14 @@ func TestTLVTableRefusals(t *testing.T) {
 // The text of a match on tunnel options without a table reads back the same.
 func TestOptionText(t *testing.T) {
 	for in, want := range map[string]string{
-		"tun_metadata0":                     "tun_metadata0",
-		"tun_metadata0=0":                   "tun_metadata0=0",
-		"tun_metadata0=*":                   "tun_metadata0",
-		"tun_metadata7=0x1234":              "tun_metadata7=0x1234",
-		"tun_metadata7=1/1":                 "tun_metadata7=0x1/0x1",
-		"tun_metadata63=0x0123456789abcdef": "tun_metadata63=0x123456789abcdef",
+		"tun_metadata0":                                "tun_metadata0",
+		"tun_metadata0=0":                              "tun_metadata0=0",
+		"tun_metadata0=*":                              "tun_metadata0",
+		"tun_metadata7=0x1234":                         "tun_metadata7=0x1234",
+		"tun_metadata7=1/1":                            "tun_metadata7=0x1/0x1",
+		"tun_metadata63=0x0123456789abcdef":            "tun_metadata63=0x123456789abcdef",
 		"tun_metadata1=0x" + strings.Repeat("ab", 124): "tun_metadata1=0x" + strings.Repeat("ab", 124),
-		"tun_metadata1=0x5,tun_metadata0=0x100/0xf00":   "tun_metadata0=0x100/0xf00,tun_metadata1=0x5",
+		"tun_metadata1=0x5,tun_metadata0=0x100/0xf00":  "tun_metadata0=0x100/0xf00,tun_metadata1=0x5",
 	} {
 		m, err := ParseMatch(in, nil)
 		if err != nil {

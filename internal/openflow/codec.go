@@ -308,6 +308,11 @@ func (e *encoder) endEntry() {
 	if e.err != nil {
 		return
 	}
+	if e.body+e.len()-e.entry > 0xffff {
+		// No message can hold it; the others go out without it.
+		e.b = e.b[:e.entry]
+		return
+	}
 	if e.len() > 0xffff && e.entry > e.body {
 		tail := append([]byte(nil), e.b[e.entry:]...)
 		e.b = e.b[:e.entry]

@@ -48,6 +48,14 @@ func (h oxm) valueLen() int {
 	return h.payload
 }
 
+// wireLen is the length that stands in the header.
+func (h oxm) wireLen() int {
+	if h.class == flow.ClassExperimenter {
+		return h.payload + 4
+	}
+	return h.payload
+}
+
 // isCookie: the header is NXM_NX_COOKIE, which is not a field.
 func (h oxm) isCookie() bool {
 	return h.class == 1 && h.num == 30 && (h.payload == 8 && !h.hasMask || h.payload == 16 && h.hasMask)
@@ -131,6 +139,10 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 	}
 	v, mask, code := oxmValue(f, h, b)
 	if code != 0 {
+		if code == ErrBMCBadWildcards {
+			d.logf("nx_match", true, sprintf("Rejecting NXM/OXM entry %s:%d:%d:1:%d with 1-bits in value for bits wildcarded by the mask.",
+				flow.AltHex(uint64(h.exp)), h.class, h.num, h.wireLen()))
+		}
 		c.fail(code)
 		return
 	}

@@ -92,8 +92,8 @@ func fitBytes(b []byte, n int) []byte {
 // RecodeNXM decodes fields and encodes them again, with padding: as NXM for V10,
 // else as an OXM match of the version, with its header. The fields alone are
 // returned too. The error is what a message with such a match would meet.
-func RecodeNXM(b []byte, v Version, strict bool) (again, fields []byte, err error) {
-	d := &decoder{MsgHeader: MsgHeader{Version: v}, t: msgTable()}
+func RecodeNXM(b []byte, v Version, strict bool, o DecodeOptions) (again, fields []byte, err error) {
+	d := &decoder{MsgHeader: MsgHeader{Version: v}, t: msgTable(), opt: o}
 	var cookie [2]uint64
 	opt := matchOptions{loose: !strict}
 	if v == V10 {

@@ -157,8 +157,9 @@ func (c criterion) compare(a, b *openflow.FlowStats) int {
 	if c.field == nil {
 		return cmp.Compare(a.Priority, b.Priority)
 	}
-	f := c.field
-	x, y := !f.IsWild(&a.Match.Mask) && f.AppliesTo(&a.Match), !f.IsWild(&b.Match.Mask) && f.AppliesTo(&b.Match)
+	fa, fb := a.Match.TLV.Bind(c.field), b.Match.TLV.Bind(c.field)
+	in := func(f *flow.Field, m *flow.Match) bool { return f != nil && !f.IsWild(&m.Mask) && f.AppliesTo(m) }
+	x, y := in(fa, &a.Match), in(fb, &b.Match)
 	if !x || !y {
 		// Flows that don't match on the field come last, whatever the order.
 		n := cmp.Compare(b2i(y), b2i(x))
@@ -167,7 +168,7 @@ func (c criterion) compare(a, b *openflow.FlowStats) int {
 		}
 		return n
 	}
-	va, vb := f.Get(&a.Match.Key), f.Get(&b.Match.Key)
+	va, vb := fa.Get(&a.Match.Key), fb.Get(&b.Match.Key)
 	return cmp.Or(cmp.Compare(va.Hi, vb.Hi), cmp.Compare(va.Lo, vb.Lo))
 }
 

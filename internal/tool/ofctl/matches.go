@@ -36,7 +36,7 @@ func (t *tool) parseMatches(v openflow.Version) error {
 		if err != nil {
 			return err
 		}
-		again, fields, err := openflow.RecodeNXM(b, v, t.strict)
+		again, fields, err := openflow.RecodeNXM(b, v, t.strict, t.decodeOptions())
 		if err != nil {
 			t.printf("nx_pull_match() returned error %s\n", openflow.CodeOf(err))
 			continue
