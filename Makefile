@@ -57,8 +57,8 @@ unit:
 
 # The programs from the outside: command lines, real packets, Debian's C programs.
 blackbox: build
-	@echo '== script, namespace and interop tests'
-	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/interop/...
+	@echo '== script, namespace, interop and reliability tests'
+	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/interop/... ./test/reliability/...
 
 bench-ovsdb: build
 	scripts/install-packages test
