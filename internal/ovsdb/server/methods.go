@@ -191,9 +191,8 @@ func (c *session) transact(m *jsonrpc.Message) {
 // env is what a client's transactions depend on.
 func (c *session) env(db *Database) *engine.Env {
 	env := &engine.Env{HoldsLock: func(name string) bool { return c.srv.locks.holds(c, name) }}
-	if role := c.remote.options().Role; role != "" && db.Snapshot().Layout.Table(roleTable) != nil {
-		r := &rbac{db: db.Snapshot(), role: role, id: c.peer()}
-		env.Access = r.check
+	if role := c.remote.options().Role; role != "" {
+		env.Access = engine.RoleCheck(db.Snapshot(), role, c.peer())
 	}
 	switch {
 	case db == c.srv.self:

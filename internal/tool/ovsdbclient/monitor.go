@@ -79,11 +79,13 @@ func (c *call) watch(method string, cond []byte, args []string) error {
 	if err := w.choose(schema, args); err != nil {
 		return err
 	}
-	control, err := w.control()
-	if err != nil {
-		return err
+	if w.daemon.Detach || w.unixctl != "" {
+		control, err := w.control()
+		if err != nil {
+			return err
+		}
+		defer control.Close()
 	}
-	defer control.Close()
 	result, err := c.rpc.call(method, w.params(last))
 	if err != nil {
 		return err
@@ -293,7 +295,7 @@ func (w *watch) show(updates []byte, initial bool) error {
 		if len(out.Rows) == 0 {
 			continue
 		}
-		if w.printed && w.style.Format != table.FormatJSON {
+		if w.printed && w.style.Format != table.FormatJSON && w.style.Format != table.FormatHTML {
 			fmt.Fprintln(w.env.Stdout)
 		}
 		w.printed = true
@@ -378,7 +380,7 @@ func (t *watchTable) line(out *table.Table, id, action string, raw []byte) error
 		if there[c.Index] {
 			cells = append(cells, table.Value(&c.Type, row[c.Index]))
 		} else {
-			cells = append(cells, table.Text(""))
+			cells = append(cells, table.None)
 		}
 	}
 	out.Rows = append(out.Rows, cells)

@@ -19,9 +19,6 @@ func (t *tool) transact(args []string) error { return t.execute(args, true) }
 // execute runs a transaction on a database file and prints its results; with
 // write its changes are kept.
 func (t *tool) execute(args []string, write bool) error {
-	if t.rbacRole != "" {
-		return fmt.Errorf("--rbac-role: role-based access control is not available in this program yet")
-	}
 	name, text := defaultDB(), args[len(args)-1]
 	if len(args) == 2 {
 		name = args[0]
@@ -42,7 +39,7 @@ func (t *tool) execute(args []string, write bool) error {
 	if err != nil {
 		return err
 	}
-	result, err := run(db, f, []byte(text), write)
+	result, err := run(db, f, []byte(text), write, t.rbacRole)
 	if err != nil {
 		return err
 	}
@@ -69,8 +66,9 @@ func open(f *storage.File) (*engine.DB, error) {
 	return engine.NewDB(b.Snapshot()), nil
 }
 
-// run executes the params of a "transact" request and returns the results.
-func run(db *engine.DB, f *storage.File, params []byte, write bool) ([]byte, error) {
+// run executes the params of a "transact" request in a role and returns the
+// results.
+func run(db *engine.DB, f *storage.File, params []byte, write bool, role string) ([]byte, error) {
 	if e := checkParams(params, f.Schema().Name); e != nil {
 		return e.AppendJSON(nil), nil
 	}
@@ -78,7 +76,7 @@ func run(db *engine.DB, f *storage.File, params []byte, write bool) ([]byte, err
 	if err != nil {
 		return ovsdb.AsError(err).AppendJSON(nil), nil
 	}
-	env := &engine.Env{HoldsLock: func(string) bool { return false }}
+	env := &engine.Env{HoldsLock: func(string) bool { return false }, Access: engine.RoleCheck(db.Head(), role, "")}
 	out := req.Execute(db, env)
 	if out.Blocked { // nobody else will ever satisfy the "wait"
 		env.Elapsed = time.Duration(math.MaxInt64)

@@ -45,8 +45,9 @@ type Style struct {
 	MaxWidth   int  // of a column of FormatTable; 0: any
 }
 
-// Cell is one field: text, or a database value of a type.
+// Cell is one field: text, a database value of a type, or nothing.
 type Cell struct {
+	none  bool // null in JSON, empty elsewhere
 	Text  string
 	Type  *ovsdb.ColumnType // nil: Text counts
 	Value ovsdb.Datum
@@ -57,6 +58,10 @@ func Text(s string) Cell { return Cell{Text: s} }
 
 // Value returns a cell with a database value.
 func Value(t *ovsdb.ColumnType, d ovsdb.Datum) Cell { return Cell{Type: t, Value: d} }
+
+// None is a cell without anything in it, such as the old value of a column that
+// didn't change.
+var None = Cell{none: true}
 
 // Table is a table to print.
 type Table struct {
@@ -307,9 +312,12 @@ func (s *Style) appendJSON(dst []byte, t *Table) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if row[i].Type == nil {
+			switch {
+			case row[i].none:
+				b = append(b, "null"...)
+			case row[i].Type == nil:
 				b = json.AppendString(b, row[i].Text)
-			} else {
+			default:
 				b = row[i].Value.AppendJSON(b)
 			}
 		}

@@ -57,6 +57,19 @@ map                 : {k="v\""}
 	}
 }
 
+// A cell with nothing in it is null in JSON, and empty elsewhere.
+func TestNone(t *testing.T) {
+	in := &Table{Headings: []string{"a", "b"}, Rows: [][]Cell{{None, Text("x")}}}
+	for format, want := range map[Format]string{
+		FormatJSON: `{"data":[[null,"x"]],"headings":["a","b"]}`, FormatCSV: ",x", FormatTable: " x",
+	} {
+		s := Style{Format: format, NoHeadings: true}
+		if got := string(s.Append(nil, in)); got != want+"\n" {
+			t.Errorf("%s: got %q, want %q", format, got, want)
+		}
+	}
+}
+
 func TestHTMLEscapes(t *testing.T) {
 	s := Style{Format: FormatHTML, Data: DataString, NoHeadings: true}
 	got := string(s.Append(nil, &Table{Caption: "A & B", Headings: []string{"x"}, Rows: [][]Cell{{Text("<\"x\">")}}}))

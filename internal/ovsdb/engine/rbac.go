@@ -1,10 +1,9 @@
-package server
+package engine
 
 import (
 	"strings"
 
 	"weir/internal/ovsdb"
-	"weir/internal/ovsdb/engine"
 )
 
 // roleTable is the table that makes a database subject to role-based access
@@ -13,13 +12,13 @@ const roleTable = "RBAC_Role"
 
 // rbac is what a client may write: its role's permissions in a snapshot.
 type rbac struct {
-	db   *engine.Snapshot
+	db   *Snapshot
 	role string
 	id   string // the client, as its certificate names it
 }
 
 // permission returns the row of a table's permissions and its table, or nil.
-func (r *rbac) permission(table string) (*engine.Table, *engine.Row) {
+func (r *rbac) permission(table string) (*Table, *Row) {
 	roles := r.db.Layout.Table(roleTable)
 	name, perms := roles.Column("name"), roles.Column("permissions")
 	if name == nil || perms == nil || !perms.Type.Value.IsRef() {
@@ -36,18 +35,38 @@ func (r *rbac) permission(table string) (*engine.Table, *engine.Row) {
 	return nil, nil
 }
 
+// RoleCheck returns the check, for Env.Access, of what a client in a role may
+// write: id is the client as its certificate names it, "" if it has
+// none. It returns nil where
+// anything may be written, that is without a role or in a database that has no
+// roles.
+func RoleCheck(db *Snapshot, role, id string) func(*Access) *ovsdb.Error {
+	if role == "" || db.Layout.Table(roleTable) == nil {
+		return nil
+	}
+	return (&rbac{db: db, role: role, id: id}).check
+}
+
 // check reports whether the client may write a row as an operation wants to.
-func (r *rbac) check(a *engine.Access) *ovsdb.Error {
+func (r *rbac) check(a *Access) *ovsdb.Error {
 	t, p := r.permission(a.Table.Name)
 	what := map[string]string{"insert": "row insertion into", "delete": "row deletion from",
 		"update": "modification of", "mutate": "mutate operation on"}[a.Op]
 	if p == nil || !r.allows(t, p, a) {
-		return ovsdb.Errorf(ovsdb.TagPermission, "RBAC rules for client \"%s\" role \"%s\" prohibit %s table \"%s\".", r.id, r.role, what, a.Table.Name)
+		return ovsdb.Errorf(ovsdb.TagPermission, "RBAC rules for client \"%s\" role \"%s\" prohibit %s table \"%s\".", r.name(), r.role, what, a.Table.Name)
 	}
 	return nil
 }
 
-func (r *rbac) allows(t *engine.Table, p *engine.Row, a *engine.Access) bool {
+// name is what messages call the client.
+func (r *rbac) name() string {
+	if r.id == "" {
+		return "(null)" // as Open vSwitch says it
+	}
+	return r.id
+}
+
+func (r *rbac) allows(t *Table, p *Row, a *Access) bool {
 	column := func(name string) ovsdb.Datum {
 		if c := t.Column(name); c != nil {
 			return p.Cols[c.Index]
@@ -91,14 +110,14 @@ func mutable(update ovsdb.Datum, m *ovsdb.Mutation) bool {
 
 // authorized reports whether any of the columns, or keys of maps, that the
 // permission lists names the client. An empty name lets everybody in.
-func (r *rbac) authorized(list ovsdb.Datum, a *engine.Access) bool {
+func (r *rbac) authorized(list ovsdb.Datum, a *Access) bool {
 	for i := range list.Len() {
 		name, key, isKey := strings.Cut(list.Key(i).Str(), ":")
 		if name == "" {
 			return true
 		}
 		c := a.Table.Column(name)
-		if c == nil {
+		if c == nil || r.id == "" {
 			continue
 		}
 		d := a.Row.Cols[c.Index]
