@@ -148,7 +148,15 @@ func FieldByName(name string) *Field { return fieldsByName[name] }
 
 // FieldByHeader finds a field by class, number and experimenter; the length is
 // ignored, for the caller must check it anyway. nil if there is none.
-func FieldByHeader(h Header) *Field { return fieldsByHeader[h.id()] }
+func FieldByHeader(h Header) *Field {
+	switch h.Class() {
+	case ClassNXM0, ClassNXM1:
+		return nxmFields[h.Class()][h.Number()]
+	case ClassBasic:
+		return basicFields[h.Number()]
+	}
+	return fieldsByHeader[h.id()]
+}
 
 // FieldByCodepoint finds a field and header by a name like NXM_OF_ETH_TYPE.
 func FieldByCodepoint(name string) (*Field, Codepoint, bool) {
@@ -159,6 +167,10 @@ func FieldByCodepoint(name string) (*Field, Codepoint, bool) {
 var (
 	fieldsByName   = indexNames()
 	fieldsByHeader = indexHeaders()
+
+	// The classes that most headers are of.
+	nxmFields   = [2][128]*Field{indexClass(ClassNXM0), indexClass(ClassNXM1)}
+	basicFields = indexClass(ClassBasic)
 
 	codepointsByName = indexCodepoints()
 )
@@ -183,6 +195,15 @@ func indexHeaders() map[Header]*Field {
 		}
 	}
 	return m
+}
+
+func indexClass(class uint16) (byNumber [128]*Field) {
+	for h, f := range indexHeaders() {
+		if h.Class() == class {
+			byNumber[h.Number()] = f
+		}
+	}
+	return byNumber
 }
 
 // named is a codepoint with its field.

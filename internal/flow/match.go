@@ -107,32 +107,50 @@ func (m *Match) SetDefaultPacketType() {
 // Normalize clears the fields whose prerequisites the match does not demand
 // (ovs-ofctl(8), "Flow Syntax": such fields are ignored), and reports whether
 // there were any.
-func (m *Match) Normalize() bool {
-	before := m.Mask
-	for changed := true; changed; {
-		changed = false
-		in := candidates(&m.Mask)
-		in.each(func(f *Field) bool {
-			if f.Prereq > PrereqVLAN && f.place.kind != placeUnbound && !f.IsWild(&m.Mask) && !f.AppliesTo(m) && !m.usedByOther(f, &in) {
-				m.Clear(f)
-				changed = true
-			}
-			return true
-		})
+func (m *Match) Normalize() (any bool) {
+	for {
+		changed := m.dropInapplicable()
+		any = any || changed
+		if !changed {
+			return any
+		}
 	}
-	return before != m.Mask
 }
 
-// usedByOther: fields of different protocols share their place in a key; one
-// of them applies, so the place has its meaning. in has all fields that share a
-// place with f.
-func (m *Match) usedByOther(f *Field, in *fieldBits) (used bool) {
-	in.each(func(g *Field) bool {
-		used = g != f && g.place.off == f.place.off && g.Prereq > PrereqVLAN && g.place.kind != placeUnbound && g.AppliesTo(m) &&
-			(g.place.mask&f.place.mask != 0 || g.place.kind == placeBytes)
-		return !used
+// dropInapplicable is one round of Normalize; what it clears may have been what
+// other fields need.
+func (m *Match) dropInapplicable() (any bool) {
+	in := candidates(&m.Mask)
+	var room [32]*Field
+	apply := room[:0]
+	in.each(func(f *Field) bool {
+		if f.needsProtocol() && f.AppliesTo(m) {
+			apply = append(apply, f)
+		}
+		return true
 	})
-	return used
+	in.each(func(f *Field) bool {
+		if f.needsProtocol() && !f.IsWild(&m.Mask) && !f.sharesPlace(apply) && !f.AppliesTo(m) {
+			m.Clear(f)
+			any = true
+		}
+		return true
+	})
+	return any
+}
+
+// needsProtocol reports whether the field is of the header of some protocol.
+func (f *Field) needsProtocol() bool { return f.Prereq > PrereqVLAN && f.place.kind != placeUnbound }
+
+// sharesPlace reports whether one of the fields has bits in f's place: fields
+// of different protocols share places in a key.
+func (f *Field) sharesPlace(others []*Field) bool {
+	for _, g := range others {
+		if g.place.off == f.place.off && (g.place.mask&f.place.mask != 0 || g.place.kind == placeBytes) {
+			return true
+		}
+	}
+	return false
 }
 
 // MaskExact is a mask that covers every field that packets like k have: what

@@ -71,20 +71,21 @@ func ClosingParen(s string, i int) int {
 
 // ShorthandByName finds a shorthand like "tcp".
 func ShorthandByName(name string) (Shorthand, bool) {
+	s, ok := shorthandsByName[name]
+	return s, ok
+}
+
+var shorthandsByName = indexShorthands()
+
+func indexShorthands() map[string]Shorthand {
+	m := map[string]Shorthand{}
 	for _, s := range Shorthands {
-		if s.Name == name {
-			return s, true
-		}
+		m[s.Name] = s
 	}
-	switch name { // other spellings that are accepted
-	case "ip4":
-		return ShorthandByName("ip")
-	case "icmp4":
-		return ShorthandByName("icmp")
-	case "tcp4", "udp4", "sctp4":
-		return ShorthandByName(name[:len(name)-1])
+	for _, name := range []string{"ip", "icmp", "tcp", "udp", "sctp"} {
+		m[name+"4"] = m[name] // other spellings that are accepted
 	}
-	return Shorthand{}, false
+	return m
 }
 
 // ParseSetting applies one setting of flow text to the match: a shorthand, or

@@ -2,6 +2,8 @@ package openflow
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,42 +20,64 @@ type KeyValue struct {
 
 // SplitKeyValues cuts text into items separated by commas or white space.
 // Values may hold parentheses, inside which separators don't count.
-func SplitKeyValues(s string) []KeyValue {
-	const sep = ", \t\r\n"
-	var out []KeyValue
-	for {
-		s = strings.TrimLeft(s, sep)
-		if s == "" {
-			return out
-		}
-		n := strings.IndexAny(s, ":=("+sep)
-		if n < 0 {
-			n = len(s)
-		}
-		kv := KeyValue{Key: s[:n]}
-		end := n
-		switch {
-		case n == len(s) || strings.IndexByte(sep, s[n]) >= 0:
-		case s[n] == '(':
-			close := flow.ClosingParen(s, n)
-			kv.Value = s[n+1 : close]
-			end = min(close+1, len(s))
-			if strings.HasPrefix(s[end:], "->") {
-				arrow := end
-				end = valueEnd(s, end)
-				kv.Value += s[arrow:end]
-			} else {
-				// Whatever follows up to a separator is dropped, as it always was.
-				end = valueEnd(s, end)
+func SplitKeyValues(s string) []KeyValue { return slices.Collect(keyValues(s)) }
+
+// keyValues is SplitKeyValues, one item after another.
+func keyValues(s string) iter.Seq[KeyValue] {
+	return func(yield func(KeyValue) bool) {
+		for {
+			var kv KeyValue
+			var ok bool
+			if kv, s, ok = cutKeyValue(s); !ok || !yield(kv) {
+				return
 			}
-		default:
-			end = valueEnd(s, n+1)
-			kv.Value = s[n+1 : end]
 		}
-		kv.Raw = s[:end]
-		out = append(out, kv)
-		s = s[end:]
 	}
+}
+
+// keyEnd are the characters that end a key.
+var keyEnd = func() (set [256]bool) {
+	for _, c := range []byte(":=(, \t\r\n") {
+		set[c] = true
+	}
+	return set
+}()
+
+// cutKeyValue takes the first item off; ok is false when there is none.
+func cutKeyValue(s string) (kv KeyValue, rest string, ok bool) {
+	const sep = ", \t\r\n"
+	for s != "" && strings.IndexByte(sep, s[0]) >= 0 {
+		s = s[1:]
+	}
+	if s == "" {
+		return kv, "", false
+	}
+	n := 0
+	for n < len(s) && !keyEnd[s[n]] {
+		n++
+	}
+	kv.Key = s[:n]
+	end := n
+	switch {
+	case n == len(s) || strings.IndexByte(sep, s[n]) >= 0:
+	case s[n] == '(':
+		close := flow.ClosingParen(s, n)
+		kv.Value = s[n+1 : close]
+		end = min(close+1, len(s))
+		if strings.HasPrefix(s[end:], "->") {
+			arrow := end
+			end = valueEnd(s, end)
+			kv.Value += s[arrow:end]
+		} else {
+			// Whatever follows up to a separator is dropped, as it always was.
+			end = valueEnd(s, end)
+		}
+	default:
+		end = valueEnd(s, n+1)
+		kv.Value = s[n+1 : end]
+	}
+	kv.Raw = s[:end]
+	return kv, s[end:], true
 }
 
 func valueEnd(s string, i int) int {
@@ -110,7 +134,7 @@ func (p *actParser) list(s string) ([]Action, error) {
 	var out []Action
 	drop := false
 	n := 0
-	for _, kv := range SplitKeyValues(s) {
+	for kv := range keyValues(s) {
 		n++
 		if kv.Key == "drop" {
 			drop = true

@@ -34,6 +34,7 @@ type decoder struct {
 	depth int    // of nested actions
 	// exact10: the last match10 had no wildcards.
 	exact10 bool
+	reuse   *Decoder // nil: everything decoded is new
 }
 
 func (d *decoder) logf(module string, warn bool, text string) { d.logSite(module, "", warn, text) }
@@ -60,13 +61,12 @@ func DecodeHeader(b []byte) (MsgHeader, error) {
 // memory with b. A malformed message gives an error with an *Error in its
 // chain, and as much of the header as there is.
 func Decode(b []byte, opt DecodeOptions) (MsgHeader, Message, error) {
-	d, err := newDecoder(b, opt)
-	if err != nil {
-		h := MsgHeader{}
-		if d != nil {
-			h = d.MsgHeader
-		}
-		return h, nil, err
+	return new(decoder).decode(b, opt)
+}
+
+func (d *decoder) decode(b []byte, opt DecodeOptions) (MsgHeader, Message, error) {
+	if err := d.begin(b, opt); err != nil {
+		return d.MsgHeader, nil, err
 	}
 	m := d.row.dec(d)
 	if d.err == nil && d.left() > 0 {
@@ -80,16 +80,21 @@ func Decode(b []byte, opt DecodeOptions) (MsgHeader, Message, error) {
 
 // newDecoder identifies a message: its row, and a cursor at its body.
 func newDecoder(b []byte, opt DecodeOptions) (*decoder, error) {
+	d := new(decoder)
+	return d, d.begin(b, opt)
+}
+
+func (d *decoder) begin(b []byte, opt DecodeOptions) error {
 	h, err := DecodeHeader(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d := &decoder{MsgHeader: h, opt: opt, t: msgTable(), msg: b}
+	*d = decoder{MsgHeader: h, opt: opt, t: msgTable(), msg: b, reuse: d.reuse}
 	if h.Length > len(b) || h.Length < HeaderLen {
-		return d, ErrBRCBadLen.Err()
+		return ErrBRCBadLen.Err()
 	}
 	d.cursor = cursor{b: b[:h.Length], off: HeaderLen}
-	return d, d.identify()
+	return d.identify()
 }
 
 // identify finds the row and skips the headers up to the body.
@@ -217,6 +222,22 @@ func Encode(p Protocol, xid uint32, m Message) ([]byte, error) {
 	return msgs[0], nil
 }
 
+// Append encodes m as one message and appends it to dst.
+func Append(dst []byte, p Protocol, xid uint32, m Message) ([]byte, error) {
+	e := &encoder{proto: p, v: p.Version(), xid: xid, t: msgTable(), buf: buf{dst[len(dst):]}}
+	e.encode(m)
+	if e.err == nil && len(e.msgs) > 0 {
+		e.err = ErrBRCMultipartBufferOverflow.Err()
+	}
+	if e.err == nil {
+		e.seal(false)
+	}
+	if e.err != nil {
+		return dst, e.err
+	}
+	return append(dst, e.b...), nil
+}
+
 // EncodeAll encodes m; a multipart message that is too long for one becomes
 // several, all but the last with the "more" flag.
 func EncodeAll(p Protocol, xid uint32, m Message) ([][]byte, error) {
@@ -325,6 +346,13 @@ func (e *encoder) endEntry() {
 }
 
 func (e *encoder) finish(more bool) {
+	if e.seal(more); e.err == nil {
+		e.msgs = append(e.msgs, e.b)
+	}
+}
+
+// seal completes the header of the message.
+func (e *encoder) seal(more bool) {
 	if e.len() > 0xffff {
 		e.fail(ErrBRCBadLen.Err())
 		return
@@ -333,5 +361,4 @@ func (e *encoder) finish(more bool) {
 	if more {
 		e.put16(10, 1)
 	}
-	e.msgs = append(e.msgs, e.b)
 }

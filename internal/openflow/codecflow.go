@@ -1,7 +1,5 @@
 package openflow
 
-import "weir/internal/flow"
-
 // Codecs of flow mods, flow statistics and flow removed messages (OpenFlow
 // 1.0, 5.3.3; 1.1, A.3.4.1; 1.5, 7.3.4.2; NXT_FLOW_MOD and NXST_FLOW).
 
@@ -45,7 +43,8 @@ func decFlowMod(d *decoder) Message {
 	if d.Version >= V11 {
 		return d.flowMod11()
 	}
-	m := &FlowMod{OutGroup: GroupAny}
+	m := d.newFlowMod()
+	m.OutGroup = GroupAny
 	m.Match = d.match10()
 	m.NewCookie = d.u64()
 	d.flowMod10Tail(m)
@@ -53,14 +52,9 @@ func decFlowMod(d *decoder) Message {
 		m.Priority = 0xffff
 	}
 	if d.err == nil {
-		before := m.Match
-		if m.Match.Normalize() {
-			d.logSite("ofp_match", "normalize", false, "normalization changed ofp_match, details:")
-			d.logSite("ofp_match", "normalize", false, " pre: "+before.Format(flow.DefaultPriority, nil))
-			d.logSite("ofp_match", "normalize", false, "post: "+m.Match.Format(flow.DefaultPriority, nil))
-		}
+		NormalizeMatch(&m.Match, d.opt.Log)
 	}
-	m.Actions = d.actions(&d.cursor)
+	m.Actions = d.flowActions()
 	return m
 }
 
@@ -91,27 +85,25 @@ func (d *decoder) flowCommand(m *FlowMod, cmd uint16) {
 }
 
 func decNXFlowMod(d *decoder) Message {
-	m := &FlowMod{OutGroup: GroupAny}
+	m := d.newFlowMod()
+	m.OutGroup = GroupAny
 	m.NewCookie = d.u64()
 	d.flowMod10Tail(m)
 	n := int(d.u16())
 	d.skip(6)
 	var cookie [2]uint64
-	m.Match = d.nxMatchLen(n, matchOptions{cookie: &cookie})
+	d.nxMatchInto(&m.Match, n, matchOptions{cookie: &cookie})
 	m.Cookie, m.CookieMask = cookie[0], cookie[1]
 	if d.err == nil && m.Command == FlowAdd && m.CookieMask != 0 {
 		d.fail(ErrNXBRCNXMInvalid)
 	}
-	if d.Version == V10 {
-		m.Actions = d.actions(&d.cursor)
-	} else {
-		m.Actions = d.instructions(&d.cursor)
-	}
+	m.Actions = d.flowActions()
 	return m
 }
 
 func (d *decoder) flowMod11() Message {
-	m := &FlowMod{Cookie: d.u64(), CookieMask: d.u64(), TableID: d.u8()}
+	m := d.newFlowMod()
+	m.Cookie, m.CookieMask, m.TableID = d.u64(), d.u64(), d.u8()
 	cmd := d.u8()
 	if cmd > uint8(FlowDeleteStrict) {
 		d.fail(ErrFMFCBadCommand)
@@ -138,8 +130,8 @@ func (d *decoder) flowMod11() Message {
 	} else {
 		m.NewCookie = ^uint64(0)
 	}
-	m.Match = d.match11(matchOptions{})
-	m.Actions = d.instructions(&d.cursor)
+	d.match11Into(&m.Match, matchOptions{})
+	m.Actions = d.flowActions()
 	return m
 }
 

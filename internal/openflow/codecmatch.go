@@ -97,17 +97,21 @@ type matchOptions struct {
 }
 
 // nxMatch reads the fields in c up to its end.
-func (d *decoder) nxMatch(c *cursor, opt matchOptions) Match {
-	var m Match
+func (d *decoder) nxMatch(c *cursor, opt matchOptions) (m Match) {
+	d.nxFields(c, &m, opt)
+	return m
+}
+
+// nxFields adds the fields in c up to its end to an empty match.
+func (d *decoder) nxFields(c *cursor, m *Match, opt matchOptions) {
 	for c.left() > 0 && c.err == nil {
 		if c.left() < 4 {
 			c.fail(ErrBMCBadLen)
 			break
 		}
-		d.nxField(c, &m, opt)
+		d.nxField(c, m, opt)
 	}
 	d.failErr(c.err)
-	return m
 }
 
 func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
@@ -280,47 +284,56 @@ func (d *decoder) nxCookie(c *cursor, h oxm, opt matchOptions) {
 }
 
 // nxMatchLen reads n bytes of fields and the padding to a multiple of 8.
-func (d *decoder) nxMatchLen(n int, opt matchOptions) Match {
+func (d *decoder) nxMatchLen(n int, opt matchOptions) (m Match) {
+	d.nxMatchInto(&m, n, opt)
+	return m
+}
+
+// nxMatchInto is nxMatchLen into an empty match.
+func (d *decoder) nxMatchInto(m *Match, n int, opt matchOptions) {
 	if d.err == nil && pad8(n) > d.left() {
 		d.fail(ErrBMCBadLen)
 	}
 	c := d.sub(n, ErrBMCBadLen)
 	d.skip(pad8(n) - n)
-	return d.nxMatch(&c, opt)
+	d.nxFields(&c, m, opt)
 }
 
 // match11 reads an ofp11_match_header and its match: OXM, or in OpenFlow 1.1
 // the fixed form. padded is the length with padding.
-func (d *decoder) match11(opt matchOptions) Match {
+func (d *decoder) match11(opt matchOptions) (m Match) {
+	d.match11Into(&m, opt)
+	return m
+}
+
+// match11Into is match11 into an empty match.
+func (d *decoder) match11Into(m *Match, opt matchOptions) {
 	if d.err == nil && d.left() < 4 {
 		d.fail(ErrBMCBadLen)
 	}
 	typ, n := d.u16(), int(d.u16())
 	if d.err != nil {
-		return Match{}
+		return
 	}
 	switch typ {
 	case 0:
 		if n != 88 || d.left() < 84 {
 			d.fail(ErrBMCBadLen)
-			return Match{}
+			return
 		}
-		if d.Version > V11 {
-			// Open vSwitch reads the fixed form in every version.
-			return d.matchStd11()
-		}
-		return d.matchStd11()
+		// Open vSwitch reads the fixed form in every version.
+		*m = d.matchStd11()
 	case 1:
 		if n < 4 || pad8(n)-4 > d.left() {
 			d.fail(ErrBMCBadLen)
-			return Match{}
+			return
 		}
 		c := d.sub(n-4, ErrBMCBadLen)
 		d.skip(pad8(n) - n)
-		return d.nxMatch(&c, opt)
+		d.nxFields(&c, m, opt)
+	default:
+		d.fail(ErrBMCBadType)
 	}
-	d.fail(ErrBMCBadType)
-	return Match{}
 }
 
 // wireRank has the place, from 1, of each field in the order in which Open

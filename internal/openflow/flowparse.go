@@ -33,6 +33,16 @@ func (o *ParseOptions) log(module, site string, warn bool, text string) {
 // an addition.
 func ParseFlowMod(s string, command int, opt ParseOptions) (*FlowMod, Protocol, error) {
 	m := &FlowMod{}
+	usable, err := ParseFlowModInto(m, s, command, opt)
+	if err != nil {
+		return nil, 0, err
+	}
+	return m, usable, nil
+}
+
+// ParseFlowModInto is ParseFlowMod into memory that may have held another flow.
+func ParseFlowModInto(m *FlowMod, s string, command int, opt ParseOptions) (Protocol, error) {
+	*m = FlowMod{}
 	if command < 0 {
 		m.Command = FlowAdd
 		word := s
@@ -48,9 +58,9 @@ func ParseFlowMod(s string, command int, opt ParseOptions) (*FlowMod, Protocol, 
 	}
 	p := &flowParser{m: m, opt: opt, usable: PAny}
 	if err := p.parse(s); err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	return m, p.usable, nil
+	return p.usable, nil
 }
 
 // flowParser parses one flow.
@@ -78,7 +88,7 @@ func (p *flowParser) parse(s string) error {
 			return err
 		}
 	}
-	for _, kv := range SplitKeyValues(s) {
+	for kv := range keyValues(s) {
 		if err := p.setting(kv); err != nil {
 			return err
 		}
@@ -145,10 +155,12 @@ var flagWords = map[string]struct {
 }
 
 func (p *flowParser) setting(kv KeyValue) error {
-	if f, ok := flagWords[kv.Key]; ok && kv.Value == "" {
-		p.m.Flags |= f.flag
-		p.usable &= f.usable
-		return nil
+	if kv.Value == "" {
+		if f, ok := flagWords[kv.Key]; ok {
+			p.m.Flags |= f.flag
+			p.usable &= f.usable
+			return nil
+		}
 	}
 	err := p.matchSetting(&p.m.Match, kv)
 	if err != flow.ErrUnknownField {
@@ -166,8 +178,10 @@ func (p *flowParser) matchSetting(m *Match, kv KeyValue) error {
 	if strings.Contains(name, "[") {
 		return p.subfieldSetting(m, kv)
 	}
-	if f, _, ok := flow.FieldByCodepoint(name); ok {
-		name = f.Name
+	if name != "" && name[0] <= 'Z' { // as all of these names begin
+		if f, _, ok := flow.FieldByCodepoint(name); ok {
+			name = f.Name
+		}
 	}
 	err := m.ParseSetting(name, kv.Value, p.opt.Names.ports())
 	if err == nil {
@@ -302,8 +316,12 @@ func (p *flowParser) cookie(s string) error {
 
 // NormalizeMatch drops what lacks its prerequisites and logs what it dropped.
 func NormalizeMatch(m *Match, log func(module, site string, warn bool, text string)) {
+	if log == nil {
+		m.Normalize()
+		return
+	}
 	before := *m
-	if !m.Normalize() || log == nil {
+	if !m.Normalize() {
 		return
 	}
 	log("ofp_match", "normalize", false, "normalization changed ofp_match, details:")

@@ -1,0 +1,85 @@
+package openflow
+
+import "slices"
+
+// Decoder decodes messages one after another and reuses its memory: a *FlowMod
+// that it returns is valid until the next Decode. Flow mods with the same bytes
+// of actions share the list, which therefore nobody may change. A Decoder
+// belongs to one goroutine; its zero value is ready to use.
+type Decoder struct {
+	d    decoder
+	mod  FlowMod
+	acts actionCache
+}
+
+// Decode is the function [Decode] but for the memory that it uses.
+func (x *Decoder) Decode(b []byte, opt DecodeOptions) (MsgHeader, Message, error) {
+	x.d.reuse = x
+	return x.d.decode(b, opt)
+}
+
+// newFlowMod gives the memory for a flow mod.
+func (d *decoder) newFlowMod() *FlowMod {
+	if d.reuse == nil {
+		return new(FlowMod)
+	}
+	d.reuse.mod = FlowMod{}
+	return &d.reuse.mod
+}
+
+// flowActions reads the rest of a flow mod: its actions or instructions.
+func (d *decoder) flowActions() []Action {
+	if d.reuse == nil || d.err != nil {
+		return d.instructions(&d.cursor)
+	}
+	return d.reuse.acts.decode(d)
+}
+
+// actionCache has lists of actions by their bytes, which are prefixed by the
+// version.
+type actionCache struct {
+	lists map[string][]Action
+	key   []byte
+}
+
+// maxActionLists bounds a cache; when it is full, it starts anew.
+const maxActionLists = 4096
+
+func (c *actionCache) decode(d *decoder) []Action {
+	raw := d.rest()
+	c.key = append(append(c.key[:0], byte(d.Version)), raw...)
+	if list, ok := c.lists[string(c.key)]; ok {
+		return list
+	}
+	// Of its own bytes, for actions may share them and outlive the message.
+	own := cursor{b: slices.Clone(raw), short: d.short}
+	list := d.instructions(&own)
+	d.failErr(own.err)
+	if d.err == nil && shareable(list) {
+		if c.lists == nil || len(c.lists) >= maxActionLists {
+			c.lists = map[string][]Action{}
+		}
+		c.lists[string(c.key)] = list
+	}
+	return list
+}
+
+// shareable reports whether flows may share a list of actions: not where an
+// action notes something of its flow.
+func shareable(list []Action) bool {
+	for _, a := range list {
+		switch a := a.(type) {
+		case *SetVLANVID, *SetVLANPCP, *SetL4SrcPort, *SetL4DstPort, *SetField, *CT, *NAT:
+			return false
+		case *WriteActions:
+			if !shareable(a.Actions) {
+				return false
+			}
+		case *Clone:
+			if !shareable(a.Actions) {
+				return false
+			}
+		}
+	}
+	return true
+}
