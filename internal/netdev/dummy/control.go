@@ -53,6 +53,9 @@ func (s *Set) receive(r *unixctl.Request) (string, error) {
 			if size, err = strconv.Atoi(args[1]); err != nil || size < 14 {
 				return "", errors.New("too small packet len")
 			}
+			if size > netdev.MaxFrame {
+				return "", fmt.Errorf("too large packet len (%d at most)", netdev.MaxFrame)
+			}
 			args = args[2:]
 		}
 		k, _, err := datapath.ParseKey(text, nil)

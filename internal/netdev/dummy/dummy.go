@@ -24,6 +24,9 @@ var log = vlog.For("netdev_dummy")
 // queueLimit is how many packets a receive queue holds; more are dropped.
 const queueLimit = 100
 
+// maxQueues bounds n_rxq.
+const maxQueues = 1024
+
 // Set is all dummy devices of a process. Its mutex owns devices and nextMAC.
 type Set struct {
 	clock *clock.Clock
@@ -415,6 +418,7 @@ func (d *Device) SetOptions(options map[string]string) error {
 		if err != nil || n < 1 {
 			n = 1
 		}
+		n = min(n, maxQueues)
 		for len(d.rxqs) < n {
 			d.rxqs = append(d.rxqs, rxq{})
 		}
