@@ -1,0 +1,138 @@
+package program
+
+import (
+	"slices"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+)
+
+// compiler turns an action list into operations.
+type compiler struct {
+	kernel Kernel
+	key    *flow.Key
+	mask   *flow.Mask
+	ops    []uint64
+	users  int // Userspace actions so far
+	// ids are the places in ops that hold the code's number.
+	cut      uint32 // of a Trunc that waits for its output
+	outer    int    // index of the top-level action
+	vlans    bool   // tags have been pushed or popped
+	tunneled bool
+}
+
+// Compile turns a flow's actions into what the programs run. Whatever the
+// actions, the Code is right: if slow isn't nil, its packets go to user space
+// whole at the action that it names, which is counted.
+func (s *Set) Compile(key *flow.Key, mask *flow.Mask, actions []datapath.Action) (*Code, *Slow) {
+	c := compiler{kernel: s.cfg.Kernel, key: key, mask: mask}
+	code := &Code{actions: actions, high: noPort}
+	if len(actions) == 0 {
+		code.high = dropPort
+	} else if out, ok := actions[0].(*datapath.Output); ok && len(actions) == 1 && int(out.Port) < s.cfg.MaxPorts {
+		code.high = uint32(out.Port)
+	}
+	code.text = datapath.FormatActions(actions, nil)
+	slow := c.list(reorder(actions))
+	code.ops = append(c.ops, op(opEnd, 1, 0, 0))
+	if slow == nil && len(code.ops) > maxOps {
+		slow = &Slow{0, kindOf(actions[0]), SlowLong}
+		code.ops = []uint64{op(opResume, 2, 0, 0), 0, op(opEnd, 1, 0, 0)}
+	}
+	return code, slow
+}
+
+// reorder puts cut outputs last, where nothing changes the packet in between:
+// cutting can't be undone.
+func reorder(actions []datapath.Action) []datapath.Action {
+	for i, a := range actions {
+		if _, ok := a.(*datapath.Trunc); !ok || i+2 >= len(actions) {
+			continue
+		}
+		if _, ok := actions[i+1].(*datapath.Output); !ok {
+			return actions
+		}
+		for _, rest := range actions[i+2:] {
+			if _, ok := rest.(*datapath.Output); !ok {
+				return actions
+			}
+		}
+		return slices.Concat(actions[:i], actions[i+2:], actions[i:i+2])
+	}
+	return actions
+}
+
+func (c *compiler) add(words ...uint64) { c.ops = append(c.ops, words...) }
+
+// list compiles a top-level list. What can't be done becomes a resumption.
+func (c *compiler) list(actions []datapath.Action) *Slow {
+	for i, a := range actions {
+		c.outer = i
+		mark := len(c.ops)
+		if why := c.action(a, i == len(actions)-1); why != 0 {
+			c.ops = c.ops[:mark]
+			// A cut that waits for its output is user space's, too.
+			if c.cut != 0 && i > 0 {
+				i--
+			}
+			c.add(op(opResume, 2, 0, uint32(i)), 0)
+			return &Slow{i, kindOf(actions[i]), why}
+		}
+	}
+	return nil
+}
+
+// action compiles one action; last says that nothing follows it.
+func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
+	switch a := a.(type) {
+	case *datapath.Output:
+		return c.output(a, last)
+	case *datapath.Trunc:
+		c.cut = a.MaxLen
+	case *datapath.Userspace:
+		if c.cut != 0 {
+			c.cut = 0 // as for the executor in user space, it cuts outputs only
+		}
+		c.add(op(opUser, 2, 0, uint32(c.users)), 0)
+		c.users++
+	case *datapath.PushVLAN:
+		c.vlans = true
+		c.add(op(opPushVLAN, 1, a.TPID, uint32(a.TCI&^flow.VLANPresent)))
+	case *datapath.PopVLAN:
+		c.vlans = true
+		c.add(op(opPopVLAN, 1, 0, 0))
+	case *datapath.SetPriority:
+		c.add(op(opPriority, 2, 0, 0), uint64(a.Priority&a.Mask)|uint64(a.Mask)<<32)
+	case *datapath.SetMark:
+		c.add(op(opMark, 2, 0, 0), uint64(a.Mark&a.Mask)|uint64(a.Mask)<<32)
+	case *datapath.Recirc:
+		if !last {
+			return SlowNotLast
+		}
+		c.add(op(opRecirc, 1, 0, a.ID))
+	case *datapath.Drop:
+		c.add(op(opEnd, 1, 0, 0))
+	default:
+		return SlowAction
+	}
+	return 0
+}
+
+func (c *compiler) output(a *datapath.Output, last bool) SlowWhy {
+	switch {
+	case c.cut != 0:
+		if !last {
+			return SlowNotLast
+		}
+		if c.cut > 0xffff {
+			c.cut = 0xffff
+		}
+		c.add(op(opCut, 1, uint16(c.cut), uint32(a.Port)))
+		c.cut = 0
+	case last:
+		c.add(op(opLast, 1, 0, uint32(a.Port)))
+	default:
+		c.add(op(opOutput, 1, 0, uint32(a.Port)))
+	}
+	return 0
+}

@@ -1,0 +1,50 @@
+package program
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+)
+
+// newSet makes a small data path, or skips the test where the kernel won't let
+// it.
+func newSet(t testing.TB, cfg Config) *Set {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("loading eBPF programs needs root")
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.MaxFlows == 0 {
+		cfg.MaxFlows = 4096
+	}
+	cfg.Kernel = Kernel{RedirectPeer: true, TunnelFlags: true, CsumIPv6: true}
+	s, err := New(cfg)
+	if err != nil {
+		verifierLog(t, err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// verifierLog fails the test with the end of what the verifier says.
+func verifierLog(t testing.TB, err error) {
+	t.Helper()
+	if ve := (*ebpf.VerifierError)(nil); errors.As(err, &ve) {
+		log := ve.Log
+		if len(log) > 60 {
+			log = log[len(log)-60:]
+		}
+		t.Fatalf("%v\n%s", err, strings.Join(log, "\n"))
+	}
+	t.Fatal(err)
+}
+
+func TestLoad(t *testing.T) {
+	newSet(t, Config{})
+}
