@@ -13,6 +13,7 @@ import (
 // R8 where its linear part ends, R9 a pointer or offset that outlives calls;
 // R0 to R5 are scratch.
 type builder struct {
+	frame
 	insns  asm.Instructions
 	labels []string // for the next instruction
 	unique int
@@ -93,6 +94,21 @@ func (b *builder) increment(ptr asm.Register, offset int, tmp asm.Register) {
 	)
 }
 
+// need jumps away unless n bytes at ptr, a packet pointer, are there.
+func (b *builder) need(ptr asm.Register, n int32) {
+	b.emit(
+		asm.Mov.Reg(asm.R0, ptr),
+		asm.Add.Imm(asm.R0, n),
+		asm.JGT.Reg(asm.R0, asm.R8, "short"),
+	)
+}
+
+// join makes a register's value unknown to the verifier but for its size, so
+// that it needn't follow each of the ways here on its own.
+func (b *builder) join(r asm.Register, local int16, size asm.Size) {
+	b.emit(asm.StoreMem(asm.R10, local, r, size), asm.LoadMem(r, asm.R10, local, size))
+}
+
 // tailCall jumps to a program; what follows runs if there is none.
 func (b *builder) tailCall(s *Set, index int) {
 	b.emit(
@@ -149,12 +165,14 @@ const (
 	stateEgress  = 1 << 20 // came in at an egress hook: no redirection to peers
 	stateTunnel  = 1 << 21 // came in through a tunnel
 	statePulled  = 1 << 22 // the headers have been made linear
+	stateDeep    = 1 << 23 // the scratch region says what stands behind the IPv6 header
 	stateKeep    = stateEgress | stateTunnel
 )
 
 // Programs in the array.
 const (
 	progMain = iota
+	progDeep
 	progActions
 	progHash
 	numPrograms

@@ -156,7 +156,10 @@ type headerRegion struct {
 	MaxFlows, MaxPorts, MaxMasks, MaxMeters, NumCPUs uint32
 	VLANLimit                                        uint32
 	Seed                                             uint64
-	_                                                [4]uint64
+	Zero                                             uint64 // always; the verifier doesn't know
+	_                                                [3]uint64
 }
+
+const headerZero = int(unsafe.Offsetof(headerRegion{}.Zero))
 
 const headerMagic = 0x72696577 // "weir"

@@ -6,25 +6,49 @@ import (
 	"weir/internal/flow"
 )
 
-// The stack of main: the key at the bottom, locals above it. Offsets from R10.
+// The stack of main, as offsets from R10: locals at the top; then the words of
+// the key that some mask looks at, and a word that nothing uses.
 const (
-	stackKey   = -int16(keyBytes) - 64
-	stackLocal = -64
-
-	localL3     = stackLocal      // byte: where the network header is
-	localL4     = stackLocal + 2  // 2 bytes: where the layer-4 header is, 0 for none
-	localFlags  = stackLocal + 8  // 8 bytes: TCP flags
-	localEnd    = stackLocal + 16 // 8 bytes: where the network packet ends
-	localFrag   = stackLocal + 24 // byte: flow.Key.NwFrag of IPv6
-	localProto  = stackLocal + 25 // byte: protocol
-	localHint   = stackLocal + 32 // 8 bytes: offset of the hint
-	localSLL    = stackLocal + 40 // 8 bytes: source link-layer address
-	localTLL    = stackLocal + 48 // 8 bytes: target link-layer address
-	localOption = stackLocal + 56 // byte: flow.Key.NDOptionsType
+	localL3    = -8  // byte: where the network header is
+	localL4    = -6  // 2 bytes: where the layer-4 header is, 0 for none
+	localFrag  = -4  // byte: flow.Key.NwFrag of IPv6
+	localProto = -3  // byte: protocol
+	localFlags = -16 // 8 bytes: TCP flags
+	localHint  = -24 // 8 bytes: offset of the hint
+	localJoin  = -32 // 2 bytes: see builder.join
+	stackLocal = -32
 )
 
-// stackWord is where a word of the key is on the stack.
-func stackWord(w int) int16 { return stackKey + 8*int16(w) }
+// frame is where the words of a key are on the stack.
+type frame struct {
+	slots [dpWords]int16 // 0: nowhere
+	idle  int16          // the word that nothing uses, the lowest
+}
+
+// newFrame makes room for the words that want has bits of. Those of the tunnel
+// go together.
+func newFrame(want *words) frame {
+	f := frame{idle: stackLocal - 8}
+	tunnel := false
+	for w := wTunnel; w < wTunnel+tunnelWords; w++ {
+		tunnel = tunnel || want[w] != 0
+	}
+	for w := dpWords - 1; w >= 0; w-- {
+		if want[w] != 0 || tunnel && w >= wTunnel && w < wTunnel+tunnelWords {
+			f.slots[w] = f.idle
+			f.idle -= 8
+		}
+	}
+	return f
+}
+
+// word is where a word of the key is.
+func (f *frame) word(w int) int16 {
+	if f.slots[w] == 0 {
+		panic("program: a word of the key that no mask looks at")
+	}
+	return f.slots[w]
+}
 
 // Words of the key that extraction fills.
 var (

@@ -58,7 +58,7 @@ func (b *builder) hashKey(m *mask, seed uint64) {
 	b.constant(lane[1], bits.RotateLeft64(seed, 32))
 	for i, w := range m.idx {
 		h := lane[i&1]
-		b.emit(asm.LoadMem(asm.R3, asm.R10, stackWord(int(w)), asm.DWord))
+		b.emit(asm.LoadMem(asm.R3, asm.R10, b.word(int(w)), asm.DWord))
 		b.and(asm.R3, m.bits[i], asm.R4)
 		b.emit(
 			asm.Xor.Reg(h, asm.R3),
@@ -209,7 +209,7 @@ func (l *lookup) check(m *rankedMask, rank int, fail string) {
 		asm.JNE.Imm(asm.R1, int32(m.number), fail),
 	)
 	for i, w := range m.idx {
-		l.emit(asm.LoadMem(asm.R3, asm.R10, stackWord(int(w)), asm.DWord))
+		l.emit(asm.LoadMem(asm.R3, asm.R10, l.word(int(w)), asm.DWord))
 		l.and(asm.R3, m.bits[i], asm.R4)
 		l.emit(
 			asm.LoadMem(asm.R1, asm.R9, int16(entryBytes+8*i), asm.DWord),

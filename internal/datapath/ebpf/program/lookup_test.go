@@ -173,7 +173,7 @@ func tooShort(frame []byte) bool {
 }
 
 // benchSet has n masks, of which the frame's flow is under the last.
-func benchSet(b *testing.B, n int) (*ebpf.Program, []byte) {
+func benchSet(b *testing.B, n int) (*Set, *ebpf.Program, []byte) {
 	s := newSet(b, Config{MaxMasks: 256})
 	k := flow.Key{InPort: 1, EthType: packet.EtherTypeIPv4, NwProto: packet.ProtoUDP, NwTTL: 64, IPSrc: 0x0a000001, IPDst: 0x0a000002, TpSrc: 1000, TpDst: 2000,
 		EthSrc: packet.MACFromUint64(1), EthDst: packet.MACFromUint64(2)}
@@ -195,7 +195,7 @@ func benchSet(b *testing.B, n int) (*ebpf.Program, []byte) {
 	if err := s.Commit(); err != nil {
 		verifierLog(b, err)
 	}
-	return entryFor(b, s, 1), flow.Compose(&k, make([]byte, 22))
+	return s, entryFor(b, s, 1), flow.Compose(&k, make([]byte, 22))
 }
 
 // BenchmarkLookup is the whole way of a packet whose flow drops it, in the
@@ -203,12 +203,38 @@ func benchSet(b *testing.B, n int) (*ebpf.Program, []byte) {
 func BenchmarkLookup(b *testing.B) {
 	for _, n := range []int{1, 4, 16, 64, 128} {
 		b.Run(fmt.Sprintf("masks=%d", n), func(b *testing.B) {
-			p, frame := benchSet(b, n)
-			ret, d, err := p.Benchmark(frame, max(b.N, 1), nil)
+			_, p, frame := benchSet(b, n)
+			ret, d, err := p.Benchmark(frame, 1_000_000, nil)
 			if err != nil || ret != tcActShot {
 				b.Fatal(ret, err)
 			}
 			b.ReportMetric(float64(d.Nanoseconds()), "ns/packet")
+		})
+	}
+}
+
+// BenchmarkLoad is what a change of the set of masks costs: assembling,
+// verifying and putting main in place.
+func BenchmarkLoad(b *testing.B) {
+	for _, n := range []int{1, 4, 16, 64, 128} {
+		b.Run(fmt.Sprintf("masks=%d", n), func(b *testing.B) {
+			s, _, _ := benchSet(b, n)
+			insns := s.assembleMain(s.flows.ranked())
+			p, err := s.program("main", insns)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer p.Close()
+			for b.Loop() {
+				if err := s.Reorder(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if info, err := p.Info(); err == nil {
+				verified, _ := info.VerifiedInstructions()
+				b.ReportMetric(float64(verified), "verified")
+			}
+			b.ReportMetric(float64(len(insns)), "insns")
 		})
 	}
 }

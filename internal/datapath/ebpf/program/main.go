@@ -17,7 +17,7 @@ func (s *Set) assembleMain(masks []rankedMask) asm.Instructions {
 			}
 		}
 		l.union = newMask(&union)
-		p := &parser{builder: b, want: &union, vlanLimit: s.cfg.VLANLimit}
+		p := &parser{builder: b, set: s, want: &union, vlanLimit: s.cfg.VLANLimit}
 		p.parse()
 		l.emitLookup()
 	}
@@ -27,6 +27,7 @@ func (s *Set) assembleMain(masks []rankedMask) asm.Instructions {
 		b.label("odd")
 		b.upcall(s, ReasonOdd, func() { b.countPacket(s, cSlow, asm.R9) })
 		b.pull(s)
+		b.deep(s)
 		b.label("found")
 		b.count(s, len(masks) >= hintFrom)
 		b.act(s)
@@ -53,6 +54,21 @@ func (b *builder) pull(s *Set) {
 	b.label("pull.all")
 	b.emit(asm.Mov.Reg(asm.R1, asm.R6), asm.FnSkbPullData.Call())
 	b.tailCall(s, progMain)
+	b.emit(asm.Ja.Label("lost"))
+}
+
+// deep has program deep read the headers behind the IPv6 header at offset R9
+// and start main again.
+func (b *builder) deep(s *Set) {
+	b.label("deep")
+	b.emit(
+		asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
+		asm.And.Imm(asm.R1, stateKeep|statePulled),
+		asm.And.Imm(asm.R9, 1<<stateL3Bits-1),
+		asm.Or.Reg(asm.R1, asm.R9),
+		asm.StoreMem(asm.R6, cbState, asm.R1, asm.Word),
+	)
+	b.tailCall(s, progDeep)
 	b.emit(asm.Ja.Label("lost"))
 }
 

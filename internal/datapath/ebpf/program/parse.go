@@ -14,9 +14,9 @@ import (
 // are more of them than it reads.
 type parser struct {
 	*builder
+	set       *Set
 	want      *words
 	vlanLimit int
-	tunnel    bool // the kernel tells tunnel flags
 }
 
 // wants reports whether any of n words from w on are wanted.
@@ -32,12 +32,13 @@ func (p *parser) wants(w, n int) bool {
 // store puts a register into a word of the key if it is wanted.
 func (p *parser) store(w int, src asm.Register) {
 	if p.want[w] != 0 {
-		p.emit(asm.StoreMem(asm.R10, stackWord(w), src, asm.DWord))
+		p.emit(asm.StoreMem(asm.R10, p.word(w), src, asm.DWord))
 	}
 }
 
 // parse emits all of it.
 func (p *parser) parse() {
+	p.frame = newFrame(p.want)
 	p.emit(
 		asm.LoadMem(asm.R7, asm.R6, skbData, asm.Word),
 		asm.LoadMem(asm.R8, asm.R6, skbDataEnd, asm.Word),
@@ -45,9 +46,9 @@ func (p *parser) parse() {
 		asm.StoreMem(asm.R10, localL4, asm.R0, asm.Half),
 		asm.StoreMem(asm.R10, localFlags, asm.R0, asm.DWord),
 	)
-	for w, m := range p.want {
-		if m != 0 {
-			p.emit(asm.StoreMem(asm.R10, stackWord(w), asm.R0, asm.DWord))
+	for _, at := range p.slots {
+		if at != 0 {
+			p.emit(asm.StoreMem(asm.R10, at, asm.R0, asm.DWord))
 		}
 	}
 	p.metadata()
@@ -62,15 +63,6 @@ func (p *parser) parse() {
 	p.short()
 }
 
-// need jumps away unless n bytes at ptr, a packet pointer, are there.
-func (p *parser) need(ptr asm.Register, n int32) {
-	p.emit(
-		asm.Mov.Reg(asm.R0, ptr),
-		asm.Add.Imm(asm.R0, n),
-		asm.JGT.Reg(asm.R0, asm.R8, "short"),
-	)
-}
-
 // short is where what remains of the linear part is too short for a header: if
 // it is the whole packet, then parsing ends here.
 func (p *parser) short() {
@@ -81,12 +73,23 @@ func (p *parser) short() {
 		asm.JLT.Reg(asm.R8, asm.R1, "pull"),
 	)
 	p.label("parsed")
+	p.forget()
 }
 
-// join makes a register's value unknown to the verifier but for its size, so
-// that it needn't follow each of the ways here on its own.
-func (p *parser) join(r asm.Register, local int16, size asm.Size) {
-	p.emit(asm.StoreMem(asm.R10, local, r, size), asm.LoadMem(r, asm.R10, local, size))
+// forget makes the verifier forget what it knows of the key and the locals. It
+// would otherwise go through all that follows once for each way through the
+// parser. To that end it writes to a place on the stack that it can't tell,
+// and which is the idle word.
+func (p *parser) forget() {
+	p.address(asm.R1, p.set.header, headerZero)
+	p.emit(
+		asm.LoadMem(asm.R1, asm.R1, 0, asm.Word),
+		asm.JGT.Imm(asm.R1, int32(-p.idle-1), "lost"),
+		asm.Mov.Reg(asm.R2, asm.R10),
+		asm.Add.Imm(asm.R2, int32(p.idle)),
+		asm.Add.Reg(asm.R2, asm.R1),
+		asm.StoreMem(asm.R2, 0, asm.R1, asm.Byte),
+	)
 }
 
 // metadata fills in what comes with the packet.
@@ -217,7 +220,7 @@ func (p *parser) etherType() {
 			asm.Mov.Reg(asm.R2, asm.R3),
 			asm.LSh.Imm(asm.R2, 32),
 			asm.Or.Reg(asm.R1, asm.R2),
-			asm.StoreMem(asm.R10, stackWord(wEth+1), asm.R1, asm.DWord),
+			asm.StoreMem(asm.R10, p.word(wEth+1), asm.R1, asm.DWord),
 		)
 	}
 }
@@ -275,7 +278,7 @@ func (p *parser) arp() {
 		p.emit(
 			asm.JGT.Imm(asm.R2, 0xff, big),
 			asm.LSh.Imm(asm.R2, 56),
-			asm.StoreMem(asm.R10, stackWord(wNw), asm.R2, asm.DWord),
+			asm.StoreMem(asm.R10, p.word(wNw), asm.R2, asm.DWord),
 		)
 		p.label(big)
 	}
@@ -309,8 +312,10 @@ func (p *parser) mpls() {
 	p.label("mpls")
 	for i := range flow.MaxMPLSLabels {
 		p.need(asm.R1, packet.MPLSLen)
-		p.be(asm.R2, asm.R1, 4*0, asm.Word)
-		p.emit(asm.StoreMem(asm.R10, stackWord(wMPLS)+int16(4*i), asm.R2, asm.Word))
+		p.be(asm.R2, asm.R1, 0, asm.Word)
+		if p.want[wMPLS+i/2] != 0 {
+			p.emit(asm.StoreMem(asm.R10, p.word(wMPLS+i/2)+int16(4*(i%2)), asm.R2, asm.Word))
+		}
 		p.emit(asm.And.Imm(asm.R2, 0x100), asm.JNE.Imm(asm.R2, 0, "parsed"), asm.Add.Imm(asm.R1, packet.MPLSLen))
 	}
 	p.emit(asm.Ja.Label("parsed"))
@@ -368,6 +373,6 @@ func (p *parser) nsh() {
 // nshWord stores four bytes of flow.NSH, if their word is wanted.
 func (p *parser) nshWord(offset int, src asm.Register) {
 	if p.want[wNSH+offset/8] != 0 {
-		p.emit(asm.StoreMem(asm.R10, stackWord(wNSH)+int16(offset), src, asm.Word))
+		p.emit(asm.StoreMem(asm.R10, p.word(wNSH+offset/8)+int16(offset%8), src, asm.Word))
 	}
 }

@@ -45,6 +45,7 @@ func newProbe(t testing.TB, vlanLimit int, want *words) *probe {
 		// BPF_PROG_TEST_RUN refuses short IP packets: skb->priority holds what
 		// stands where the type does.
 		asm.LoadMem(asm.R1, asm.R6, skbPriority, asm.Word),
+		asm.JEq.Imm(asm.R1, 0, "again"), // program deep has been here
 		asm.StoreMem(asm.R10, -8, asm.R1, asm.Half),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.Mov.Imm(asm.R2, 12),
@@ -72,12 +73,13 @@ func newProbe(t testing.TB, vlanLimit int, want *words) *probe {
 	for i := range 5 {
 		b.emit(asm.StoreMem(asm.R6, skbCB+int16(4*i), asm.R1, asm.Word))
 	}
-	p := &parser{builder: b, want: want, vlanLimit: vlanLimit}
+	b.label("again")
+	p := &parser{builder: b, set: s, want: want, vlanLimit: vlanLimit}
 	p.parse()
 	b.address(asm.R1, out, 0)
 	for w, m := range want {
 		if m != 0 {
-			b.emit(asm.LoadMem(asm.R2, asm.R10, stackWord(w), asm.DWord), asm.StoreMem(asm.R1, int16(8*w), asm.R2, asm.DWord))
+			b.emit(asm.LoadMem(asm.R2, asm.R10, b.word(w), asm.DWord), asm.StoreMem(asm.R1, int16(8*w), asm.R2, asm.DWord))
 		}
 	}
 	b.emit(
@@ -90,6 +92,8 @@ func newProbe(t testing.TB, vlanLimit int, want *words) *probe {
 	)
 	b.label("odd")
 	b.emit(asm.Mov.Imm(asm.R0, probeOdd), asm.Return())
+	b.deep(s)
+	b.lost(s)
 	b.label("pull")
 	b.emit(asm.Mov.Imm(asm.R0, probePull), asm.Return())
 	prog, err := s.program("probe", b.insns)
@@ -97,6 +101,9 @@ func newProbe(t testing.TB, vlanLimit int, want *words) *probe {
 		verifierLog(t, err)
 	}
 	t.Cleanup(func() { prog.Close() })
+	if err := s.programs.Put(uint32(progMain), prog); err != nil { // where program deep goes back to
+		t.Fatal(err)
+	}
 	info, err := prog.Info()
 	if err == nil {
 		n, _ := info.VerifiedInstructions()
@@ -119,7 +126,7 @@ func (p *probe) run(t interface{ Fatalf(string, ...any) }, frame []byte, tag flo
 	if tag.TCI != 0 {
 		binary.LittleEndian.PutUint32(ctx[skbMark:], uint32(tag.TPID)<<16|uint32(tag.TCI))
 	}
-	binary.LittleEndian.PutUint32(ctx[skbPriority:], uint32(binary.LittleEndian.Uint16(frame[12:])))
+	binary.LittleEndian.PutUint32(ctx[skbPriority:], uint32(binary.LittleEndian.Uint16(frame[12:]))|1<<16)
 	frame = slices.Clone(frame)
 	frame[12], frame[13] = 0xff, 0xff
 	verdict, err := p.prog.Run(&ebpf.RunOptions{Data: frame, Context: ctx, Repeat: 1})

@@ -7,9 +7,6 @@ import (
 	"weir/internal/packet"
 )
 
-// maxExtensions is how many IPv6 extension headers are read.
-const maxExtensions = 6
-
 // ipv4 reads the header at R1, offset R9, of which the frame has R5 bytes. At
 // its end R3 is the protocol, R9 the offset of the layer-4 header and R5 the
 // length from there on.
@@ -56,7 +53,7 @@ func (p *parser) ipv4() {
 			asm.LSh.Imm(asm.R2, 8),
 			asm.Or.Reg(asm.R2, asm.R0),
 			asm.LSh.Imm(asm.R2, 32),
-			asm.StoreMem(asm.R10, stackWord(wNw), asm.R2, asm.DWord),
+			asm.StoreMem(asm.R10, p.word(wNw), asm.R2, asm.DWord),
 		)
 	}
 	p.emit(
@@ -71,7 +68,8 @@ func (p *parser) ipv4() {
 	)
 }
 
-// ipv6 is ipv4 for IPv6.
+// ipv6 is ipv4 for IPv6. Where extension headers follow, or a neighbour
+// discovery message that masks look at, program deep is to read them first.
 func (p *parser) ipv6() {
 	p.label("ipv6")
 	p.need(asm.R1, packet.IPv6Len)
@@ -86,11 +84,11 @@ func (p *parser) ipv6() {
 		asm.Mov.Imm(asm.R0, 0),
 		asm.StoreMem(asm.R10, localFrag, asm.R0, asm.Byte),
 	)
-	for i := range maxExtensions {
-		p.extension(i)
-	}
 	for _, proto := range extensionProtos {
-		p.emit(asm.JEq.Imm(asm.R3, proto, "odd"))
+		p.emit(asm.JEq.Imm(asm.R3, proto, "ipv6.deep"))
+	}
+	if p.wants(wNDTarget, 5) {
+		p.emit(asm.JEq.Imm(asm.R3, packet.ProtoICMPv6, "ipv6.deep"))
 	}
 	p.label("ipv6.chain")
 	p.ipv6Store()
@@ -105,80 +103,32 @@ func (p *parser) ipv6() {
 		asm.JEq.Imm(asm.R3, packet.ProtoSCTP, "sctp"),
 		asm.Ja.Label("parsed"),
 	)
+	p.deepResult()
 }
 
-// extensionProtos are the headers that walk past, the fragment header last.
-var extensionProtos = []int32{packet.ProtoHopOpts, packet.ProtoRouting, packet.ProtoDstOpts, packet.ProtoAH, packet.ProtoFragment}
-
-// extension reads one extension header, if R3 is one, else goes to
-// "ipv6.chain". R4 is its offset from the IPv6 header, R5 the length of the
-// packet from it on.
-func (p *parser) extension(i int) {
-	name := func(s string) string { return s + "." + string(rune('0'+i)) }
+// deepResult takes over what program deep found of the packet; if it hasn't
+// been asked yet, it is.
+func (p *parser) deepResult() {
+	p.label("ipv6.deep")
 	p.emit(
-		asm.JEq.Imm(asm.R3, packet.ProtoFragment, name("fragment")),
-		asm.JEq.Imm(asm.R3, packet.ProtoHopOpts, name("extension")),
-		asm.JEq.Imm(asm.R3, packet.ProtoRouting, name("extension")),
-		asm.JEq.Imm(asm.R3, packet.ProtoDstOpts, name("extension")),
-		asm.JNE.Imm(asm.R3, packet.ProtoAH, "ipv6.chain"),
+		asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
+		asm.And.Imm(asm.R1, stateDeep),
+		asm.JEq.Imm(asm.R1, 0, "deep"),
+		asm.StoreMem(asm.R10, localHint, asm.R5, asm.DWord),
 	)
-	p.label(name("extension"))
-	p.extensionAt()
+	p.scratch(p.set, asm.R1)
 	p.emit(
-		asm.LoadMem(asm.R0, asm.R2, 1, asm.Byte),
-		asm.JEq.Imm(asm.R3, packet.ProtoAH, name("ah")),
-		asm.Add.Imm(asm.R0, 1),
-		asm.LSh.Imm(asm.R0, 3),
-		asm.Ja.Label(name("length")),
-	)
-	p.label(name("ah"))
-	p.emit(asm.Add.Imm(asm.R0, 2), asm.LSh.Imm(asm.R0, 2))
-	p.label(name("length"))
-	p.emit(
-		asm.JGT.Reg(asm.R0, asm.R5, "parsed"),
-		asm.LoadMem(asm.R3, asm.R2, 0, asm.Byte),
-		asm.Add.Reg(asm.R4, asm.R0),
-		asm.Sub.Reg(asm.R5, asm.R0),
-		asm.Ja.Label(name("next")),
-	)
-	p.label(name("fragment"))
-	p.extensionAt()
-	p.emit(
-		asm.LoadMem(asm.R3, asm.R2, 0, asm.Byte), // the next header
-		asm.Add.Imm(asm.R4, packet.FragLen),
-		asm.Sub.Imm(asm.R5, packet.FragLen),
-	)
-	p.be(asm.R0, asm.R2, 2, asm.Half)
-	p.emit(
-		asm.Mov.Reg(asm.R2, asm.R0),
-		asm.And.Imm(asm.R2, 0xfff9),
-		asm.JEq.Imm(asm.R2, 0, name("next")),
-		asm.Mov.Imm(asm.R2, flow.FragAny),
-		asm.And.Imm(asm.R0, 0xfff8),
-		asm.JEq.Imm(asm.R0, 0, name("first")),
-		// A later fragment: its protocol is the fragment header's own.
-		asm.Mov.Imm(asm.R3, packet.ProtoFragment),
-		asm.Mov.Imm(asm.R2, flow.FragAny|flow.FragLater),
+		asm.LoadMem(asm.R2, asm.R1, deepOK, asm.Byte),
+		asm.JEq.Imm(asm.R2, 0, "parsed"),
+		asm.LoadMem(asm.R3, asm.R1, deepProto, asm.Byte),
+		asm.LoadMem(asm.R2, asm.R1, deepFrag, asm.Byte),
 		asm.StoreMem(asm.R10, localFrag, asm.R2, asm.Byte),
+		asm.LoadMem(asm.R4, asm.R1, deepLength, asm.Half),
+		asm.LoadMem(asm.R5, asm.R10, localHint, asm.DWord),
+		asm.Add.Imm(asm.R5, packet.IPv6Len),
+		asm.Sub.Reg(asm.R5, asm.R4),
 		asm.Ja.Label("ipv6.chain"),
 	)
-	p.label(name("first"))
-	p.emit(asm.StoreMem(asm.R10, localFrag, asm.R2, asm.Byte))
-	p.label(name("next"))
-	p.join(asm.R4, localEnd, asm.Half)
-	p.emit(asm.JGT.Imm(asm.R4, MaxHeader, "odd"))
-}
-
-// extensionAt points R2 to the header at R4 and sees to it that its first 8
-// bytes are there.
-func (p *parser) extensionAt() {
-	p.emit(
-		asm.JLT.Imm(asm.R5, 8, "parsed"),
-		asm.Mov.Reg(asm.R2, asm.R7),
-		asm.Add.Reg(asm.R2, asm.R9),
-		asm.Add.Reg(asm.R2, asm.R4),
-	)
-	p.need(asm.R2, 8)
 }
 
 // ipv6Store stores the fields of the IPv6 header; R3 is the protocol.
@@ -211,7 +161,7 @@ func (p *parser) ipv6Store() {
 		asm.Or.Reg(asm.R3, asm.R2),
 		asm.And.Imm(asm.R0, 0xfffff),
 		asm.Or.Reg(asm.R3, asm.R0),
-		asm.StoreMem(asm.R10, stackWord(wNw), asm.R3, asm.DWord),
+		asm.StoreMem(asm.R10, p.word(wNw), asm.R3, asm.DWord),
 		asm.LoadMem(asm.R3, asm.R10, localProto, asm.Byte),
 	)
 }
@@ -280,7 +230,7 @@ func (p *parser) transport() {
 		p.emit(asm.Ja.Label("parsed"))
 	}
 	p.label("icmpv6")
-	if p.wants(wTp, 1) || p.wants(wNDTarget, 5) {
+	if p.want[wTp] != 0 {
 		p.l4At(packet.ICMPLen)
 		p.icmpTypes()
 	}

@@ -8,11 +8,10 @@ import (
 	"weir/internal/flow"
 )
 
-// struct bpf_tunnel_key (linux/bpf.h), on the stack below the key.
+// struct bpf_tunnel_key (linux/bpf.h).
 const (
 	tunnelKeyLen   = 44
 	tunnelKeySpace = 48
-	stackTunnelKey = stackKey - tunnelKeySpace
 
 	tkID       = 0
 	tkRemote4  = 4
@@ -57,7 +56,7 @@ func (p *parser) tunnelKey() {
 		asm.And.Imm(asm.R1, stateTunnel),
 		asm.JEq.Imm(asm.R1, 0, "tunnel.done"),
 	)
-	p.readTunnel(asm.R10, stackWord(wTunnel), stackTunnelKey, "tunnel.done")
+	p.readTunnel(asm.R10, p.word(wTunnel), p.idle-tunnelKeySpace, "tunnel.done")
 	p.label("tunnel.done")
 	// The calls have taken the pointers' registers.
 	p.emit(

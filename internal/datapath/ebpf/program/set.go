@@ -32,7 +32,7 @@ type Set struct {
 
 	header, bucketRegion, entries, codes, maskRegion *region
 	stats, ports, portStats, meters                  *region
-	hints, counters, scratch                         *region
+	hints, counters, scratchRegion                   *region
 	programs                                         *ebpf.Map
 	upcall                                           *ebpf.Program
 
@@ -116,7 +116,7 @@ func (s *Set) dimensions() []dimension {
 		{pinMeters, &s.meters, c.MaxMeters * 256},
 		{pinHints, &s.hints, hintCount * 2},
 		{pinCounters, &s.counters, s.cpus << counterShift},
-		{pinScratch, &s.scratch, s.cpus * scratchBytes},
+		{pinScratch, &s.scratchRegion, s.cpus * scratchBytes},
 	}
 }
 
@@ -124,6 +124,9 @@ func (s *Set) dimensions() []dimension {
 func (s *Set) load() error {
 	var err error
 	if s.upcall, err = s.program("upcall", s.assembleUpcall()); err != nil {
+		return err
+	}
+	if err := s.install("deep", progDeep, s.assembleDeep()); err != nil {
 		return err
 	}
 	if err := s.install("actions", progActions, s.assembleActions()); err != nil {

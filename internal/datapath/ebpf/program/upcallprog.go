@@ -4,16 +4,15 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// scratchBytes is what a CPU has of the scratch region.
+// scratchBytes is what a CPU has of the scratch region: the upcall header, and
+// what program deep found.
 const scratchBytes = 128
 
 // describe fills in the CPU's upcall header for the packet in hand and leaves
 // h, a register that outlives calls, pointing to it. Code and Arg are zero. It
 // uses tunnelKeySpace bytes of the stack at key.
 func (b *builder) describe(s *Set, reason Reason, h asm.Register, key int16) {
-	b.cpu(s)
-	b.address(h, s.scratch, 0)
-	b.emit(asm.Mul.Imm(asm.R0, scratchBytes), asm.Add.Reg(h, asm.R0))
+	b.scratch(s, h)
 	put := func(from, to int16) {
 		b.emit(asm.LoadMem(asm.R1, asm.R6, from, asm.Word), asm.StoreMem(h, to, asm.R1, asm.Word))
 	}
@@ -66,7 +65,7 @@ func (b *builder) upcallDevice(s *Set, lost string) {
 // counts it.
 func (b *builder) upcall(s *Set, reason Reason, count func()) {
 	count()
-	b.describe(s, reason, asm.R9, stackTunnelKey)
+	b.describe(s, reason, asm.R9, b.idle-tunnelKeySpace)
 	b.upcallDevice(s, "lost")
 	b.emit(asm.Mov.Imm(asm.R2, 0), asm.FnRedirect.Call(), asm.Return())
 }
@@ -76,11 +75,8 @@ func (b *builder) upcall(s *Set, reason Reason, count func()) {
 func (s *Set) assembleUpcall() asm.Instructions {
 	b := &builder{}
 	b.emit(asm.Mov.Reg(asm.R6, asm.R1))
-	b.cpu(s)
-	b.address(asm.R9, s.scratch, 0)
+	b.scratch(s, asm.R9)
 	b.emit(
-		asm.Mul.Imm(asm.R0, scratchBytes),
-		asm.Add.Reg(asm.R9, asm.R0),
 		asm.LoadMem(asm.R1, asm.R9, upMagic, asm.Word),
 		asm.JNE.Imm(asm.R1, upcallMagic, "foreign"),
 		asm.LoadMem(asm.R1, asm.R6, skbVLANPresent, asm.Word),
