@@ -8,6 +8,7 @@ package json
 import (
 	"fmt"
 	"strings"
+	"unsafe"
 )
 
 // MaxDepth is how deeply arrays and objects may nest, as in the C programs.
@@ -67,18 +68,20 @@ const (
 // so its user only has to care about the shape.  Errors stick: after one, Next
 // returns Invalid for ever.  One goroutine uses a Scanner at a time.
 type Scanner struct {
-	data  []byte
-	pos   int // next byte to read
-	start int // first byte of the current token
-	state scanState
-	stack []byte // '{' or '[' for each open container
-	name  bool   // the current string is a member's name
-	kind  Kind
-	str   []byte // current string, unescaped: in data or in buf
-	buf   []byte
-	i     int64
-	r     float64
-	err   *SyntaxError
+	data    []byte
+	pos     int // next byte to read
+	start   int // first byte of the current token
+	state   scanState
+	stack   []byte // '{' or '[' for each open container
+	name    bool   // the current string is a member's name
+	kind    Kind
+	str     []byte // current string, unescaped: in data or in buf
+	buf     []byte
+	escaped bool // str is in buf
+	valid   bool // data is known to be valid: see NewValid
+	i       int64
+	r       float64
+	err     *SyntaxError
 }
 
 // NewScanner returns a scanner over data, which must not change while in use.
@@ -88,9 +91,23 @@ func NewScanner(data []byte) *Scanner {
 	return s
 }
 
+// NewValid returns a scanner over data that is known to be one valid value, so
+// that what is skipped need not be checked again.
+func NewValid(data []byte) *Scanner {
+	s := NewScanner(data)
+	s.valid = true
+	return s
+}
+
 // Reset makes s scan data from its beginning, keeping s's buffers.
 func (s *Scanner) Reset(data []byte) {
 	*s = Scanner{data: data, stack: s.stack[:0], buf: s.buf[:0]}
+}
+
+// ResetValid is Reset for data that is known to be one valid value; see NewValid.
+func (s *Scanner) ResetValid(data []byte) {
+	s.Reset(data)
+	s.valid = true
 }
 
 // Err returns the first error, or nil.
@@ -112,6 +129,19 @@ func (s *Scanner) Bytes() []byte { return s.str }
 
 // Str returns a copy of the current String token, unescaped.
 func (s *Scanner) Str() string { return string(s.str) }
+
+// View returns the current String token unescaped. It is part of the scanner's
+// input where it can be, and so keeps it in memory; the input must not change as
+// long as the view is in use.
+func (s *Scanner) View() string {
+	if len(s.str) == 0 {
+		return ""
+	}
+	if s.escaped {
+		return string(s.str)
+	}
+	return unsafe.String(&s.str[0], len(s.str))
+}
 
 // Int returns the current Integer token's value.
 func (s *Scanner) Int() int64 { return s.i }
@@ -298,6 +328,9 @@ func (s *Scanner) scanValue(c byte) Kind {
 }
 
 func (s *Scanner) skipSpace() {
+	if s.pos < len(s.data) && s.data[s.pos] > ' ' {
+		return
+	}
 	for s.pos < len(s.data) {
 		switch s.data[s.pos] {
 		case ' ', '\t', '\n', '\r':

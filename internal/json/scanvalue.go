@@ -1,7 +1,9 @@
 package json
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -112,6 +114,8 @@ func parseInt(b []byte) (int64, bool) {
 func (s *Scanner) scanString() bool {
 	s.pos++
 	from := s.pos
+	s.escaped = false
+	s.pos += plain(s.data[from:])
 	ascii := true
 	for s.pos < len(s.data) {
 		switch c := s.data[s.pos]; {
@@ -124,6 +128,7 @@ func (s *Scanner) scanString() bool {
 			s.pos++
 			return true
 		case c == '\\':
+			s.escaped = true
 			return s.scanEscaped(from)
 		case c < 0x20:
 			s.failAt(s.pos, "U+%04X must be escaped in quoted string", c)
@@ -135,6 +140,30 @@ func (s *Scanner) scanString() bool {
 	}
 	s.failAt(s.pos, "unexpected end of input in quoted string")
 	return false
+}
+
+const (
+	everyByte = 0x0101010101010101
+	highBits  = 0x80 * everyByte
+)
+
+// plain returns how many bytes at the beginning of b are ASCII characters that
+// stand for themselves in a string. It looks at eight at a time: x-k*everyByte
+// borrows into the high bit of the first byte that is less than k.
+func plain(b []byte) int {
+	n := 0
+	for ; len(b)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:])
+		quote, escape := x^'"'*everyByte, x^'\\'*everyByte
+		stop := ((quote - everyByte) | (escape - everyByte) | (x - ' '*everyByte) | x) & highBits
+		if stop != 0 {
+			return n + bits.TrailingZeros64(stop)/8
+		}
+	}
+	for n < len(b) && b[n] >= ' ' && b[n] < 0x80 && b[n] != '"' && b[n] != '\\' {
+		n++
+	}
+	return n
 }
 
 // scanEscaped finishes a string that has at least one escape.

@@ -9,11 +9,9 @@ import "fmt"
 type Splitter struct {
 	Max int // longest value in bytes; 0: no limit
 
-	buf   []byte
-	seen  int // bytes of buf that were looked at
-	depth int
-	str   bool
-	esc   bool
+	buf  []byte
+	seen int // bytes of buf that were looked at
+	open brackets
 }
 
 // Write adds bytes that arrived.  It never fails.
@@ -33,9 +31,8 @@ func (s *Splitter) Pending() []byte { return s.buf }
 // value belongs to the caller.
 func (s *Splitter) Next() ([]byte, error) {
 	for s.seen < len(s.buf) {
-		c := s.buf[s.seen]
-		if s.depth == 0 {
-			switch c {
+		if s.open.depth == 0 {
+			switch s.buf[s.seen] {
 			case ' ', '\t', '\r', '\n':
 				s.buf = s.buf[s.seen+1:]
 				s.seen = 0
@@ -45,9 +42,8 @@ func (s *Splitter) Next() ([]byte, error) {
 				return nil, &SyntaxError{Msg: "syntax error at beginning of input"}
 			}
 		}
-		s.seen++
-		s.step(c)
-		if s.depth == 0 {
+		s.seen += s.open.end(s.buf[s.seen:])
+		if s.open.depth == 0 {
 			value := s.buf[:s.seen:s.seen]
 			s.buf = s.buf[s.seen:]
 			s.seen = 0
@@ -63,21 +59,62 @@ func (s *Splitter) Next() ([]byte, error) {
 	return nil, nil
 }
 
-func (s *Splitter) step(c byte) {
-	switch {
-	case s.esc:
-		s.esc = false
-	case s.str:
-		s.esc = c == '\\'
-		s.str = c != '"'
-	default:
-		switch c {
-		case '"':
-			s.str = true
-		case '{', '[':
-			s.depth++
-		case '}', ']':
-			s.depth--
+// brackets counts the brackets of a value outside its strings.
+type brackets struct {
+	depth int
+	str   bool // inside a string
+	esc   bool // after a backslash in it
+}
+
+// bracketKind says which bytes matter outside strings: 1 for a quote, 2 for an
+// opening bracket, 3 for a closing one.
+var bracketKind = [256]byte{'"': 1, '{': 2, '[': 2, '}': 3, ']': 3}
+
+// end reads on in b to just after the bracket that closes the value, or to the
+// end of b where it isn't there, and returns how many bytes that is.
+func (k *brackets) end(b []byte) int {
+	n := 0
+	for n < len(b) {
+		if k.str {
+			n += k.string(b[n:])
+			continue
+		}
+		for n < len(b) && bracketKind[b[n]] == 0 {
+			n++
+		}
+		if n == len(b) {
+			break
+		}
+		n++
+		switch bracketKind[b[n-1]] {
+		case 1:
+			k.str = true
+		case 2:
+			k.depth++
+		case 3:
+			if k.depth--; k.depth == 0 {
+				return n
+			}
 		}
 	}
+	return n
+}
+
+// string reads on in a string to its end, or that of b.
+func (k *brackets) string(b []byte) int {
+	if k.esc {
+		k.esc = false
+		return 1
+	}
+	n := plain(b)
+	if n == len(b) {
+		return n
+	}
+	switch b[n] {
+	case '"':
+		k.str = false
+	case '\\':
+		k.esc = true
+	}
+	return n + 1
 }

@@ -23,6 +23,28 @@ func (s *Scanner) Object(member func(name string) error) error {
 	}
 }
 
+// Members is Object for names that needn't outlive the call: they are valid until
+// the next token is read.
+func (s *Scanner) Members(member func(name []byte) error) error {
+	if s.kind != ObjectBegin {
+		return s.Errorf("expected object, found %v", s.kind)
+	}
+	for {
+		switch s.Next() {
+		case ObjectEnd:
+			return nil
+		case Invalid:
+			return s.err
+		}
+		if err := member(s.str); err != nil {
+			return err
+		}
+		if s.err != nil {
+			return s.err
+		}
+	}
+}
+
 // Array walks the elements of the array whose ArrayBegin is the current token.
 // It calls element with each one's index once Next has read the element's first
 // token; element must read the rest of it.  The current token afterwards is
@@ -50,6 +72,10 @@ func (s *Scanner) Array(element func(i int) error) error {
 // Skip reads the rest of the value that begins with the current token.
 func (s *Scanner) Skip() error {
 	if s.kind == ObjectBegin || s.kind == ArrayBegin {
+		if s.valid {
+			s.leave()
+			return nil
+		}
 		depth := len(s.stack)
 		for len(s.stack) >= depth {
 			if s.Next() == Invalid {
@@ -58,6 +84,17 @@ func (s *Scanner) Skip() error {
 		}
 	}
 	return s.Err()
+}
+
+// leave goes to the end of the innermost container of a valid value.
+func (s *Scanner) leave() {
+	b := brackets{depth: 1}
+	s.pos += b.end(s.data[s.pos:])
+	s.start = s.pos - 1
+	s.kind = Kind(s.data[s.start])
+	s.stack = s.stack[:len(s.stack)-1]
+	s.name = false
+	s.endValue()
 }
 
 // Raw reads the rest of the value that begins with the current token and
