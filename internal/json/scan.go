@@ -341,5 +341,8 @@ func (s *Scanner) skipSpace() {
 	}
 }
 
+// From returns the input from a byte offset on.
+func (s *Scanner) From(offset int) []byte { return s.data[offset:] }
+
 // Rest returns the input from the current token's first byte on.
 func (s *Scanner) Rest() []byte { return s.data[s.start:] }

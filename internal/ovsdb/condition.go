@@ -49,7 +49,7 @@ type Condition []Clause
 
 // Matches reports whether row satisfies all clauses; an empty condition is
 // satisfied by every row.
-func (c Condition) Matches(row []Datum) bool {
+func (c Condition) Matches(row *StoredRow) bool {
 	for i := range c {
 		if !c[i].Matches(row) {
 			return false
@@ -60,7 +60,7 @@ func (c Condition) Matches(row []Datum) bool {
 
 // MatchesAny reports whether row satisfies any clause, or there are none: how
 // monitor_cond takes its conditions.
-func (c Condition) MatchesAny(row []Datum) bool {
+func (c Condition) MatchesAny(row *StoredRow) bool {
 	for i := range c {
 		if c[i].Matches(row) {
 			return true
@@ -71,14 +71,14 @@ func (c Condition) MatchesAny(row []Datum) bool {
 
 // Matches reports whether row satisfies the clause (RFC 7047 section 5.1).  An
 // optional column without a value satisfies no ordering.
-func (c *Clause) Matches(row []Datum) bool {
+func (c *Clause) Matches(row *StoredRow) bool {
 	switch c.Fn {
 	case Always:
 		return true
 	case Never:
 		return false
 	}
-	field := row[c.Column.Index]
+	field := row.Get(c.Column)
 	switch c.Fn {
 	case Equal:
 		return field == c.Arg
@@ -118,16 +118,27 @@ func (c Condition) UUIDEquals() (UUID, bool) {
 // ParseCondition parses a <condition> on t's rows whose first token is s's
 // current one.
 func ParseCondition(t *TableSchema, s *json.Scanner, symbols Symbols) (Condition, error) {
+	p := Decoder{Symbols: symbols}
+	return p.Condition(t, s)
+}
+
+// Condition parses a <condition>; see ParseCondition.
+func (p *Decoder) Condition(t *TableSchema, s *json.Scanner) (Condition, error) {
 	if s.Kind() != json.ArrayBegin {
 		return nil, quote(s, "", "array expected")
 	}
 	var c Condition
-	err := s.Array(func(int) error {
-		clause, err := parseClause(t, s, symbols)
+	for s.Next() != json.ArrayEnd {
+		if s.Err() != nil {
+			return c, s.Err()
+		}
+		clause, err := p.clause(t, s)
+		if err != nil {
+			return c, err
+		}
 		c = append(c, clause)
-		return err
-	})
-	return c, err
+	}
+	return c, nil
 }
 
 // quote skips the current value and returns an error that quotes it.
@@ -139,17 +150,82 @@ func quote(s *json.Scanner, tag, format string, args ...any) error {
 	return SyntaxErrorf(raw, tag, format, args...)
 }
 
-func parseClause(t *TableSchema, s *json.Scanner, symbols Symbols) (Clause, error) {
+// clause parses one clause, whose first token is the current one.
+func (p *Decoder) clause(t *TableSchema, s *json.Scanner) (Clause, error) {
 	switch s.Kind() {
 	case json.True:
 		return Clause{Fn: Always}, nil
 	case json.False:
 		return Clause{Fn: Never}, nil
 	}
+	from := s.Offset()
+	if c, ok := p.goodClause(t, s); ok {
+		return c, nil
+	}
+	if s.Err() != nil {
+		return Clause{}, s.Err()
+	}
+	// What is wrong with it is for those who read messages: from the beginning.
+	s = json.NewScanner(s.From(from))
+	s.Next()
 	raw, err := s.Raw()
 	if err != nil {
 		return Clause{}, err
 	}
+	return p.badClause(t, raw)
+}
+
+// goodClause parses a clause, unless anything is wrong with it.
+func (p *Decoder) goodClause(t *TableSchema, s *json.Scanner) (Clause, bool) {
+	if s.Kind() != json.ArrayBegin || s.Next() != json.String {
+		return Clause{}, false
+	}
+	column := t.byName[string(s.Bytes())]
+	if column == nil || s.Next() != json.String {
+		return Clause{}, false
+	}
+	fn, ok := ParseFunction(s.View())
+	if !ok {
+		return Clause{}, false
+	}
+	typ, ok := argType(column, fn)
+	if !ok {
+		return Clause{}, false
+	}
+	if k := s.Next(); k == json.ArrayEnd || k == json.Invalid {
+		return Clause{}, false
+	}
+	arg, err := p.Value(typ, s)
+	if err != nil || s.Next() != json.ArrayEnd {
+		return Clause{}, false
+	}
+	return Clause{column, fn, arg}, true
+}
+
+// argType returns the type of the value that fn compares column with; false
+// where fn isn't for columns of that type.
+func argType(column *ColumnSchema, fn Function) (*ColumnType, bool) {
+	t := &column.Type
+	switch fn {
+	case Less, LessEqual, GreaterEqual, Greater:
+		if t.IsMap() || t.Max != 1 || t.Key.Type != Integer && t.Key.Type != Real {
+			return nil, false
+		}
+	case Includes, Excludes:
+		if !t.IsScalar() {
+			loose := *t
+			loose.Min = 0
+			if fn == Excludes {
+				loose.Max = Unlimited
+			}
+			return &loose, true
+		}
+	}
+	return t, true
+}
+
+// badClause returns the error of a clause with which something is wrong.
+func (p *Decoder) badClause(t *TableSchema, raw []byte) (Clause, error) {
 	column, op, sub, err := threeElements(t, raw, "Parse error in condition.")
 	if err != nil {
 		return Clause{}, err
@@ -158,21 +234,11 @@ func parseClause(t *TableSchema, s *json.Scanner, symbols Symbols) (Clause, erro
 	if !ok {
 		return Clause{}, SyntaxErrorf(nil, "unknown function", "No function named %s.", op)
 	}
-	typ := column.Type
-	switch fn {
-	case Less, LessEqual, GreaterEqual, Greater:
-		if typ.IsMap() || typ.Max != 1 || typ.Key.Type != Integer && typ.Key.Type != Real {
-			return Clause{}, SyntaxErrorf(raw, "", "Type mismatch: \"%s\" operator may not be applied to column %s of type %s.", op, column.Name, typ.English())
-		}
-	case Includes, Excludes:
-		if !typ.IsScalar() {
-			typ.Min = 0
-			if fn == Excludes {
-				typ.Max = Unlimited
-			}
-		}
+	typ, ok := argType(column, fn)
+	if !ok {
+		return Clause{}, SyntaxErrorf(raw, "", "Type mismatch: \"%s\" operator may not be applied to column %s of type %s.", op, column.Name, column.Type.English())
 	}
-	arg, err := typ.ParseJSON(sub, symbols)
+	arg, err := p.Value(typ, sub)
 	return Clause{column, fn, arg}, err
 }
 

@@ -51,7 +51,7 @@ func TestConditions(t *testing.T) {
 		got := "false"
 		if err != nil {
 			got = err.Error()
-		} else if c.Matches(row) {
+		} else if c.Matches(Store(table, row)) {
 			got = "true"
 		}
 		if got != tt.want {

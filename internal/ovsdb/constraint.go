@@ -62,6 +62,9 @@ func (b *BaseType) checkReal(v float64) *Error {
 }
 
 func (b *BaseType) checkLength(s string) *Error {
+	if b.MinLength == 0 && uint64(len(s)) <= uint64(b.MaxLength) {
+		return nil
+	}
 	n := uint32(utf8.RuneCountInString(s))
 	switch {
 	case n < b.MinLength:

@@ -1,9 +1,9 @@
 package ovsdb
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
-	"strings"
 )
 
 // Datum is the value of a column: a set of atoms or a map from atom to atom, a
@@ -94,16 +94,25 @@ var smallInts = func() string {
 	return string(b)
 }()
 
-func packOne(a Atom) string {
+// packedAlready returns the packed form of an atom that needs no memory of its
+// own.
+func packedAlready(a Atom) (string, bool) {
 	switch a.typ {
 	case Integer:
 		if v := int64(a.num); v >= -1 && v <= 255 {
-			return smallInts[(v+1)*8 : (v+2)*8]
+			return smallInts[(v+1)*8 : (v+2)*8], true
 		}
 	case Boolean:
-		return "\x00\x01"[a.num : a.num+1]
+		return "\x00\x01"[a.num : a.num+1], true
 	case String, UUIDType:
-		return a.str
+		return a.str, true
+	}
+	return "", false
+}
+
+func packOne(a Atom) string {
+	if s, ok := packedAlready(a); ok {
+		return s
 	}
 	return string(a.appendPacked(nil))
 }
@@ -118,30 +127,43 @@ func pack(atoms []Atom) string {
 	case 1:
 		return packOne(atoms[0])
 	}
+	return view(appendAtoms(make([]byte, 0, packedSize(atoms)), atoms))
+}
+
+// packedSize returns the length of what pack returns for at least one atom.
+func packedSize(atoms []Atom) int {
+	if w := packedWidth(atoms[0].typ); w > 0 {
+		return w * len(atoms)
+	}
+	if len(atoms) == 1 {
+		return len(atoms[0].str)
+	}
+	n := 4 * len(atoms)
+	for i := range atoms {
+		n += len(atoms[i].str)
+	}
+	return n
+}
+
+// appendAtoms appends what pack returns.
+func appendAtoms(dst []byte, atoms []Atom) []byte {
 	if atoms[0].typ != String {
-		var b strings.Builder
-		b.Grow(len(atoms) * packedWidth(atoms[0].typ))
-		var tmp [16]byte
-		for _, a := range atoms {
-			b.Write(a.appendPacked(tmp[:0]))
+		for i := range atoms {
+			dst = atoms[i].appendPacked(dst)
 		}
-		return b.String()
+		return dst
 	}
-	total := 0
-	for _, a := range atoms {
-		total += len(a.str)
+	if len(atoms) > 1 {
+		end := 0
+		for i := range atoms {
+			end += len(atoms[i].str)
+			dst = binary.BigEndian.AppendUint32(dst, uint32(end))
+		}
 	}
-	var b strings.Builder
-	b.Grow(4*len(atoms) + total)
-	end := 0
-	for _, a := range atoms {
-		end += len(a.str)
-		b.Write([]byte{byte(end >> 24), byte(end >> 16), byte(end >> 8), byte(end)})
+	for i := range atoms {
+		dst = append(dst, atoms[i].str...)
 	}
-	for _, a := range atoms {
-		b.WriteString(a.str)
-	}
-	return b.String()
+	return dst
 }
 
 // packedAt returns the packed form of the i'th of n atoms.

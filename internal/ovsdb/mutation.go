@@ -45,6 +45,12 @@ type Mutation struct {
 // ParseMutations parses an array of <mutation>s of t's rows whose first token is
 // s's current one.
 func ParseMutations(t *TableSchema, s *json.Scanner, symbols Symbols) ([]Mutation, error) {
+	p := Decoder{Symbols: symbols}
+	return p.Mutations(t, s)
+}
+
+// Mutations parses an array of <mutation>s; see ParseMutations.
+func (p *Decoder) Mutations(t *TableSchema, s *json.Scanner) ([]Mutation, error) {
 	if s.Kind() != json.ArrayBegin {
 		return nil, quote(s, "", "array expected")
 	}
@@ -54,14 +60,14 @@ func ParseMutations(t *TableSchema, s *json.Scanner, symbols Symbols) ([]Mutatio
 		if err != nil {
 			return err
 		}
-		m, err := parseMutation(t, raw, symbols)
+		m, err := p.mutation(t, raw)
 		out = append(out, m)
 		return err
 	})
 	return out, err
 }
 
-func parseMutation(t *TableSchema, raw []byte, symbols Symbols) (Mutation, error) {
+func (p *Decoder) mutation(t *TableSchema, raw []byte) (Mutation, error) {
 	column, op, sub, err := threeElements(t, raw, "Parse error in mutation.")
 	if err != nil {
 		return Mutation{}, err
@@ -96,7 +102,7 @@ func parseMutation(t *TableSchema, raw []byte, symbols Symbols) (Mutation, error
 		}
 		typ = ScalarType(NewBaseType(typ.Key.Type)) // the result is checked, not the argument
 	}
-	m.Arg, err = typ.ParseJSON(sub, symbols)
+	m.Arg, err = p.Value(&typ, sub)
 	return m, err
 }
 

@@ -1,8 +1,10 @@
 package ovsdb
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 
 	"weir/internal/json"
 )
@@ -21,7 +23,36 @@ type Symbols interface {
 // "named-uuid" is an error.  The error is an *Error, or a *json.SyntaxError
 // where the JSON itself is broken.
 func (t *ColumnType) ParseJSON(s *json.Scanner, symbols Symbols) (Datum, error) {
-	p := valueParser{s: s, symbols: symbols}
+	p := Decoder{Symbols: symbols}
+	return p.Value(t, s)
+}
+
+// ParseJSONUnchecked parses a value of t's atomic types that needn't satisfy
+// t's constraints, such as the difference between two values (see Diff).
+func (t *ColumnType) ParseJSONUnchecked(s *json.Scanner, symbols Symbols) (Datum, error) {
+	p := Decoder{Symbols: symbols}
+	return p.unchecked(t, s)
+}
+
+// Decoder reads values.  It keeps scratch space from one to the next, so that
+// one costs no allocation but for what its Datum keeps.  One goroutine uses a
+// Decoder at a time.
+type Decoder struct {
+	Symbols Symbols
+	// Share says that datums may share memory with the scanner's input and with
+	// each other: for those that don't live long, or as long as the input.
+	Share bool
+
+	s    *json.Scanner
+	lax  bool // don't check constraints
+	keys []Atom
+	vals []Atom
+	mem  []byte // the rest of a piece of memory that shared datums are packed in
+}
+
+// Value parses a <value> of type t; see ColumnType.ParseJSON.
+func (p *Decoder) Value(t *ColumnType, s *json.Scanner) (Datum, error) {
+	p.s = s
 	d, err := p.datum(t)
 	if s.Err() != nil {
 		return Datum{}, s.Err()
@@ -29,33 +60,19 @@ func (t *ColumnType) ParseJSON(s *json.Scanner, symbols Symbols) (Datum, error) 
 	return d, err
 }
 
-// ParseJSONUnchecked parses a value of t's atomic types that needn't satisfy
-// t's constraints, such as the difference between two values (see Diff).
-func (t *ColumnType) ParseJSONUnchecked(s *json.Scanner, symbols Symbols) (Datum, error) {
+// unchecked parses a value; see ColumnType.ParseJSONUnchecked.
+func (p *Decoder) unchecked(t *ColumnType, s *json.Scanner) (Datum, error) {
 	loose := *t
 	if t.Max > 1 {
 		loose.Max = Unlimited
 	}
 	loose.Min = 0
-	p := valueParser{s: s, symbols: symbols, lax: true}
-	d, err := p.datum(&loose)
-	if s.Err() != nil {
-		return Datum{}, s.Err()
-	}
-	return d, err
+	p.lax = true
+	defer func() { p.lax = false }()
+	return p.Value(&loose, s)
 }
 
-// valueParser reads values from a scanner.  It gathers atoms in one stack, so
-// that a value costs only the allocation of its Datum.
-type valueParser struct {
-	s       *json.Scanner
-	symbols Symbols
-	lax     bool // don't check constraints
-	keys    []Atom
-	vals    []Atom
-}
-
-func (p *valueParser) errorf(from int, tag, format string, args ...any) error {
+func (p *Decoder) errorf(from int, tag, format string, args ...any) error {
 	if p.s.Err() != nil {
 		return p.s.Err()
 	}
@@ -66,7 +83,7 @@ func (p *valueParser) errorf(from int, tag, format string, args ...any) error {
 
 // mismatch skips the current value and says that it should have been of another
 // kind, quoting it.
-func (p *valueParser) mismatch(tag, format string, args ...any) error {
+func (p *Decoder) mismatch(tag, format string, args ...any) error {
 	raw, err := p.s.Raw()
 	if err != nil {
 		return err
@@ -75,7 +92,7 @@ func (p *valueParser) mismatch(tag, format string, args ...any) error {
 }
 
 // datum reads a set, a map or a single atom.
-func (p *valueParser) datum(t *ColumnType) (Datum, error) {
+func (p *Decoder) datum(t *ColumnType) (Datum, error) {
 	s := p.s
 	if s.Kind() != json.ArrayBegin {
 		return p.single(t)
@@ -95,7 +112,7 @@ func (p *valueParser) datum(t *ColumnType) (Datum, error) {
 }
 
 // restMismatch skips the rest of the array that began at from.
-func (p *valueParser) restMismatch(t *ColumnType, from int) error {
+func (p *Decoder) restMismatch(t *ColumnType, from int) error {
 	if err := p.skipArray(); err != nil {
 		return err
 	}
@@ -106,7 +123,7 @@ func (p *valueParser) restMismatch(t *ColumnType, from int) error {
 }
 
 // skipArray reads on to the end of the array that holds the current token.
-func (p *valueParser) skipArray() error {
+func (p *Decoder) skipArray() error {
 	s := p.s
 	for s.Kind() != json.ArrayEnd {
 		if err := s.Skip(); err != nil {
@@ -120,7 +137,7 @@ func (p *valueParser) skipArray() error {
 }
 
 // single reads one atom as a whole set.
-func (p *valueParser) single(t *ColumnType) (Datum, error) {
+func (p *Decoder) single(t *ColumnType) (Datum, error) {
 	if t.IsMap() {
 		return Datum{}, p.mismatch("", "expected [\"map\", <array>]")
 	}
@@ -128,20 +145,20 @@ func (p *valueParser) single(t *ColumnType) (Datum, error) {
 	if err != nil {
 		return Datum{}, err
 	}
-	return ScalarDatum(a), nil
+	return p.scalar(a), nil
 }
 
 // singleUUID reads the rest of ["uuid", "..."] as a whole set.
-func (p *valueParser) singleUUID(t *ColumnType, from int) (Datum, error) {
+func (p *Decoder) singleUUID(t *ColumnType, from int) (Datum, error) {
 	a, err := p.uuid(&t.Key, from)
 	if err != nil {
 		return Datum{}, err
 	}
-	return ScalarDatum(a), nil
+	return p.scalar(a), nil
 }
 
 // collection reads the rest of ["set", [...]] or ["map", [...]].
-func (p *valueParser) collection(t *ColumnType, from int) (Datum, error) {
+func (p *Decoder) collection(t *ColumnType, from int) (Datum, error) {
 	s := p.s
 	if s.Next() != json.ArrayBegin {
 		if err := p.skipArray(); err != nil {
@@ -185,27 +202,81 @@ func (p *valueParser) collection(t *ColumnType, from int) (Datum, error) {
 }
 
 // finish sorts what was read and refuses duplicates.
-func (p *valueParser) finish(t *ColumnType) (Datum, error) {
-	if t.IsMap() {
-		pairs := make([]Pair, len(p.keys))
-		for i := range pairs {
-			pairs[i] = Pair{p.keys[i], p.vals[i]}
+func (p *Decoder) finish(t *ColumnType) (Datum, error) {
+	if !slices.IsSortedFunc(p.keys, Atom.Compare) {
+		p.sort(t.IsMap())
+	}
+	for i := 1; i < len(p.keys); i++ {
+		if p.keys[i] != p.keys[i-1] {
+			continue
 		}
-		d := MapDatum(t.Key.Type, t.Value.Type, pairs)
-		if d.Len() != len(pairs) {
+		if t.IsMap() {
 			return Datum{}, Errorf(TagGeneric, "map contains duplicate key")
 		}
-		return d, nil
-	}
-	d := SetDatum(t.Key.Type, p.keys)
-	if d.Len() != len(p.keys) {
 		return Datum{}, Errorf(TagGeneric, "set contains duplicate")
+	}
+	d := Datum{kt: t.Key.Type, vt: t.Value.Type, n: uint32(len(p.keys)), keys: p.pack(p.keys)}
+	if t.IsMap() {
+		d.vals = p.pack(p.vals)
 	}
 	return d, nil
 }
 
+// sort sorts what was read.
+func (p *Decoder) sort(isMap bool) {
+	if !isMap {
+		slices.SortFunc(p.keys, Atom.Compare)
+		return
+	}
+	pairs := make([]Pair, len(p.keys))
+	for i := range pairs {
+		pairs[i] = Pair{p.keys[i], p.vals[i]}
+	}
+	slices.SortStableFunc(pairs, func(a, b Pair) int { return a.Key.Compare(b.Key) })
+	for i := range pairs {
+		p.keys[i], p.vals[i] = pairs[i].Key, pairs[i].Value
+	}
+}
+
+// scalar is ScalarDatum.
+func (p *Decoder) scalar(a Atom) Datum {
+	p.keys = append(p.keys[:0], a)
+	return Datum{kt: a.typ, n: 1, keys: p.pack(p.keys)}
+}
+
+// pack is the function pack, in shared memory where that is allowed.
+func (p *Decoder) pack(atoms []Atom) string {
+	if !p.Share || len(atoms) == 0 {
+		return pack(atoms)
+	}
+	if len(atoms) == 1 {
+		if s, ok := packedAlready(atoms[0]); ok {
+			return s
+		}
+	}
+	n := packedSize(atoms)
+	dst := p.room(n)
+	return view(appendAtoms(dst, atoms))
+}
+
+// shareChunk is how much memory for shared datums is allocated at once, at least.
+const shareChunk = 2048
+
+// room returns an empty slice with room for n bytes.
+func (p *Decoder) room(n int) []byte {
+	if len(p.mem) < n {
+		p.mem = make([]byte, max(n, shareChunk))
+	}
+	b := p.mem[:0:n]
+	p.mem = p.mem[n:]
+	return b
+}
+
+// view returns b as a string; b must not change any more.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
 // pair reads [key, value].
-func (p *valueParser) pair(t *ColumnType) error {
+func (p *Decoder) pair(t *ColumnType) error {
 	s := p.s
 	from := s.Offset()
 	if s.Kind() != json.ArrayBegin {
@@ -254,7 +325,7 @@ func jsonKindFor(t AtomicType) string {
 }
 
 // atom reads an <atom> whose first token is the current one.
-func (p *valueParser) atom(b *BaseType) (Atom, error) {
+func (p *Decoder) atom(b *BaseType) (Atom, error) {
 	s := p.s
 	var a Atom
 	switch k := s.Kind(); {
@@ -286,26 +357,40 @@ func (p *valueParser) atom(b *BaseType) (Atom, error) {
 	return a, nil
 }
 
-// stringAtom copies the current string, sharing those of enumerations.
-func (p *valueParser) stringAtom(b *BaseType) Atom {
+// stringAtom reads the current string, sharing those of enumerations.
+func (p *Decoder) stringAtom(b *BaseType) Atom {
 	raw := p.s.Bytes()
 	for i := range b.Enum.Len() {
 		if k := b.Enum.Key(i); k.str == string(raw) {
 			return k
 		}
 	}
+	if p.Share {
+		return StringAtom(p.s.View())
+	}
 	return StringAtom(string(raw))
+}
+
+// uuidAtom is UUIDAtom.
+func (p *Decoder) uuidAtom(u UUID) Atom {
+	if !p.Share {
+		return UUIDAtom(u)
+	}
+	return Atom{typ: UUIDType, str: view(append(p.room(len(u)), u[:]...))}
 }
 
 // uuid reads the rest of ["uuid", X] or ["named-uuid", X]; the current token is
 // its first string and from the offset of its bracket.
-func (p *valueParser) uuid(b *BaseType, from int) (Atom, error) {
+func (p *Decoder) uuid(b *BaseType, from int) (Atom, error) {
 	s := p.s
-	kind := string(s.Bytes())
+	kind := "uuid"
+	if string(s.Bytes()) != kind {
+		kind = s.Str()
+	}
 	ok := s.Next() == json.String
 	text := ""
 	if ok {
-		text = s.Str()
+		text = s.View()
 		ok = s.Next() == json.ArrayEnd
 	}
 	if s.Err() != nil {
@@ -321,14 +406,14 @@ func (p *valueParser) uuid(b *BaseType, from int) (Atom, error) {
 		return Atom{}, p.errorf(from, "", "expected %s", jsonKindFor(b.Type))
 	case ok && kind == "uuid":
 		if u, good := ParseUUID(text); good {
-			return UUIDAtom(u), nil
+			return p.uuidAtom(u), nil
 		}
 		return Atom{}, p.errorf(from, "", "\"%s\" is not a valid UUID", text)
-	case ok && kind == "named-uuid" && p.symbols != nil:
+	case ok && kind == "named-uuid" && p.Symbols != nil:
 		if !IsID(text) {
 			return Atom{}, p.errorf(from, "", "named-uuid string is not a valid <id>")
 		}
-		return UUIDAtom(p.symbols.NamedUUID(text)), nil
+		return p.uuidAtom(p.Symbols.NamedUUID(text)), nil
 	}
 	return Atom{}, p.errorf(from, "", "expected %s", jsonKindFor(b.Type))
 }

@@ -147,7 +147,7 @@ func FuzzParse(f *testing.F) {
 		}
 		row := table.DefaultRow()
 		if c, err := ParseCondition(table, start(), nil); err == nil {
-			c.Matches(row)
+			c.Matches(Store(table, row))
 		}
 		if ms, err := ParseMutations(table, start(), nil); err == nil {
 			for i := range ms {

@@ -11,24 +11,29 @@ type Row = []Datum
 // current one into row, which has a place for every column, and calls set with
 // each column it found.  A member without such a column is an error.
 func ParseRow(t *TableSchema, s *json.Scanner, symbols Symbols, row Row, set func(*ColumnSchema) error) error {
+	p := Decoder{Symbols: symbols}
+	return p.Row(t, s, row, set)
+}
+
+// Row parses a <row>; see ParseRow.
+func (p *Decoder) Row(t *TableSchema, s *json.Scanner, row Row, set func(*ColumnSchema) error) error {
 	if s.Kind() != json.ObjectBegin {
 		return quote(s, "", "row must be JSON object")
 	}
-	raw, from := s.Rest(), s.Offset()
+	from := s.Offset()
 	var first error
 	unknown := ""
-	err := s.Object(func(name string) error {
+	err := s.Members(func(name []byte) error {
+		c := t.byName[string(name)]
+		if c == nil && unknown == "" {
+			unknown = string(name)
+		}
 		s.Next()
-		c := t.Column(name)
-		switch {
-		case first != nil || unknown != "":
-			return s.Skip()
-		case c == nil:
-			unknown = name
+		if first != nil || unknown != "" {
 			return s.Skip()
 		}
 		var d Datum
-		if d, first = c.Type.ParseJSON(s, symbols); first == nil {
+		if d, first = p.Value(&c.Type, s); first == nil {
 			row[c.Index] = d
 			first = set(c)
 		}
@@ -37,8 +42,8 @@ func ParseRow(t *TableSchema, s *json.Scanner, symbols Symbols, row Row, set fun
 	if err != nil {
 		return err
 	}
-	if unknown != "" {
-		return SyntaxErrorf(raw[:s.End()-from], TagUnknownColumn, "No column %s in table %s.", unknown, t.Name)
+	if unknown != "" && first == nil {
+		return SyntaxErrorf(s.Data(from, s.End()), TagUnknownColumn, "No column %s in table %s.", unknown, t.Name)
 	}
 	return first
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"weir/internal/ovsdb"
 )
 
@@ -11,11 +9,14 @@ import (
 // gone away, and counts strong references, rows and values of indexes. The
 // changes it returns are ready for DB.Apply.
 func (x *Txn) check() ([]Change, *ovsdb.Error) {
-	r := &refChecker{x: x, delta: map[rowKey]int{}}
+	r := &refChecker{x: x}
 	if err := r.run(); err != nil {
 		return nil, err
 	}
-	for _, t := range x.base.Layout.Tables {
+	for _, t := range x.layout.Tables {
+		if len(x.tabs[t.Num].order) == 0 {
+			continue
+		}
 		if err := x.checkTable(t); err != nil {
 			return nil, err
 		}
@@ -26,10 +27,15 @@ func (x *Txn) check() ([]Change, *ovsdb.Error) {
 // changes lists what the transaction changed, leaving out rows that came and
 // went, or that are as before but for their version.
 func (x *Txn) changes() []Change {
-	var out []Change
-	for _, t := range x.base.Layout.Tables {
-		for _, rt := range x.tabs[t.Num].order {
-			if rt.changed() {
+	n := 0
+	for i := range x.tabs {
+		n += len(x.tabs[i].order)
+	}
+	out := make([]Change, 0, n)
+	for _, t := range x.layout.Tables {
+		order := x.tabs[t.Num].order
+		for i := range order {
+			if rt := &order[i]; rt.changed() {
 				out = append(out, Change{t, rt.old, rt.now})
 			}
 		}
@@ -41,7 +47,7 @@ func (rt *rowTxn) changed() bool {
 	if rt.old == nil || rt.now == nil {
 		return rt.old != rt.now
 	}
-	return rt.old != rt.now && !slices.Equal(rt.old.Cols[ovsdb.VersionColumn+1:], rt.now.Cols[ovsdb.VersionColumn+1:])
+	return rt.old != rt.now && rt.old.Cells != rt.now.Cells
 }
 
 // refChecker sees to references.
@@ -71,8 +77,10 @@ func (r *refChecker) run() *ovsdb.Error {
 
 // count sums up the strong references that the transaction adds and takes away.
 func (r *refChecker) count() *ovsdb.Error {
-	for _, t := range r.x.base.Layout.Tables {
-		for _, rt := range r.x.tabs[t.Num].order {
+	for _, t := range r.x.layout.Tables {
+		order := r.x.tabs[t.Num].order
+		for i := range order {
+			rt := &order[i]
 			if rt.old == rt.now {
 				continue
 			}
@@ -90,19 +98,22 @@ func (r *refChecker) count() *ovsdb.Error {
 // note counts the strong references that c changes. With mustExist those added
 // must be to rows that are there.
 func (r *refChecker) note(c *Change, mustExist bool) (err *ovsdb.Error) {
-	tables := r.x.base.Layout.Tables
+	tables := r.x.layout.Tables
 	for i := range c.Table.strong {
 		column := &c.Table.strong[i]
 		eachRef(c, column, func(to rowKey, n int) {
 			if to.id == c.ID() && to.table == c.Table.Num {
 				return // a row doesn't keep itself
 			}
+			if r.delta == nil {
+				r.delta = map[rowKey]int{}
+			}
 			r.delta[to] += n
 			if n < 0 && !tables[to.table].IsRoot {
 				r.queue = append(r.queue, to)
 			}
 			if n > 0 && mustExist && err == nil && r.x.get(to) == nil {
-				if known := r.x.base.Tables[to.table].Get(to.id); known == nil || !c.had(column, to) {
+				if known := r.x.rows[to.table].Get(to.id); known == nil || !c.had(column, to) {
 					err = ovsdb.Errorf(ovsdb.TagReferentialIntegrity, "Table %s column %s row %s references nonexistent row %s in table %s.",
 						c.Table.Name, column.Name, c.ID(), to.id, tables[to.table].Name)
 				}
@@ -117,7 +128,7 @@ func (r *refChecker) note(c *Change, mustExist bool) (err *ovsdb.Error) {
 func (c *Change) had(r *refColumn, to rowKey) bool {
 	found := false
 	if c.Old != nil {
-		r.each(c.Old.Cols[r.Index], func(k rowKey) { found = found || k == to })
+		r.each(c.Old.Get(r.ColumnSchema), func(k rowKey) { found = found || k == to })
 	}
 	return found
 }
@@ -128,7 +139,7 @@ func (r *refChecker) refs(k rowKey) int {
 
 // collect deletes rows outside root tables that nothing refers to.
 func (r *refChecker) collect() {
-	tables := r.x.base.Layout.Tables
+	tables := r.x.layout.Tables
 	for len(r.queue) > 0 {
 		k := r.queue[len(r.queue)-1]
 		r.queue = r.queue[:len(r.queue)-1]
@@ -143,8 +154,10 @@ func (r *refChecker) collect() {
 
 // checkDeleted makes sure that nothing refers to rows that are gone.
 func (r *refChecker) checkDeleted() *ovsdb.Error {
-	for _, t := range r.x.base.Layout.Tables {
-		for _, rt := range r.x.tabs[t.Num].order {
+	for _, t := range r.x.layout.Tables {
+		order := r.x.tabs[t.Num].order
+		for i := range order {
+			rt := &order[i]
 			if rt.now != nil {
 				continue
 			}
@@ -164,25 +177,24 @@ func (r *refChecker) cleanWeak() (again bool, err *ovsdb.Error) {
 		if row == nil {
 			continue
 		}
-		t := r.x.base.Layout.Tables[k.table]
+		t := r.x.layout.Tables[k.table]
 		for i := range t.weak {
 			c := &t.weak[i]
-			old := row.Cols[c.Index]
+			old := row.Get(c.ColumnSchema)
 			now := r.filter(c, old)
 			if now == old {
 				continue
 			}
 			if now.Len() < int(c.Type.Min) {
-				if rt := r.x.tabs[k.table].byID[k.id]; rt != nil && rt.old == nil && old.Has(ovsdb.DefaultAtom(ovsdb.UUIDType)) {
+				if rt := r.x.tabs[k.table].find(k.id); rt != nil && rt.old == nil && old.Has(ovsdb.DefaultAtom(ovsdb.UUIDType)) {
 					return false, ovsdb.Errorf(ovsdb.TagConstraint, "Weak reference column \"%s\" in \"%s\" row %s (inserted within this transaction) contained all-zeros UUID (probably as the default value for this column) but deleting this value caused a constraint volation because this column is not allowed to be empty.",
 						c.Name, t.Name, k.id)
 				}
 				return false, ovsdb.Errorf(ovsdb.TagConstraint, "Deletion of %d weak reference(s) to deleted (or never-existing) rows from column \"%s\" in \"%s\" row %s caused this column to become empty, but constraints on this column disallow an empty column.",
 					old.Len()-now.Len(), c.Name, t.Name, k.id)
 			}
-			before := &Row{ID: k.id, Cols: slices.Clone(row.Cols)}
-			r.x.writable(k)[c.Index] = now
-			row = r.x.get(k)
+			before := row
+			row = r.x.set(t, k.id, []*ovsdb.ColumnSchema{c.ColumnSchema}, onlyColumn(t, c.Index, now))
 			_ = r.note(&Change{t, before, row}, false)
 			again = again || len(r.queue) > 0
 		}
@@ -190,19 +202,31 @@ func (r *refChecker) cleanWeak() (again bool, err *ovsdb.Error) {
 	return again, nil
 }
 
+// onlyColumn returns a row that has a value in one column.
+func onlyColumn(t *Table, index int, d ovsdb.Datum) ovsdb.Row {
+	row := make(ovsdb.Row, len(t.Columns))
+	row[index] = d
+	return row
+}
+
 // weakSuspects lists the rows with weak references that may dangle: rows whose
 // references changed, and rows that refer to rows now gone.
 func (r *refChecker) weakSuspects() []rowKey {
 	var out []rowKey
-	seen := map[rowKey]bool{}
+	var seen map[rowKey]bool
 	add := func(k rowKey) {
+		if seen == nil {
+			seen = map[rowKey]bool{}
+		}
 		if !seen[k] {
 			seen[k] = true
 			out = append(out, k)
 		}
 	}
-	for _, t := range r.x.base.Layout.Tables {
-		for _, rt := range r.x.tabs[t.Num].order {
+	for _, t := range r.x.layout.Tables {
+		order := r.x.tabs[t.Num].order
+		for i := range order {
+			rt := &order[i]
 			switch {
 			case rt.now == nil:
 				for from := range r.x.db.tabs[t.Num].weak[rt.id] {

@@ -9,8 +9,8 @@ import (
 // that it lacks are left out, new columns get their defaults. All of the new
 // schema's constraints must hold (ovsdb-server(7), 4.1.19).
 func Convert(s *Snapshot, to *Layout) (*Snapshot, *ovsdb.Error) {
-	empty := NewSnapshot(to)
-	x := newTxn(empty, NewDB(empty))
+	db := NewDB(NewSnapshot(to))
+	x := newTxn(to, db.rows, db)
 	for _, t := range to.Tables {
 		from := s.Layout.Table(t.Name)
 		if from == nil {
@@ -21,16 +21,15 @@ func Convert(s *Snapshot, to *Layout) (*Snapshot, *ovsdb.Error) {
 			if err != nil {
 				return nil, err
 			}
-			k := rowKey{t.Num, row.ID}
-			x.insert(k, cols)
-			cols[ovsdb.VersionColumn] = row.Cols[ovsdb.VersionColumn]
+			x.insert(t, &Row{ID: row.ID, Version: row.Version, Cells: ovsdb.PackCells(t.TableSchema, cols)}, true)
 		}
 	}
 	changes, err := x.check()
 	if err != nil {
 		return nil, err
 	}
-	return empty.With(changes, s.TxnID), nil
+	db.Apply(changes, s.TxnID)
+	return db.Head(), nil
 }
 
 func convertRow(from, to *Table, row *Row) (ovsdb.Row, *ovsdb.Error) {
@@ -40,7 +39,7 @@ func convertRow(from, to *Table, row *Row) (ovsdb.Row, *ovsdb.Error) {
 		if old == nil {
 			continue
 		}
-		d := row.Cols[old.Index]
+		d := row.Get(old)
 		if old.Type != c.Type {
 			scan := json.NewScanner(d.AppendJSON(nil))
 			scan.Next()

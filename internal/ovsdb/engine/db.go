@@ -1,14 +1,22 @@
 package engine
 
 import (
+	"slices"
+
 	"weir/internal/ovsdb"
 )
 
-// DB is the head of a database: its newest snapshot and what makes checking a
-// transaction cheap. Its owner's mutex guards it.
+// DB is the head of a database: its newest state and what makes checking a
+// transaction cheap. Its owner's mutex guards it. Changes are made in place as
+// long as nobody has asked for a Snapshot of what they change.
 type DB struct {
-	head *Snapshot
-	tabs []tableAux // by Table.Num
+	layout *Layout
+	rows   []Rows // by Table.Num
+	own    *owner
+	seq    uint64
+	txn    ovsdb.UUID
+	frozen *Snapshot  // of this state; nil: not asked for yet
+	tabs   []tableAux // by Table.Num
 }
 
 // tableAux is derived from a table's rows in the head.
@@ -25,13 +33,25 @@ func NewDB(s *Snapshot) *DB {
 	return db
 }
 
-// Head returns the newest snapshot.
-func (db *DB) Head() *Snapshot { return db.head }
+// Layout returns the layout of the database's tables.
+func (db *DB) Layout() *Layout { return db.layout }
+
+// Seq counts the commits since the database was opened, as Snapshot.Seq does.
+func (db *DB) Seq() uint64 { return db.seq }
+
+// Head returns a snapshot of the newest state.
+func (db *DB) Head() *Snapshot {
+	if db.frozen == nil {
+		db.frozen = &Snapshot{Layout: db.layout, Tables: slices.Clone(db.rows), Seq: db.seq, TxnID: db.txn}
+		db.own = &owner{}
+	}
+	return db.frozen
+}
 
 // Reset makes s the head, at a cost that goes with its size.
 func (db *DB) Reset(s *Snapshot) {
-	db.head = s
-	db.tabs = make([]tableAux, len(s.Tables))
+	*db = DB{layout: s.Layout, rows: slices.Clone(s.Tables), own: &owner{}, seq: s.Seq, txn: s.TxnID, frozen: s,
+		tabs: make([]tableAux, len(s.Tables))}
 	for _, t := range s.Layout.Tables {
 		aux := &db.tabs[t.Num]
 		aux.refs = map[ovsdb.UUID]int{}
@@ -42,16 +62,46 @@ func (db *DB) Reset(s *Snapshot) {
 		}
 	}
 	for _, t := range s.Layout.Tables {
+		if len(t.Indexes) == 0 && len(t.strong) == 0 && len(t.weak) == 0 {
+			continue
+		}
 		for row := range s.Tables[t.Num].All() {
 			db.account(&Change{t, nil, row})
 		}
 	}
 }
 
-// Apply makes the head the one that results from changes, which Txn.Commit
-// checked against it, and returns it.
-func (db *DB) Apply(changes []Change, txn ovsdb.UUID) *Snapshot {
-	db.head = db.head.With(changes, txn)
+// Apply carries out changes, which Txn.Commit checked against the head.
+func (db *DB) Apply(changes []Change, txn ovsdb.UUID) {
+	db.seq++
+	db.txn = txn
+	db.change(changes)
+}
+
+// Undo takes back changes, the last ones that Apply carried out. txn is
+// the transaction before them.
+func (db *DB) Undo(changes []Change, txn ovsdb.UUID) {
+	back := make([]Change, len(changes))
+	for i, c := range changes {
+		back[i] = Change{c.Table, c.New, c.Old}
+	}
+	db.seq--
+	db.txn = txn
+	db.change(back)
+}
+
+func (db *DB) change(changes []Change) {
+	db.frozen = nil
+	for i := range changes {
+		c := &changes[i]
+		e := db.rows[c.Table.Num].edit(db.own)
+		if c.New != nil {
+			e.set(c.New)
+		} else {
+			e.remove(c.Old.ID)
+		}
+		db.rows[c.Table.Num] = e.done()
+	}
 	// All that goes away first: rows may swap the values of an index.
 	for i := range changes {
 		if c := &changes[i]; c.Old != nil {
@@ -61,7 +111,6 @@ func (db *DB) Apply(changes []Change, txn ovsdb.UUID) *Snapshot {
 	for i := range changes {
 		db.account(&changes[i])
 	}
-	return db.head
 }
 
 func (db *DB) unindex(c *Change) {
@@ -120,32 +169,38 @@ func (db *DB) countWeak(c *Change, r *refColumn) {
 // eachRef calls fn with each reference of column r that c takes away (-1) or
 // adds (1).
 func eachRef(c *Change, r *refColumn, fn func(to rowKey, n int)) {
-	if c.Old != nil && c.New != nil && c.Old.Cols[r.Index] == c.New.Cols[r.Index] {
+	if c.Old != nil && c.New != nil && c.Old.Get(r.ColumnSchema) == c.New.Get(r.ColumnSchema) {
 		return
 	}
 	if c.New != nil {
-		r.each(c.New.Cols[r.Index], func(to rowKey) { fn(to, 1) })
+		r.each(c.New.Get(r.ColumnSchema), func(to rowKey) { fn(to, 1) })
 	}
 	if c.Old != nil {
-		r.each(c.Old.Cols[r.Index], func(to rowKey) { fn(to, -1) })
+		r.each(c.Old.Get(r.ColumnSchema), func(to rowKey) { fn(to, -1) })
 	}
 }
 
 // indexKey returns the values of an index's columns as one string.
 func indexKey(index []*ovsdb.ColumnSchema, row *Row) string {
+	return keyOfValues(index, func(c *ovsdb.ColumnSchema) ovsdb.Datum { return row.Get(c) })
+}
+
+// keyOfValues is indexKey for values from anywhere.
+func keyOfValues(index []*ovsdb.ColumnSchema, value func(*ovsdb.ColumnSchema) ovsdb.Datum) string {
 	if len(index) == 1 {
-		if d := row.Cols[index[0].Index]; d.Len() == 1 && d.KeyType() == ovsdb.String && !d.IsMap() {
+		if d := value(index[0]); d.Len() == 1 && d.KeyType() == ovsdb.String && !d.IsMap() {
 			return d.Str()
 		}
 	}
-	return keyOf(index, row.Cols)
+	return keyOf(index, value)
 }
 
-func keyOf(columns []*ovsdb.ColumnSchema, row ovsdb.Row) string {
+// keyOf returns values as text that is equal for equal ones.
+func keyOf(columns []*ovsdb.ColumnSchema, value func(*ovsdb.ColumnSchema) ovsdb.Datum) string {
 	var buf [128]byte
 	dst := buf[:0]
 	for _, c := range columns {
-		dst = append(row[c.Index].AppendJSON(dst), ';')
+		dst = append(value(c).AppendJSON(dst), ';')
 	}
 	return string(dst)
 }

@@ -30,7 +30,7 @@ func newTestDB(t testing.TB) *DB {
 
 // do runs operations and applies what they change.
 func do(t testing.TB, db *DB, ops string) Outcome {
-	req, err := ParseRequest(db.Head().Layout, []byte(`["all",`+ops+`]`))
+	req, err := ParseRequest(db.Layout(), []byte(`["all",`+ops+`]`))
 	if err != nil {
 		t.Fatalf("%s: %v", ops, err)
 	}

@@ -50,10 +50,14 @@ type Outcome struct {
 
 // Execute runs the request on db's head without changing it: see
 // Outcome.Changes.
-func (r *Request) Execute(db *DB, env *Env) Outcome { return r.run(newTxn(db.head, db), env) }
+func (r *Request) Execute(db *DB, env *Env) Outcome {
+	return r.run(newTxn(db.layout, db.rows, db), env)
+}
 
 // Read runs a request that is ReadOnly on any snapshot.
-func (r *Request) Read(s *Snapshot, env *Env) Outcome { return r.run(newTxn(s, nil), env) }
+func (r *Request) Read(s *Snapshot, env *Env) Outcome {
+	return r.run(newTxn(s.Layout, s.Tables, nil), env)
+}
 
 func (r *Request) run(x *Txn, env *Env) Outcome {
 	e := &executor{x: x, env: env, out: make([]byte, 0, 64*len(r.ops)+2)}
@@ -157,15 +161,14 @@ func (e *executor) access(op *operation, row *Row) *ovsdb.Error {
 }
 
 func (e *executor) insert(op *operation) *ovsdb.Error {
-	k := rowKey{op.table.Num, op.uuid}
-	if op.ownUUID && e.x.known(k) {
+	if op.ownUUID && e.x.known(rowKey{op.table.Num, op.uuid}) {
 		return ovsdb.SyntaxErrorf([]byte(`"`+op.uuid.String()+`"`), ovsdb.TagDuplicateUUID, "This UUID would duplicate a UUID already present within the table or deleted within the same transaction.")
 	}
-	cols := slices.Clone(op.row)
-	if err := e.access(op, &Row{ID: op.uuid, Cols: cols}); err != nil {
+	row := &Row{ID: op.uuid, Version: e.x.layout.newUUID(), Cells: op.cells}
+	if err := e.access(op, row); err != nil {
 		return err
 	}
-	e.x.insert(k, cols)
+	e.x.insert(op.table, row, !op.ownUUID)
 	e.out = append(e.out, `{"uuid":["uuid","`...)
 	e.out = op.uuid.Append(e.out)
 	e.out = append(e.out, `"]}`...)
@@ -191,7 +194,7 @@ func (e *executor) selectRows(op *operation) {
 	}
 	for row := range rows {
 		if distinct {
-			key := keyOf(columns, row.Cols)
+			key := keyOf(columns, row.Get)
 			if seen[key] {
 				continue
 			}
@@ -201,7 +204,7 @@ func (e *executor) selectRows(op *operation) {
 			e.out = append(e.out, ',')
 		}
 		first = false
-		e.out = AppendColumns(e.out, columns, row.Cols)
+		e.out = row.AppendJSON(e.out, columns)
 	}
 	e.out = append(e.out, "]}"...)
 }
@@ -209,26 +212,11 @@ func (e *executor) selectRows(op *operation) {
 // compare orders rows by columns.
 func compare(columns []*ovsdb.ColumnSchema, a, b *Row) int {
 	for _, c := range columns {
-		if n := a.Cols[c.Index].Compare(b.Cols[c.Index]); n != 0 {
+		if n := a.Get(c).Compare(b.Get(c)); n != 0 {
 			return n
 		}
 	}
 	return 0
-}
-
-// AppendColumns appends the given columns of a row as a <row>.
-func AppendColumns(dst []byte, columns []*ovsdb.ColumnSchema, row ovsdb.Row) []byte {
-	dst = append(dst, '{')
-	for i, c := range columns {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, '"')
-		dst = append(dst, c.Name...) // an <id>, which needs no escapes
-		dst = append(dst, `":`...)
-		dst = row[c.Index].AppendJSON(dst)
-	}
-	return append(dst, '}')
 }
 
 // matches lists the rows that op's condition selects, so that they can change.
@@ -245,10 +233,7 @@ func (e *executor) update(op *operation) *ovsdb.Error {
 		if !differs(row, op) {
 			continue
 		}
-		cols := e.x.writable(rowKey{op.table.Num, row.ID})
-		for _, c := range op.set {
-			cols[c.Index] = op.row[c.Index]
-		}
+		e.x.set(op.table, row.ID, op.set, op.row)
 	}
 	e.count(len(rows))
 	return nil
@@ -256,7 +241,7 @@ func (e *executor) update(op *operation) *ovsdb.Error {
 
 func differs(row *Row, op *operation) bool {
 	for _, c := range op.set {
-		if row.Cols[c.Index] != op.row[c.Index] {
+		if row.Get(c) != op.row[c.Index] {
 			return true
 		}
 	}
@@ -269,20 +254,42 @@ func (e *executor) mutate(op *operation) *ovsdb.Error {
 		if err := e.access(op, row); err != nil {
 			return err
 		}
-		k := rowKey{op.table.Num, row.ID}
-		for i := range op.mutations {
-			m := &op.mutations[i]
-			old := e.x.get(k).Cols[m.Column.Index]
-			now, err := m.Apply(old)
-			if err != nil {
-				return err
-			}
-			if now != old {
-				e.x.writable(k)[m.Column.Index] = now
-			}
+		if err := e.mutateRow(op, row); err != nil {
+			return err
 		}
 	}
 	e.count(len(rows))
+	return nil
+}
+
+// mutateRow applies an operation's mutations, one after another, to one row.
+func (e *executor) mutateRow(op *operation, row *Row) *ovsdb.Error {
+	var cols ovsdb.Row
+	var set []*ovsdb.ColumnSchema
+	for i := range op.mutations {
+		m := &op.mutations[i]
+		old := row.Get(m.Column)
+		done := slices.Contains(set, m.Column)
+		if done {
+			old = cols[m.Column.Index]
+		}
+		now, err := m.Apply(old)
+		if err != nil {
+			return err
+		}
+		if now == old {
+			continue
+		}
+		if cols == nil {
+			cols = make(ovsdb.Row, len(op.table.Columns))
+		}
+		if cols[m.Column.Index] = now; !done {
+			set = append(set, m.Column)
+		}
+	}
+	if set != nil {
+		e.x.set(op.table, row.ID, set, cols)
+	}
 	return nil
 }
 
@@ -304,7 +311,7 @@ func (e *executor) wait(op *operation) *ovsdb.Error {
 	equal := true
 	seen := map[string]bool{}
 	for row := range e.x.find(op.table, op.where) {
-		key := keyOf(columns, row.Cols)
+		key := keyOf(columns, row.Get)
 		seen[key] = true
 		if !op.rows[key] {
 			equal = false

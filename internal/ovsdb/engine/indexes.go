@@ -12,7 +12,7 @@ import (
 // two of them have the same values in an index.
 func (x *Txn) checkTable(t *Table) *ovsdb.Error {
 	tt := &x.tabs[t.Num]
-	n := x.base.Tables[t.Num].Len() + tt.grown
+	n := x.rows[t.Num].Len() + tt.grown
 	if tt.grown > 0 && uint64(n) > uint64(t.MaxRows) {
 		return ovsdb.Errorf(ovsdb.TagConstraint, "transaction causes \"%s\" table to contain %d rows, greater than the schema-defined limit of %d row(s)", t.Name, n, t.MaxRows)
 	}
@@ -30,15 +30,17 @@ func (x *Txn) checkIndex(t *Table, i int) *ovsdb.Error {
 		return nil
 	}
 	index := t.Indexes[i]
-	mine := map[string]*Row{}
-	for _, rt := range tt.order {
+	existing := x.db.tabs[t.Num].indexes[i]
+	mine := make(map[string]*Row, len(tt.order))
+	for i := range tt.order {
+		rt := &tt.order[i]
 		if rt.now == nil || rt.now == rt.old {
 			continue
 		}
 		key := indexKey(index, rt.now)
 		other := mine[key]
 		if other == nil {
-			if id, ok := x.db.tabs[t.Num].indexes[i][key]; ok && id != rt.id {
+			if id, ok := existing[key]; ok && id != rt.id {
 				other = x.get(rowKey{t.Num, id})
 				if other != nil && indexKey(index, other) != key {
 					other = nil
@@ -57,7 +59,7 @@ func (x *Txn) checkIndex(t *Table, i int) *ovsdb.Error {
 // an order that depends on their contents only, so that the message is the same
 // each time.
 func (x *Txn) duplicate(t *Table, index []*ovsdb.ColumnSchema, a, b *Row) *ovsdb.Error {
-	if comesLater(a, b) {
+	if comesLater(t, a, b) {
 		a, b = b, a
 	}
 	names := make([]string, len(index))
@@ -74,9 +76,9 @@ func (x *Txn) duplicate(t *Table, index []*ovsdb.ColumnSchema, a, b *Row) *ovsdb
 
 // comesLater reports whether a is to be named after b: rows go by their columns,
 // the greater first, then by their IDs.
-func comesLater(a, b *Row) bool {
-	for i := ovsdb.VersionColumn + 1; i < len(a.Cols); i++ {
-		if c := a.Cols[i].Compare(b.Cols[i]); c != 0 {
+func comesLater(t *Table, a, b *Row) bool {
+	for _, column := range t.Columns[ovsdb.VersionColumn+1:] {
+		if c := a.Get(column).Compare(b.Get(column)); c != 0 {
 			return c < 0
 		}
 	}
@@ -85,7 +87,7 @@ func comesLater(a, b *Row) bool {
 
 // history says what the transaction did to a row of a violated index.
 func (x *Txn) history(t *Table, index []*ovsdb.ColumnSchema, row *Row) string {
-	rt := x.tabs[t.Num].byID[row.ID]
+	rt := x.tabs[t.Num].find(row.ID)
 	switch {
 	case rt == nil || rt.old == rt.now:
 		return "existed in the database before this transaction and was not modified by the transaction"
@@ -100,7 +102,7 @@ func (x *Txn) history(t *Table, index []*ovsdb.ColumnSchema, row *Row) string {
 func valuesText(index []*ovsdb.ColumnSchema, row *Row) string {
 	values := make([]string, len(index))
 	for i, c := range index {
-		values[i] = string(row.Cols[c.Index].AppendText(nil, &c.Type))
+		values[i] = string(row.Get(c).AppendText(nil, &c.Type))
 	}
 	return english(values)
 }

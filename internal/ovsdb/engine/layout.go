@@ -122,29 +122,3 @@ func (c *Change) ID() ovsdb.UUID {
 	}
 	return c.Old.ID
 }
-
-// With returns the snapshot that results from changes, as the commit txn.
-func (s *Snapshot) With(changes []Change, txn ovsdb.UUID) *Snapshot {
-	now := &Snapshot{Layout: s.Layout, Tables: make([]Rows, len(s.Tables)), Seq: s.Seq + 1, TxnID: txn}
-	copy(now.Tables, s.Tables)
-	edits := make([]*editor, len(s.Tables))
-	for i := range changes {
-		c := &changes[i]
-		e := edits[c.Table.Num]
-		if e == nil {
-			e = s.Tables[c.Table.Num].edit()
-			edits[c.Table.Num] = e
-		}
-		if c.New != nil {
-			e.set(c.New)
-		} else {
-			e.remove(c.Old.ID)
-		}
-	}
-	for i, e := range edits {
-		if e != nil {
-			now.Tables[i] = e.done()
-		}
-	}
-	return now
-}

@@ -10,22 +10,40 @@ import (
 	"weir/internal/ovsdb"
 )
 
-// opParser parses one operation. Its messages are those of Open vSwitch.
+// opParser parses a request's operations. Its messages are those of Open
+// vSwitch.
 type opParser struct {
-	layout *Layout
-	syms   *symbols
-	index  int // from 1
-	total  int
+	layout  *Layout
+	symbols symbols
+	dec     ovsdb.Decoder
+	total   int
 
+	index   int // of the operation at hand, from 1
 	raw     []byte
 	members []opMember
 	err     *ovsdb.Error // the first error in the operation's own members
+
+	scan json.Scanner
+	row  ovsdb.Row // of an insert
 }
 
 type opMember struct {
 	name string
 	raw  []byte
 	used bool
+}
+
+// begin goes to another operation.
+func (p *opParser) begin(index int, raw []byte) {
+	p.index, p.raw, p.members, p.err = index, raw, p.members[:0], nil
+}
+
+// scanner returns a scanner on a part of the operation, at its first token. It
+// is valid until the next call.
+func (p *opParser) scanner(raw []byte) *json.Scanner {
+	p.scan.ResetValid(raw)
+	p.scan.Next()
+	return &p.scan
 }
 
 func (p *opParser) fail(format string, args ...any) {
@@ -54,7 +72,7 @@ func (p *opParser) get(name, kind string, optional bool) []byte {
 		}
 		m.used = true
 		if kind == kindID {
-			if m.raw[0] == '"' && ovsdb.IsID(unquote(m.raw)) {
+			if m.raw[0] == '"' && ovsdb.IsID(p.scanner(m.raw).View()) {
 				return m.raw
 			}
 		} else {
@@ -79,14 +97,7 @@ func (p *opParser) str(name, kind string, optional bool) (string, bool) {
 	if raw == nil {
 		return "", false
 	}
-	return unquote(raw), true
-}
-
-// unquote returns the text of a valid JSON string.
-func unquote(raw []byte) string {
-	s := json.NewScanner(raw)
-	s.Next()
-	return s.Str()
+	return p.scanner(raw).View(), true
 }
 
 // finish refuses members that nothing asked for.
@@ -99,15 +110,14 @@ func (p *opParser) finish() *ovsdb.Error {
 	return p.err
 }
 
-func (p *opParser) split(raw []byte) *ovsdb.Error {
-	p.raw = raw
-	if raw[0] != '{' {
+// split finds the operation's members.
+func (p *opParser) split() *ovsdb.Error {
+	if p.raw[0] != '{' {
 		return ovsdb.Errorf(ovsdb.TagSyntax, "Parsing ovsdb operation %d of %d failed: Object expected.", p.index, p.total)
 	}
-	s := json.NewScanner(raw)
-	s.Next()
-	p.members = make([]opMember, 0, 8)
-	err := s.Object(func(name string) error {
+	s := p.scanner(p.raw)
+	err := s.Members(func([]byte) error {
+		name := s.View()
 		raw, err := s.Value()
 		for i := range p.members {
 			if p.members[i].name == name {
@@ -121,9 +131,9 @@ func (p *opParser) split(raw []byte) *ovsdb.Error {
 	return ovsdb.AsError(err)
 }
 
-func (p *opParser) parse(raw []byte) (operation, *ovsdb.Error) {
-	op := operation{raw: raw}
-	if err := p.split(raw); err != nil {
+func (p *opParser) parse() (operation, *ovsdb.Error) {
+	op := operation{raw: p.raw}
+	if err := p.split(); err != nil {
 		return op, err
 	}
 	name, ok := p.str("op", kindString, false)
@@ -176,9 +186,7 @@ func (p *opParser) table(op *operation) {
 }
 
 func (p *opParser) condition(op *operation, raw []byte) *ovsdb.Error {
-	s := json.NewScanner(raw)
-	s.Next()
-	c, err := ovsdb.ParseCondition(op.table.TableSchema, s, p.syms)
+	c, err := p.dec.Condition(op.table.TableSchema, p.scanner(raw))
 	op.where = c
 	return ovsdb.AsError(err)
 }
@@ -201,7 +209,7 @@ func (p *opParser) insert(op *operation) *ovsdb.Error {
 		op.uuid = p.layout.newUUID()
 	}
 	if hasName {
-		id, ok := p.syms.define(name, op.uuid, hasOwn)
+		id, ok := p.symbols.define(name, op.uuid, hasOwn)
 		if !ok {
 			return ovsdb.SyntaxErrorf(json.AppendString(nil, name), ovsdb.TagDuplicateUUIDName, "This \"uuid-name\" appeared on an earlier \"insert\" operation.")
 		}
@@ -212,11 +220,9 @@ func (p *opParser) insert(op *operation) *ovsdb.Error {
 
 func (p *opParser) insertRow(op *operation, raw []byte) *ovsdb.Error {
 	t := op.table
-	op.row = append(ovsdb.Row(nil), t.defaults...)
+	p.row = append(p.row[:0], t.defaults...)
 	var given [4]uint64 // the first 256 columns; later ones count as not given
-	s := json.NewScanner(raw)
-	s.Next()
-	err := ovsdb.ParseRow(t.TableSchema, s, p.syms, op.row, func(c *ovsdb.ColumnSchema) error {
+	err := p.dec.Row(t.TableSchema, p.scanner(raw), p.row, func(c *ovsdb.ColumnSchema) error {
 		if c.Index < 256 {
 			given[c.Index/64] |= 1 << (c.Index % 64)
 		}
@@ -227,11 +233,12 @@ func (p *opParser) insertRow(op *operation, raw []byte) *ovsdb.Error {
 	}
 	for _, c := range t.badDefault {
 		if c.Index >= 256 || given[c.Index/64]&(1<<(c.Index%64)) == 0 {
-			if err := c.Type.CheckElements(op.row[c.Index]); err != nil {
+			if err := c.Type.CheckElements(p.row[c.Index]); err != nil {
 				return err
 			}
 		}
 	}
+	op.cells = ovsdb.PackCells(t.TableSchema, p.row)
 	return nil
 }
 
@@ -273,8 +280,7 @@ func (p *opParser) columns(t *Table, raw []byte) ([]*ovsdb.ColumnSchema, *ovsdb.
 		return nil, nil
 	}
 	out := []*ovsdb.ColumnSchema{}
-	s := json.NewScanner(raw)
-	s.Next()
+	s := p.scanner(raw)
 	err := s.Array(func(int) error {
 		if s.Kind() != json.String {
 			return ovsdb.SyntaxErrorf(raw, "", "array of distinct column names expected")
@@ -302,9 +308,7 @@ func (p *opParser) update(op *operation) *ovsdb.Error {
 	}
 	t := op.table
 	op.row = make(ovsdb.Row, len(t.Columns))
-	s := json.NewScanner(row)
-	s.Next()
-	err := ovsdb.ParseRow(t.TableSchema, s, p.syms, op.row, func(c *ovsdb.ColumnSchema) error {
+	err := p.dec.Row(t.TableSchema, p.scanner(row), op.row, func(c *ovsdb.ColumnSchema) error {
 		op.set = append(op.set, c)
 		return nil
 	})
@@ -326,9 +330,7 @@ func (p *opParser) mutate(op *operation) *ovsdb.Error {
 	if err := p.finish(); err != nil {
 		return err
 	}
-	s := json.NewScanner(mutations)
-	s.Next()
-	m, err := ovsdb.ParseMutations(op.table.TableSchema, s, p.syms)
+	m, err := p.dec.Mutations(op.table.TableSchema, p.scanner(mutations))
 	if err != nil {
 		return ovsdb.AsError(err)
 	}
@@ -363,9 +365,7 @@ func (p *opParser) wait(op *operation) *ovsdb.Error {
 		return ovsdb.SyntaxErrorf(json.AppendString(nil, until), "", "\"until\" must be \"==\" or \"!=\"")
 	}
 	if timeout != nil {
-		s := json.NewScanner(timeout)
-		s.Next()
-		ms := s.Float()
+		ms := p.scanner(timeout).Float()
 		if ms < 0 {
 			return ovsdb.SyntaxErrorf(timeout, "", "timeout must be nonnegative")
 		}
@@ -384,13 +384,12 @@ func (p *opParser) wait(op *operation) *ovsdb.Error {
 // waitRows parses the rows that a wait compares with.
 func (p *opParser) waitRows(op *operation, raw []byte) *ovsdb.Error {
 	op.rows = map[string]bool{}
-	s := json.NewScanner(raw)
-	s.Next()
+	s := p.scanner(raw)
 	err := s.Array(func(int) error {
 		row := append(ovsdb.Row(nil), op.table.defaults...)
-		err := ovsdb.ParseRow(op.table.TableSchema, s, p.syms, row, func(*ovsdb.ColumnSchema) error { return nil })
+		err := p.dec.Row(op.table.TableSchema, s, row, func(*ovsdb.ColumnSchema) error { return nil })
 		if err == nil {
-			op.rows[keyOf(op.compared(), row)] = true
+			op.rows[keyOf(op.compared(), func(c *ovsdb.ColumnSchema) ovsdb.Datum { return row[c.Index] })] = true
 		}
 		return err
 	})

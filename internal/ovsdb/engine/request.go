@@ -25,7 +25,8 @@ type operation struct {
 	where     ovsdb.Condition
 	columns   []*ovsdb.ColumnSchema // select, wait; nil is all
 	sort      []*ovsdb.ColumnSchema // select: an extension of Open vSwitch's
-	row       ovsdb.Row             // insert: whole; update: those in set
+	cells     ovsdb.Cells           // insert
+	row       ovsdb.Row             // update: those in set
 	set       []*ovsdb.ColumnSchema // update
 	mutations []ovsdb.Mutation
 	uuid      ovsdb.UUID // insert
@@ -96,28 +97,23 @@ func (s *symbols) define(name string, id ovsdb.UUID, own bool) (ovsdb.UUID, bool
 }
 
 // ParseRequest parses the operations of a "transact" request: the elements of
-// its params after the first. What is wrong with an operation becomes part of
-// the reply; the error is that of JSON which isn't an array.
+// its params, valid JSON, after the first. What is wrong with an operation
+// becomes part of the reply; the error is that of JSON which isn't an array.
+// The request may keep parts of params.
 func ParseRequest(l *Layout, params []byte) (*Request, error) {
 	r := &Request{layout: l, readOnly: true}
-	s := json.NewScanner(params)
-	s.Next()
-	var raws [][]byte
-	err := s.Array(func(i int) error {
-		raw, err := s.Raw()
-		if i > 0 {
-			raws = append(raws, raw)
-		}
-		return err
-	})
+	raws, err := operations(params)
 	if err != nil {
 		return nil, err
 	}
 	r.total = len(raws)
-	syms := &symbols{newUUID: l.newUUID}
+	r.ops = make([]operation, 0, len(raws))
+	p := opParser{layout: l, total: len(raws)}
+	p.symbols.newUUID = l.newUUID
+	p.dec = ovsdb.Decoder{Symbols: &p.symbols, Share: true}
 	for i, raw := range raws {
-		p := opParser{layout: l, syms: syms, index: i + 1, total: len(raws)}
-		op, err := p.parse(raw)
+		p.begin(i+1, raw)
+		op, err := p.parse()
 		if err != nil {
 			r.failed = err
 			break
@@ -131,4 +127,19 @@ func ParseRequest(l *Layout, params []byte) (*Request, error) {
 		r.ops = append(r.ops, op)
 	}
 	return r, nil
+}
+
+// operations returns the elements of params after the first.
+func operations(params []byte) ([][]byte, error) {
+	raws := make([][]byte, 0, 1+len(params)/64)
+	s := json.NewValid(params)
+	s.Next()
+	err := s.Array(func(i int) error {
+		raw, err := s.Raw()
+		if i > 0 {
+			raws = append(raws, raw)
+		}
+		return err
+	})
+	return raws, err
 }

@@ -9,12 +9,9 @@ import (
 	"weir/internal/ovsdb"
 )
 
-// Row is one row of a table. Rows are immutable once a transaction is done with
-// them, and shared by all snapshots that hold them.
-type Row struct {
-	ID   ovsdb.UUID
-	Cols ovsdb.Row
-}
+// Row is one row of a table. Rows are immutable and shared by all snapshots that
+// hold them.
+type Row = ovsdb.StoredRow
 
 // Rows is an immutable set of rows with distinct IDs: a hash trie of 32-way
 // nodes, so that a changed set shares all but a few nodes with the one it came
@@ -31,7 +28,7 @@ const (
 
 // node has up to 32 places; each holds a child, a row, or nothing.
 type node struct {
-	owner  *editor // the editor that may change the node in place
+	owner  *owner // whose editors may change the node in place
 	kidMap uint32
 	rowMap uint32
 	kids   []*node
@@ -101,15 +98,20 @@ func (n *node) each(yield func(*Row) bool) bool {
 	return true
 }
 
-// editor makes a changed Rows. It copies a node the first time it changes it.
+// owner is who may change nodes in place, because nobody else has seen them.
+type owner struct{ _ byte }
+
+// editor makes a changed Rows. It copies a node the first time that its owner
+// changes it.
 type editor struct {
 	root *node
 	n    int
+	own  *owner
 }
 
-func (r Rows) edit() *editor { return &editor{root: r.root, n: r.n} }
+func (r Rows) edit(own *owner) editor { return editor{root: r.root, n: r.n, own: own} }
 
-// done returns the result; the editor must not be used any more.
+// done returns the result, which further editors of the same owner change too.
 func (e *editor) done() Rows { return Rows{e.root, e.n} }
 
 // set adds row, in place of one with the same ID.
@@ -118,23 +120,23 @@ func (e *editor) set(row *Row) { e.root = e.insert(e.root, row, hashID(row.ID), 
 // remove takes the row of that ID away, if there is one.
 func (e *editor) remove(id ovsdb.UUID) { e.root = e.delete(e.root, id, hashID(id), 0) }
 
-// own returns n if e may change it, else a copy that it may.
-func (e *editor) own(n *node) *node {
+// mine returns n if e may change it, else a copy that it may.
+func (e *editor) mine(n *node) *node {
 	switch {
 	case n == nil:
-		return &node{owner: e}
-	case n.owner == e:
+		return &node{owner: e.own}
+	case n.owner == e.own:
 		return n
 	}
 	c := *n
-	c.owner = e
+	c.owner = e.own
 	c.kids = slices.Clone(n.kids)
 	c.rows = slices.Clone(n.rows)
 	return &c
 }
 
 func (e *editor) insert(n *node, row *Row, h uint64, shift uint) *node {
-	n = e.own(n)
+	n = e.mine(n)
 	if shift >= maxShift {
 		for i, old := range n.rows {
 			if old.ID == row.ID {
@@ -181,7 +183,7 @@ func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
 		if i < 0 {
 			return n
 		}
-		n = e.own(n)
+		n = e.mine(n)
 		n.rows = slices.Delete(n.rows, i, i+1)
 		e.n--
 		return n.orNil()
@@ -193,7 +195,7 @@ func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
 		if n.rows[at].ID != id {
 			return n
 		}
-		n = e.own(n)
+		n = e.mine(n)
 		n.rowMap &^= bit
 		n.rows = slices.Delete(n.rows, at, at+1)
 		e.n--
@@ -203,7 +205,7 @@ func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
 		if kid == n.kids[at] {
 			return n
 		}
-		n = e.own(n)
+		n = e.mine(n)
 		if kid != nil {
 			n.kids[at] = kid
 			return n
@@ -244,9 +246,9 @@ func diffNodes(a, b *node, shift uint, fn func(old, now *Row)) {
 		case ka == nil && kb == nil:
 			diffPair(ra, rb, fn)
 		case ka != nil:
-			diffLists(ka, rb.asNode(), fn)
+			diffLists(ka, nodeOf(rb), fn)
 		default:
-			diffLists(ra.asNode(), kb, fn)
+			diffLists(nodeOf(ra), kb, fn)
 		}
 	}
 }
@@ -261,7 +263,8 @@ func (n *node) at(bit uint32) (*Row, *node) {
 	return nil, nil
 }
 
-func (r *Row) asNode() *node {
+// nodeOf returns a node that holds only r, or nil.
+func nodeOf(r *Row) *node {
 	if r == nil {
 		return nil
 	}
@@ -300,46 +303,35 @@ func diffLists(a, b *node, fn func(old, now *Row)) {
 // One goroutine uses a Builder.
 type Builder struct {
 	layout *Layout
-	edits  []*editor
+	rows   []Rows
+	own    *owner
 }
 
 // NewBuilder returns a Builder of an empty database.
 func NewBuilder(l *Layout) *Builder {
-	b := &Builder{layout: l, edits: make([]*editor, len(l.Tables))}
-	for i := range b.edits {
-		b.edits[i] = &editor{}
-	}
-	return b
+	return &Builder{layout: l, rows: make([]Rows, len(l.Tables)), own: &owner{}}
 }
 
 // Get returns the row of a table, or nil.
-func (b *Builder) Get(t *Table, id ovsdb.UUID) ovsdb.Row {
-	e := b.edits[t.Num]
-	if row := (Rows{e.root, e.n}).Get(id); row != nil {
-		return row.Cols
+func (b *Builder) Get(t *Table, id ovsdb.UUID) *Row { return b.rows[t.Num].Get(id) }
+
+// Set adds or replaces a row, which the Builder takes over. One without a
+// _version gets one.
+func (b *Builder) Set(t *Table, row *Row) {
+	if row.Version.IsZero() {
+		row.Version = b.layout.newUUID()
 	}
-	return nil
+	e := b.rows[t.Num].edit(b.own)
+	e.set(row)
+	b.rows[t.Num] = e.done()
 }
 
-// Set adds or replaces a row, which the Builder takes over, or with nil removes
-// it. A row without a _version gets one.
-func (b *Builder) Set(t *Table, id ovsdb.UUID, cols ovsdb.Row) {
-	if cols == nil {
-		b.edits[t.Num].remove(id)
-		return
-	}
-	if cols[ovsdb.VersionColumn].UUID().IsZero() {
-		cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(ovsdb.NewUUID()))
-	}
-	cols[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(id))
-	b.edits[t.Num].set(&Row{ID: id, Cols: cols})
+// Remove removes a row.
+func (b *Builder) Remove(t *Table, id ovsdb.UUID) {
+	e := b.rows[t.Num].edit(b.own)
+	e.remove(id)
+	b.rows[t.Num] = e.done()
 }
 
 // Snapshot returns the database; the Builder must not be used any more.
-func (b *Builder) Snapshot() *Snapshot {
-	s := NewSnapshot(b.layout)
-	for i, e := range b.edits {
-		s.Tables[i] = e.done()
-	}
-	return s
-}
+func (b *Builder) Snapshot() *Snapshot { return &Snapshot{Layout: b.layout, Tables: b.rows} }

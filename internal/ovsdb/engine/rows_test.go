@@ -23,7 +23,7 @@ func TestRows(t *testing.T) {
 			for k, v := range last.want {
 				want[k] = v
 			}
-			e := last.rows.edit()
+			e := last.rows.edit(&owner{})
 			for range rapid.IntRange(0, 40).Draw(t, "steps") {
 				var id ovsdb.UUID
 				id[0] = byte(rapid.IntRange(0, 50).Draw(t, "id"))
@@ -77,7 +77,7 @@ func TestRows(t *testing.T) {
 
 // TestCollisions drives the trie below its last level.
 func TestCollisions(t *testing.T) {
-	e := Rows{}.edit()
+	e := Rows{}.edit(&owner{})
 	a, b := &Row{ID: ovsdb.UUID{1}}, &Row{ID: ovsdb.UUID{2}}
 	h := uint64(7)
 	e.root = e.insert(e.insert(nil, a, h, maxShift), b, h, maxShift)

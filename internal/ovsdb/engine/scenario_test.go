@@ -90,7 +90,7 @@ func TestScenario(t *testing.T) {
 		case !isTxn:
 			continue
 		}
-		req, err := ParseRequest(db.Head().Layout, []byte(params))
+		req, err := ParseRequest(db.Layout(), []byte(params))
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
@@ -119,7 +119,7 @@ func TestScenario(t *testing.T) {
 // checkAux compares what a DB keeps up to date with what it would work out anew.
 func checkAux(t testing.TB, db *DB) {
 	t.Helper()
-	again := NewDB(db.head)
+	again := NewDB(db.Head())
 	for i := range db.tabs {
 		if diff := cmp.Diff(again.tabs[i].refs, db.tabs[i].refs); diff != "" {
 			t.Fatalf("references: %s", diff)
@@ -142,7 +142,11 @@ func FuzzExecute(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ops string) {
 		db := newTestDB(t)
 		do(t, db, `{"op":"insert","table":"leaf","uuid-name":"l","row":{"v":1}},{"op":"insert","table":"root","row":{"name":"r","strong":["named-uuid","l"],"weak":["named-uuid","l"]}}`)
-		req, err := ParseRequest(db.Head().Layout, []byte(`["all",`+ops+`]`))
+		params := []byte(`["all",` + ops + `]`)
+		if !json.Valid(params) {
+			return
+		}
+		req, err := ParseRequest(db.Layout(), params)
 		if err != nil {
 			return
 		}

@@ -2,116 +2,126 @@ package engine
 
 import (
 	"iter"
+	"slices"
 
 	"weir/internal/ovsdb"
 )
 
-// Txn is a transaction in progress: the rows it has touched over the snapshot
-// that it started from. One goroutine uses it; while db is set, the one that
-// holds db's mutex.
+// Txn is a transaction in progress: the rows it has touched over the state that
+// it started from. One goroutine uses it; while db is set, the one that holds
+// db's mutex.
 type Txn struct {
-	base *Snapshot
-	db   *DB        // nil for a transaction that only reads
-	tabs []tableTxn // by Table.Num
+	layout *Layout
+	rows   []Rows     // what it started from, by Table.Num
+	db     *DB        // nil for a transaction that only reads
+	tabs   []tableTxn // by Table.Num
 }
 
 type tableTxn struct {
-	byID  map[ovsdb.UUID]*rowTxn
-	order []*rowTxn // as first touched
-	grown int       // rows inserted less rows deleted
+	order []rowTxn // as first touched
+	byID  map[ovsdb.UUID]int32
+	grown int // rows inserted less rows deleted
 }
 
 // rowTxn is a row that a transaction touched.
 type rowTxn struct {
 	id       ovsdb.UUID
 	old, now *Row // old as in the base; either may be nil
-	private  bool // now may still change in place
 }
 
-func newTxn(base *Snapshot, db *DB) *Txn {
-	return &Txn{base: base, db: db, tabs: make([]tableTxn, len(base.Tables))}
+// fewTouched is up to how many rows are searched one by one.
+const fewTouched = 8
+
+// find returns the entry of a row that the transaction touched, or nil. It is
+// valid until the next one is added.
+func (tt *tableTxn) find(id ovsdb.UUID) *rowTxn {
+	if len(tt.order) <= fewTouched {
+		for i := range tt.order {
+			if tt.order[i].id == id {
+				return &tt.order[i]
+			}
+		}
+		return nil
+	}
+	if tt.byID == nil {
+		tt.byID = make(map[ovsdb.UUID]int32, 2*len(tt.order))
+	}
+	for i := len(tt.byID); i < len(tt.order); i++ {
+		tt.byID[tt.order[i].id] = int32(i)
+	}
+	if i, ok := tt.byID[id]; ok {
+		return &tt.order[i]
+	}
+	return nil
+}
+
+func newTxn(l *Layout, rows []Rows, db *DB) *Txn {
+	return &Txn{layout: l, rows: rows, db: db, tabs: make([]tableTxn, len(rows))}
 }
 
 // get returns the row as the transaction sees it, or nil.
 func (x *Txn) get(k rowKey) *Row {
-	if rt := x.tabs[k.table].byID[k.id]; rt != nil {
+	if rt := x.tabs[k.table].find(k.id); rt != nil {
 		return rt.now
 	}
-	return x.base.Tables[k.table].Get(k.id)
+	return x.rows[k.table].Get(k.id)
 }
 
 // touch returns the transaction's entry for a row that may have none yet.
 func (x *Txn) touch(k rowKey) *rowTxn {
 	tt := &x.tabs[k.table]
-	if rt := tt.byID[k.id]; rt != nil {
+	if rt := tt.find(k.id); rt != nil {
 		return rt
 	}
-	rt := &rowTxn{id: k.id}
-	rt.old = x.base.Tables[k.table].Get(k.id)
-	rt.now = rt.old
-	if tt.byID == nil {
-		tt.byID = map[ovsdb.UUID]*rowTxn{}
-	}
-	tt.byID[k.id] = rt
-	tt.order = append(tt.order, rt)
-	return rt
+	old := x.rows[k.table].Get(k.id)
+	tt.order = append(tt.order, rowTxn{k.id, old, old})
+	return &tt.order[len(tt.order)-1]
 }
 
-// writable returns a row's columns for changing.
-func (x *Txn) writable(k rowKey) ovsdb.Row {
-	rt := x.touch(k)
-	if !rt.private {
-		cols := append(ovsdb.Row(nil), rt.now.Cols...)
-		cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(x.base.Layout.newUUID()))
-		rt.now = &Row{ID: k.id, Cols: cols}
-		rt.private = true
-	}
-	return rt.now.Cols
+// set replaces some of a row's columns by those in cols.
+func (x *Txn) set(t *Table, id ovsdb.UUID, columns []*ovsdb.ColumnSchema, cols ovsdb.Row) *Row {
+	rt := x.touch(rowKey{t.Num, id})
+	rt.now = rt.now.With(t.TableSchema, columns, cols, x.layout.newUUID())
+	return rt.now
 }
 
-// insert adds a row with the given columns, of which _uuid and _version are
-// filled in here.
-func (x *Txn) insert(k rowKey, cols ovsdb.Row) {
-	cols[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(k.id))
-	cols[ovsdb.VersionColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(x.base.Layout.newUUID()))
-	rt := x.touch(k)
-	rt.now = &Row{ID: k.id, Cols: cols}
-	rt.private = true
-	x.tabs[k.table].grown++
+// insert adds a row that isn't there. One with a new UUID is not looked for.
+func (x *Txn) insert(t *Table, row *Row, isNew bool) {
+	tt := &x.tabs[t.Num]
+	tt.grown++
+	if isNew {
+		tt.order = append(tt.order, rowTxn{id: row.ID, now: row})
+		return
+	}
+	x.touch(rowKey{t.Num, row.ID}).now = row
 }
 
 // remove deletes a row.
 func (x *Txn) remove(k rowKey) {
-	rt := x.touch(k)
-	rt.now, rt.private = nil, false
+	x.touch(k).now = nil
 	x.tabs[k.table].grown--
 }
 
 // known reports whether a row is or was in the table, this transaction's
 // deleted ones included.
 func (x *Txn) known(k rowKey) bool {
-	if x.tabs[k.table].byID[k.id] != nil {
-		return true
-	}
-	return x.base.Tables[k.table].Get(k.id) != nil
+	return x.tabs[k.table].find(k.id) != nil || x.rows[k.table].Get(k.id) != nil
 }
 
-// rows ranges over a table's rows as the transaction sees them.
-func (x *Txn) rows(t *Table) iter.Seq[*Row] {
+// all ranges over a table's rows as the transaction sees them.
+func (x *Txn) all(t *Table) iter.Seq[*Row] {
 	tt := &x.tabs[t.Num]
 	return func(yield func(*Row) bool) {
-		for row := range x.base.Tables[t.Num].All() {
-			if len(tt.byID) > 0 {
-				if rt := tt.byID[row.ID]; rt != nil {
-					row = rt.now
-				}
+		for row := range x.rows[t.Num].All() {
+			if rt := tt.find(row.ID); rt != nil {
+				row = rt.now
 			}
 			if row != nil && !yield(row) {
 				return
 			}
 		}
-		for _, rt := range tt.order {
-			if rt.old == nil && rt.now != nil && !yield(rt.now) {
+		for i := range tt.order {
+			if rt := &tt.order[i]; rt.old == nil && rt.now != nil && !yield(rt.now) {
 				return
 			}
 		}
@@ -122,14 +132,14 @@ func (x *Txn) rows(t *Table) iter.Seq[*Row] {
 // meanwhile.
 func (x *Txn) find(t *Table, c ovsdb.Condition) iter.Seq[*Row] {
 	return func(yield func(*Row) bool) {
-		candidates := x.rows(t)
+		candidates := x.all(t)
 		if id, ok := c.UUIDEquals(); ok {
 			candidates = one(x.get(rowKey{t.Num, id}))
 		} else if seq, ok := x.byIndex(t, c); ok {
 			candidates = seq
 		}
 		for row := range candidates {
-			if c.Matches(row.Cols) && !yield(row) {
+			if c.Matches(row) && !yield(row) {
 				return
 			}
 		}
@@ -151,38 +161,39 @@ func (x *Txn) byIndex(t *Table, c ovsdb.Condition) (iter.Seq[*Row], bool) {
 		return nil, false
 	}
 	for i, index := range t.Indexes {
-		cols := make(ovsdb.Row, len(t.Columns))
-		if !equalities(c, index, cols) {
+		if !equalities(c, index) {
 			continue
 		}
-		id, found := x.db.tabs[t.Num].indexes[i][indexKey(index, &Row{Cols: cols})]
+		key := keyOfValues(index, func(column *ovsdb.ColumnSchema) ovsdb.Datum { return equalTo(c, column) })
+		id, found := x.db.tabs[t.Num].indexes[i][key]
+		tt := &x.tabs[t.Num]
 		return func(yield func(*Row) bool) {
-			for _, rt := range x.tabs[t.Num].order {
-				if rt.now != nil && !yield(rt.now) {
+			for i := range tt.order {
+				if rt := &tt.order[i]; rt.now != nil && !yield(rt.now) {
 					return
 				}
 			}
-			if found && x.tabs[t.Num].byID[id] == nil {
-				yield(x.base.Tables[t.Num].Get(id))
+			if found && tt.find(id) == nil {
+				yield(x.rows[t.Num].Get(id))
 			}
 		}, true
 	}
 	return nil, false
 }
 
-// equalities sets in cols what c demands of the index's columns to be equal to,
-// and reports whether that is all of them.
-func equalities(c ovsdb.Condition, index []*ovsdb.ColumnSchema, cols ovsdb.Row) bool {
+// equalities reports whether c says of all of an index's columns what they are
+// to be equal to.
+func equalities(c ovsdb.Condition, index []*ovsdb.ColumnSchema) bool {
 	for _, column := range index {
-		found := false
-		for i := range c {
-			if c[i].Column == column && c[i].Fn == ovsdb.Equal {
-				cols[column.Index], found = c[i].Arg, true
-			}
-		}
-		if !found {
+		if !slices.ContainsFunc(c, func(cl ovsdb.Clause) bool { return cl.Column == column && cl.Fn == ovsdb.Equal }) {
 			return false
 		}
 	}
 	return true
+}
+
+// equalTo returns what c demands a column to be equal to.
+func equalTo(c ovsdb.Condition, column *ovsdb.ColumnSchema) ovsdb.Datum {
+	i := slices.IndexFunc(c, func(cl ovsdb.Clause) bool { return cl.Column == column && cl.Fn == ovsdb.Equal })
+	return c[i].Arg
 }
