@@ -86,10 +86,29 @@ func (s *Scanner) Skip() error {
 	return s.Err()
 }
 
+// Unchecked is Raw for an array or object that somebody else checks: only its
+// brackets are looked at.
+func (s *Scanner) Unchecked() ([]byte, error) {
+	from := s.start
+	b := brackets{depth: 1}
+	s.pos += b.end(s.data[s.pos:])
+	if b.depth > 0 {
+		s.failAt(s.pos, "unexpected end of input")
+		return nil, s.err
+	}
+	s.closed()
+	return s.data[from:s.pos], nil
+}
+
 // leave goes to the end of the innermost container of a valid value.
 func (s *Scanner) leave() {
 	b := brackets{depth: 1}
 	s.pos += b.end(s.data[s.pos:])
+	s.closed()
+}
+
+// closed notes that the innermost container ended just before pos.
+func (s *Scanner) closed() {
 	s.start = s.pos - 1
 	s.kind = Kind(s.data[s.start])
 	s.stack = s.stack[:len(s.stack)-1]

@@ -169,4 +169,9 @@ func (d Datum) Apply(diff Datum) Datum {
 }
 
 // IsDefault reports whether d is the default of type t.
-func (d Datum) IsDefault(t *ColumnType) bool { return d == t.Default() }
+func (d Datum) IsDefault(t *ColumnType) bool {
+	if d.n != min(t.Min, 1) {
+		return false
+	}
+	return d.n == 0 || d == t.Default()
+}

@@ -31,7 +31,7 @@ func (t *ColumnType) ParseJSON(s *json.Scanner, symbols Symbols) (Datum, error) 
 // t's constraints, such as the difference between two values (see Diff).
 func (t *ColumnType) ParseJSONUnchecked(s *json.Scanner, symbols Symbols) (Datum, error) {
 	p := Decoder{Symbols: symbols}
-	return p.unchecked(t, s)
+	return p.Unchecked(t, s)
 }
 
 // Decoder reads values.  It keeps scratch space from one to the next, so that
@@ -60,16 +60,23 @@ func (p *Decoder) Value(t *ColumnType, s *json.Scanner) (Datum, error) {
 	return d, err
 }
 
-// unchecked parses a value; see ColumnType.ParseJSONUnchecked.
-func (p *Decoder) unchecked(t *ColumnType, s *json.Scanner) (Datum, error) {
-	loose := *t
-	if t.Max > 1 {
-		loose.Max = Unlimited
-	}
-	loose.Min = 0
+// Unchecked parses a value; see ColumnType.ParseJSONUnchecked.
+func (p *Decoder) Unchecked(t *ColumnType, s *json.Scanner) (Datum, error) {
 	p.lax = true
-	defer func() { p.lax = false }()
-	return p.Value(&loose, s)
+	d, err := p.Value(t, s)
+	p.lax = false
+	return d, err
+}
+
+// limits returns how many elements a value of type t may have.
+func (p *Decoder) limits(t *ColumnType) (least, most uint64) {
+	switch {
+	case !p.lax:
+		return uint64(t.Min), uint64(t.Max)
+	case t.Max > 1:
+		return 0, Unlimited
+	}
+	return 0, 1
 }
 
 func (p *Decoder) errorf(from int, tag, format string, args ...any) error {
@@ -195,7 +202,7 @@ func (p *Decoder) collection(t *ColumnType, from int) (Datum, error) {
 	if firstErr != nil {
 		return Datum{}, firstErr
 	}
-	if n < int(t.Min) || uint64(n) > uint64(t.Max) {
+	if least, most := p.limits(t); uint64(n) < least || uint64(n) > most {
 		return Datum{}, p.errorf(from, "", "%s", t.lenText(n))
 	}
 	return p.finish(t)

@@ -1,8 +1,9 @@
 package ovsdb
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 )
 
 // UUID is the identity of a row, its bytes in the order they are printed.
@@ -11,7 +12,8 @@ type UUID [16]byte
 // NewUUID returns a random (version 4) UUID, RFC 4122 section 4.4.
 func NewUUID() UUID {
 	var u UUID
-	_, _ = rand.Read(u[:]) // never fails
+	binary.LittleEndian.PutUint64(u[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(u[8:], rand.Uint64())
 	u[6] = u[6]&0x0f | 0x40
 	u[8] = u[8]&0x3f | 0x80
 	return u

@@ -312,25 +312,25 @@ func NewBuilder(l *Layout) *Builder {
 	return &Builder{layout: l, rows: make([]Rows, len(l.Tables)), own: &owner{}}
 }
 
-// Get returns the row of a table, or nil.
-func (b *Builder) Get(t *Table, id ovsdb.UUID) *Row { return b.rows[t.Num].Get(id) }
-
-// Set adds or replaces a row, which the Builder takes over. One without a
-// _version gets one.
-func (b *Builder) Set(t *Table, row *Row) {
-	if row.Version.IsZero() {
-		row.Version = b.layout.newUUID()
-	}
-	e := b.rows[t.Num].edit(b.own)
-	e.set(row)
-	b.rows[t.Num] = e.done()
+// Row returns the row of a table, or nil.
+func (b *Builder) Row(t *ovsdb.TableSchema, id ovsdb.UUID) *Row {
+	return b.rows[b.layout.Table(t.Name).Num].Get(id)
 }
 
-// Remove removes a row.
-func (b *Builder) Remove(t *Table, id ovsdb.UUID) {
-	e := b.rows[t.Num].edit(b.own)
-	e.remove(id)
-	b.rows[t.Num] = e.done()
+// Set adds or replaces a row, which the Builder takes over, or with nil removes
+// it. A row without a _version gets one.
+func (b *Builder) Set(t *ovsdb.TableSchema, id ovsdb.UUID, row *Row) {
+	rows := &b.rows[b.layout.Table(t.Name).Num]
+	e := rows.edit(b.own)
+	if row == nil {
+		e.remove(id)
+	} else {
+		if row.Version.IsZero() {
+			row.Version = b.layout.newUUID()
+		}
+		e.set(row)
+	}
+	*rows = e.done()
 }
 
 // Snapshot returns the database; the Builder must not be used any more.

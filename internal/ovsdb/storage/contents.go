@@ -10,14 +10,14 @@ import (
 // Contents is a whole database in memory, as a file has it.
 type Contents struct {
 	Schema *ovsdb.DatabaseSchema
-	Tables map[string]map[ovsdb.UUID]ovsdb.Row
+	Tables map[string]map[ovsdb.UUID]*ovsdb.StoredRow
 }
 
 // NewContents returns an empty database.
 func NewContents(schema *ovsdb.DatabaseSchema) *Contents {
-	c := &Contents{Schema: schema, Tables: map[string]map[ovsdb.UUID]ovsdb.Row{}}
+	c := &Contents{Schema: schema, Tables: map[string]map[ovsdb.UUID]*ovsdb.StoredRow{}}
 	for name := range schema.Tables {
-		c.Tables[name] = map[ovsdb.UUID]ovsdb.Row{}
+		c.Tables[name] = map[ovsdb.UUID]*ovsdb.StoredRow{}
 	}
 	return c
 }
@@ -34,7 +34,9 @@ func Load(name string) (*Contents, error) {
 }
 
 // Lookup is a Lookup of c's rows.
-func (c *Contents) Lookup(t *ovsdb.TableSchema, u ovsdb.UUID) ovsdb.Row { return c.Tables[t.Name][u] }
+func (c *Contents) Lookup(t *ovsdb.TableSchema, u ovsdb.UUID) *ovsdb.StoredRow {
+	return c.Tables[t.Name][u]
+}
 
 // Apply carries a transaction out on c.
 func (c *Contents) Apply(t *Txn) error {
@@ -51,7 +53,7 @@ func (c *Contents) Apply(t *Txn) error {
 
 // Rows iterates over all rows, by table and UUID.
 func (c *Contents) Rows() Rows {
-	return func(yield func(*ovsdb.TableSchema, ovsdb.Row) bool) {
+	return func(yield func(*ovsdb.TableSchema, *ovsdb.StoredRow) bool) {
 		for _, t := range c.Schema.SortedTables() {
 			byUUID := func(a, b ovsdb.UUID) int { return slices.Compare(a[:], b[:]) }
 			for _, u := range slices.SortedFunc(maps.Keys(c.Tables[t.Name]), byUUID) {
@@ -79,13 +81,13 @@ func (c *Contents) Convert(schema *ovsdb.DatabaseSchema) (*Contents, error) {
 			if from == nil {
 				continue
 			}
-			value, err := convertDatum(&from.Type, &col.Type, row[from.Index])
+			value, err := convertDatum(&from.Type, &col.Type, row.Get(from))
 			if err != nil {
 				return nil, err
 			}
 			converted[col.Index] = value
 		}
-		out.Tables[t.Name][row[ovsdb.UUIDColumn].UUID()] = converted
+		out.Tables[t.Name][row.ID] = &ovsdb.StoredRow{ID: row.ID, Cells: ovsdb.PackCells(t, converted)}
 	}
 	return out, nil
 }

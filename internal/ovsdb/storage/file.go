@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync/atomic"
 
 	"weir/internal/ovsdb"
 )
@@ -17,20 +18,35 @@ type Storage interface {
 	// Replay calls apply with each transaction kept, in order; rows tells the
 	// rows that the earlier ones made.  It is called once, before all Commits.
 	Replay(rows Lookup, apply func(*Txn) error) error
-	// Commit adds a transaction and returns once it may be applied and
-	// acknowledged: with durable, once it survives a crash of the machine.
-	Commit(t *Txn, durable bool) error
+	// Commit adds transactions, all or none, and returns once they may be
+	// acknowledged: with durable, once they survive a crash of the machine.
+	Commit(batch []Txn, durable bool) error
 	// ShouldCompact reports whether compacting is worth its while.
 	ShouldCompact() bool
-	// Compact replaces what is kept by a schema (the same one, unless the
-	// database is being converted) and the rows of a database.
-	Compact(schema *ovsdb.DatabaseSchema, rows Rows, snapshot Txn) error
+	// Compact begins to replace what is kept up to now by a schema (the same one,
+	// unless the database is being converted) and the rows of a database.
+	Compact(schema *ovsdb.DatabaseSchema, rows Rows, snapshot Txn) (Compaction, error)
 	// Close gives the storage up.
 	Close() error
 }
 
-// Rows are all rows of a database, those of a table together.
-type Rows = iter.Seq2[*ovsdb.TableSchema, ovsdb.Row]
+// Rows are all rows of a database, those of a table together, in the same order
+// each time.
+type Rows = iter.Seq2[*ovsdb.TableSchema, *ovsdb.StoredRow]
+
+// Compaction is a compaction under way.
+type Compaction interface {
+	// Write does what can be done while transactions go on: it takes long.  It
+	// is to be called once, from any goroutine.
+	Write() error
+	// Progress tells Write how far the storage is: it is quick, and may be called
+	// by who uses the Storage while Write is running.
+	Progress()
+	// Finish puts the compacted contents in the place of the old ones, with what
+	// was committed meanwhile.  Who calls it uses the Storage.  After an error
+	// the storage is what it was.
+	Finish() error
+}
 
 // File is a standalone database file.
 type File struct {
@@ -38,8 +54,9 @@ type File struct {
 	// first.  Versions of Open vSwitch before 2.15 can't read these.
 	Diff bool
 
-	log    *Log
-	schema *ovsdb.DatabaseSchema
+	log     *Log
+	schema  *ovsdb.DatabaseSchema
+	records [][]byte // of Commit
 }
 
 var _ Storage = (*File)(nil)
@@ -88,11 +105,16 @@ func CreateFile(name string, schema *ovsdb.DatabaseSchema, rows Rows, snapshot T
 		return nil, err
 	}
 	f := &File{Diff: true, log: log, schema: schema}
-	for _, r := range snapshotRecords(schema, rows, snapshot) {
-		if err = log.Append(r); err != nil {
+	var size int64
+	for _, print := range snapshotRecords(schema, rows, snapshot) {
+		var n int64
+		if n, err = addRecord(log.file, size, log.magic, print); err != nil {
+			err = ioError(err, "%s: write failed", name)
 			break
 		}
+		size += n
 	}
+	log.offset, log.prev = size, size
 	if err == nil {
 		err = log.Sync()
 	}
@@ -107,20 +129,38 @@ func CreateFile(name string, schema *ovsdb.DatabaseSchema, rows Rows, snapshot T
 	return f, nil
 }
 
-// snapshotRecords returns the records of a database's compact file.
-func snapshotRecords(schema *ovsdb.DatabaseSchema, rows Rows, snapshot Txn) [][]byte {
-	out := [][]byte{schema.AppendJSON(nil)}
+// snapshotRecords returns what prints the records of a database's compact file.
+func snapshotRecords(schema *ovsdb.DatabaseSchema, rows Rows, snapshot Txn) []func(io.Writer) error {
+	out := []func(io.Writer) error{func(w io.Writer) error {
+		_, err := w.Write(schema.AppendJSON(nil))
+		return err
+	}}
 	if rows == nil {
 		return out
 	}
-	snapshot.Changes = nil
-	for t, row := range rows {
-		snapshot.Changes = append(snapshot.Changes, Change{Table: t, UUID: row[ovsdb.UUIDColumn].UUID(), New: row})
-	}
-	if r := snapshot.Encode(false); len(snapshot.Changes) > 0 && r != nil {
-		out = append(out, r)
+	for range rows {
+		return append(out, func(w io.Writer) error { return printSnapshot(w, rows, &snapshot) })
 	}
 	return out
+}
+
+// printChunk is about how many bytes of a snapshot are printed at once.
+const printChunk = 64 << 10
+
+// printSnapshot prints a record of all rows.
+func printSnapshot(w io.Writer, rows Rows, t *Txn) error {
+	e := recordEncoder{dst: append(make([]byte, 0, printChunk+4096), '{')}
+	for table, row := range rows {
+		e.change(&Change{Table: table, UUID: row.ID, New: row})
+		if len(e.dst) >= printChunk {
+			if _, err := w.Write(e.dst); err != nil {
+				return err
+			}
+			e.dst = e.dst[:0]
+		}
+	}
+	_, err := w.Write(e.end(t))
+	return err
 }
 
 // Name returns the file's name as it was opened.
@@ -129,64 +169,72 @@ func (f *File) Name() string { return f.log.Name() }
 // Schema returns the database's schema.
 func (f *File) Schema() *ovsdb.DatabaseSchema { return f.schema }
 
-// Replay implements Storage.  Where the file is damaged, or a record doesn't
-// make sense, it applies what comes before and returns the error; what follows
-// is cut off by the next Commit.
-func (f *File) Replay(rows Lookup, apply func(*Txn) error) error {
-	for n := 0; ; n++ {
-		record, err := f.log.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		txn, err := DecodeTxn(f.schema, record, rows)
-		if err == nil {
-			err = apply(txn)
-		}
-		if err != nil {
-			f.log.Unread()
-			return err
-		}
-		if n == 0 {
-			f.log.MarkBase()
-		}
-	}
-}
-
-// ReplayTolerant is Replay for a server: it logs the damage that it finds and
-// goes on with what comes before it, so that a crash in the middle of a write
-// keeps nobody from starting.
-func (f *File) ReplayTolerant(rows Lookup, apply func(*Txn) error) {
-	if err := f.Replay(rows, apply); err != nil {
-		log.Warn("%v (what precedes it is kept, the rest will be cut off)", err)
-	}
-}
-
 // Commit implements Storage.  A transaction that changes nothing persistent and
 // has no comment leaves no record.
-func (f *File) Commit(t *Txn, durable bool) error {
-	if record := t.Encode(f.Diff); record != nil {
-		if err := f.log.Append(record); err != nil {
-			return err
+func (f *File) Commit(batch []Txn, durable bool) error {
+	f.records = f.records[:0]
+	for i := range batch {
+		if r := batch[i].Encode(f.Diff); r != nil {
+			f.records = append(f.records, r)
 		}
 	}
+	defer clear(f.records)
 	if durable {
-		return f.log.Sync()
+		return f.log.AppendDurably(f.records...)
 	}
-	return nil
+	if len(f.records) == 0 {
+		return nil
+	}
+	return f.log.Append(f.records...)
 }
 
 // ShouldCompact implements Storage.
 func (f *File) ShouldCompact() bool { return f.log.GrewLots() }
 
 // Compact implements Storage.
-func (f *File) Compact(schema *ovsdb.DatabaseSchema, rows Rows, snapshot Txn) error {
-	if err := f.log.Replace(snapshotRecords(schema, rows, snapshot)); err != nil {
+func (f *File) Compact(schema *ovsdb.DatabaseSchema, rows Rows, snapshot Txn) (Compaction, error) {
+	r, err := f.log.Replace()
+	if err != nil {
+		return nil, err
+	}
+	c := &fileCompaction{file: f, r: r, schema: schema, records: snapshotRecords(schema, rows, snapshot)}
+	c.Progress()
+	return c, nil
+}
+
+// fileCompaction is a Compaction of a File.
+type fileCompaction struct {
+	file    *File
+	r       *Replacement
+	schema  *ovsdb.DatabaseSchema
+	records []func(io.Writer) error
+	offset  atomic.Int64 // of the log, as far as is known
+}
+
+// Write implements Compaction.
+func (c *fileCompaction) Write() error {
+	for _, print := range c.records {
+		if err := c.r.Add(print); err != nil {
+			c.r.Abandon()
+			return err
+		}
+	}
+	if err := c.r.CatchUp(c.offset.Load()); err != nil {
+		c.r.Abandon()
 		return err
 	}
-	f.schema = schema
+	return nil
+}
+
+// Progress implements Compaction.
+func (c *fileCompaction) Progress() { c.offset.Store(c.file.log.offset) }
+
+// Finish implements Compaction.
+func (c *fileCompaction) Finish() error {
+	if err := c.r.Finish(); err != nil {
+		return err
+	}
+	c.file.schema = c.schema
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,9 @@ const testSchema = `{"name":"mydb","version":"1.0.0","tables":{"T":{"columns":{
  "m":{"type":{"key":"string","value":"integer","min":0,"max":"unlimited"}},
  "e":{"type":"integer","ephemeral":true}}}}}`
 
-type database map[ovsdb.UUID]ovsdb.Row
+type database map[ovsdb.UUID]*ovsdb.StoredRow
 
-func (d database) lookup(_ *ovsdb.TableSchema, u ovsdb.UUID) ovsdb.Row { return d[u] }
+func (d database) lookup(_ *ovsdb.TableSchema, u ovsdb.UUID) *ovsdb.StoredRow { return d[u] }
 
 func (d database) apply(t *Txn) error {
 	for _, c := range t.Changes {
@@ -41,7 +42,8 @@ func (d database) apply(t *Txn) error {
 func (d database) text(schema *ovsdb.DatabaseSchema) map[string]string {
 	out := map[string]string{}
 	for u, row := range d {
-		out[u.String()] = string(ovsdb.AppendRowJSON(nil, schema.Table("T"), row, func(c *ovsdb.ColumnSchema) bool { return c.Persistent }))
+		columns := slices.DeleteFunc(slices.Clone(schema.Table("T").Columns), func(c *ovsdb.ColumnSchema) bool { return !c.Persistent })
+		out[u.String()] = string(row.AppendJSON(nil, columns))
 	}
 	return out
 }
@@ -54,7 +56,7 @@ func mustSchema(t testing.TB) *ovsdb.DatabaseSchema {
 	return s
 }
 
-func drawRow(t *rapid.T, table *ovsdb.TableSchema, u ovsdb.UUID) ovsdb.Row {
+func drawRow(t *rapid.T, table *ovsdb.TableSchema, u ovsdb.UUID) *ovsdb.StoredRow {
 	row := table.DefaultRow()
 	row[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(u))
 	atoms := func(label string, n int) (out []ovsdb.Atom) {
@@ -72,7 +74,7 @@ func drawRow(t *rapid.T, table *ovsdb.TableSchema, u ovsdb.UUID) ovsdb.Row {
 		pairs = append(pairs, ovsdb.Pair{Key: k, Value: ovsdb.IntAtom(rapid.Int64Range(-2, 2).Draw(t, "v"))})
 	}
 	row[table.Column("m").Index] = ovsdb.MapDatum(ovsdb.String, ovsdb.Integer, pairs)
-	return row
+	return ovsdb.Store(table, row)
 }
 
 // TestReplayProperty: whatever was committed is read back, with and without
@@ -106,7 +108,7 @@ func TestReplayProperty(t *testing.T) {
 					}
 				}
 			}
-			if err := f.Commit(txn, false); err != nil {
+			if err := f.Commit([]Txn{*txn}, false); err != nil {
 				t.Fatal(err)
 			}
 			db.apply(txn)
@@ -137,21 +139,44 @@ func TestReplayProperty(t *testing.T) {
 			t.Fatal(d)
 		}
 		extra := &Txn{Changes: []Change{{table, ovsdb.UUID{9}, nil, drawRow(t, table, ovsdb.UUID{9})}}}
-		if err := f.Commit(extra, true); err != nil {
+		if err := f.Commit([]Txn{*extra}, true); err != nil {
 			t.Fatal(err)
 		}
 		got.apply(extra)
 		if rapid.Bool().Draw(t, "compact") {
-			rows := func(yield func(*ovsdb.TableSchema, ovsdb.Row) bool) {
-				for _, row := range got {
-					if !yield(table, row) {
+			before := maps.Clone(got)
+			rows := func(yield func(*ovsdb.TableSchema, *ovsdb.StoredRow) bool) {
+				for _, u := range slices.SortedFunc(maps.Keys(before), func(a, b ovsdb.UUID) int { return int(a[0]) - int(b[0]) }) {
+					if !yield(table, before[u]) {
 						return
 					}
 				}
 			}
-			if err := f.Compact(s, rows, Txn{Comment: "compacted"}); err != nil {
+			c, err := f.Compact(s, rows, Txn{Comment: "compacted"})
+			if err != nil {
 				t.Fatal(err)
 			}
+			// Another transaction comes before, while or after it is written.
+			meanwhile := rapid.IntRange(0, 2).Draw(t, "meanwhile")
+			step := func(n int) {
+				if n == meanwhile {
+					more := &Txn{Changes: []Change{{table, ovsdb.UUID{9}, got[ovsdb.UUID{9}], nil}, {table, ovsdb.UUID{8}, nil, drawRow(t, table, ovsdb.UUID{8})}}}
+					if err := f.Commit([]Txn{*more}, false); err != nil {
+						t.Fatal(err)
+					}
+					got.apply(more)
+				}
+			}
+			step(0)
+			c.Progress()
+			if err := c.Write(); err != nil {
+				t.Fatal(err)
+			}
+			step(1)
+			if err := c.Finish(); err != nil {
+				t.Fatal(err)
+			}
+			step(2)
 		}
 		f.Close()
 		f, err = OpenFile(name, ReadOnly)
@@ -216,8 +241,8 @@ func TestUnknownRecordIsKept(t *testing.T) {
 	if err := f.Replay(db.lookup, db.apply); err == nil {
 		t.Fatal("no error")
 	}
-	row := schema.Table("T").DefaultRow()
-	if err := f.Commit(&Txn{Changes: []Change{{schema.Table("T"), ovsdb.UUID{1}, nil, row}}}, true); err != nil {
+	row := ovsdb.Store(schema.Table("T"), schema.Table("T").DefaultRow())
+	if err := f.Commit([]Txn{{Changes: []Change{{schema.Table("T"), ovsdb.UUID{1}, nil, row}}}}, true); err != nil {
 		t.Fatal(err)
 	}
 	kept, err := filepath.Glob(name + ".cut-at-*")
@@ -258,7 +283,7 @@ func FuzzReplay(f *testing.F) {
 	f.Add([]byte(`{"T":{"00000000-0000-0000-0000-000000000001":{"i":1}},"_date":1}`))
 	f.Add([]byte(`{"_is_diff":true,"T":{"00000000-0000-0000-0000-000000000001":null}}`))
 	f.Fuzz(func(t *testing.T, record []byte) {
-		row := schema.Table("T").DefaultRow()
-		_, _ = DecodeTxn(schema, record, func(*ovsdb.TableSchema, ovsdb.UUID) ovsdb.Row { return row })
+		row := ovsdb.Store(schema.Table("T"), schema.Table("T").DefaultRow())
+		_, _ = DecodeTxn(schema, record, func(*ovsdb.TableSchema, ovsdb.UUID) *ovsdb.StoredRow { return row })
 	})
 }

@@ -51,16 +51,28 @@ type Log struct {
 	name   string // as messages have it
 	path   string // symbolic links followed
 	magic  string
-	file   *os.File
+	file   disk
 	lock   *Lock
 	mode   Mode
 	r      *bufio.Reader // nil once the log is being written
+	buf    []byte        // of Append
 	offset int64         // just after the last good record
 	prev   int64         // just after the record before that
 	first  int64         // size of what compaction left, see GrewLots
 	torn   bool          // what follows offset is to be cut off
 	unread bool          // what follows is whole, but was taken for bad
 	err    error         // why nothing can be written any more
+}
+
+// disk is what a Log needs of an open file: a seam for tests that let disks fill
+// up and fail.
+type disk interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Stat() (os.FileInfo, error)
+	Truncate(size int64) error
+	Sync() error
 }
 
 func ioError(cause error, format string, args ...any) *ovsdb.Error {
@@ -100,25 +112,26 @@ func OpenLog(name, magic string, mode Mode) (*Log, error) {
 }
 
 func (l *Log) open() error {
-	var err error
-	switch l.mode {
-	case Create:
-		l.file, err = os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o660)
+	if l.mode == Create {
+		f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o660)
 		if err != nil {
 			return ioError(err, "%s: create failed", l.name)
 		}
+		l.file = f
 		return nil
-	case ReadWrite:
-		l.file, err = os.OpenFile(l.path, os.O_RDWR, 0)
-	default:
-		l.file, err = os.Open(l.path)
 	}
+	flags := os.O_RDONLY
+	if l.mode == ReadWrite {
+		flags = os.O_RDWR
+	}
+	f, err := os.OpenFile(l.path, flags, 0)
 	if err != nil {
 		return ioError(err, "%s: open failed", l.name)
 	}
-	l.r = bufio.NewReaderSize(l.file, 1<<16)
+	l.file = f
+	l.r = bufio.NewReaderSize(f, 1<<16)
 	if err := l.checkMagic(); err != nil {
-		_ = l.file.Close()
+		_ = f.Close()
 		return err
 	}
 	return nil
@@ -170,6 +183,25 @@ func (l *Log) Offset() int64 { return l.offset }
 // io.EOF after the last one.  After any other error what was read before it is
 // good, and Append cuts the rest off.
 func (l *Log) Next() ([]byte, error) {
+	data, err := l.next()
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Valid(data); err != nil {
+		l.offset = l.prev
+		return nil, l.fail(l.notJSON(data, l.offset, err))
+	}
+	return data, nil
+}
+
+// notJSON is the error of a record that begins at offset and isn't JSON.
+func (l *Log) notJSON(data []byte, offset int64, err error) error {
+	at := offset + int64(len(appendHeader(nil, l.magic, len(data), ""))+2*sha1.Size)
+	return ovsdb.Errorf(ovsdb.TagSyntax, "%s: %d bytes starting at offset %d are not valid JSON (%v)", l.name, len(data), at, err)
+}
+
+// next is Next for who checks by himself that the record is JSON.
+func (l *Log) next() ([]byte, error) {
 	if l.r == nil {
 		return nil, io.EOF
 	}
@@ -186,34 +218,33 @@ func (l *Log) Next() ([]byte, error) {
 		return nil, l.fail(ovsdb.Errorf(ovsdb.TagSyntax, "%s: parse error at offset %d in header line \"%s\"", l.name, l.offset, text))
 	}
 	at := l.offset + int64(len(line))
-	data, err := readN(l.r, length)
+	data, err := l.readN(at, length)
 	if err != nil {
 		return nil, l.fail(ioError(err, "%s: error reading %d bytes starting at offset %d", l.name, length, at))
 	}
 	if got := hexSum(data); got != sum {
 		return nil, l.fail(ovsdb.Errorf(ovsdb.TagSyntax, "%s: %d bytes starting at offset %d have SHA-1 hash %s but should have hash %s", l.name, length, at, got, sum))
 	}
-	if err := json.Valid(data); err != nil {
-		return nil, l.fail(ovsdb.Errorf(ovsdb.TagSyntax, "%s: %d bytes starting at offset %d are not valid JSON (%v)", l.name, length, at, err))
-	}
 	l.prev = l.offset
 	l.offset = at + int64(length)
 	return data, nil
 }
 
-// readN reads n bytes without believing n before they are there.
-func readN(r io.Reader, n int) ([]byte, error) {
-	if n <= 1<<20 {
-		data := make([]byte, n)
-		_, err := io.ReadFull(r, data)
-		return data, err
+// readN reads the n bytes from offset at on, which it doesn't believe to be
+// there where the file is shorter.
+func (l *Log) readN(at int64, n int) ([]byte, error) {
+	if n > 1<<20 {
+		st, err := l.file.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if st.Size()-at < int64(n) {
+			return nil, io.ErrUnexpectedEOF
+		}
 	}
-	var b bytes.Buffer
-	m, err := io.CopyN(&b, r, int64(n))
-	if err == nil && m != int64(n) {
-		err = io.ErrUnexpectedEOF
-	}
-	return b.Bytes(), err
+	data := make([]byte, n)
+	_, err := io.ReadFull(l.r, data)
+	return data, err
 }
 
 func (l *Log) fail(err error) error {
@@ -222,10 +253,10 @@ func (l *Log) fail(err error) error {
 	return err
 }
 
-// Unread takes the last record that Next returned for bad: it will be cut off
-// with all that follows.
-func (l *Log) Unread() {
-	l.offset = l.prev
+// Unread takes the record that begins at offset for bad: it will be cut off with
+// all that follows.
+func (l *Log) Unread(offset int64) {
+	l.offset = offset
 	l.r = nil
 	l.torn = true
 	l.unread = true
@@ -300,6 +331,15 @@ func CreateLog(name, magic string, records [][]byte) error {
 	return err
 }
 
+// appendHeader appends the header of a record of the given length.
+func appendHeader(dst []byte, magic string, length int, sum string) []byte {
+	dst = append(dst, "OVSDB "+magic+" "...)
+	dst = strconv.AppendInt(dst, int64(length), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, sum...)
+	return append(dst, '\n')
+}
+
 // appendRecord appends a record with its header to dst.  The record has no
 // newline at its end; the one that ends it in the file belongs to the data that
 // the header describes.
@@ -307,44 +347,30 @@ func appendRecord(dst []byte, magic string, record []byte) []byte {
 	sum := sha1.New()
 	sum.Write(record)
 	sum.Write([]byte{'\n'})
-	dst = append(dst, "OVSDB "+magic+" "...)
-	dst = strconv.AppendInt(dst, int64(len(record)+1), 10)
-	dst = append(dst, ' ')
-	dst = hex.AppendEncode(dst, sum.Sum(nil))
-	dst = append(dst, '\n')
+	var text [2 * sha1.Size]byte
+	hex.Encode(text[:], sum.Sum(nil))
+	dst = appendHeader(dst, magic, len(record)+1, string(text[:]))
 	dst = append(dst, record...)
 	return append(dst, '\n')
 }
 
-// Append writes a record after the last good one, in one write.  It need not be
+// Append writes records after the last good one, in one write.  They need not be
 // on disk before Sync.  Where writing fails the file is put back to what it was.
-func (l *Log) Append(record []byte) error {
-	if l.err != nil {
-		return l.err
+func (l *Log) Append(records ...[]byte) error {
+	if err := l.writable(); err != nil {
+		return err
 	}
-	if l.mode == ReadOnly {
-		return ovsdb.Errorf(ovsdb.TagIO, "%s: write failed (opened for reading only)", l.name)
+	data := l.buf[:0]
+	for _, r := range records {
+		data = appendRecord(data, l.magic, r)
 	}
-	l.r = nil
-	if l.torn {
-		if l.unread {
-			if err := l.keepTail(); err != nil {
-				return err
-			}
-			l.unread = false
-		}
-		if err := l.file.Truncate(l.offset); err != nil {
-			return ioError(err, "%s: truncate failed", l.name)
-		}
-		l.torn = false
+	if cap(data) <= 1<<20 {
+		l.buf = data
 	}
-	data := appendRecord(make([]byte, 0, len(record)+80), l.magic, record)
 	if _, err := l.file.WriteAt(data, l.offset); err != nil {
 		e := ioError(err, "%s: write failed", l.name)
 		log.Warn("%s", e.Details)
-		if err := l.file.Truncate(l.offset); err != nil {
-			l.err = ioError(err, "%s: truncate failed", l.name)
-		}
+		l.cut(l.offset)
 		return e
 	}
 	l.prev = l.offset
@@ -353,6 +379,56 @@ func (l *Log) Append(record []byte) error {
 		l.first = l.offset
 	}
 	return nil
+}
+
+// cut makes the file end at size.
+func (l *Log) cut(size int64) {
+	if err := l.file.Truncate(size); err != nil {
+		l.err = ioError(err, "%s: truncate failed", l.name)
+	}
+}
+
+// writable makes the log ready to be written.
+func (l *Log) writable() error {
+	if l.err != nil {
+		return l.err
+	}
+	if l.mode == ReadOnly {
+		return ovsdb.Errorf(ovsdb.TagIO, "%s: write failed (opened for reading only)", l.name)
+	}
+	l.r = nil
+	if !l.torn {
+		return nil
+	}
+	if l.unread {
+		if err := l.keepTail(); err != nil {
+			return err
+		}
+		l.unread = false
+	}
+	if err := l.file.Truncate(l.offset); err != nil {
+		return ioError(err, "%s: truncate failed", l.name)
+	}
+	l.torn = false
+	return nil
+}
+
+// AppendDurably is Append and Sync.  Where the records don't get to the disk they
+// are taken back, and since nobody knows what is on it then, the log takes no
+// more.
+func (l *Log) AppendDurably(records ...[]byte) error {
+	start := l.offset
+	if err := l.Append(records...); err != nil {
+		return err
+	}
+	err := l.Sync()
+	if err == nil {
+		return nil
+	}
+	log.Err("%v (nothing is written any more)", err)
+	l.cut(start)
+	l.offset, l.err = start, err
+	return err
 }
 
 // Sync waits until all that was appended is on disk.
@@ -369,55 +445,6 @@ func (l *Log) MarkBase() { l.first = l.offset }
 // GrewLots reports whether the log is more than 10 MB and twice as large as when
 // MarkBase was called, so that compacting is worth it.
 func (l *Log) GrewLots() bool { return l.offset > 10<<20 && l.offset/2 > l.first }
-
-// Replace puts a new log with the given records in the place of l's file, so
-// that after a crash either the old or the new one is there.
-func (l *Log) Replace(records [][]byte) error {
-	if l.err != nil {
-		return l.err
-	}
-	tmp := l.path + ".tmp"
-	if err := os.Remove(tmp); err != nil && !os.IsNotExist(err) {
-		return ioError(err, "failed to remove %s", tmp)
-	}
-	mode := os.FileMode(0o660)
-	if st, err := l.file.Stat(); err == nil {
-		mode = st.Mode().Perm()
-	}
-	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return ioError(err, "%s: create failed", tmp)
-	}
-	size, err := writeRecords(f, l.magic, records)
-	if err == nil {
-		err = os.Rename(tmp, l.path)
-	}
-	if err != nil {
-		_ = f.Close()
-		_ = os.Remove(tmp)
-		return ioError(err, "%s: failed to replace it by its compacted version", l.name)
-	}
-	_ = l.file.Close()
-	l.file, l.r, l.torn = f, nil, false
-	l.offset, l.prev, l.first = size, size, size
-	return syncDir(l.path)
-}
-
-func writeRecords(f *os.File, magic string, records [][]byte) (int64, error) {
-	w := bufio.NewWriterSize(f, 1<<16)
-	var size int64
-	for _, r := range records {
-		n, err := w.Write(appendRecord(nil, magic, r))
-		size += int64(n)
-		if err != nil {
-			return size, err
-		}
-	}
-	if err := w.Flush(); err != nil {
-		return size, err
-	}
-	return size, f.Sync()
-}
 
 // syncDir makes a file's name durable.
 func syncDir(path string) error {

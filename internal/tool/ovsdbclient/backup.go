@@ -42,10 +42,10 @@ func (c *call) backup() error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	name := filepath.Join(dir, "backup")
-	f, err := storage.CreateFile(name, schema, func(yield func(*ovsdb.TableSchema, ovsdb.Row) bool) {
+	f, err := storage.CreateFile(name, schema, func(yield func(*ovsdb.TableSchema, *ovsdb.StoredRow) bool) {
 		for i := range dumps {
 			for _, row := range dumps[i].rows {
-				if !yield(dumps[i].schema, row) {
+				if !yield(dumps[i].schema, ovsdb.Store(dumps[i].schema, row)) {
 					return
 				}
 			}
@@ -122,7 +122,7 @@ func hasError(s *json.Scanner) bool {
 // backupRow is a row of a database file.
 type backupRow struct {
 	table *ovsdb.TableSchema
-	row   ovsdb.Row
+	row   *ovsdb.StoredRow
 }
 
 // readBackup reads the text of a database file.
@@ -141,11 +141,11 @@ func readBackup(data []byte) (*ovsdb.DatabaseSchema, []backupRow, error) {
 		return nil, nil, errors.New("standard input: " + asText(err))
 	}
 	defer func() { _ = f.Close() }()
-	now := map[*ovsdb.TableSchema]map[ovsdb.UUID]ovsdb.Row{}
-	err = f.Replay(func(t *ovsdb.TableSchema, id ovsdb.UUID) ovsdb.Row { return now[t][id] }, func(txn *storage.Txn) error {
+	now := map[*ovsdb.TableSchema]map[ovsdb.UUID]*ovsdb.StoredRow{}
+	err = f.Replay(func(t *ovsdb.TableSchema, id ovsdb.UUID) *ovsdb.StoredRow { return now[t][id] }, func(txn *storage.Txn) error {
 		for _, ch := range txn.Changes {
 			if now[ch.Table] == nil {
-				now[ch.Table] = map[ovsdb.UUID]ovsdb.Row{}
+				now[ch.Table] = map[ovsdb.UUID]*ovsdb.StoredRow{}
 			}
 			if ch.New == nil {
 				delete(now[ch.Table], ch.UUID)
@@ -173,11 +173,11 @@ func appendInsert(dst []byte, r backupRow) []byte {
 	dst = append(dst, `,{"op":"insert","table":`...)
 	dst = json.AppendString(dst, r.table.Name)
 	dst = append(dst, `,"uuid-name":`...)
-	dst = json.AppendString(dst, symbol(r.row[ovsdb.UUIDColumn].UUID()))
+	dst = json.AppendString(dst, symbol(r.row.ID))
 	dst = append(dst, `,"row":{`...)
 	first := true
 	for _, c := range persistent(r.table)[1:] {
-		d := r.row[c.Index]
+		d := r.row.Get(c)
 		if d.IsDefault(&c.Type) {
 			continue
 		}

@@ -57,7 +57,7 @@ func (t *tool) createCluster(args []string) error {
 	snapshot := []byte("{}")
 	txn := storage.Txn{Date: time.Now(), Comment: comment}
 	for table, row := range c.Rows() {
-		txn.Changes = append(txn.Changes, storage.Change{Table: table, UUID: row[ovsdb.UUIDColumn].UUID(), New: row})
+		txn.Changes = append(txn.Changes, storage.Change{Table: table, UUID: row.ID, New: row})
 	}
 	if len(txn.Changes) > 0 {
 		snapshot = txn.Encode(true)

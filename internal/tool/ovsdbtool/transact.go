@@ -49,14 +49,11 @@ func (t *tool) execute(args []string, write bool) error {
 
 // open replays a file's transactions.
 func open(f *storage.File) (*engine.DB, error) {
-	layout := engine.NewLayout(f.Schema())
-	b := engine.NewBuilder(layout)
-	err := f.Replay(func(t *ovsdb.TableSchema, id ovsdb.UUID) ovsdb.Row {
-		return b.Get(layout.Table(t.Name), id)
-	}, func(txn *storage.Txn) error {
+	b := engine.NewBuilder(engine.NewLayout(f.Schema()))
+	err := f.Replay(b.Row, func(txn *storage.Txn) error {
 		for i := range txn.Changes {
 			c := &txn.Changes[i]
-			b.Set(layout.Table(c.Table.Name), c.UUID, c.New)
+			b.Set(c.Table, c.UUID, c.New)
 		}
 		return nil
 	})
@@ -69,10 +66,13 @@ func open(f *storage.File) (*engine.DB, error) {
 // run executes the params of a "transact" request in a role and returns the
 // results.
 func run(db *engine.DB, f *storage.File, params []byte, write bool, role string) ([]byte, error) {
+	if err := json.Valid(params); err != nil {
+		return ovsdb.AsError(err).AppendJSON(nil), nil
+	}
 	if e := checkParams(params, f.Schema().Name); e != nil {
 		return e.AppendJSON(nil), nil
 	}
-	req, err := engine.ParseRequest(db.Head().Layout, params)
+	req, err := engine.ParseRequest(db.Layout(), params)
 	if err != nil {
 		return ovsdb.AsError(err).AppendJSON(nil), nil
 	}
@@ -89,7 +89,7 @@ func run(db *engine.DB, f *storage.File, params []byte, write bool, role string)
 		return nil, errors.New("the transaction's \"wait\" has no timeout and can never be satisfied here")
 	}
 	if write && len(out.Changes) > 0 {
-		if err := f.Commit(record(req, out.Changes), true); err != nil {
+		if err := f.Commit([]storage.Txn{record(req, out.Changes)}, true); err != nil {
 			return nil, err
 		}
 	}
@@ -115,18 +115,11 @@ func checkParams(params []byte, name string) *ovsdb.Error {
 }
 
 // record makes a log record of what a transaction did.
-func record(req *engine.Request, changes []engine.Change) *storage.Txn {
-	txn := &storage.Txn{Date: time.Now(), Comment: req.Comment()}
+func record(req *engine.Request, changes []engine.Change) storage.Txn {
+	txn := storage.Txn{Date: time.Now(), Comment: req.Comment()}
 	for i := range changes {
 		c := &changes[i]
-		change := storage.Change{Table: c.Table.TableSchema, UUID: c.ID()}
-		if c.Old != nil {
-			change.Old = c.Old.Cols
-		}
-		if c.New != nil {
-			change.New = c.New.Cols
-		}
-		txn.Changes = append(txn.Changes, change)
+		txn.Changes = append(txn.Changes, storage.Change{Table: c.Table.TableSchema, UUID: c.ID(), Old: c.Old, New: c.New})
 	}
 	return txn
 }

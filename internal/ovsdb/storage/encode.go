@@ -1,0 +1,147 @@
+package storage
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"time"
+
+	"weir/internal/json"
+	"weir/internal/ovsdb"
+)
+
+// Txn is one transaction as a log record has it.
+type Txn struct {
+	Date    time.Time // zero if the record has none
+	Comment string
+	Changes []Change
+}
+
+// Change is what a transaction did to one row: Old is nil for an insertion and
+// New for a deletion.
+type Change struct {
+	Table *ovsdb.TableSchema
+	UUID  ovsdb.UUID
+	Old   *ovsdb.StoredRow
+	New   *ovsdb.StoredRow
+}
+
+// Encode returns the record of t: only what persistent columns have to tell, an
+// inserted row without its default values.  With diff a modified column is
+// written as its difference from the old value (ovsdb(5), "_is_diff").  It
+// returns nil if there is nothing to tell.
+func (t *Txn) Encode(diff bool) []byte { return t.appendRecord(nil, diff) }
+
+// appendRecord appends what Encode returns to dst.
+func (t *Txn) appendRecord(dst []byte, diff bool) []byte {
+	changes := t.Changes
+	if !slices.IsSortedFunc(changes, byTableAndID) {
+		changes = slices.Clone(changes)
+		slices.SortFunc(changes, byTableAndID)
+	}
+	start := len(dst)
+	e := recordEncoder{dst: append(dst, '{'), diff: diff}
+	for i := range changes {
+		e.change(&changes[i])
+	}
+	if e.table == nil && t.Comment == "" {
+		return dst[:start]
+	}
+	return e.end(t)
+}
+
+func byTableAndID(a, b Change) int {
+	if a.Table != b.Table {
+		return cmp.Compare(a.Table.Name, b.Table.Name)
+	}
+	return bytes.Compare(a.UUID[:], b.UUID[:])
+}
+
+// recordEncoder prints a record.
+type recordEncoder struct {
+	dst   []byte
+	diff  bool
+	table *ovsdb.TableSchema // whose rows are being printed
+}
+
+// change appends a row, unless it has nothing that a file keeps. Rows of a table
+// follow each other.
+func (e *recordEncoder) change(c *Change) {
+	before := len(e.dst)
+	if c.Table != e.table {
+		if e.table != nil {
+			e.dst = append(e.dst, "},"...)
+		}
+		e.dst = json.AppendString(e.dst, c.Table.Name)
+		e.dst = append(e.dst, ":{"...)
+	} else {
+		e.dst = append(e.dst, ',')
+	}
+	e.dst = append(e.dst, '"')
+	e.dst = c.UUID.Append(e.dst)
+	e.dst = append(e.dst, `":`...)
+	if !e.row(c) {
+		e.dst = e.dst[:before]
+		return
+	}
+	e.table = c.Table
+}
+
+// row appends the new row, or null; false if it has nothing that a file keeps.
+func (e *recordEncoder) row(c *Change) bool {
+	if c.New == nil {
+		e.dst = append(e.dst, "null"...)
+		return true
+	}
+	e.dst = append(e.dst, '{')
+	start := len(e.dst)
+	for _, col := range c.Table.Columns[ovsdb.UUIDColumn+1:] {
+		if !col.Persistent {
+			continue
+		}
+		value := c.New.Get(col)
+		if c.Old == nil {
+			if value.IsDefault(&col.Type) {
+				continue
+			}
+		} else if old := c.Old.Get(col); old == value {
+			continue
+		} else if e.diff {
+			value = col.Type.Diff(old, value)
+		}
+		if len(e.dst) > start {
+			e.dst = append(e.dst, ',')
+		}
+		e.dst = append(e.dst, '"')
+		e.dst = append(e.dst, col.Name...) // an <id>, which needs no escapes
+		e.dst = append(e.dst, `":`...)
+		e.dst = value.AppendJSON(e.dst)
+	}
+	e.dst = append(e.dst, '}')
+	return c.Old == nil || len(e.dst) > start+1
+}
+
+// end appends what isn't a row and returns the record.
+func (e *recordEncoder) end(t *Txn) []byte {
+	dst := e.dst
+	if e.table != nil {
+		dst = append(dst, "},"...)
+	}
+	if t.Comment != "" {
+		dst = append(dst, `"_comment":`...)
+		dst = json.AppendString(dst, t.Comment)
+		dst = append(dst, ',')
+	}
+	if !t.Date.IsZero() {
+		dst = append(dst, `"_date":`...)
+		dst = ovsdb.IntAtom(t.Date.UnixMilli()).AppendJSON(dst)
+		dst = append(dst, ',')
+	}
+	if e.diff {
+		dst = append(dst, `"_is_diff":true,`...)
+	}
+	if dst[len(dst)-1] == ',' {
+		dst = dst[:len(dst)-1]
+	}
+	return append(dst, '}')
+}
