@@ -35,6 +35,7 @@ type Conn struct {
 	c     net.Conn
 	raw   syscall.RawConn // nil where bytes must pass through more than a socket
 	split json.Splitter
+	scan  json.Scanner
 	rbuf  []byte
 	check int // bytes of an unfinished message at which to look at it again
 
@@ -50,7 +51,7 @@ type Conn struct {
 
 // NewConn returns a connection over c, which it takes over.
 func NewConn(c *stream.Conn) *Conn {
-	conn := &Conn{Name: c.Name, c: c.Conn, rbuf: make([]byte, 32<<10)}
+	conn := &Conn{Name: c.Name, c: c.Conn, rbuf: make([]byte, firstRead)}
 	conn.split.Max = MaxMessage
 	conn.wake = sync.NewCond(&conn.mu)
 	if sc, ok := c.Conn.(syscall.Conn); ok {
@@ -77,28 +78,15 @@ func (c *Conn) OnDrain(fn func()) {
 // logged here.
 func (c *Conn) Receive() (Message, error) {
 	for {
-		data, err := c.split.Next()
-		if err == nil && data == nil {
-			err = c.checkPending()
-		}
-		if err == nil && data != nil {
-			c.check = 0
-			m, err := Parse(data)
-			if err != nil {
-				c.complain(err)
-			}
+		m, ok, err := c.Arrived()
+		if ok || err != nil {
 			return m, err
-		}
-		if err != nil {
-			var syntax *json.SyntaxError
-			if !errors.As(err, &syntax) {
-				err = fmt.Errorf("%w: %w", ErrTooLong, err)
-			}
-			c.complain(err)
-			return Message{}, err
 		}
 		n, err := c.c.Read(c.rbuf)
 		_, _ = c.split.Write(c.rbuf[:n])
+		if n == len(c.rbuf) && n < maxRead {
+			c.rbuf = make([]byte, 4*n)
+		}
 		if n == 0 && err != nil {
 			if err == io.EOF && c.split.Buffered() > 0 {
 				err = io.ErrUnexpectedEOF
@@ -106,6 +94,38 @@ func (c *Conn) Receive() (Message, error) {
 			return Message{}, err
 		}
 	}
+}
+
+// The buffer of a connection is small at first and grows with what arrives at
+// once.
+const (
+	firstRead = 4 << 10
+	maxRead   = 256 << 10
+)
+
+// Arrived returns the next message if all of it has arrived already.
+func (c *Conn) Arrived() (m Message, ok bool, err error) {
+	data, err := c.split.Next()
+	if err == nil && data == nil {
+		err = c.checkPending()
+	}
+	switch {
+	case err == nil && data == nil:
+		return m, false, nil
+	case err == nil:
+		c.check = 0
+		c.scan.Reset(data)
+		m, err = parse(&c.scan)
+	default:
+		var syntax *json.SyntaxError
+		if !errors.As(err, &syntax) {
+			err = fmt.Errorf("%w: %w", ErrTooLong, err)
+		}
+	}
+	if err != nil {
+		c.complain(err)
+	}
+	return m, err == nil, err
 }
 
 // firstCheck is how long an unfinished message has to be to be looked at; again

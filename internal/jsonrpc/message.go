@@ -52,10 +52,12 @@ func isNull(raw []byte) bool { return raw == nil || string(raw) == "null" }
 // Parse takes a message apart. The message's slices are part of data. Errors
 // are those of malformed JSON (*json.SyntaxError) or have ErrBadMessage in
 // their chain.
-func Parse(data []byte) (Message, error) {
+func Parse(data []byte) (Message, error) { return parse(json.NewScanner(data)) }
+
+// parse is Parse of what a scanner, which has not begun, is on.
+func parse(s *json.Scanner) (Message, error) {
 	var m Message
 	var f fields
-	s := json.NewScanner(data)
 	if s.Next() != json.ObjectBegin {
 		if s.Err() == nil {
 			return m, bad("message is not a JSON object")
@@ -94,14 +96,15 @@ type fields struct {
 }
 
 func (f *fields) read(s *json.Scanner) error {
-	err := s.Object(func(name string) error {
+	err := s.Members(func([]byte) error {
+		name := s.View()
 		kind := s.Next()
 		if kind == json.Invalid {
 			return s.Err()
 		}
 		if name == "method" {
 			if kind == json.String {
-				f.method, f.hasMethod = s.Str(), true
+				f.method, f.hasMethod = s.View(), true
 			} else if kind != json.Null {
 				f.refuse("method is not a JSON string")
 			}

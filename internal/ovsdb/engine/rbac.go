@@ -26,8 +26,8 @@ func (r *rbac) permission(table string) (*Table, *Row) {
 	}
 	t := r.db.Layout.Table(perms.Type.Value.RefTable)
 	for row := range r.db.Tables[roles.Num].All() {
-		if row.Cols[name.Index].Str() == r.role {
-			if id, ok := row.Cols[perms.Index].Get(ovsdb.StringAtom(table)); ok {
+		if row.Get(name).Str() == r.role {
+			if id, ok := row.Get(perms).Get(ovsdb.StringAtom(table)); ok {
 				return t, r.db.Tables[t.Num].Get(id.UUID())
 			}
 		}
@@ -69,7 +69,7 @@ func (r *rbac) name() string {
 func (r *rbac) allows(t *Table, p *Row, a *Access) bool {
 	column := func(name string) ovsdb.Datum {
 		if c := t.Column(name); c != nil {
-			return p.Cols[c.Index]
+			return p.Get(c)
 		}
 		return ovsdb.Datum{}
 	}
@@ -120,7 +120,7 @@ func (r *rbac) authorized(list ovsdb.Datum, a *Access) bool {
 		if c == nil || r.id == "" {
 			continue
 		}
-		d := a.Row.Cols[c.Index]
+		d := a.Row.Get(c)
 		switch {
 		case c.Type.IsMap() && isKey:
 			if v, ok := d.Get(ovsdb.StringAtom(key)); ok && v.Str() == r.id {

@@ -129,8 +129,9 @@ func (s *Server) memory() string {
 		snap := db.Snapshot()
 		for _, t := range snap.Layout.Tables {
 			for row := range snap.Tables[t.Num].All() {
-				cells += len(row.Cols)
-				for _, d := range row.Cols {
+				cells += len(t.Columns)
+				for _, c := range t.Columns {
+					d := row.Get(c)
 					atoms += d.Len()
 					if d.IsMap() {
 						atoms += d.Len()
@@ -166,7 +167,7 @@ func (s *Server) tlogSet(r *unixctl.Request) (string, error) {
 	if db == nil {
 		return "", fmt.Errorf("no database named \"%s\"", dbName)
 	}
-	t := db.Snapshot().Layout.Table(table)
+	t := db.Layout().Table(table)
 	if t == nil {
 		return "", fmt.Errorf("no table named \"%s\"", table)
 	}
@@ -187,7 +188,7 @@ func (s *Server) tlogList(*unixctl.Request) (string, error) {
 			continue
 		}
 		fmt.Fprintf(&b, "%-16s \n", name)
-		for _, t := range db.Snapshot().Layout.Tables {
+		for _, t := range db.Layout().Tables {
 			state := "OFF"
 			if db.isLogged(t.Name) {
 				state = "ON"

@@ -68,11 +68,12 @@ func (s *Server) convert(db *Database, schema *ovsdb.DatabaseSchema) error {
 			return cerr
 		}
 		if db.store != nil {
-			if err := db.store.Compact(schema, rowsOf(snap), storage.Txn{Date: db.clock.Wall(), Comment: "converted by ovsdb-server"}); err != nil {
+			if err := db.rewrite(schema, snap); err != nil {
 				return err
 			}
 		}
 		now = newDatabase(db.Name, snap, db.store, db.clock)
+		now.backup.Store(db.backup.Load())
 		db.broken = errConverted
 		return nil
 	})
@@ -82,19 +83,23 @@ func (s *Server) convert(db *Database, schema *ovsdb.DatabaseSchema) error {
 	s.mu.Lock()
 	h := s.dbs[db.Name]
 	s.dbs[db.Name] = &hosted{db: now, file: h.file, row: h.row}
+	s.offer()
 	s.mu.Unlock()
 	db.retire()
 	s.update(fmt.Sprintf(`{"op":"update","table":"Database","where":[["_uuid","==",["uuid","%s"]]],"row":{"schema":%s}}`,
 		h.row, json.AppendString(nil, schema.JSON())))
-	now.subscribe(kicker{s})
 	s.reconsider()
 	return nil
 }
 
-// retire wakes whoever waits for a database that is no longer in use.
-func (db *Database) retire() {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	db.closed = true
-	db.announce()
+// rewrite replaces what is stored by a snapshot in another schema.
+func (db *Database) rewrite(schema *ovsdb.DatabaseSchema, snap *engine.Snapshot) error {
+	c, err := db.store.Compact(schema, rowsOf(snap), storage.Txn{Date: db.clock.Wall(), Comment: "converted by ovsdb-server"})
+	if err == nil {
+		err = c.Write()
+	}
+	if err == nil {
+		err = c.Finish()
+	}
+	return err
 }

@@ -7,118 +7,150 @@ import (
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/engine"
 	"weir/internal/ovsdb/storage"
-	"weir/internal/vlog"
 )
 
 // Database is one database that a Server offers. Writers take turns under mu;
 // what they commit goes to the storage in batches, outside mu, and is then
-// published. Readers use the published snapshot and wait for nobody.
+// published. Readers use an immutable snapshot of what is stored.
 type Database struct {
-	Name  string
-	clock wallClock
+	Name   string
+	clock  wallClock
+	layout *engine.Layout
 
-	mu      sync.Mutex // owns eng, queue, writing, pausing, broken
+	mu      sync.Mutex // owns eng, queue, spare, writing, pausing, undone, broken, watchers
 	idle    *sync.Cond // writing or pausing changed
 	eng     *engine.DB
 	queue   []*commit // applied to eng but not stored yet
+	spare   []*commit // room for the next queue
 	writing bool      // somebody stores commits
 	pausing int       // how many wait for writing to end
+	undone  int       // how often commits had to be taken back
 	broken  error     // why the storage takes no more
+	watched int       // sessions that need a snapshot of each batch
 
 	relay   *relay // where the database is another server's
 	unready bool   // its schema isn't known yet; such a Database never becomes ready
 
-	store storage.Storage // nil for a database in memory; whoever set writing uses it
+	backup atomic.Bool // follows another server, and so refuses writes from clients
 
+	store   storage.Storage // nil for a database in memory; whoever set writing uses it
+	txns    []storage.Txn   // room for a batch, as is changes
+	changes []storage.Change
+
+	compacting sync.Mutex // one compaction at a time
+
+	stored    atomic.Uint64 // Seq of the newest stored state; written under mu
 	published atomic.Pointer[engine.Snapshot]
 
-	pub     sync.Mutex // owns all below
-	recent  []step     // the last commits, oldest first
-	subs    map[subscriber]bool
-	changed chan struct{} // closed at the next commit
-	closed  bool
-
-	logged map[string]bool // tables whose changes go to the log
-
-	initials   *updateCache // first replies of monitors on initialsOf
-	initialsOf *engine.Snapshot
+	publication
 }
 
-// step is a published commit.
-type step struct {
-	snap    *engine.Snapshot
-	changes []engine.Change
-	cache   *updateCache
-}
-
-// maxRecent is how many commits at least are kept for monitors that lag behind;
-// one that lags further is brought up to date by comparing snapshots.
-const maxRecent = 128
-
-// subscriber is told of each commit. wake must not block.
-type subscriber interface{ wake() }
-
-// commit is a transaction on its way to the storage.
+// commit is a transaction on its way to the storage. Its database's mu owns it.
 type commit struct {
 	changes []engine.Change
-	snap    *engine.Snapshot
+	seq     uint64
 	comment string
 	durable bool
-	done    chan bool // true: take over the writing; false: over
+	over    bool          // stored, or err says why not
+	done    chan struct{} // where somebody waits: closed when over, or when it is his turn to write
 	err     *ovsdb.Error
 }
 
 func newDatabase(name string, snap *engine.Snapshot, store storage.Storage, clock wallClock) *Database {
-	db := &Database{Name: name, clock: clock, eng: engine.NewDB(snap), store: store,
-		subs: map[subscriber]bool{}, changed: make(chan struct{})}
+	db := &Database{Name: name, clock: clock, layout: snap.Layout, eng: engine.NewDB(snap), store: store}
 	db.idle = sync.NewCond(&db.mu)
+	db.stored.Store(snap.Seq)
 	db.published.Store(snap)
+	db.reset(snap)
 	return db
 }
 
-// Snapshot returns the newest state that is stored.
-func (db *Database) Snapshot() *engine.Snapshot { return db.published.Load() }
+// Layout returns the layout of the database's tables.
+func (db *Database) Layout() *engine.Layout { return db.layout }
+
+// Snapshot returns the newest state, once it is stored.
+func (db *Database) Snapshot() *engine.Snapshot {
+	if s := db.published.Load(); s.Seq == db.stored.Load() {
+		return s
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for {
+		s, undone := db.eng.Head(), db.undone
+		for s.Seq > db.stored.Load() && db.undone == undone {
+			db.advance()
+		}
+		if db.undone == undone {
+			if db.published.Load().Seq < s.Seq {
+				db.published.Store(s)
+			}
+			return s
+		}
+	}
+}
 
 // Execute runs a request and, unless it fails or is blocked, commits it. It
 // returns once the outcome may be told to the client.
 func (db *Database) Execute(req *engine.Request, env *engine.Env) engine.Outcome {
-	if req.ReadOnly() {
-		return req.Read(db.Snapshot(), env)
-	}
-	db.mu.Lock()
-	for db.pausing > 0 {
-		db.idle.Wait()
-	}
-	if db.broken != nil {
-		err := db.broken
-		db.mu.Unlock()
-		return failed(ovsdb.Errorf(ovsdb.TagIO, "%v", err))
-	}
-	out := req.Execute(db.eng, env)
-	if len(out.Changes) == 0 {
-		db.mu.Unlock()
-		return out
-	}
-	if err := db.commit(&commit{changes: out.Changes, comment: req.Comment(), durable: req.Durable()}); err != nil {
-		return failed(err)
+	out, c := db.begin(req, env)
+	if c != nil {
+		if err := db.finish(c); err != nil {
+			return failed(err)
+		}
 	}
 	return out
 }
 
-// commit applies a transaction's changes and returns when they are stored and
-// published, or failed. mu is held, and given up.
-func (db *Database) commit(c *commit) *ovsdb.Error {
-	c.done = make(chan bool, 1)
-	c.snap = db.eng.Apply(c.changes, ovsdb.UUID{})
-	db.queue = append(db.queue, c)
-	lead := !db.writing
-	db.writing = true
-	db.mu.Unlock()
-	if !lead {
-		lead = <-c.done
+// begin runs a request. Where it changes anything, the commit is on its way,
+// later transactions see it, and finish tells what becomes of it.
+func (db *Database) begin(req *engine.Request, env *engine.Env) (engine.Outcome, *commit) {
+	if req.ReadOnly() {
+		return req.Read(db.Snapshot(), env), nil
 	}
-	if lead {
-		db.write()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if err := db.mayWrite(); err != nil {
+		return failed(ovsdb.Errorf(ovsdb.TagIO, "%v", err)), nil
+	}
+	out := req.Execute(db.eng, env)
+	if len(out.Changes) == 0 {
+		return out, nil
+	}
+	return out, db.enqueue(&commit{changes: out.Changes, comment: req.Comment(), durable: req.Durable()})
+}
+
+// mayWrite waits for whoever needs the database for himself. mu is held.
+func (db *Database) mayWrite() error {
+	for db.pausing > 0 {
+		db.idle.Wait()
+	}
+	return db.broken
+}
+
+// enqueue applies a transaction's changes. mu is held.
+func (db *Database) enqueue(c *commit) *commit {
+	db.eng.Apply(c.changes, ovsdb.UUID{})
+	c.seq = db.eng.Seq()
+	db.queue = append(db.queue, c)
+	return c
+}
+
+// finish returns when a commit is stored and published, or failed.
+func (db *Database) finish(c *commit) *ovsdb.Error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for !c.over {
+		if !db.writing {
+			db.write()
+			continue
+		}
+		if c.done == nil {
+			c.done = make(chan struct{})
+		}
+		done := c.done
+		db.mu.Unlock()
+		<-done
+		db.mu.Lock()
 	}
 	return c.err
 }
@@ -127,134 +159,100 @@ func failed(err *ovsdb.Error) engine.Outcome {
 	return engine.Outcome{Result: append(err.AppendJSON([]byte{'['}), ']'), Failed: err}
 }
 
-// write stores all queued commits at once, publishes them, and hands the
-// writing on if more have come meanwhile. The caller has set writing, and its
-// own commit, if any, is the first in the queue.
-func (db *Database) write() {
-	db.mu.Lock()
-	batch := db.queue
-	db.queue = nil
-	db.mu.Unlock()
-	err := db.storeBatch(batch)
-	if err != nil {
-		batch = db.fail(batch, err)
+// advance waits until some commits, of which there are, have been stored. mu is
+// held, and given up meanwhile.
+func (db *Database) advance() {
+	if db.writing {
+		db.idle.Wait()
 	} else {
-		db.publish(batch)
+		db.write()
 	}
-	for _, c := range batch[min(1, len(batch)):] {
-		c.done <- false
+}
+
+// write stores all queued commits at once and publishes them. mu is held, and
+// given up meanwhile; nobody else is writing.
+func (db *Database) write() {
+	db.writing = true
+	batch := db.queue
+	db.queue = db.spare[:0]
+	durable := false
+	for _, c := range batch {
+		durable = durable || c.durable
 	}
+	var snap *engine.Snapshot
+	if durable || db.watched > 0 {
+		snap = db.eng.Head()
+	}
+	db.mu.Unlock()
+	err := db.storeBatch(batch, durable)
 	db.mu.Lock()
-	defer db.mu.Unlock()
-	if len(db.queue) > 0 {
-		db.queue[0].done <- true
-		return
+	if err != nil {
+		batch = db.undo(batch, err)
+	} else {
+		db.stored.Store(batch[len(batch)-1].seq)
+		if snap != nil {
+			db.published.Store(snap)
+		}
+		db.publish(batch, snap)
 	}
 	db.writing = false
+	db.settle(batch)
+}
+
+// settle tells whoever waits for commits that are over, and hands the writing on
+// if more have come meanwhile. mu is held.
+func (db *Database) settle(batch []*commit) {
+	for _, c := range batch {
+		c.over = true
+		if c.done != nil {
+			close(c.done)
+		}
+	}
+	clear(batch)
+	db.spare = batch[:0]
+	for _, c := range db.queue {
+		if c.done != nil {
+			close(c.done)
+			c.done = nil
+			break
+		}
+	}
 	db.idle.Broadcast()
 }
 
-func (db *Database) storeBatch(batch []*commit) error {
+// storeBatch gives a batch to the storage. The caller has set writing.
+func (db *Database) storeBatch(batch []*commit, durable bool) error {
 	if db.store == nil {
 		return nil
 	}
-	durable := false
-	for i, c := range batch {
-		durable = durable || c.durable
-		t := storage.Txn{Date: db.clock.Wall(), Comment: c.comment, Changes: make([]storage.Change, len(c.changes))}
-		for j := range c.changes {
-			ch := &c.changes[j]
-			t.Changes[j] = storage.Change{Table: ch.Table.TableSchema, UUID: ch.ID(), Old: cols(ch.Old), New: cols(ch.New)}
+	now := db.clock.Wall()
+	db.txns, db.changes = db.txns[:0], db.changes[:0]
+	for _, c := range batch {
+		from := len(db.changes)
+		for i := range c.changes {
+			ch := &c.changes[i]
+			db.changes = append(db.changes, storage.Change{Table: ch.Table.TableSchema, UUID: ch.ID(), Old: ch.Old, New: ch.New})
 		}
-		if err := db.store.Commit(&t, durable && i == len(batch)-1); err != nil {
-			return err
-		}
+		db.txns = append(db.txns, storage.Txn{Date: now, Comment: c.comment, Changes: db.changes[from:]})
 	}
-	return nil
+	err := db.store.Commit(db.txns, durable)
+	clear(db.txns)
+	clear(db.changes)
+	return err
 }
 
-func cols(r *engine.Row) ovsdb.Row {
-	if r == nil {
-		return nil
-	}
-	return r.Cols
-}
-
-// fail undoes the commits of a batch that could not be stored and all that
-// build on them. It returns them.
-func (db *Database) fail(batch []*commit, err error) []*commit {
+// undo takes back the commits of a batch that could not be stored and all that
+// build on them. It returns them. mu is held.
+func (db *Database) undo(batch []*commit, err error) []*commit {
 	log.Err("%s: transaction not stored (%v)", db.Name, err)
-	db.mu.Lock()
-	defer db.mu.Unlock()
 	batch = append(batch, db.queue...)
 	db.queue = nil
-	for _, c := range batch {
-		c.err = ovsdb.AsError(err)
+	for i := len(batch) - 1; i >= 0; i-- {
+		batch[i].err = ovsdb.AsError(err)
+		db.eng.Undo(batch[i].changes, ovsdb.UUID{})
 	}
-	db.eng.Reset(db.Snapshot())
+	db.undone++
 	return batch
-}
-
-// publish makes commits visible to readers and monitors.
-func (db *Database) publish(batch []*commit) {
-	if len(batch) == 0 {
-		return
-	}
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	for _, c := range batch {
-		db.recent = append(db.recent, step{c.snap, c.changes, &updateCache{}})
-	}
-	if n := len(db.recent); n > 2*maxRecent { // seldom, since it copies
-		db.recent = append([]step(nil), db.recent[n-maxRecent:]...)
-	}
-	if len(db.logged) > 0 {
-		db.logChanges(batch)
-	}
-	db.published.Store(batch[len(batch)-1].snap)
-	db.announce()
-}
-
-// announce wakes whoever waits for changes. pub is held.
-func (db *Database) announce() {
-	close(db.changed)
-	db.changed = make(chan struct{})
-	for s := range db.subs {
-		s.wake()
-	}
-}
-
-// Changed returns a channel that is closed at the next commit, or when the
-// database goes away.
-func (db *Database) Changed() <-chan struct{} {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	return db.changed
-}
-
-// subscribe has s told of each commit until unsubscribe.
-func (db *Database) subscribe(s subscriber) {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	db.subs[s] = true
-}
-
-func (db *Database) unsubscribe(s subscriber) {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	delete(db.subs, s)
-}
-
-// stepsAfter returns the commits after the one numbered seq, and whether that
-// is all of them.
-func (db *Database) stepsAfter(seq uint64) ([]step, bool) {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	n := int(db.published.Load().Seq - seq)
-	if n > len(db.recent) {
-		return nil, false
-	}
-	return db.recent[len(db.recent)-n:], true
 }
 
 // exclusive runs fn while nobody executes or stores anything.
@@ -262,45 +260,19 @@ func (db *Database) exclusive(fn func() error) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.pausing++
-	for db.writing {
-		db.idle.Wait()
+	for db.writing || len(db.queue) > 0 {
+		db.advance()
 	}
 	db.pausing--
 	defer db.idle.Broadcast()
 	return fn()
 }
 
-// Compact rewrites the storage without its history.
-func (db *Database) Compact() error {
-	return db.exclusive(func() error {
-		if db.store == nil {
-			return nil
-		}
-		return db.store.Compact(db.eng.Head().Layout.Schema, rowsOf(db.eng.Head()), storage.Txn{Date: db.clock.Wall(), Comment: "compacting database online"})
-	})
-}
-
-// rowsOf lists a snapshot's rows for the storage.
-func rowsOf(s *engine.Snapshot) storage.Rows {
-	return func(yield func(*ovsdb.TableSchema, ovsdb.Row) bool) {
-		for _, t := range s.Layout.Tables {
-			for row := range s.Tables[t.Num].All() {
-				if !yield(t.TableSchema, row.Cols) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // close gives the storage up and wakes whoever waits.
 func (db *Database) close() error {
 	return db.exclusive(func() error {
 		db.broken = errRemoved
-		db.pub.Lock()
-		db.closed = true
-		db.announce()
-		db.pub.Unlock()
+		db.retire()
 		if db.store == nil {
 			return nil
 		}
@@ -308,54 +280,16 @@ func (db *Database) close() error {
 	})
 }
 
-func (db *Database) isClosed() bool {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	return db.closed
-}
-
-var txnLog = vlog.For("transaction")
-
-var txnRL vlog.RateLimit
-
-// logChanges logs what commits did to the tables chosen by setLogged. pub is
-// held.
-func (db *Database) logChanges(batch []*commit) {
-	for _, c := range batch {
-		for i := range c.changes {
-			ch := &c.changes[i]
-			if !db.logged[ch.Table.Name] {
-				continue
-			}
-			verb, row := "modify", ch.New
-			switch {
-			case ch.Old == nil:
-				verb = "insert"
-			case ch.New == nil:
-				verb, row = "delete", ch.Old
-			}
-			txnLog.InfoRL(&txnRL, "table:%s,op:%s,%s", ch.Table.Name, verb,
-				ovsdb.AppendRowJSON(nil, ch.Table.TableSchema, row.Cols, nil))
-		}
+// watch has a snapshot made of each batch from now on, or no longer.
+func (db *Database) watch(on bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if !on {
+		db.watched--
+		return
 	}
-}
-
-// setLogged says whether changes to a table go to the log.
-func (db *Database) setLogged(table string, on bool) {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	if db.logged == nil {
-		db.logged = map[string]bool{}
+	db.watched++
+	for db.writing {
+		db.idle.Wait()
 	}
-	if on {
-		db.logged[table] = true
-	} else {
-		delete(db.logged, table)
-	}
-}
-
-func (db *Database) isLogged(table string) bool {
-	db.pub.Lock()
-	defer db.pub.Unlock()
-	return db.logged[table]
 }

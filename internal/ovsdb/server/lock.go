@@ -92,7 +92,7 @@ func (c *session) lock(m *jsonrpc.Message) ([]byte, error) {
 func (c *session) backup() bool {
 	c.srv.mu.Lock()
 	defer c.srv.mu.Unlock()
-	return c.srv.readOnly
+	return c.srv.readOnly.Load()
 }
 
 // tell notifies the session of what became of its request.

@@ -2,20 +2,14 @@ package server
 
 import (
 	"strings"
-	"time"
 
 	"weir/internal/json"
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
-	"weir/internal/ovsdb/engine"
 )
 
 // request runs a request and answers it, now or later.
 func (c *session) request(m *jsonrpc.Message) {
-	if m.Method == "transact" {
-		c.transact(m)
-		return
-	}
 	result, err := c.dispatch(m)
 	switch e := err.(type) {
 	case nil:
@@ -59,7 +53,7 @@ func (c *session) dispatch(m *jsonrpc.Message) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return db.Snapshot().Layout.Schema.AppendJSON(nil), nil
+		return db.Layout().Schema.AppendJSON(nil), nil
 	case "get_server_id":
 		return json.AppendString(nil, c.srv.id.String()), nil
 	case "set_db_change_aware":
@@ -149,137 +143,4 @@ func (c *session) notification(m *jsonrpc.Message) {
 		close(stop)
 		delete(c.waiting, string(json.Canonical(params[0])))
 	}
-}
-
-// transact runs a transaction. One whose "wait" is not satisfied goes on in a
-// goroutine of its own, so that the client's other requests don't wait too.
-func (c *session) transact(m *jsonrpc.Message) {
-	db, derr := c.database(m)
-	if derr != nil {
-		c.replyError(m.ID, derr.AppendJSON(nil))
-		return
-	}
-	changed := db.Changed()
-	req, err := engine.ParseRequest(db.Snapshot().Layout, m.Params)
-	if err != nil {
-		c.replyError(m.ID, ovsdb.AsError(err).AppendJSON(nil))
-		return
-	}
-	env := c.env(db)
-	if db.relay != nil && !req.ReadOnly() && env.Refuse == nil {
-		c.forward(db.relay, m)
-		return
-	}
-	out := db.Execute(req, env)
-	if !out.Blocked {
-		c.reply(m.ID, out.Result)
-		return
-	}
-	key := string(json.Canonical(m.ID))
-	stop := make(chan struct{})
-	c.mu.Lock()
-	if c.waiting[key] != nil {
-		c.mu.Unlock()
-		c.replyError(m.ID, syntaxError(m, "", "a transaction with this id is outstanding already").AppendJSON(nil))
-		return
-	}
-	c.waiting[key] = stop
-	c.mu.Unlock()
-	go c.wait(&pending{db, req, env, m, key, stop, c.srv.clock.Now(), out, changed})
-}
-
-// env is what a client's transactions depend on.
-func (c *session) env(db *Database) *engine.Env {
-	env := &engine.Env{HoldsLock: func(name string) bool { return c.srv.locks.holds(c, name) }}
-	if role := c.remote.options().Role; role != "" {
-		env.Access = engine.RoleCheck(db.Snapshot(), role, c.peer())
-	}
-	switch {
-	case db == c.srv.self:
-		env.Refuse = func(op, _ string) *ovsdb.Error {
-			return ovsdb.Errorf(ovsdb.TagNotAllowed, "%s operation not allowed on table in reserved database %s", op, db.Name)
-		}
-	case c.refusesWrites(db):
-		env.Refuse = func(op, _ string) *ovsdb.Error {
-			return ovsdb.Errorf(ovsdb.TagNotAllowed, "%s operation not allowed when database server is in read only mode", op)
-		}
-	}
-	return env
-}
-
-func (c *session) refusesWrites(db *Database) bool {
-	c.srv.mu.Lock()
-	defer c.srv.mu.Unlock()
-	h := c.srv.dbs[db.Name]
-	return c.srv.readOnly || h != nil && h.backup || c.remote.options().ReadOnly
-}
-
-// pending is a transaction that waits for the database to change.
-type pending struct {
-	db      *Database
-	req     *engine.Request
-	env     *engine.Env
-	m       *jsonrpc.Message
-	key     string
-	stop    chan struct{}
-	began   time.Time
-	out     engine.Outcome
-	changed <-chan struct{}
-}
-
-// wait runs a blocked transaction again each time the database changes or its
-// time is over.
-func (c *session) wait(p *pending) {
-	for p.out.Blocked {
-		var late <-chan time.Time
-		if p.out.HasLimit {
-			late = c.srv.clock.After(p.out.Limit - p.env.Elapsed)
-		}
-		select {
-		case <-p.changed:
-			if p.db.isClosed() {
-				if c.isAware() { // others are being disconnected
-					c.finish(p, true)
-				}
-				return
-			}
-		case <-late:
-		case <-p.stop:
-			c.finish(p, true)
-			return
-		case <-c.over:
-			return
-		}
-		p.env.Elapsed = c.srv.clock.Since(p.began)
-		p.changed = p.db.Changed()
-		p.out = p.db.Execute(p.req, p.env)
-	}
-	c.finish(p, false)
-}
-
-func (c *session) finish(p *pending, cancelled bool) {
-	c.mu.Lock()
-	if c.waiting[p.key] == p.stop {
-		delete(c.waiting, p.key)
-	}
-	c.mu.Unlock()
-	if cancelled {
-		c.replyError(p.m.ID, []byte(`"canceled"`))
-		return
-	}
-	c.reply(p.m.ID, p.out.Result)
-}
-
-// forward has a relay's source run a transaction and answers with its reply.
-func (c *session) forward(r *relay, m *jsonrpc.Message) {
-	r.forward(m.Params, func(reply *jsonrpc.Message) {
-		switch {
-		case reply == nil:
-			c.replyError(m.ID, ovsdb.Errorf("not connected", "%s: the relay is not connected to its source", r.name).AppendJSON(nil))
-		case reply.Kind == jsonrpc.Error:
-			c.replyError(m.ID, reply.Err)
-		default:
-			c.reply(m.ID, reply.Result)
-		}
-	})
 }

@@ -18,7 +18,7 @@ type monitor struct {
 	deferred bool             // updates had to wait for the client: they may be combined
 }
 
-// push sends updates as they come, and no faster than the client takes them.
+// push sends updates when something in the way of deliver is gone.
 func (c *session) push() {
 	for {
 		select {
@@ -27,35 +27,48 @@ func (c *session) push() {
 			return
 		}
 		c.mu.Lock()
-		if c.conn.Backlog() > 0 {
-			for _, m := range c.order {
-				m.deferred = m.deferred || m.snap != m.db.Snapshot()
-			}
-		} else {
-			c.flush()
-		}
+		c.flushIfTaken()
 		c.mu.Unlock()
+	}
+}
+
+// deliver sends updates as they come. It doesn't wait for anybody.
+func (c *session) deliver() {
+	if !c.mu.TryLock() {
+		c.wake()
+		return
+	}
+	c.flushIfTaken()
+	c.mu.Unlock()
+}
+
+// flushIfTaken sends updates, but no faster than the client takes them. c.mu is
+// held.
+func (c *session) flushIfTaken() {
+	if c.conn.Backlog() == 0 {
+		c.flush()
+		return
+	}
+	for _, m := range c.order {
+		m.deferred = m.deferred || m.snap.Seq < m.db.stored.Load()
 	}
 }
 
 // flush sends all updates that the client has not got. c.mu is held.
 func (c *session) flush() {
 	for _, m := range c.order {
-		now := m.db.Snapshot()
-		if m.snap == now {
-			continue
-		}
 		steps, all := m.db.stepsAfter(m.snap.Seq)
-		if !all || len(steps) > 1 && m.deferred {
-			now = m.db.Snapshot()
-			c.sendUpdate(m, m.spec.between(m.snap, now), now)
+		switch {
+		case !all || len(steps) > 1 && m.deferred:
+			now := m.db.Snapshot()
+			c.sendUpdate(m, m.spec.between(m.snap, now), now.TxnID)
 			m.snap = now
-		} else {
+		case len(steps) > 0:
 			for i := range steps {
 				st := &steps[i]
-				c.sendUpdate(m, st.cache.get(m.spec.key, func() []byte { return m.spec.update(st.changes) }), st.snap)
-				m.snap = st.snap
+				c.sendUpdate(m, st.cache.get(m.spec.key, func() []byte { return m.spec.update(st.changes) }), st.snap.TxnID)
 			}
+			m.snap = steps[len(steps)-1].snap
 		}
 		m.deferred = false
 	}
@@ -64,7 +77,7 @@ func (c *session) flush() {
 var closeNotification = []byte("]}")
 
 // sendUpdate sends an update, which clients may share; nil is none.
-func (c *session) sendUpdate(m *monitor, update []byte, s *engine.Snapshot) {
+func (c *session) sendUpdate(m *monitor, update []byte, txn ovsdb.UUID) {
 	if update == nil {
 		return
 	}
@@ -80,7 +93,7 @@ func (c *session) sendUpdate(m *monitor, update []byte, s *engine.Snapshot) {
 		head = append(head, `{"id":null,"method":"update3","params":[`...)
 		head = append(head, m.id...)
 		head = append(head, `,"`...)
-		head = s.TxnID.Append(head)
+		head = txn.Append(head)
 		head = append(head, '"')
 	}
 	_ = c.conn.Send(append(head, ','), update, closeNotification)
@@ -112,15 +125,14 @@ func (c *session) startMonitor(m *jsonrpc.Message, version monitorVersion) ([]by
 	if c.monitors[string(id)] != nil {
 		return nil, ovsdb.SyntaxErrorf(id, "", "duplicate monitor ID")
 	}
-	spec, err := parseSpec(db.Snapshot().Layout, version, params[2])
+	spec, err := parseSpec(db.Layout(), version, params[2])
 	if err != nil {
 		return nil, err
 	}
 	if c.ended {
 		return nil, nil
 	}
-	db.subscribe(c)
-	if db.isClosed() {
+	if !db.subscribe(c) {
 		db.unsubscribe(c)
 		return nil, syntaxError(m, ovsdb.TagUnknownDatabase, "%s request specifies unknown database %s", m.Method, db.Name)
 	}
@@ -198,7 +210,7 @@ func (c *session) changeMonitor(m *jsonrpc.Message) ([]byte, error) {
 	mon.id = now
 	old := mon.spec
 	mon.spec = spec
-	c.sendUpdate(mon, spec.changeOf(old, mon.snap), mon.snap)
+	c.sendUpdate(mon, spec.changeOf(old, mon.snap), mon.snap.TxnID)
 	_ = c.conn.Send(jsonrpc.AppendReply(nil, m.ID, emptyObject))
 	return nil, nil
 }
@@ -217,7 +229,7 @@ func (c *session) cancelMonitor(m *jsonrpc.Message) ([]byte, error) {
 	}
 	c.drop(mon)
 	c.mu.Unlock()
-	c.unwatch(mon.db)
+	mon.db.unsubscribe(c)
 	return emptyObject, nil
 }
 
@@ -225,13 +237,4 @@ func (c *session) cancelMonitor(m *jsonrpc.Message) ([]byte, error) {
 func (c *session) drop(m *monitor) {
 	delete(c.monitors, string(m.id))
 	c.order = slices.DeleteFunc(c.order, func(o *monitor) bool { return o == m })
-}
-
-// unwatch ends the subscription to a database that no monitor is on.
-func (c *session) unwatch(db *Database) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !slices.ContainsFunc(c.order, func(m *monitor) bool { return m.db == db }) {
-		db.unsubscribe(c)
-	}
 }

@@ -56,7 +56,7 @@ type specColumn struct {
 
 // matches reports whether a row, which may be nil, is in the view.
 func (t *specTable) matches(row *engine.Row) bool {
-	return row != nil && t.where.MatchesAny(row.Cols)
+	return row != nil && t.where.MatchesAny(row)
 }
 
 // find returns the spec's entry for a table, or nil.

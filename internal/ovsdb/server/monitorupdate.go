@@ -145,7 +145,7 @@ func (b *updateBuilder) add(t *specTable, row *engine.Row, kind selection) {
 	first := true
 	for i := range t.columns {
 		c := &t.columns[i]
-		d := row.Cols[c.Index]
+		d := row.Get(c.ColumnSchema)
 		if c.selects&kind == 0 || b.spec.version != versionMonitor && d.IsDefault(&c.Type) {
 			continue
 		}
@@ -165,7 +165,7 @@ func (b *updateBuilder) remove(t *specTable, row *engine.Row) {
 	first := true
 	for i := range t.columns {
 		if c := &t.columns[i]; c.selects&onDelete != 0 {
-			b.dst = column(b.dst, &first, c.ColumnSchema, row.Cols[c.Index])
+			b.dst = column(b.dst, &first, c.ColumnSchema, row.Get(c.ColumnSchema))
 		}
 	}
 	b.dst = append(b.dst, "}}"...)
@@ -176,7 +176,7 @@ func (b *updateBuilder) modify(t *specTable, old, now *engine.Row) {
 	changed := false
 	for i := range t.columns {
 		c := &t.columns[i]
-		changed = changed || c.selects&onModify != 0 && old.Cols[c.Index] != now.Cols[c.Index]
+		changed = changed || c.selects&onModify != 0 && old.Get(c.ColumnSchema) != now.Get(c.ColumnSchema)
 	}
 	if !changed {
 		return
@@ -190,7 +190,7 @@ func (b *updateBuilder) modify(t *specTable, old, now *engine.Row) {
 	first := true
 	for i := range t.columns {
 		c := &t.columns[i]
-		o, n := old.Cols[c.Index], now.Cols[c.Index]
+		o, n := old.Get(c.ColumnSchema), now.Get(c.ColumnSchema)
 		if c.selects&onModify == 0 || o == n {
 			continue
 		}
@@ -204,7 +204,7 @@ func (b *updateBuilder) modify(t *specTable, old, now *engine.Row) {
 		first = true
 		for i := range t.columns {
 			if c := &t.columns[i]; c.selects&onModify != 0 {
-				b.dst = column(b.dst, &first, c.ColumnSchema, now.Cols[c.Index])
+				b.dst = column(b.dst, &first, c.ColumnSchema, now.Get(c.ColumnSchema))
 			}
 		}
 	}

@@ -79,11 +79,11 @@ func (r *relay) talk(p *peer) error {
 		return errGiveUp // removed meanwhile
 	}
 	// A change of schema is a new database.
-	if db.unready || db.Snapshot().Layout.Schema.JSON() != schema.JSON() {
+	if db.unready || db.Layout().Schema.JSON() != schema.JSON() {
 		db = r.srv.replaceRelay(r, schema)
 	}
 	p.update = func(m *jsonrpc.Message) error { return r.update(db, m) }
-	tables := db.Snapshot().Layout.Tables
+	tables := db.Layout().Tables
 	result, err := p.call("monitor", followParams(r.name, r.name, tables))
 	if err != nil {
 		return err
@@ -174,6 +174,7 @@ func (s *Server) replaceRelay(r *relay, schema *ovsdb.DatabaseSchema) *Database 
 	h := s.dbs[r.name]
 	old := h.db
 	s.dbs[r.name] = &hosted{db: now, file: h.file, row: h.row}
+	s.offer()
 	s.mu.Unlock()
 	old.retire()
 	s.update(fmt.Sprintf(`{"op":"update","table":"Database","where":[["name","==","%s"]],"row":{"schema":%s}}`,
@@ -181,7 +182,6 @@ func (s *Server) replaceRelay(r *relay, schema *ovsdb.DatabaseSchema) *Database 
 	for _, c := range s.allSessions() {
 		c.databaseGone(old)
 	}
-	now.subscribe(kicker{s})
 	s.reconsider()
 	return now
 }

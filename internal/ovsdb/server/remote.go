@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/stream"
@@ -48,8 +49,9 @@ type remote struct {
 	stop   context.CancelFunc
 	done   chan struct{}
 
+	opts atomic.Pointer[RemoteOptions]
+
 	mu       sync.Mutex // owns all below
-	opts     RemoteOptions
 	listener *stream.Listener
 	sessions map[*session]bool
 	lastErr  string
@@ -58,11 +60,7 @@ type remote struct {
 	fsm   *stream.FSM
 }
 
-func (r *remote) options() RemoteOptions {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.opts
-}
+func (r *remote) options() *RemoteOptions { return r.opts.Load() }
 
 // AddRemote adds a connection method, or a db:DB,TABLE,COLUMN source of them.
 func (s *Server) AddRemote(name string) error {
@@ -145,7 +143,8 @@ func (s *Server) Reconfigure() (changed bool) {
 			r.configure(opts)
 			continue
 		}
-		r := &remote{srv: s, target: target, opts: opts, sessions: map[*session]bool{}, done: make(chan struct{})}
+		r := &remote{srv: s, target: target, sessions: map[*session]bool{}, done: make(chan struct{})}
+		r.opts.Store(&opts)
 		if r.open() {
 			rs.active[target] = r
 			changed = true
@@ -187,7 +186,7 @@ func (r *remote) open() bool {
 	r.stop = cancel
 	if !stream.IsPassive(r.target) {
 		r.fsm = stream.NewFSM(r.target, r.srv.clock.Now(), reconnectLog)
-		r.configure(r.opts)
+		r.configure(*r.options())
 		go r.connect(ctx)
 		return true
 	}
@@ -337,8 +336,8 @@ func (r *remote) attempt(ctx context.Context) {
 // configure applies options; sessions end where they would mean something else.
 func (r *remote) configure(opts RemoteOptions) {
 	r.mu.Lock()
-	restart := r.opts.ReadOnly != opts.ReadOnly || r.opts.Role != opts.Role || r.opts.DSCP != opts.DSCP
-	r.opts = opts
+	old := r.opts.Swap(&opts)
+	restart := old.ReadOnly != opts.ReadOnly || old.Role != opts.Role || old.DSCP != opts.DSCP
 	var sessions []*session
 	for s := range r.sessions {
 		sessions = append(sessions, s)

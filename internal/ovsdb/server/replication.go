@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/json"
@@ -114,13 +115,12 @@ func (r *replication) setReadOnly(on bool) {
 	s.mu.Lock()
 	flag := &s.readOnly
 	if r.only != "" {
-		flag = new(bool)
+		flag = new(atomic.Bool)
 		if h := s.dbs[r.only]; h != nil {
-			flag = &h.backup
+			flag = &h.db.backup
 		}
 	}
-	changed := *flag != on
-	*flag = on
+	changed := flag.Swap(on) != on
 	s.mu.Unlock()
 	if changed {
 		s.dropUnaware()
@@ -194,7 +194,7 @@ func (r *replication) compare(p *peer, db *Database) (*followed, error) {
 	r.mu.Lock()
 	excluded := r.excluded[db.Name]
 	r.mu.Unlock()
-	layout := db.Snapshot().Layout
+	layout := db.Layout()
 	f := &followed{db: db}
 	for _, t := range layout.Tables {
 		if !slices.Contains(excluded, t.Name) && theirs.Table(t.Name) != nil {
@@ -246,7 +246,7 @@ func (f *followed) narrow(theirs *ovsdb.DatabaseSchema) {
 func (f *followed) local() []*engine.Table {
 	out := make([]*engine.Table, len(f.tables))
 	for i, t := range f.tables {
-		out[i] = f.db.Snapshot().Layout.Tables[t.Num]
+		out[i] = f.db.Layout().Tables[t.Num]
 	}
 	return out
 }

@@ -21,7 +21,7 @@ const serverSchema = `{"cksum":"3009684573 744","name":"_Server","tables":{"Data
 
 // update runs the operations on _Server.
 func (s *Server) update(ops string) {
-	req, err := engine.ParseRequest(s.self.Snapshot().Layout, []byte(`["_Server",`+ops+`]`))
+	req, err := engine.ParseRequest(s.self.Layout(), []byte(`["_Server",`+ops+`]`))
 	if err == nil {
 		if out := s.self.Execute(req, &engine.Env{}); out.Failed != nil {
 			err = out.Failed
@@ -39,7 +39,7 @@ func (s *Server) describe(h *hosted) {
 		s.update(fmt.Sprintf(`{"op":"insert","table":"Database","uuid":"%s","row":{"name":"%s","model":"relay"}}`, h.row, h.db.Name))
 		return
 	}
-	schema := json.AppendString(nil, h.db.Snapshot().Layout.Schema.JSON())
+	schema := json.AppendString(nil, h.db.Layout().Schema.JSON())
 	s.update(fmt.Sprintf(`{"op":"insert","table":"Database","uuid":"%s","row":{"name":"%s","model":"standalone","connected":true,"leader":true,"schema":%s}}`,
 		h.row, h.db.Name, schema))
 }

@@ -44,8 +44,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	dbs      map[string]*hosted
+	byName   atomic.Pointer[map[string]*Database] // of dbs, for Lookup
 	sessions map[*session]bool
-	readOnly bool // refuses writes from clients: the backup role
 	stopped  bool
 
 	onReconfigure func() // set before the first remote is added
@@ -59,10 +59,11 @@ type Server struct {
 	configMu   sync.Mutex  // owns config
 	config     *Config     // what Configure has brought about
 
-	locks   lockTable
-	remotes remoteSet
-	noCond  atomic.Bool   // pretend to know only RFC 7047's "monitor"
-	kick    chan struct{} // asks for a look at db: remotes
+	locks    lockTable
+	remotes  remoteSet
+	readOnly atomic.Bool   // refuses writes from clients: the backup role
+	noCond   atomic.Bool   // pretend to know only RFC 7047's "monitor"
+	kick     chan struct{} // asks for a look at db: remotes
 }
 
 // hosted is a database that a server offers.
@@ -70,8 +71,6 @@ type hosted struct {
 	db   *Database
 	file string     // as the user named it; "" for _Server
 	row  ovsdb.UUID // in _Server's Database table
-
-	backup bool // follows another server; Server.mu owns it
 }
 
 // New returns a server that offers only _Server and listens nowhere. Relative
@@ -89,18 +88,23 @@ func New(c *clock.Clock, runDir string, tls *stream.TLS) *Server {
 	}
 	s.self = newDatabase(schema.Name, engine.NewSnapshot(engine.NewLayout(schema)), nil, c)
 	s.dbs[schema.Name] = &hosted{db: s.self}
+	s.offer()
 	s.describe(s.dbs[schema.Name])
 	return s
 }
 
 // Lookup returns the database of that name, or nil.
 func (s *Server) Lookup(name string) *Database {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if h := s.dbs[name]; h != nil {
-		return h.db
+	return (*s.byName.Load())[name]
+}
+
+// offer has Lookup find what dbs holds now. mu is held.
+func (s *Server) offer() {
+	now := make(map[string]*Database, len(s.dbs))
+	for name, h := range s.dbs {
+		now[name] = h.db
 	}
-	return nil
+	s.byName.Store(&now)
 }
 
 // Names returns the names of the databases, sorted, _Server among them.
@@ -154,14 +158,11 @@ func (s *Server) AddFile(name string) error {
 
 // load replays a file's transactions.
 func load(f *storage.File) (*engine.Snapshot, error) {
-	layout := engine.NewLayout(f.Schema())
-	b := engine.NewBuilder(layout)
-	f.ReplayTolerant(func(t *ovsdb.TableSchema, id ovsdb.UUID) ovsdb.Row {
-		return b.Get(layout.Table(t.Name), id)
-	}, func(txn *storage.Txn) error {
+	b := engine.NewBuilder(engine.NewLayout(f.Schema()))
+	f.ReplayTolerant(b.Row, func(txn *storage.Txn) error {
 		for i := range txn.Changes {
 			c := &txn.Changes[i]
-			b.Set(layout.Table(c.Table.Name), c.UUID, c.New)
+			b.Set(c.Table, c.UUID, c.New)
 		}
 		return nil
 	})
@@ -183,18 +184,13 @@ func (s *Server) add(h *hosted) error {
 		return fmt.Errorf("%s: duplicate database name", h.db.Name)
 	}
 	s.dbs[h.db.Name] = h
+	s.offer()
 	s.mu.Unlock()
 	s.dropUnaware()
 	s.describe(h)
-	h.db.subscribe(kicker{s})
 	s.reconsider()
 	return nil
 }
-
-// kicker makes the server look at its db: remotes again after each commit.
-type kicker struct{ s *Server }
-
-func (k kicker) wake() { k.s.reconsider() }
 
 // reconsider asks for a look at the db: remotes.
 func (s *Server) reconsider() {
@@ -213,6 +209,7 @@ func (s *Server) RemoveDB(name string) error {
 		return errors.New("Failed to find the database.")
 	}
 	delete(s.dbs, name)
+	s.offer()
 	s.mu.Unlock()
 	if h.db.relay != nil {
 		h.db.relay.up.stop()

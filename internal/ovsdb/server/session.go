@@ -12,6 +12,7 @@ import (
 	"weir/internal/json"
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
 	"weir/internal/stream"
 	"weir/internal/vlog"
 )
@@ -31,7 +32,10 @@ type session struct {
 	stream *stream.Conn
 	remote *remote
 	pushes chan struct{} // something to push may have come
-	over   chan struct{} // closed at the end
+	owed   []owed        // what the reading goroutine has to answer
+
+	plainEnv engine.Env    // of transactions that nothing restricts
+	over     chan struct{} // closed at the end
 
 	mu       sync.Mutex
 	monitors map[string]*monitor
@@ -51,6 +55,7 @@ func newSession(s *Server, c *stream.Conn, r *remote, fsm *stream.FSM, fsmMu *sy
 		pushes: make(chan struct{}, 1), over: make(chan struct{}),
 		monitors: map[string]*monitor{}, waiting: map[string]chan struct{}{}, held: map[string]*lockRequest{}}
 	c2.conn.OnDrain(c2.wake)
+	c2.plainEnv.HoldsLock = func(name string) bool { return s.locks.holds(c2, name) }
 	return c2
 }
 
@@ -97,6 +102,8 @@ func reason(err error) string {
 	return stream.ErrText(err)
 }
 
+// read takes requests until the connection ends. Those that have arrived together
+// are answered together.
 func (c *session) read() error {
 	for {
 		m, err := c.conn.Receive()
@@ -109,15 +116,32 @@ func (c *session) read() error {
 		if err := c.conn.WaitBacklog(maxBacklog); err != nil {
 			return err
 		}
-		switch m.Kind {
-		case jsonrpc.Request:
-			c.request(&m)
-		case jsonrpc.Notify:
-			c.notification(&m)
-		case jsonrpc.Reply, jsonrpc.Error:
-			if string(m.ID) != `"echo"` {
-				rpcLog.WarnRL(&oddRL, "%s: received unexpected %s message", c.conn.Name, m.Kind)
+		for more := true; more; {
+			c.take(&m)
+			if m, more, err = c.conn.Arrived(); err != nil {
+				c.settle()
+				return err
 			}
+		}
+		c.settle()
+	}
+}
+
+// take takes a message. The reply may have to wait for settle.
+func (c *session) take(m *jsonrpc.Message) {
+	if m.Kind == jsonrpc.Request && m.Method == "transact" {
+		c.transact(m)
+		return
+	}
+	c.settle()
+	switch m.Kind {
+	case jsonrpc.Request:
+		c.request(m)
+	case jsonrpc.Notify:
+		c.notification(m)
+	case jsonrpc.Reply, jsonrpc.Error:
+		if string(m.ID) != `"echo"` {
+			rpcLog.WarnRL(&oddRL, "%s: received unexpected %s message", c.conn.Name, m.Kind)
 		}
 	}
 }
@@ -195,7 +219,7 @@ func (c *session) end() {
 	c.monitors, c.order, c.ended = map[string]*monitor{}, nil, true
 	c.mu.Unlock()
 	for _, m := range monitors {
-		c.unwatch(m.db)
+		m.db.unsubscribe(c)
 	}
 	c.fsmMu.Lock()
 	if c.timer != nil {
@@ -248,8 +272,8 @@ func (c *session) databaseGone(db *Database) {
 		}
 	}
 	c.mu.Unlock()
-	if len(cancelled) > 0 {
-		c.unwatch(db)
+	for range cancelled {
+		db.unsubscribe(c)
 	}
 	if !aware {
 		c.conn.Close()

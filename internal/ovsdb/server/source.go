@@ -40,6 +40,10 @@ func (s *Server) parseSource(name string) (*source, error) {
 	if src.column = src.table.Column(words[2]); src.column == nil {
 		return nil, fmt.Errorf("\"%s\": table \"%s\" has no column \"%s\"", name, words[1], words[2])
 	}
+	db.onChange(src.table, s.reconsider)
+	if t := src.refTable(); t != nil {
+		db.onChange(t, s.reconsider)
+	}
 	return src, nil
 }
 
@@ -60,7 +64,7 @@ func (src *source) each(fn func(t *engine.Table, row *engine.Row)) {
 	}
 	seen := map[ovsdb.UUID]bool{}
 	for row := range src.snap.Tables[src.table.Num].All() {
-		d := row.Cols[src.column.Index]
+		d := row.Get(src.column)
 		for i := range d.Len() {
 			id := d.Key(i).UUID()
 			if r := src.snap.Tables[to.Num].Get(id); r != nil && !seen[id] {
@@ -78,7 +82,7 @@ func (src *source) strings() []string {
 		return nil
 	}
 	for row := range src.snap.Tables[src.table.Num].All() {
-		d := row.Cols[src.column.Index]
+		d := row.Get(src.column)
 		for i := range d.Len() {
 			out = append(out, d.Key(i).Str())
 		}
@@ -136,7 +140,7 @@ func (s *Server) readSource(name string, want map[string]RemoteOptions) {
 			opts.Role = v.Str()
 		}
 		if c := t.Column("other_config"); c != nil && c.Type.IsMap() {
-			if n, err := strconv.Atoi(row.Cols[c.Index].GetString("dscp")); err == nil && n >= 0 && n <= 63 {
+			if n, err := strconv.Atoi(row.Get(c).GetString("dscp")); err == nil && n >= 0 && n <= 63 {
 				opts.DSCP = n
 			}
 		}
@@ -151,7 +155,7 @@ func scalar(t *engine.Table, row *engine.Row, name string, typ ovsdb.AtomicType)
 	if c == nil || c.Type.Key.Type != typ || c.Type.IsMap() {
 		return ovsdb.Atom{}, false
 	}
-	d := row.Cols[c.Index]
+	d := row.Get(c)
 	if d.Len() == 0 {
 		return ovsdb.Atom{}, false
 	}
@@ -199,7 +203,7 @@ func (s *Server) writeStatus() {
 func appendStatus(dst []byte, t *engine.Table, row *engine.Row, st remoteStatus) []byte {
 	connected, status := t.Column("is_connected"), t.Column("status")
 	var set []byte
-	if connected != nil && !connected.Type.IsMap() && connected.Type.Key.Type == ovsdb.Boolean && row.Cols[connected.Index] != ovsdb.ScalarDatum(ovsdb.BoolAtom(st.connected)) {
+	if connected != nil && !connected.Type.IsMap() && connected.Type.Key.Type == ovsdb.Boolean && row.Get(connected) != ovsdb.ScalarDatum(ovsdb.BoolAtom(st.connected)) {
 		set = append(set, fmt.Sprintf(`"is_connected":%v`, st.connected)...)
 	}
 	if status != nil && status.Type.IsMap() && status.Type.Key.Type == ovsdb.String && status.Type.Value.Type == ovsdb.String {
@@ -207,7 +211,7 @@ func appendStatus(dst []byte, t *engine.Table, row *engine.Row, st remoteStatus)
 		for k, v := range st.pairs {
 			pairs = append(pairs, ovsdb.Pair{Key: ovsdb.StringAtom(k), Value: ovsdb.StringAtom(v)})
 		}
-		if d := ovsdb.MapDatum(ovsdb.String, ovsdb.String, pairs); d != row.Cols[status.Index] {
+		if d := ovsdb.MapDatum(ovsdb.String, ovsdb.String, pairs); d != row.Get(status) {
 			if set != nil {
 				set = append(set, ',')
 			}

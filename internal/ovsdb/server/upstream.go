@@ -316,11 +316,11 @@ func parseRowUpdate(s *engine.Snapshot, t *engine.Table, id ovsdb.UUID, sc *json
 		}
 		row := t.DefaultRow()
 		if c.Old != nil {
-			row = slices.Clone(c.Old.Cols)
+			c.Old.Unpack(t.TableSchema, row)
 		}
 		err := ovsdb.ParseRow(t.TableSchema, sc, nil, row, func(*ovsdb.ColumnSchema) error { return nil })
 		row[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(id))
-		c.New = &engine.Row{ID: id, Cols: row}
+		c.New = ovsdb.Store(t.TableSchema, row)
 		return err
 	})
 	return c, err
@@ -333,7 +333,7 @@ func resetChanges(s *engine.Snapshot, tables []*engine.Table, initial []engine.C
 	var out []engine.Change
 	for i := range initial {
 		c := &initial[i]
-		if c.Old == nil || !slices.Equal(c.Old.Cols, c.New.Cols) {
+		if c.Old == nil || *c.Old != *c.New {
 			out = append(out, *c)
 		}
 		if there[c.Table] == nil {
@@ -354,21 +354,25 @@ func resetChanges(s *engine.Snapshot, tables []*engine.Table, initial []engine.C
 
 // Apply commits changes that another server has checked already.
 func (db *Database) Apply(comment string, build func(*engine.Snapshot) ([]engine.Change, error)) error {
-	db.mu.Lock()
-	for db.pausing > 0 {
-		db.idle.Wait()
-	}
-	if db.broken != nil {
-		defer db.mu.Unlock()
-		return db.broken
-	}
-	changes, err := build(db.eng.Head())
-	if err != nil || len(changes) == 0 {
-		db.mu.Unlock()
+	c, err := db.beginChanges(comment, build)
+	if c == nil {
 		return err
 	}
-	if err := db.commit(&commit{changes: changes, comment: comment}); err != nil {
+	if err := db.finish(c); err != nil {
 		return err
 	}
 	return nil
+}
+
+func (db *Database) beginChanges(comment string, build func(*engine.Snapshot) ([]engine.Change, error)) (*commit, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if err := db.mayWrite(); err != nil {
+		return nil, err
+	}
+	changes, err := build(db.eng.Head())
+	if err != nil || len(changes) == 0 {
+		return nil, err
+	}
+	return db.enqueue(&commit{changes: changes, comment: comment}), nil
 }

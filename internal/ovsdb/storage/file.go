@@ -36,16 +36,18 @@ type Rows = iter.Seq2[*ovsdb.TableSchema, *ovsdb.StoredRow]
 
 // Compaction is a compaction under way.
 type Compaction interface {
-	// Write does what can be done while transactions go on: it takes long.  It
-	// is to be called once, from any goroutine.
+	// Write does what can be done while transactions go on, from any goroutine:
+	// it takes long.  Called again after Progress it does what has come since.
 	Write() error
-	// Progress tells Write how far the storage is: it is quick, and may be called
-	// by who uses the Storage while Write is running.
+	// Progress tells Write how far the storage is.  Who calls it uses the
+	// Storage; it is quick.
 	Progress()
 	// Finish puts the compacted contents in the place of the old ones, with what
 	// was committed meanwhile.  Who calls it uses the Storage.  After an error
 	// the storage is what it was.
 	Finish() error
+	// Abandon gives the compaction up.
+	Abandon()
 }
 
 // File is a standalone database file.
@@ -219,6 +221,7 @@ func (c *fileCompaction) Write() error {
 			return err
 		}
 	}
+	c.records = nil
 	if err := c.r.CatchUp(c.offset.Load()); err != nil {
 		c.r.Abandon()
 		return err
@@ -228,6 +231,9 @@ func (c *fileCompaction) Write() error {
 
 // Progress implements Compaction.
 func (c *fileCompaction) Progress() { c.offset.Store(c.file.log.offset) }
+
+// Abandon implements Compaction.
+func (c *fileCompaction) Abandon() { c.r.Abandon() }
 
 // Finish implements Compaction.
 func (c *fileCompaction) Finish() error {
