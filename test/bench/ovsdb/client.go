@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -14,11 +15,13 @@ import (
 // further into them than it must, so that the server is what is measured.
 type client struct {
 	conn net.Conn
+	file *os.File // in the place of conn, where a poll reads
 	buf  []byte
+	from int // where the message at hand begins in buf
 	fill int // bytes of buf read so far
 	seen int // bytes of buf scanned so far
 	id   int
-	// State of the scan within the message that begins at buf[0].
+	// State of the scan within the message that begins at from.
 	depth            int
 	inString, escape bool
 }
@@ -33,10 +36,14 @@ func dial(path string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{conn: conn, buf: make([]byte, 1<<16)}, nil
+	return &client{conn: conn, buf: make([]byte, 1<<18)}, nil
 }
 
-func (c *client) close() { c.conn.Close() }
+func (c *client) close() {
+	if c.conn != nil {
+		c.conn.Close()
+	}
+}
 
 // send writes a request whose method and params are given as JSON members.
 func (c *client) send(request string) error {
@@ -61,7 +68,7 @@ func (c *client) reply() ([]byte, error) {
 			return nil, err
 		}
 		if isReply(m) {
-			if bytes.Contains(m[:min(len(m), 4096)], []byte(`"error":"`)) || bytes.Contains(m, []byte(`"details"`)) {
+			if isError(m) {
 				return nil, fmt.Errorf("the server answered %s", m[:min(len(m), 300)])
 			}
 			return m, nil
@@ -77,41 +84,89 @@ func isReply(m []byte) bool {
 // next returns the next message; it is valid until the call after.
 func (c *client) next() ([]byte, error) {
 	for {
-		for ; c.seen < c.fill; c.seen++ {
-			b := c.buf[c.seen]
-			switch {
-			case c.escape:
-				c.escape = false
-			case c.inString:
-				c.inString = b != '"'
-				c.escape = b == '\\'
-			case b == '"':
-				c.inString = true
-			case b == '{' || b == '[':
-				c.depth++
-			case b == '}' || b == ']':
-				c.depth--
-				if c.depth == 0 {
-					return c.cut(c.seen + 1), nil
-				}
-			}
+		if m := c.arrived(); m != nil {
+			return m, nil
 		}
-		if c.fill == len(c.buf) {
-			c.buf = append(c.buf, make([]byte, len(c.buf))...)
-		}
-		n, err := c.conn.Read(c.buf[c.fill:])
-		c.fill += n
-		if n == 0 {
-			return nil, errors.Join(err, errors.New("connection to the server ended"))
+		if err := c.read(); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// cut takes the first n bytes off the buffer.
-func (c *client) cut(n int) []byte {
-	m := bytes.Clone(c.buf[:n])
-	copy(c.buf, c.buf[n:c.fill])
-	c.fill -= n
-	c.seen = 0
-	return m
+// read waits for more bytes.
+func (c *client) read() error {
+	c.makeRoom()
+	n, err := c.conn.Read(c.buf[c.fill:])
+	c.fill += n
+	if n == 0 {
+		return errors.Join(err, errors.New("connection to the server ended"))
+	}
+	return nil
+}
+
+// makeRoom makes room for more bytes after those that are still needed.
+func (c *client) makeRoom() {
+	if c.from > 0 {
+		copy(c.buf, c.buf[c.from:c.fill])
+		c.fill, c.seen, c.from = c.fill-c.from, c.seen-c.from, 0
+	}
+	if c.fill == len(c.buf) {
+		c.buf = append(c.buf, make([]byte, len(c.buf))...)
+	}
+}
+
+// special are the bytes that matter for finding the end of a message.
+var special = [256]bool{'"': true, '\\': true, '{': true, '[': true, '}': true, ']': true}
+
+// arrived returns the next message if all of it is there.
+func (c *client) arrived() []byte {
+	for {
+		for c.seen < c.fill && !special[c.buf[c.seen]] {
+			c.seen++
+			c.escape = false // whatever was escaped is behind
+		}
+		if c.seen == c.fill {
+			return nil
+		}
+		b := c.buf[c.seen]
+		c.seen++
+		switch {
+		case c.escape:
+			c.escape = false
+		case c.inString:
+			c.inString = b != '"'
+			c.escape = b == '\\'
+		case b == '"':
+			c.inString = true
+		case b == '{' || b == '[':
+			c.depth++
+		case b == '}' || b == ']':
+			if c.depth--; c.depth == 0 {
+				m := c.buf[c.from:c.seen]
+				c.from = c.seen
+				return m
+			}
+		}
+	}
+}
+
+// skip reads n bytes without looking at them and returns the last one.
+func (c *client) skip(n int) (byte, error) {
+	n -= c.fill - c.from
+	last := c.buf[c.fill-1]
+	c.from, c.fill, c.seen = 0, 0, 0
+	for n > 0 {
+		m, err := c.conn.Read(c.buf[:min(n, len(c.buf))])
+		if m == 0 {
+			return 0, errors.Join(err, errors.New("connection to the server ended"))
+		}
+		last = c.buf[m-1]
+		n -= m
+	}
+	return last, nil
+}
+
+// isError reports whether a reply says that something went wrong.
+func isError(m []byte) bool {
+	return bytes.Contains(m[:min(len(m), 4096)], []byte(`"error":"`)) || len(m) < 1<<20 && bytes.Contains(m, []byte(`"details"`))
 }
