@@ -72,6 +72,28 @@ func (c *Classifier[V]) Init(r *Rule[V], key *flow.Key, mask *flow.Mask, priorit
 	r.init(key, m, priority, conj, value)
 }
 
+// Masks shares the masks of rules that are made outside a classifier. It belongs
+// to one goroutine; its zero value is ready to use.
+type Masks struct{ byHash map[uint64]*sparseMask }
+
+// maxMasks bounds a Masks; when it is full, it starts anew.
+const maxMasks = 1024
+
+// InitWith makes r, a zero Rule within a larger value, what [NewRule] makes, with
+// a mask that is shared by rules made with the same Masks.
+func (r *Rule[V]) InitWith(s *Masks, key *flow.Key, mask *flow.Mask, priority int, conj []Conj, value V) {
+	h := hashMask(mask)
+	m := s.byHash[h]
+	if m == nil || !m.is(mask) {
+		if s.byHash == nil || len(s.byHash) >= maxMasks {
+			s.byHash = map[uint64]*sparseMask{}
+		}
+		m = newSparseMask(mask)
+		s.byHash[h] = m
+	}
+	r.init(key, m, priority, conj, value)
+}
+
 // InitLike makes r, a zero Rule, a rule of the same match and priority as o.
 func (r *Rule[V]) InitLike(o *Rule[V], conj []Conj, value V) {
 	r.Value, r.priority, r.hash, r.vals, r.mask = value, o.priority, o.hash, o.vals, o.mask

@@ -65,9 +65,24 @@ func update(p *pipeline.Pipeline, r *pipeline.Rule, event openflow.FlowUpdateEve
 	return u
 }
 
+// monitored reports whether a session monitors flows.
+func (m *connManager) monitored() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for s := range m.sessions {
+		s.mu.Lock()
+		n := len(s.monitors)
+		s.mu.Unlock()
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // monitorEvents tells every session of the changes that it monitors.
 func (b *Bridge) monitorEvents(events []pipeline.Event, by *session) {
-	if len(events) == 0 {
+	if len(events) == 0 || !b.conns.monitored() {
 		return
 	}
 	b.conns.each(func(s *session) {

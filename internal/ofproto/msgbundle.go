@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"weir/internal/openflow"
+	"weir/internal/pipeline"
 )
 
 // msgBundle is an open bundle of a session (OpenFlow 1.4, 6.9).
@@ -12,8 +13,14 @@ type msgBundle struct {
 	used   time.Time // when a message about it came last
 	flags  uint16
 	closed bool
-	raw    [][]byte
-	msgs   []openflow.Message
+	parts  []part
+}
+
+// part is a message of a bundle: as an addition, where it is one.
+type part struct {
+	raw []byte // the message, for an error about it
+	add *pipeline.Addition
+	msg openflow.Message
 }
 
 // maxBundles bounds the bundles that a session may have open.
@@ -53,7 +60,7 @@ func (s *session) bundleControl(h openflow.MsgHeader, raw []byte, c *openflow.Bu
 		}
 		if failed, err := s.commitBundle(bu); err != nil {
 			if failed >= 0 {
-				s.fail(bu.raw[failed], err)
+				s.fail(bu.parts[failed].raw, err)
 			}
 			return openflow.ErrBFCMsgFailed.Err()
 		}
@@ -96,23 +103,35 @@ func (s *session) bundleAdd(raw []byte, a *openflow.BundleAdd) error {
 		return openflow.ErrBFCBadFlags.Err()
 	}
 	bu.used = s.now()
-	_, msg, err := openflow.Decode(a.Raw, openflow.DecodeOptions{Log: logDecode})
-	if err != nil {
-		return err
+	p, err := s.newPart(a.Raw)
+	if err == nil {
+		bu.parts = append(bu.parts, p)
 	}
+	return err
+}
+
+// newPart decodes a message of a bundle, and checks what can be checked before
+// the commit.
+func (s *session) newPart(raw []byte) (p part, err error) {
+	_, msg, err := s.dec.Decode(raw, openflow.DecodeOptions{TLV: s.m.b.pipe.TLV(), Log: logDecode})
+	if err != nil {
+		return p, err
+	}
+	p.raw = raw
 	switch m := msg.(type) {
 	case *openflow.FlowMod:
-		err = s.checkFlowMod(m)
+		if err = s.checkFlowMod(m); err == nil && m.Command == openflow.FlowAdd {
+			p.add, err = s.prepare.Prepare(m)
+			return p, err
+		}
+		kept := *m // the decoder uses its memory again
+		p.msg = &kept
 	case *openflow.GroupMod, *openflow.PortMod, *openflow.PacketOut:
+		p.msg = msg
 	default:
-		return openflow.ErrBFCMsgUnsup.Err()
+		err = openflow.ErrBFCMsgUnsup.Err()
 	}
-	if err != nil {
-		return err
-	}
-	bu.raw = append(bu.raw, append([]byte(nil), a.Raw...))
-	bu.msgs = append(bu.msgs, msg)
-	return nil
+	return p, err
 }
 
 // defaultBundleTimeout is how long a bundle stays open that nobody uses.
@@ -143,37 +162,24 @@ func (s *session) expireBundles(now time.Time) {
 // commitBundle applies all messages or none. Changes of ports and packets to
 // send, which can't be undone, follow when the rest has come into force.
 func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
-	var table []openflow.Message
-	var index []int
-	var after []openflow.Message
 	groups := map[uint32]bool{} // that the bundle adds (true) or deletes
-	for i, m := range bu.msgs {
-		switch m := m.(type) {
+	for i := range bu.parts {
+		switch m := bu.parts[i].msg.(type) {
 		case *openflow.PacketOut:
 			if err := s.m.b.checkPacketOut(m, groups); err != nil {
 				return i, err
 			}
-			after = append(after, m)
-		case *openflow.PortMod:
-			after = append(after, m)
-		default:
-			if gm, ok := m.(*openflow.GroupMod); ok {
-				groups[gm.ID] = gm.Command != openflow.GroupDelete
-			}
-			table = append(table, m)
-			index = append(index, i)
+		case *openflow.GroupMod:
+			groups[m.ID] = m.Command != openflow.GroupDelete
 		}
 	}
-	events, bad, err := s.m.b.pipe.Bundle(table, s.now())
+	events, failed, err := s.applyTables(bu.parts)
 	if err != nil {
-		if bad >= 0 {
-			bad = index[bad]
-		}
-		return bad, err
+		return failed, err
 	}
 	s.m.b.flowEvents(events, s)
-	for _, m := range after {
-		switch m := m.(type) {
+	for i := range bu.parts {
+		switch m := bu.parts[i].msg.(type) {
 		case *openflow.PortMod:
 			err = s.portMod(m)
 		case *openflow.PacketOut:
@@ -184,4 +190,24 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 		}
 	}
 	return -1, nil
+}
+
+// applyTables changes the tables and groups in one transaction.
+func (s *session) applyTables(parts []part) (events []pipeline.Event, failed int, err error) {
+	x := s.m.b.pipe.Begin(s.now())
+	defer x.Abort()
+	for i := range parts {
+		switch m := parts[i].msg.(type) {
+		case nil:
+			err = x.Add(parts[i].add)
+		case *openflow.FlowMod:
+			err = x.FlowMod(m)
+		case *openflow.GroupMod:
+			err = x.GroupMod(m)
+		}
+		if err != nil {
+			return nil, i, err
+		}
+	}
+	return x.Commit(), -1, nil
 }

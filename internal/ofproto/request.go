@@ -11,7 +11,7 @@ func (s *session) receive(b []byte) {
 	opt := openflow.DecodeOptions{TableID: s.proto&openflow.PTID != 0, TLV: s.m.b.pipe.TLV(), Log: logDecode}
 	ver := s.ver
 	s.mu.Unlock()
-	h, msg, err := openflow.Decode(b, opt)
+	h, msg, err := s.dec.Decode(b, opt)
 	if err == nil && h.Version != ver {
 		if _, hello := msg.(*openflow.Hello); !hello {
 			log.Dbg("%s: message of version 0x%02x on a connection of version 0x%02x", s.conn.Name, uint8(h.Version), uint8(ver))

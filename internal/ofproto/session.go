@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/internal/openflow"
+	"weir/internal/pipeline"
 	"weir/internal/stream"
 	"weir/internal/vlog"
 )
@@ -43,6 +44,9 @@ type session struct {
 
 	// Only the reading goroutine's. request is the xid of the request that it
 	// works on.
+	in       *openflow.Reader
+	dec      openflow.Decoder
+	prepare  pipeline.Preparer
 	request  uint32
 	monitors map[uint32]*openflow.FlowMonitor
 }
@@ -57,7 +61,7 @@ type queued struct {
 func (t *target) newSession(c *stream.Conn) *session {
 	m, conf := t.m, t.config()
 	s := &session{
-		m: m, conn: c, kind: conf.Kind, of: t,
+		m: m, conn: c, kind: conf.Kind, of: t, in: openflow.NewReader(c),
 		role: openflow.RoleEqual, bundles: map[uint32]*msgBundle{}, monitors: map[uint32]*openflow.FlowMonitor{},
 	}
 	s.cond = sync.NewCond(&s.mu)
@@ -158,19 +162,8 @@ func (s *session) now() time.Time { return s.m.b.be.clock.Now() }
 
 // read reads one message.
 func (s *session) read() ([]byte, error) {
-	b := make([]byte, openflow.HeaderLen)
-	if _, err := io.ReadFull(s.conn, b); err != nil {
-		return nil, err
-	}
-	h, err := openflow.DecodeHeader(b)
+	b, err := s.in.Next()
 	if err != nil {
-		return nil, err
-	}
-	if h.Length < openflow.HeaderLen {
-		return nil, fmt.Errorf("message of %d bytes is shorter than its header", h.Length)
-	}
-	b = append(b, make([]byte, h.Length-openflow.HeaderLen)...)
-	if _, err := io.ReadFull(s.conn, b[openflow.HeaderLen:]); err != nil {
 		return nil, err
 	}
 	if vconnLog.Enabled(vlog.Dbg) {

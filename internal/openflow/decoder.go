@@ -1,6 +1,10 @@
 package openflow
 
-import "slices"
+import (
+	"slices"
+
+	"weir/internal/flow"
+)
 
 // Decoder decodes messages one after another and reuses its memory: a *FlowMod
 // that it returns is valid until the next Decode. Flow mods with the same bytes
@@ -39,6 +43,7 @@ func (d *decoder) flowActions() []Action {
 // version.
 type actionCache struct {
 	lists map[string][]Action
+	tlv   *flow.TLVTable // by which they were decoded
 	key   []byte
 }
 
@@ -46,6 +51,9 @@ type actionCache struct {
 const maxActionLists = 4096
 
 func (c *actionCache) decode(d *decoder) []Action {
+	if c.tlv != d.opt.TLV {
+		c.lists, c.tlv = nil, d.opt.TLV
+	}
 	raw := d.rest()
 	c.key = append(append(c.key[:0], byte(d.Version)), raw...)
 	if list, ok := c.lists[string(c.key)]; ok {

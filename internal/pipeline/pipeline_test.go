@@ -133,25 +133,45 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// bundle applies flow mods in one transaction, those that add as additions.
+func bundle(p *Pipeline, fms []*openflow.FlowMod) (events []Event, failed int, err error) {
+	var prepare Preparer
+	x := p.Begin(t0)
+	defer x.Abort()
+	for i, fm := range fms {
+		if fm.Command != openflow.FlowAdd {
+			err = x.FlowMod(fm)
+		} else if a, bad := prepare.Prepare(fm); bad != nil {
+			err = bad
+		} else {
+			err = x.Add(a)
+		}
+		if err != nil {
+			return nil, i, err
+		}
+	}
+	return x.Commit(), -1, nil
+}
+
 func TestBundleIsAllOrNothing(t *testing.T) {
 	p := New(nil)
 	mustApply(t, p, flowMod(openflow.FlowAdd, inPort(1), 5, 2))
 	before := p.Version()
 	bad := flowMod(openflow.FlowAdd, inPort(3), 5, 2)
 	bad.Actions = []openflow.Action{&openflow.Group{ID: 9}}
-	msgs := []openflow.Message{
+	msgs := []*openflow.FlowMod{
 		flowMod(openflow.FlowDelete, flow.Match{}, 0, 0),
 		flowMod(openflow.FlowAdd, inPort(1), 5, 7),
 		flowMod(openflow.FlowAdd, inPort(2), 5, 8),
 		bad,
 	}
-	if _, failed, err := p.Bundle(msgs, t0); err == nil || failed != 3 {
+	if _, failed, err := bundle(p, msgs); err == nil || failed != 3 {
 		t.Fatalf("failed at %d: %v", failed, err)
 	}
 	if p.Version() != before || outPort(lookup(p, before, 1)) != 2 || lookup(p, before, 2) != nil || p.Active(0) != 1 {
 		t.Fatal("a failed bundle changed something")
 	}
-	ev, _, err := p.Bundle(msgs[:3], t0)
+	ev, _, err := bundle(p, msgs[:3])
 	if err != nil || len(ev) != 3 {
 		t.Fatalf("%v %+v", err, ev)
 	}

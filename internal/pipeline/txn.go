@@ -146,30 +146,6 @@ func (p *Pipeline) FlowMod(fm *openflow.FlowMod, now time.Time) ([]Event, error)
 	return x.Commit(), nil
 }
 
-// Bundle applies messages as one transaction: all or nothing. Messages are
-// *openflow.FlowMod, *openflow.GroupMod and *openflow.MeterMod. On an error
-// failed is the index of the message that could not be applied.
-func (p *Pipeline) Bundle(msgs []openflow.Message, now time.Time) (events []Event, failed int, err error) {
-	x := p.Begin(now)
-	defer x.Abort()
-	for i, m := range msgs {
-		switch m := m.(type) {
-		case *openflow.FlowMod:
-			err = x.FlowMod(m)
-		case *openflow.GroupMod:
-			err = x.GroupMod(m)
-		case *openflow.MeterMod:
-			err = x.MeterMod(m)
-		default:
-			err = openflow.ErrBFCMsgUnsup.Err()
-		}
-		if err != nil {
-			return nil, i, err
-		}
-	}
-	return x.Commit(), -1, nil
-}
-
 // FlowMod adds, modifies or deletes flows. On an *openflow.Error the
 // transaction may hold part of the change and must be aborted. The actions of
 // fm pass to the pipeline, and its match may be completed.
@@ -178,11 +154,8 @@ func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
 	// version and format; flows that match the same must be the same.
 	fm.Match.SetDefaultPacketType()
 	var prog *program
-	if fm.TableID != openflow.TableAny && int(fm.TableID) >= NumTables {
-		return openflow.ErrFMFCBadTableID.Err()
-	}
-	if fm.TableID == TableInternal && fm.Flags&openflow.FlowNoReadonly == 0 {
-		return openflow.ErrFMFCEPerm.Err()
+	if err := checkTable(fm.TableID, fm.Flags); err != nil {
+		return err
 	}
 	if fm.Command <= openflow.FlowModifyStrict {
 		prog = x.p.programs.get(fm.Actions)
@@ -192,7 +165,7 @@ func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
 	}
 	switch fm.Command {
 	case openflow.FlowAdd:
-		return x.add(fm, prog)
+		return x.add(x.newRule(fm, prog), fm.Flags)
 	case openflow.FlowModify, openflow.FlowModifyStrict:
 		return x.modify(fm, prog)
 	case openflow.FlowDelete, openflow.FlowDeleteStrict:
@@ -204,11 +177,24 @@ func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
 	return openflow.ErrFMFCBadCommand.Err()
 }
 
+// checkTable refuses tables that don't exist or are the switch's own.
+func checkTable(id uint8, flags openflow.FlowFlags) error {
+	if id != openflow.TableAny && int(id) >= NumTables {
+		return openflow.ErrFMFCBadTableID.Err()
+	}
+	if id == TableInternal && flags&openflow.FlowNoReadonly == 0 {
+		return openflow.ErrFMFCEPerm.Err()
+	}
+	return nil
+}
+
 // AddHidden installs, or replaces, a flow of the switch itself, whose priority
 // may be above PriorityMax, in any table.
 func (x *Txn) AddHidden(table uint8, match *flow.Match, priority int, actions []openflow.Action) *Rule {
 	fm := &openflow.FlowMod{Match: *match, Actions: actions}
-	r := x.newRule(fm, newProgram(actions), table, priority)
+	r := ruleOf(fm, newProgram(actions), table)
+	r.created, r.modified = x.now.UnixNano(), x.now.UnixNano()
+	x.p.tables[table].cls.Init(&r.cls, &match.Key, &match.Mask, priority, nil, r)
 	if old := x.p.tables[table].Find(x.version, match, priority); old != nil {
 		x.hide(old)
 	}
@@ -228,36 +214,43 @@ func (x *Txn) RemoveHidden(r *Rule) {
 const keptFlags = openflow.FlowSendRem | openflow.FlowCheckOverlap | openflow.FlowResetCounts |
 	openflow.FlowNoPktCounts | openflow.FlowNoBytCounts
 
-func (x *Txn) newRule(fm *openflow.FlowMod, prog *program, table uint8, priority int) *Rule {
+// ruleOf is the rule that a flow mod adds, its place in a classifier and the
+// time left out.
+func ruleOf(fm *openflow.FlowMod, prog *program, table uint8) *Rule {
+	if table == openflow.TableAny {
+		table = 0
+	}
 	r := &Rule{
 		Table: table, Cookie: fm.NewCookie, Importance: fm.Importance, Flags: fm.Flags & keptFlags,
-		program: prog, created: x.now.UnixNano(), modified: x.now.UnixNano(), Stats: new(Stats),
+		program: prog, Stats: new(Stats),
 	}
-	if priority == 0 {
+	if fm.Priority == 0 {
 		mask := fm.Match.Mask
 		mask.PacketType = 0
 		r.miss = mask == (flow.Mask{})
 	}
 	r.setTimeouts(fm.IdleTimeout, fm.HardTimeout)
-	x.p.tables[table].cls.Init(&r.cls, &fm.Match.Key, &fm.Match.Mask, priority, prog.facts().conj, r)
 	return r
 }
 
-func (x *Txn) add(fm *openflow.FlowMod, prog *program) error {
-	id := fm.TableID
-	if id == openflow.TableAny {
-		id = 0
-	}
-	t := x.p.tables[id]
-	r := x.newRule(fm, prog, id, int(fm.Priority))
+func (x *Txn) newRule(fm *openflow.FlowMod, prog *program) *Rule {
+	r := ruleOf(fm, prog, fm.TableID)
+	x.p.tables[r.Table].cls.Init(&r.cls, &fm.Match.Key, &fm.Match.Mask, int(fm.Priority), prog.facts().conj, r)
+	return r
+}
+
+// add puts a new rule into its table; flags are those of its flow mod.
+func (x *Txn) add(r *Rule, flags openflow.FlowFlags) error {
+	t := x.p.tables[r.Table]
+	r.created, r.modified = x.now.UnixNano(), x.now.UnixNano()
 	var old *Rule
 	if same := t.cls.FindSame(x.version, &r.cls); same != nil {
 		old = same.Value
-		if fm.Flags&openflow.FlowResetCounts == 0 {
+		if flags&openflow.FlowResetCounts == 0 {
 			r.Stats = old.Stats
 		}
 		x.hide(old)
-	} else if err := x.room(t, fm); err != nil {
+	} else if err := x.room(t, r, flags); err != nil {
 		return err
 	}
 	x.insert(r)
@@ -267,10 +260,11 @@ func (x *Txn) add(fm *openflow.FlowMod, prog *program) error {
 
 // room refuses a new flow that overlaps others where that is not wanted, or
 // that the table has no room for.
-func (x *Txn) room(t *Table, fm *openflow.FlowMod) error {
-	if fm.Flags&openflow.FlowCheckOverlap != 0 &&
-		t.cls.Overlapping(x.version, &fm.Match.Key, &fm.Match.Mask, int(fm.Priority)) != nil {
-		return openflow.ErrFMFCOverlap.Err()
+func (x *Txn) room(t *Table, r *Rule, flags openflow.FlowFlags) error {
+	if flags&openflow.FlowCheckOverlap != 0 {
+		if m := r.Match(); t.cls.Overlapping(x.version, &m.Key, &m.Mask, r.Priority()) != nil {
+			return openflow.ErrFMFCOverlap.Err()
+		}
 	}
 	if conf := t.Conf(); conf.Limit >= 0 && t.flows >= conf.Limit && (!conf.Evict || !x.evict(t)) {
 		return openflow.ErrFMFCTableFull.Err()
@@ -286,7 +280,7 @@ func (x *Txn) modify(fm *openflow.FlowMod, prog *program) error {
 		if fm.CookieMask != 0 || fm.NewCookie == ^uint64(0) {
 			return nil
 		}
-		return x.add(fm, prog)
+		return x.add(x.newRule(fm, prog), fm.Flags)
 	}
 	for _, old := range rules {
 		r := &Rule{
