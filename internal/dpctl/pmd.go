@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/internal/datapath"
 	"weir/internal/datapath/userspace"
 	"weir/internal/unixctl"
 )
@@ -48,6 +49,9 @@ func (c *Commands) registerPMD(srv *unixctl.Server) {
 func (c *Commands) userspace(name string) (*userspace.DP, error) {
 	var found []*userspace.DP
 	for _, d := range c.List() {
+		if w, ok := d.(interface{ Unwrap() datapath.Datapath }); ok {
+			d = w.Unwrap()
+		}
 		if u, ok := d.(*userspace.DP); ok && (name == "" || u.Name() == name || fullName(u) == name) {
 			found = append(found, u)
 		}

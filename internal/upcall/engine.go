@@ -118,6 +118,7 @@ type Engine struct {
 	noMegaflows atomic.Bool
 	noUFID      atomic.Bool
 	paused      atomic.Bool
+	held        atomic.Bool
 
 	passMu   sync.Mutex
 	pass     uint64
@@ -198,12 +199,31 @@ func (e *Engine) poke() {
 	}
 }
 
+// Hold leaves the flows of the data path as they are, and misses unanswered,
+// until Release: while ports and tables that they depend on are not there yet.
+func (e *Engine) Hold() { e.held.Store(true) }
+
+// Release ends what Hold began.
+func (e *Engine) Release() {
+	if e.held.Swap(false) {
+		e.Wake()
+	}
+}
+
 // Close ends revalidation and removes all flows.
 func (e *Engine) Close() {
+	if e.Stop() {
+		e.Purge()
+	}
+}
+
+// Stop ends revalidation and leaves the flows; false says that it had ended
+// already.
+func (e *Engine) Stop() bool {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
-		return
+		return false
 	}
 	e.closed = true
 	if e.timer != nil {
@@ -213,7 +233,7 @@ func (e *Engine) Close() {
 	e.mu.Unlock()
 	close(e.stop)
 	e.stopped.Wait()
-	e.Purge()
+	return true
 }
 
 func (e *Engine) shard(u datapath.UFID) *shard { return &e.shards[u[0]%numShards] }

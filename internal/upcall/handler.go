@@ -20,6 +20,9 @@ func (e *Engine) input(cfg *xlate.Config, key *flow.Key, in *xlate.Input, of *fl
 
 // HandleUpcall translates a packet and says what to do with it.
 func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
+	if e.held.Load() {
+		return datapath.Verdict{}
+	}
 	if u.Kind == datapath.UpcallAction && u.Cookie.Kind != datapath.CookieSlowPath {
 		e.toController(u)
 		return datapath.Verdict{}

@@ -21,7 +21,7 @@ type seen struct {
 // When it returns, what happened in the data path before it was called has had
 // its effects.
 func (e *Engine) Revalidate() {
-	if e.paused.Load() {
+	if e.paused.Load() || e.held.Load() {
 		return
 	}
 	e.passMu.Lock()

@@ -1,18 +1,14 @@
 package vswitchd
 
 import (
-	"runtime"
 	"slices"
 
-	"weir/internal/datapath"
-	"weir/internal/datapath/userspace"
+	"weir/internal/datapath/ebpf"
 	"weir/internal/netdev"
 	"weir/internal/netdev/dummy"
 	"weir/internal/netdev/linux"
 	"weir/internal/netdev/patch"
-	"weir/internal/ofproto"
 	"weir/internal/upcall"
-	"weir/internal/vlog"
 )
 
 // DummyMode says how far dummies stand in for the real thing
@@ -40,17 +36,23 @@ type composer struct {
 	opts      *Options
 	dummies   *dummy.Set
 	host      *linux.Host // nil with --disable-system
+	probes    *ebpf.Probes
+	discarded bool              // what no bridge uses is gone
+	fallen    map[string]string // why the eBPF data path of a type could not be opened
 	sw        *Switch
 }
 
 // Compose makes a switch of the kinds of data path and device that this
 // program has.
 func Compose(p Providers, o Options) *Switch {
-	c := &composer{providers: p, opts: &o, dummies: dummy.NewSet(o.Clock)}
+	c := &composer{providers: p, opts: &o, dummies: dummy.NewSet(o.Clock), probes: new(ebpf.Probes), fallen: map[string]string{}}
 	if !p.NoSystem {
 		c.host = linux.NewHost()
 	}
 	types := []string{"netdev", "system"}
+	if !p.NoSystem {
+		types = append(types, "ebpf")
+	}
 	if p.Dummy != DummyOff {
 		types = append(types, "dummy")
 	}
@@ -63,6 +65,7 @@ func Compose(p Providers, o Options) *Switch {
 	}
 	slices.Sort(o.InterfaceTypes)
 	o.InterfaceTypes = slices.Compact(o.InterfaceTypes)
+	o.Settled = c.discardLeftovers
 	c.sw = New(o)
 	c.sw.dummies = c.dummies
 	c.sw.dpctl = c.registerDPCtl
@@ -100,67 +103,8 @@ func (c *composer) devices(typ string) netdev.Providers {
 	if c.providers.Dummy != DummyOff {
 		ps = append(ps, c.dummies.Providers()...)
 	}
-	return append(ps, c.kernelDevices()...)
+	return append(ps, c.hostDevices(typ)...)
 }
-
-// provider is a data path with its bridges.
-type provider struct {
-	*ofproto.Backend
-	dp    *userspace.DP
-	local netdev.Device
-}
-
-// NewBridge makes a bridge.
-func (p *provider) NewBridge(cfg ofproto.Config) (Bridge, error) {
-	b, err := p.Backend.NewBridge(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// Close ends everything behind the data path.
-func (p *provider) Close() {
-	p.Backend.Close()
-	if err := p.dp.Close(); err != nil {
-		log.Warn("%s: closing the data path: %v", p.dp.Name(), err)
-	}
-	if p.local != nil {
-		_ = p.local.Close()
-	}
-}
-
-// open makes the data path of a type. The type "system" is openvswitch.ko's,
-// or one of eBPF programs; until there is one of them the data path in this
-// process stands in, which is said in the log.
-func (c *composer) open(typ string) (Backend, error) {
-	conf := userspace.Config{Type: typ, Name: "ovs-" + typ, Clock: c.opts.Clock, Workers: runtime.NumCPU()}
-	p := &provider{}
-	if c.isDummy(typ) {
-		dev, err := c.dummies.Provider("dummy-internal").Open(conf.Name, nil)
-		if err != nil {
-			return nil, err
-		}
-		conf.Synchronous, conf.Local, p.local = true, dev, dev
-	} else if typ == "system" {
-		vlog.For("dpif").Info("no data path in the kernel is available yet: the one in user space stands in for datapath_type \"system\"")
-	}
-	dp, err := userspace.New(conf)
-	if err != nil {
-		return nil, err
-	}
-	p.dp = dp
-	p.Backend = ofproto.NewBackend(ofproto.Options{
-		Datapath: dp, Clock: c.opts.Clock, Stream: c.opts.Stream, RunDir: c.opts.RunDir,
-		Upcall: upcallConfig(c.sw.other), Router: c.router(),
-	})
-	p.SetBundleIdleTimeout(bundleTimeout(c.sw.other))
-	dp.Start()
-	p.Start()
-	return p, nil
-}
-
-var _ datapath.Datapath = (*userspace.DP)(nil)
 
 // upcallConfig reads the limits of revalidation out of other_config.
 func upcallConfig(other map[string]string) upcall.Config {

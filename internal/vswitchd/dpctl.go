@@ -89,13 +89,16 @@ func (x *extraDatapaths) remove(typ, name string) error {
 // watchedDP is a bridges' data path as dpctl commands see it: what they take
 // away, the switch is told of.
 type watchedDP struct {
-	*userspace.DP
+	datapath.Datapath
 	sw *Switch
 }
 
+// Unwrap is the data path itself.
+func (w watchedDP) Unwrap() datapath.Datapath { return w.Datapath }
+
 // PortDel removes a port, and its interface from the bridge that had it.
 func (w watchedDP) PortDel(no datapath.PortNo) error {
-	if err := w.DP.PortDel(no); err != nil {
+	if err := w.Datapath.PortDel(no); err != nil {
 		return err
 	}
 	w.sw.loop.Call(w.sw.checkPorts)

@@ -10,10 +10,14 @@ import (
 	"weir/internal/vlog"
 )
 
-// kernelDevices are the kinds of device that the kernel has.
-func (c *composer) kernelDevices() netdev.Providers {
-	if c.host == nil {
+// hostDevices are the kinds of device of this machine, for the data path
+// behind a type.
+func (c *composer) hostDevices(typ string) netdev.Providers {
+	switch {
+	case c.host == nil:
 		return nil
+	case typ != "netdev" && !c.isDummy(typ) && c.kernelChoice(typ).kind == "ebpf":
+		return c.host.KernelProviders()
 	}
 	return c.host.Providers()
 }

@@ -28,6 +28,9 @@ type Options struct {
 	Loop      *loop.Loop
 	Stream    stream.Options
 	Datapaths []DatapathType
+	// Settled, when not nil, is called whenever all is there that the database
+	// wants.
+	Settled func()
 	// Devices opens the interfaces of a data path type.
 	Devices func(datapathType string) netdev.Providers
 	// InterfaceTypes are all the types of interface known.
@@ -198,6 +201,7 @@ func (s *Switch) reconcile(snap *client.Snapshot) {
 			s.capabilities()
 		}
 		s.refresh()
+		s.settle()
 	}
 	if !s.ready {
 		// Also an empty database is a configuration.
@@ -224,8 +228,42 @@ func (s *Switch) report(object string, features []string) {
 // behind for the next process. It must not be called on the loop.
 func (s *Switch) Close(cleanup bool) {
 	s.loop.Call(func() {
-		for _, b := range s.bridges {
-			s.deleteBridge(b, cleanup)
+		left := map[*backend]bool{}
+		for _, be := range s.backends {
+			if p, ok := be.Backend.(*provider); ok && p.Keeps() && !cleanup {
+				p.Leave()
+				left[be] = true
+			}
 		}
+		for _, b := range s.bridges {
+			if left[b.backend] {
+				b.obj.Destroy(true)
+			} else {
+				s.deleteBridge(b, cleanup)
+			}
+		}
+		for _, be := range s.backends {
+			if !left[be] {
+				be.Close()
+			}
+		}
+		clear(s.backends)
 	})
+}
+
+// settle lets the data paths forget what an earlier process left behind and
+// nobody claimed, once all is there that the database wants, and flows that are
+// being restored.
+func (s *Switch) settle() {
+	if s.restoring {
+		return
+	}
+	for _, be := range s.backends {
+		if p, ok := be.Backend.(*provider); ok {
+			p.Settle()
+		}
+	}
+	if s.opts.Settled != nil {
+		s.opts.Settled()
+	}
 }

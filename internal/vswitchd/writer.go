@@ -190,6 +190,9 @@ func (w *writer) bridge(b *bridge) {
 	w.set("Bridge", id, "datapath_id", text(fmt.Sprintf("%016x", b.dpid)))
 	w.set("Bridge", id, "datapath_version", text("<built-in>"))
 	status := map[string]string{}
+	if p, ok := b.backend.Backend.(*provider); ok {
+		status = p.Status()
+	}
 	for i, f := range b.conf.Unsupported {
 		status[fmt.Sprintf("not_supported_%d", i+1)] = f
 	}

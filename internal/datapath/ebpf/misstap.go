@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -42,6 +43,7 @@ type missTap struct {
 	ifindex int
 	steer   *ebpf.Map // port number -> queue
 	prog    *ebpf.Program
+	egress  link.Link // nil until attach
 
 	mu     sync.Mutex
 	queues []int // descriptors
@@ -146,6 +148,15 @@ func (t *missTap) steerWith(portOffset int) (err error) {
 	return nil
 }
 
+// attach runs a program on what goes into the device, before it is queued.
+func (t *missTap) attach(prog *ebpf.Program) (err error) {
+	t.egress, err = link.AttachTCX(link.TCXOptions{Interface: t.ifindex, Program: prog, Attach: ebpf.AttachTCXEgress})
+	if err != nil {
+		return fmt.Errorf("device for misses: %w", err)
+	}
+	return nil
+}
+
 // assign gives a port a queue, its own while there are enough, and says which
 // descriptor is new, -1 for none.
 func (t *missTap) assign(port uint32) (added int, err error) {
@@ -190,6 +201,9 @@ func (t *missTap) close() {
 	t.closed = true
 	for _, fd := range t.queues {
 		_ = unix.Close(fd)
+	}
+	if t.egress != nil {
+		_ = t.egress.Close()
 	}
 	if t.prog != nil {
 		_ = t.prog.Close()

@@ -18,15 +18,14 @@ import (
 // bpfFS is where the bpf file system is mounted by custom.
 const bpfFS = "/sys/fs/bpf"
 
-// errNoBPFFS says that a directory is not in a bpf file system.
-var errNoBPFFS = errors.New("not in a bpf file system")
+// firstBPFFS is the one of the first process.
+const firstBPFFS = "/proc/1/root" + bpfFS
 
 // pinRoot is the bpf file system that outlives this process. Inside of a mount
 // namespace of its own, as ip-netns(8) makes one, that is the one of the first
 // process. Where nobody mounted one yet, it is mounted.
 func pinRoot() (string, error) {
-	first := "/proc/1/root" + bpfFS
-	for _, dir := range []string{bpfFS, first} {
+	for _, dir := range []string{bpfFS, firstBPFFS} {
 		if isBPFFS(dir) {
 			return dir, nil
 		}
@@ -45,12 +44,35 @@ func isBPFFS(dir string) bool {
 // pinDir is the directory of one data path.
 type pinDir string
 
-// newPinDir names the directory of a data path, and makes it.
+// newPinDir makes the directory of a data path.
 func newPinDir(name, runDir string) (pinDir, error) {
 	root, err := pinRoot()
 	if err != nil {
 		return "", err
 	}
+	dir, err := pinDirIn(root, name, runDir)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(string(dir), 0o700)
+}
+
+// findPinDir is the directory of a data path if there is one.
+func findPinDir(name, runDir string) (pinDir, bool) {
+	for _, root := range []string{bpfFS, firstBPFFS} {
+		dir, err := pinDirIn(root, name, runDir)
+		if err != nil || !isBPFFS(root) {
+			continue
+		}
+		if _, err := os.Stat(string(dir)); err == nil {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+// pinDirIn names the directory of a data path.
+func pinDirIn(root, name, runDir string) (pinDir, error) {
 	ns, err := os.Readlink("/proc/thread-self/ns/net")
 	if err != nil {
 		return "", err
@@ -60,27 +82,17 @@ func newPinDir(name, runDir string) (pinDir, error) {
 		return "", err
 	}
 	id := sha256.Sum256([]byte(abs + "\x00" + ns))
-	dir := filepath.Join(root, "weir", fmt.Sprintf("%s-%x", name, id[:6]))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	return pinDir(dir), nil
+	return pinDir(filepath.Join(root, "weir", fmt.Sprintf("%s-%x", name, id[:6]))), nil
 }
 
 // path of a pin.
 func (d pinDir) path(name string) string { return filepath.Join(string(d), name) }
 
-// names of the pins that begin with a prefix.
-func (d pinDir) names(prefix string) []string {
-	found, _ := filepath.Glob(d.path(prefix + "*"))
-	for i, f := range found {
-		found[i] = filepath.Base(f)
-	}
-	return found
-}
-
 // remove takes one pin away; it is no error when there is none.
 func (d pinDir) remove(name string) error {
+	if d == "" {
+		return nil
+	}
 	if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -44,6 +44,9 @@ type Probes struct {
 	found []Feature
 }
 
+// redirectPeer is the name of a feature that programs are told of.
+const redirectPeer = "redirection to the peer of a veth device"
+
 // probe is one question to the kernel.
 type probe struct {
 	name     string
@@ -58,7 +61,7 @@ var probes = []probe{
 	{"eBPF programs for traffic control", true, "CAP_NET_ADMIN", probeProgram},
 	{"TCX links", true, "Linux 6.6", probeTCX},
 	{"tap devices with offloads and steering", true, "the tun module", probeTap},
-	{"redirection to the peer of a veth device", false, "Linux 5.10", func() error {
+	{redirectPeer, false, "Linux 5.10", func() error {
 		return features.HaveProgramHelper(ebpf.SchedCLS, asm.FnRedirectPeer)
 	}},
 	{"bpf file system", false, "a writable " + bpfFS, func() error { _, err := pinRoot(); return err }},

@@ -163,6 +163,7 @@ func prepareInner(inner netlink.Link) error {
 	name := inner.Attrs().Name
 	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // a kernel may have no IPv6
 	return errors.Join(
+		netlink.LinkSetAlias(inner, innerAlias),
 		netlink.LinkSetARPOff(inner),
 		netlink.LinkSetMTU(inner, maxMTU),
 		netlink.SetPromiscOn(inner),
@@ -184,4 +185,17 @@ func (d *Internal) Close() error {
 		e = netlink.LinkDel(nl)
 	}
 	return errors.Join(err, linkError(e))
+}
+
+// innerAlias marks the data path's end of an internal device.
+const innerAlias = "data path's end of an internal device"
+
+// RemoveInternal removes the internal device whose data path's end has the
+// index; it leaves devices of other kinds alone.
+func RemoveInternal(ingress int) error {
+	inner, err := netlink.LinkByIndex(ingress)
+	if err != nil || inner.Type() != "veth" || inner.Attrs().Alias != innerAlias {
+		return nil
+	}
+	return netlink.LinkDel(inner)
 }

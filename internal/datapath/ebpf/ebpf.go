@@ -1,0 +1,273 @@
+package ebpf
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"weir/internal/clock"
+	"weir/internal/datapath"
+	"weir/internal/datapath/ebpf/program"
+	"weir/internal/datapath/userspace"
+	"weir/internal/flow"
+	"weir/internal/netdev"
+	"weir/internal/vlog"
+)
+
+var log = vlog.For("dpif_ebpf")
+
+// Config is what a data path is made of.
+type Config struct {
+	Type string // "system" or "ebpf"
+	Name string // "ovs-system"
+	// RunDir tells the data paths of several switches on one machine apart.
+	RunDir string
+	// Clock is what flows' time of use is measured by.
+	Clock *clock.Clock
+	// Probes knows what the kernel can do.
+	Probes *Probes
+	// MaxFlows is how many flows fit into the kernel's tables, 0 for the
+	// default; memory for them is taken at once. Further flows are served by
+	// user space.
+	MaxFlows int
+	// Temporary keeps nothing for a later process.
+	Temporary bool
+}
+
+// DP is the data path. Its mutex owns the ports; flows are owned by the data
+// path in user space.
+type DP struct {
+	cfg     Config
+	soft    *userspace.DP
+	mirror  *mirror
+	set     *program.Set
+	tap     *missTap
+	pins    pinDir // empty: nothing is pinned
+	pollers []*poller
+	slow    slowCounters
+
+	mu      sync.Mutex
+	ports   map[datapath.PortNo]*port
+	adopted map[datapath.PortNo]program.Port // of an earlier process, not claimed yet
+	closed  bool
+}
+
+var (
+	_ datapath.Datapath = (*DP)(nil)
+	_ datapath.Meterer  = (*DP)(nil)
+)
+
+// New makes a data path, or takes over the one that an earlier process of the
+// same name and directory left: its flows, with their statistics, forward
+// without a pause. The error is a *FeatureError where the kernel lacks
+// something.
+func New(cfg Config) (*DP, error) {
+	if cfg.Probes == nil {
+		cfg.Probes = new(Probes)
+	}
+	if err := cfg.Probes.Available(); err != nil {
+		return nil, err
+	}
+	d := &DP{cfg: cfg, ports: map[datapath.PortNo]*port{}, adopted: map[datapath.PortNo]program.Port{}}
+	if err := d.open(); err != nil {
+		_ = d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *DP) open() (err error) {
+	if !d.cfg.Temporary {
+		if d.pins, err = newPinDir(d.cfg.Name, d.cfg.RunDir); err != nil {
+			log.Info("%s: flows won't outlive this process: %v", d.cfg.Name, err)
+		}
+	}
+	adopted, err := d.openSet()
+	if err != nil {
+		return err
+	}
+	d.mirror = newMirror(d.set, d.cfg.Clock)
+	d.soft, err = userspace.New(userspace.Config{
+		Type: d.cfg.Type, Name: d.cfg.Name, Clock: d.cfg.Clock, Workers: 1, Mirror: d.mirror,
+	})
+	if err != nil {
+		return err
+	}
+	d.tap, err = newMissTap(program.UpcallPortOffset)
+	if err != nil {
+		return err
+	}
+	if err := d.tap.attach(d.set.UpcallProgram()); err != nil {
+		return err
+	}
+	for range max(1, min(runtime.NumCPU(), maxPollers)) {
+		p, err := newPoller(d)
+		if err != nil {
+			return err
+		}
+		d.pollers = append(d.pollers, p)
+	}
+	d.watch(d.tap.queues[0])
+	if adopted {
+		d.adopt()
+	}
+	return nil
+}
+
+// dimensions are those of the kernel's tables.
+func (d *DP) dimensions() program.Config {
+	has := map[string]bool{}
+	for _, f := range d.cfg.Probes.All() {
+		has[f.Name] = f.Err == nil
+	}
+	return program.Config{
+		MaxFlows: d.cfg.MaxFlows, VLANLimit: min(flow.VLANLimit(), 2),
+		Kernel: program.Kernel{RedirectPeer: has[redirectPeer]},
+	}
+}
+
+// openSet opens the kernel's tables, those of an earlier process if they fit.
+func (d *DP) openSet() (adopted bool, err error) {
+	if d.pins != "" {
+		d.set, err = program.Open(string(d.pins), d.dimensions())
+		if err == nil {
+			return true, nil
+		}
+		log.Info("%s: starting with empty tables: %v", d.cfg.Name, err)
+	}
+	d.set, err = program.New(d.dimensions())
+	if err != nil || d.pins == "" {
+		return false, err
+	}
+	return false, d.set.Pin(string(d.pins))
+}
+
+// Start lets packets that come up be handled.
+func (d *DP) Start() {
+	d.soft.Start()
+	for _, p := range d.pollers {
+		go p.run()
+	}
+}
+
+// Type is that of the configuration.
+func (d *DP) Type() string { return d.cfg.Type }
+
+// Name is that of the configuration.
+func (d *DP) Name() string { return d.cfg.Name }
+
+// Features are all that user space does, by which programs that can't do
+// something are helped out.
+func (d *DP) Features() datapath.Features { return d.soft.Features() }
+
+// Probed are what the kernel was found to have.
+func (d *DP) Probed() []Feature { return d.cfg.Probes.All() }
+
+// Stats sums what programs and user space counted.
+func (d *DP) Stats() datapath.DPStats {
+	s := d.soft.Stats()
+	c := d.set.Counters()
+	s.Hit += c.Hits
+	s.Lost += c.Lost
+	s.MaskHit += c.Probes
+	s.CacheHit += c.HintHits
+	return s
+}
+
+// PortOpenType is typ itself: a port's device has its own type in the kernel.
+func (d *DP) PortOpenType(typ string) string { return typ }
+
+// FlowPut installs or changes a flow.
+func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error { return d.soft.FlowPut(f, mode) }
+
+// FlowDel removes a flow and returns its last statistics.
+func (d *DP) FlowDel(ufid datapath.UFID, key *flow.Key) (datapath.Stats, error) {
+	d.mirror.tick()
+	return d.soft.FlowDel(ufid, key)
+}
+
+// FlowGet finds a flow.
+func (d *DP) FlowGet(ufid datapath.UFID, key *flow.Key) (*datapath.Flow, error) {
+	d.mirror.tick()
+	return d.soft.FlowGet(ufid, key)
+}
+
+// FlowDump yields the flows there were when it began.
+func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
+	d.mirror.tick()
+	d.soft.FlowDump(yield)
+}
+
+// FlowFlush removes all flows.
+func (d *DP) FlowFlush() error { return d.soft.FlowFlush() }
+
+// Execute runs actions on a packet, which they may change.
+func (d *DP) Execute(pkt *netdev.Packet, key *flow.Key, actions []datapath.Action) error {
+	return d.soft.Execute(pkt, key, actions)
+}
+
+// SetUpcallHandler connects the switch.
+func (d *DP) SetUpcallHandler(h datapath.UpcallHandler) { d.soft.SetUpcallHandler(h) }
+
+// Close ends this process's part. What is pinned goes on forwarding; a
+// Temporary data path ends whole.
+func (d *DP) Close() error { return d.end(d.pins == "") }
+
+// Destroy ends the data path and leaves nothing behind.
+func (d *DP) Destroy() error { return d.end(true) }
+
+func (d *DP) end(everything bool) error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil
+	}
+	d.closed = true
+	ports := d.ports
+	d.ports = nil
+	d.mu.Unlock()
+	for _, p := range d.pollers {
+		p.stop()
+	}
+	if d.mirror != nil {
+		d.mirror.detach()
+	}
+	if d.soft != nil {
+		_ = d.soft.Close()
+	}
+	var errs []error
+	if everything {
+		errs = append(errs, d.discardUnclaimed())
+	}
+	for _, p := range ports {
+		errs = append(errs, p.leave(d, everything))
+	}
+	if d.tap != nil {
+		d.tap.close()
+	}
+	if d.set != nil {
+		d.set.Close()
+	}
+	if everything && d.pins != "" {
+		errs = append(errs, d.pins.clear())
+	}
+	return errors.Join(errs...)
+}
+
+// Discard removes what an earlier process left of a data path.
+func Discard(name, runDir string) error {
+	dir, ok := findPinDir(name, runDir)
+	if !ok {
+		return nil
+	}
+	d := &DP{cfg: Config{Name: name, RunDir: runDir}, pins: dir}
+	ports, err := program.PinnedPorts(string(dir))
+	if err == nil {
+		d.adopted = ports
+		err = d.discardUnclaimed()
+	}
+	return errors.Join(err, dir.clear())
+}
+
+func portError(no datapath.PortNo, err error) error { return fmt.Errorf("port %d: %w", no, err) }

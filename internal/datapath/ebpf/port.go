@@ -1,0 +1,239 @@
+package ebpf
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
+
+	"weir/internal/datapath"
+	"weir/internal/datapath/ebpf/program"
+	"weir/internal/netdev"
+	"weir/internal/netdev/linux"
+)
+
+// attachable is a device whose packets a program can have in the kernel.
+type attachable interface {
+	netdev.Device
+	// Ingress is the index of the device at whose ingress they are.
+	Ingress() int
+}
+
+// port is a port whose packets the programs have. Ports of other devices are
+// the user-space data path's alone.
+type port struct {
+	no    datapath.PortNo
+	index int
+	link  link.Link
+}
+
+func (d *DP) linkPin(no datapath.PortNo) string { return fmt.Sprintf("link-%d", no) }
+
+// PortAdd attaches a device. One that an earlier process had attached keeps
+// its number.
+func (d *DP) PortAdd(dev netdev.Device, typ string, no datapath.PortNo) (datapath.PortNo, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a, ok := dev.(attachable)
+	if no == datapath.PortNone {
+		no = d.choosePort(a, ok)
+	}
+	no, err := d.soft.PortAdd(dev, typ, no)
+	if err != nil || !ok {
+		return no, err
+	}
+	if err := d.attach(a, no); err != nil {
+		_ = d.soft.PortDel(no)
+		return 0, fmt.Errorf("port %q: %w", dev.Name(), err)
+	}
+	return no, nil
+}
+
+// choosePort is the number that the device had, or else the lowest that no
+// port has or had.
+func (d *DP) choosePort(a attachable, ok bool) datapath.PortNo {
+	taken := map[datapath.PortNo]bool{}
+	for _, p := range d.soft.Ports() {
+		taken[p.No] = true
+	}
+	for no, p := range d.adopted {
+		if ok && int(p.Ifindex) == a.Ingress() && !taken[no] {
+			return no
+		}
+		taken[no] = true
+	}
+	for no := datapath.PortNo(1); ; no++ {
+		if !taken[no] {
+			return no
+		}
+	}
+}
+
+// attach has the programs receive from a device and send to it.
+func (d *DP) attach(a attachable, no datapath.PortNo) error {
+	p := &port{no: no, index: a.Ingress()}
+	queue, err := d.tap.assign(uint32(no))
+	if err != nil {
+		return err
+	}
+	if queue >= 0 {
+		d.watch(queue)
+	}
+	prog, err := d.set.EntryProgram(uint32(no))
+	if err == nil {
+		err = d.set.SetPort(uint32(no), program.Port{Ifindex: uint32(p.index), Flags: portFlags(a), Upcall: uint32(d.tap.ifindex)})
+	}
+	if err == nil {
+		p.link, err = d.attachLink(p, prog)
+	}
+	if err != nil {
+		d.tap.release(uint32(no))
+		_ = d.set.SetPort(uint32(no), program.Port{})
+		return err
+	}
+	delete(d.adopted, no)
+	d.ports[no] = p
+	if c, ok := a.(interface{ SetBypass(func() linux.Bypass) }); ok {
+		c.SetBypass(func() linux.Bypass {
+			n := d.set.PortStats(uint32(no))
+			return linux.Bypass{TxPackets: n.TxPackets, TxBytes: n.TxBytes}
+		})
+	}
+	return nil
+}
+
+// attachLink attaches the port's program, or replaces that of an earlier
+// process in its place.
+func (d *DP) attachLink(p *port, prog *ebpf.Program) (link.Link, error) {
+	pin := ""
+	if d.pins != "" {
+		pin = d.pins.path(d.linkPin(p.no))
+		if l, err := link.LoadPinnedLink(pin, nil); err == nil {
+			if attachedTo(l) == p.index && l.Update(prog) == nil {
+				return l, nil
+			}
+			_ = l.Unpin()
+			_ = l.Close()
+		}
+	}
+	l, err := link.AttachTCX(link.TCXOptions{Interface: p.index, Program: prog, Attach: ebpf.AttachTCXIngress})
+	if err != nil {
+		return nil, fmt.Errorf("attach the program: %w", err)
+	}
+	if pin != "" {
+		if err := l.Pin(pin); err != nil {
+			_ = l.Close()
+			return nil, fmt.Errorf("pin the link: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// attachedTo is the index of a link's device, 0 when that is gone.
+func attachedTo(l link.Link) int {
+	info, err := l.Info()
+	if err != nil || info.TCX() == nil {
+		return 0
+	}
+	return int(info.TCX().Ifindex)
+}
+
+// portFlags are how packets get to a device. The other end of a veth pair in
+// another namespace is reached without a stop here, unless a queueing
+// discipline is to shape what goes there.
+func portFlags(a attachable) program.PortFlags {
+	nl, err := netlink.LinkByIndex(a.Ingress())
+	if err != nil || nl.Type() != "veth" || nl.Attrs().NetNsID < 0 {
+		return 0
+	}
+	if shaped(nl) {
+		return 0
+	}
+	return program.PortPeer
+}
+
+// shaped reports whether a device has a queueing discipline of its own.
+func shaped(nl netlink.Link) bool {
+	list, err := netlink.QdiscList(nl)
+	return err == nil && slices.ContainsFunc(list, func(q netlink.Qdisc) bool {
+		return q.Attrs().Parent == netlink.HANDLE_ROOT && q.Type() != "noqueue"
+	})
+}
+
+// PortDel detaches a device.
+func (d *DP) PortDel(no datapath.PortNo) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.soft.PortDel(no); err != nil {
+		return err
+	}
+	p := d.ports[no]
+	if p == nil {
+		return nil
+	}
+	delete(d.ports, no)
+	d.tap.release(uint32(no))
+	return p.leave(d, true)
+}
+
+// leave lets go of a port; for good when that is asked for.
+func (p *port) leave(d *DP, forGood bool) error {
+	var errs []error
+	if forGood {
+		errs = append(errs, d.set.SetPort(uint32(p.no), program.Port{}))
+		if d.pins != "" {
+			errs = append(errs, d.pins.remove(d.linkPin(p.no)))
+		}
+	}
+	return errors.Join(append(errs, p.link.Close())...)
+}
+
+// Ports lists the ports by number.
+func (d *DP) Ports() []datapath.Port { return d.soft.Ports() }
+
+// adopt takes over the flows and ports of an earlier process. Ports are known
+// by number until a device claims them.
+func (d *DP) adopt() {
+	for no, p := range d.set.Ports() {
+		d.adopted[datapath.PortNo(no)] = p
+		p.Upcall = uint32(d.tap.ifindex)
+		if _, err := d.tap.assign(uint32(no)); err == nil {
+			_ = d.set.SetPort(no, p)
+		}
+	}
+	flows := 0
+	for _, slot := range d.soft.Adopt(d.mirror.all(&flows)) {
+		d.mirror.Removed(slot)
+	}
+	log.Info("%s: took over %d flows and %d ports", d.cfg.Name, flows, len(d.adopted))
+}
+
+// Settle says that all ports have been added: those of an earlier process that
+// nobody claimed are given up.
+func (d *DP) Settle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.discardUnclaimed(); err != nil {
+		log.Warn("%s: ports of an earlier process: %v", d.cfg.Name, err)
+	}
+}
+
+func (d *DP) discardUnclaimed() error {
+	var errs []error
+	for _, no := range slices.Sorted(maps.Keys(d.adopted)) {
+		p := d.adopted[no]
+		delete(d.adopted, no)
+		if d.set != nil {
+			errs = append(errs, d.set.SetPort(uint32(no), program.Port{}))
+		}
+		if d.tap != nil {
+			d.tap.release(uint32(no))
+		}
+		errs = append(errs, d.pins.remove(d.linkPin(no)), linux.RemoveInternal(int(p.Ifindex)))
+	}
+	return errors.Join(errs...)
+}
