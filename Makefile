@@ -4,7 +4,7 @@
 # make test       everything CI runs, but for the ratchet over the peer's suite
 # make bench-ovsdb  our database server beside Debian's, as ratios
 # make bench-openflow  our switch's tables and ovs-ofctl beside Debian's, as ratios
-# make bench      our data path beside Debian's Open vSwitch, as ratios
+# make bench-datapath  our data paths beside veth, a Linux bridge and Debian's Open vSwitch, as ratios
 DESTDIR ?=
 PREFIX ?= /usr/local
 GO ?= go
@@ -12,7 +12,7 @@ export CGO_ENABLED ?= 0
 
 SBIN = ovsdb-server ovs-vswitchd
 
-.PHONY: all build install demo test check unit blackbox bench bench-ovsdb bench-openflow clean
+.PHONY: all build install demo test check unit blackbox bench-datapath bench-ovsdb bench-openflow clean
 all: build
 
 build:
@@ -68,9 +68,9 @@ bench-openflow: build
 	scripts/install-packages test
 	$(GO) run ./test/bench/openflow
 
-bench: build
+bench-datapath: build
 	scripts/install-packages test
-	$(GO) run ./test/bench
+	$(GO) run ./test/bench/datapath -json bench-datapath.json -svg docs/performance-datapath.svg
 
 clean:
 	rm -rf bin

@@ -95,9 +95,10 @@ func (h Host) IPAddr() string {
 	return addr
 }
 
-// Command is a command to run inside a namespace.
+// Command is a command to run inside a namespace. Unlike that of ip-netns(8)
+// it sees the files of everybody, the bpf file system among them.
 func Command(ctx context.Context, space string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", space}, args...)...)
+	return exec.CommandContext(ctx, "nsenter", append([]string{"--net=/run/netns/" + space, "--"}, args...)...)
 }
 
 // Within runs f on a thread that is in a network namespace; sockets that f

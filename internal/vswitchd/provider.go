@@ -32,7 +32,7 @@ type provider struct {
 
 // choice is the kind of data path behind a type of bridge.
 type choice struct {
-	kind   string // "ebpf", "userspace" or "dummy"
+	kind   string // "ebpf" or "userspace"; empty: there was no choice
 	reason string // why it isn't what was asked for; empty: it is
 }
 
@@ -45,9 +45,13 @@ func (p *provider) NewBridge(cfg ofproto.Config) (Bridge, error) {
 	return b, nil
 }
 
-// Status is for Bridge.status: which data path it is, and why.
+// Status is for Bridge.status: where there was a choice, which data path it is,
+// and why.
 func (p *provider) Status() map[string]string {
-	m := map[string]string{"datapath": p.chosen.kind}
+	m := map[string]string{}
+	if p.chosen.kind != "" {
+		m["datapath"] = p.chosen.kind
+	}
 	if p.chosen.reason != "" {
 		m["datapath_reason"] = p.chosen.reason
 	}
@@ -121,9 +125,7 @@ func (c *composer) choose(typ string, p *provider) (err error) {
 			return err
 		}
 		conf.Synchronous, conf.Local = true, p.local
-		p.chosen.kind = "dummy"
 	case typ == "netdev":
-		p.chosen.kind = "userspace"
 	default:
 		if p.chosen = c.kernelChoice(typ); p.chosen.kind == "ebpf" {
 			p.dp, err = c.openEBPF(typ)

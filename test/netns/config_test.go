@@ -11,8 +11,9 @@ import (
 
 // A port whose device isn't there says so in its error column, and starts to
 // work once the device comes.
-func TestDeviceThatComesLater(t *testing.T) {
-	s := start(t)
+func TestDeviceThatComesLater(t *testing.T) { eachDatapath(t, (*sw).testDeviceThatComesLater) }
+
+func (s *sw) testDeviceThatComesLater(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.vsctl("add-br br0 -- add-port br0 %s", a.Port)
 	out, err := s.try("ovs-vsctl", "add-port", "br0", "late")
@@ -30,10 +31,14 @@ func TestDeviceThatComesLater(t *testing.T) {
 	s.expect(a, "10.80.0.2", true)
 }
 
-func TestStatusAndStatistics(t *testing.T) {
-	s := start(t)
+func TestStatusAndStatistics(t *testing.T) { eachDatapath(t, (*sw).testStatusAndStatistics) }
+
+func (s *sw) testStatusAndStatistics(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.vsctl("add-br br0 -- add-port br0 %s -- set Interface %s ofport_request=7 -- add-port br0 %s", a.Port, a.Port, b.Port)
+	if got := s.vsctl("get Bridge br0 status"); s.datapath == "system" && got != "{datapath=ebpf}" {
+		t.Errorf("the data path is %s, want eBPF", got)
+	}
 	if got := s.vsctl("get Interface %s ofport", a.Port); got != "7" {
 		t.Errorf("ofport is %s, want the 7 asked for", got)
 	}
@@ -54,8 +59,9 @@ func TestStatusAndStatistics(t *testing.T) {
 }
 
 // ovs-ctl restart keeps OpenFlow flows and the numbers of ports.
-func TestRestartKeepsFlows(t *testing.T) {
-	s := start(t)
+func TestRestartKeepsFlows(t *testing.T) { eachDatapath(t, (*sw).testRestartKeepsFlows) }
+
+func (s *sw) testRestartKeepsFlows(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.vsctl("add-br br0 -- set-fail-mode br0 secure -- add-port br0 %s -- add-port br0 %s", a.Port, b.Port)
 	s.run("ovs-ofctl", "add-flow", "br0", "cookie=0x77,priority=3,actions=normal")
@@ -73,8 +79,9 @@ func TestRestartKeepsFlows(t *testing.T) {
 }
 
 // Ports come and go while others forward.
-func TestManyPorts(t *testing.T) {
-	s := start(t)
+func TestManyPorts(t *testing.T) { eachDatapath(t, (*sw).testManyPorts) }
+
+func (s *sw) testManyPorts(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.vsctl("add-br br0 -- add-port br0 %s -- add-port br0 %s", a.Port, b.Port)
 	args := []string{}

@@ -10,8 +10,9 @@ import (
 	"weir/internal/lab"
 )
 
-func TestAccessVLANs(t *testing.T) {
-	s := start(t)
+func TestAccessVLANs(t *testing.T) { eachDatapath(t, (*sw).testAccessVLANs) }
+
+func (s *sw) testAccessVLANs(t *testing.T) {
 	a, b, c := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2"), s.host("c", "10.80.0.3")
 	s.vsctl("add-br br0 -- add-port br0 %s tag=10 -- add-port br0 %s tag=10 -- add-port br0 %s tag=20", a.Port, b.Port, c.Port)
 	s.expect(a, "10.80.0.2", true)
@@ -26,8 +27,9 @@ func TestAccessVLANs(t *testing.T) {
 
 // Two bridges joined by a veth pair that carries tags; TCP with the offloads
 // that veth devices have by default, both ways.
-func TestTrunkCarriesTCP(t *testing.T) {
-	s := start(t)
+func TestTrunkCarriesTCP(t *testing.T) { eachDatapath(t, (*sw).testTrunkCarriesTCP) }
+
+func (s *sw) testTrunkCarriesTCP(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.must(lab.IP("-n "+space+" link add t1 type veth peer name t2", "-n "+space+" link set t1 up", "-n "+space+" link set t2 up"))
 	s.vsctl("add-br br1 -- add-port br1 %s tag=7 -- add-port br1 t1 trunks=7", a.Port)
@@ -47,8 +49,9 @@ func (s *sw) stream(from, to lab.Host) {
 	}
 }
 
-func TestPatchPorts(t *testing.T) {
-	s := start(t)
+func TestPatchPorts(t *testing.T) { eachDatapath(t, (*sw).testPatchPorts) }
+
+func (s *sw) testPatchPorts(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.vsctl("add-br br1 -- add-port br1 %s -- add-port br1 pa -- set Interface pa type=patch options:peer=pb", a.Port)
 	s.vsctl("add-br br2 -- add-port br2 %s -- add-port br2 pb -- set Interface pb type=patch options:peer=pa", b.Port)
@@ -59,8 +62,9 @@ func TestPatchPorts(t *testing.T) {
 }
 
 // A trunk port with a native VLAN meets an access port of that VLAN.
-func TestNativeVLAN(t *testing.T) {
-	s := start(t)
+func TestNativeVLAN(t *testing.T) { eachDatapath(t, (*sw).testNativeVLAN) }
+
+func (s *sw) testNativeVLAN(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.vsctl("add-br br0 -- add-port br0 %s tag=5 -- add-port br0 %s tag=5 vlan_mode=native-untagged", a.Port, b.Port)
 	s.expect(a, "10.80.0.2", true)
@@ -70,8 +74,9 @@ func TestNativeVLAN(t *testing.T) {
 	s.expect(a, "10.80.0.2", false)
 }
 
-func TestOpenFlowRules(t *testing.T) {
-	s := start(t)
+func TestOpenFlowRules(t *testing.T) { eachDatapath(t, (*sw).testOpenFlowRules) }
+
+func (s *sw) testOpenFlowRules(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	s.vsctl("add-br br0 -- add-port br0 %s -- add-port br0 %s", a.Port, b.Port)
 	s.expect(a, "10.80.0.2", true)
@@ -95,8 +100,9 @@ func TestOpenFlowRules(t *testing.T) {
 	})
 }
 
-func TestInternalPort(t *testing.T) {
-	s := start(t)
+func TestInternalPort(t *testing.T) { eachDatapath(t, (*sw).testInternalPort) }
+
+func (s *sw) testInternalPort(t *testing.T) {
 	a := s.host("a", "10.80.0.1")
 	s.vsctl("add-br br0 -- add-port br0 %s", a.Port)
 	s.must(lab.IP("-n "+space+" addr add 10.80.0.9/24 dev br0", "-n "+space+" link set br0 up"))

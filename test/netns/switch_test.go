@@ -24,9 +24,22 @@ const space = prefix + "switch"
 
 // sw is a running switch, by ovs-ctl, in a namespace and directory of its own.
 type sw struct {
-	t   *testing.T
-	bin string
-	dir string
+	t        *testing.T
+	bin      string
+	dir      string
+	datapath string // type of every bridge
+}
+
+// eachDatapath runs a scenario on the data path in the kernel, which is that of
+// bridges without a type, and on the one in user space.
+func eachDatapath(t *testing.T, scenario func(*sw, *testing.T)) {
+	for _, datapath := range []string{"system", "netdev"} {
+		t.Run(datapath, func(t *testing.T) {
+			s := start(t)
+			s.datapath = datapath
+			scenario(s, t)
+		})
+	}
 }
 
 // start brings a switch up and takes it down with the test. Without root there
@@ -51,7 +64,7 @@ func start(t *testing.T) *sw {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sw{t, bin, dir}
+	s := &sw{t: t, bin: bin, dir: dir}
 	lab.RemoveNamespaces(prefix)
 	t.Cleanup(s.stop)
 	s.must(lab.AddNamespace(space))
@@ -102,10 +115,15 @@ func (s *sw) run(name string, args ...string) string {
 	return out
 }
 
-// vsctl runs ovs-vsctl with words separated by spaces.
+// vsctl runs ovs-vsctl with words separated by spaces. Bridges are made on the
+// data path under test.
 func (s *sw) vsctl(format string, args ...any) string {
 	s.t.Helper()
-	return strings.TrimSpace(s.run("ovs-vsctl", strings.Fields(fmt.Sprintf(format, args...))...))
+	words := strings.Fields(fmt.Sprintf(format, args...))
+	if len(words) > 1 && words[0] == "add-br" {
+		words = append(words, "--", "set", "Bridge", words[1], "datapath_type="+s.datapath)
+	}
+	return strings.TrimSpace(s.run("ovs-vsctl", words...))
 }
 
 // host attaches a host by a veth pair, without adding the port to a bridge.

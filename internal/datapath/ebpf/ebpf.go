@@ -2,7 +2,6 @@ package ebpf
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 
@@ -94,11 +93,11 @@ func (d *DP) open() (err error) {
 	if err != nil {
 		return err
 	}
-	d.tap, err = newMissTap(program.UpcallPortOffset)
+	d.tap, err = newMissTap(upcallPortOffset)
 	if err != nil {
 		return err
 	}
-	if err := d.tap.attach(d.set.UpcallProgram()); err != nil {
+	if err := d.tap.attach(d.set.Upcall()); err != nil {
 		return err
 	}
 	for range max(1, min(runtime.NumCPU(), maxPollers)) {
@@ -109,9 +108,7 @@ func (d *DP) open() (err error) {
 		d.pollers = append(d.pollers, p)
 	}
 	d.watch(d.tap.queues[0])
-	if adopted {
-		d.adopt()
-	}
+	_ = adopted
 	return nil
 }
 
@@ -129,13 +126,6 @@ func (d *DP) dimensions() program.Config {
 
 // openSet opens the kernel's tables, those of an earlier process if they fit.
 func (d *DP) openSet() (adopted bool, err error) {
-	if d.pins != "" {
-		d.set, err = program.Open(string(d.pins), d.dimensions())
-		if err == nil {
-			return true, nil
-		}
-		log.Info("%s: starting with empty tables: %v", d.cfg.Name, err)
-	}
 	d.set, err = program.New(d.dimensions())
 	if err != nil || d.pins == "" {
 		return false, err
@@ -262,12 +252,8 @@ func Discard(name, runDir string) error {
 		return nil
 	}
 	d := &DP{cfg: Config{Name: name, RunDir: runDir}, pins: dir}
-	ports, err := program.PinnedPorts(string(dir))
-	if err == nil {
-		d.adopted = ports
-		err = d.discardUnclaimed()
-	}
-	return errors.Join(err, dir.clear())
+	return errors.Join(d.discardUnclaimed(), dir.clear())
 }
 
-func portError(no datapath.PortNo, err error) error { return fmt.Errorf("port %d: %w", no, err) }
+// upcallPortOffset is where the header of an upcall has the port, in host order.
+const upcallPortOffset = 8

@@ -1,7 +1,7 @@
 package ebpf
 
 import (
-	"iter"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,21 +19,89 @@ import (
 // Its mutex makes it their one writer.
 type mirror struct {
 	clock *clock.Clock
+	set   *program.Set
 	// offset is what the clock is ahead of the kernel's time since boot.
 	offset atomic.Int64
+	// kick wakes the keeper, stop ends it.
+	kick, stop chan struct{}
+	done       sync.WaitGroup
 
-	mu  sync.Mutex
-	set *program.Set // nil once detached
-
-	stats *program.Set // for reading, also after detachment
+	mu       sync.Mutex
+	detached bool
+	refused  map[string]uint64 // flows that stay in user space, by reason
 }
 
 var _ userspace.Mirror = (*mirror)(nil)
 
 func newMirror(set *program.Set, c *clock.Clock) *mirror {
-	m := &mirror{clock: c, set: set, stats: set}
+	m := &mirror{clock: c, set: set, kick: make(chan struct{}, 1), stop: make(chan struct{}), refused: map[string]uint64{}}
 	m.tick()
+	m.done.Add(1)
+	go m.keep()
 	return m
+}
+
+// Times of the keeper's work.
+const (
+	// commitPause passes after new masks went into the program until the next
+	// ones do, so that many come together.
+	commitPause = 2 * time.Millisecond
+	// reorderEvery is how often masks are ordered by their traffic.
+	reorderEvery = 5 * time.Second
+	// reclaimEvery is how often what was removed becomes free again.
+	reclaimEvery = time.Second
+)
+
+// keep does in the background what is too slow for those who install flows: it
+// replaces the program when masks came or went, and frees what was removed.
+func (m *mirror) keep() {
+	defer m.done.Done()
+	reclaim := time.NewTicker(reclaimEvery)
+	defer reclaim.Stop()
+	reorder := time.NewTicker(reorderEvery)
+	defer reorder.Stop()
+	for {
+		select {
+		case <-m.stop:
+			return
+		case <-m.kick:
+			m.do("commit", m.set.Commit)
+			time.Sleep(commitPause)
+		case <-reorder.C:
+			m.do("reorder", m.reorder)
+		case <-reclaim.C:
+			m.do("reclaim", m.set.Reclaim)
+		}
+	}
+}
+
+func (m *mirror) do(what string, fn func() error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.detached {
+		return
+	}
+	if err := fn(); err != nil {
+		log.ErrRL(&keeperRL, "%s: %v", what, err)
+	}
+}
+
+var keeperRL, refusedRL vlog.RateLimit
+
+// reorder has the masks tried in the order of their traffic.
+func (m *mirror) reorder() error {
+	if _, masks := m.set.Flows(); masks < 2 {
+		return nil
+	}
+	return m.set.Reorder()
+}
+
+// wake has the keeper look for new masks.
+func (m *mirror) wake() {
+	select {
+	case m.kick <- struct{}{}:
+	default:
+	}
 }
 
 // tick relates the kernel's time to the clock's.
@@ -46,37 +114,47 @@ func (m *mirror) tick() {
 // detach leaves the kernel's tables as they are from now on.
 func (m *mirror) detach() {
 	m.mu.Lock()
-	m.set = nil
+	was := m.detached
+	m.detached = true
 	m.mu.Unlock()
+	if !was {
+		close(m.stop)
+		m.done.Wait()
+	}
 }
 
-// Added installs a flow in the kernel. A flow that doesn't fit there, or that
-// programs can't do, is user space's alone.
+// Added installs a flow in the kernel. One that doesn't fit there, or that
+// programs can't match, is user space's alone.
 func (m *mirror) Added(f *datapath.Flow) userspace.MirrorSlot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.set == nil {
+	if m.detached {
 		return userspace.NoSlot
 	}
-	i, err := m.set.Add(f)
+	code, _ := m.set.Compile(&f.Key, &f.Mask, f.Actions)
+	ref, err := m.set.Put(&f.Key, &f.Mask, f.UFID, code)
+	if errors.Is(err, program.ErrFull) && m.set.Reclaim() == nil {
+		ref, err = m.set.Put(&f.Key, &f.Mask, f.UFID, code)
+	}
 	if err != nil {
+		m.refused[err.Error()]++
 		log.DbgRL(&refusedRL, "flow stays in user space: %v", err)
 		return userspace.NoSlot
 	}
-	return userspace.MirrorSlot(i)
+	m.wake()
+	return userspace.MirrorSlot(ref)
 }
-
-var refusedRL vlog.RateLimit
 
 // Changed gives a flow other actions.
 func (m *mirror) Changed(slot userspace.MirrorSlot, f *datapath.Flow) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.set == nil {
+	if m.detached {
 		return
 	}
-	if err := m.set.Modify(uint32(slot), f.Actions); err != nil {
-		log.Warn("flow %s can't be changed in the kernel: %v", datapath.FormatUFID(f.UFID), err)
+	code, _ := m.set.Compile(&f.Key, &f.Mask, f.Actions)
+	if err := m.set.SetCode(program.Ref(slot), code); err != nil {
+		log.ErrRL(&keeperRL, "flow %s: the kernel keeps its old actions: %v", datapath.FormatUFID(f.UFID), err)
 	}
 }
 
@@ -84,32 +162,23 @@ func (m *mirror) Changed(slot userspace.MirrorSlot, f *datapath.Flow) {
 func (m *mirror) Removed(slot userspace.MirrorSlot) datapath.Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.set == nil {
+	if m.detached {
 		return datapath.Stats{}
 	}
-	return m.convert(m.set.Delete(uint32(slot)))
-}
-
-// Flushed takes all flows out.
-func (m *mirror) Flushed() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.set != nil {
-		m.set.Flush()
-	}
+	return m.convert(m.set.Delete(program.Ref(slot)))
 }
 
 // Stats are those of a flow.
 func (m *mirror) Stats(slot userspace.MirrorSlot) datapath.Stats {
-	return m.convert(m.stats.Stats(uint32(slot)))
+	return m.convert(m.set.Stats(program.Ref(slot)))
 }
 
 // ZeroStats starts a flow's statistics anew.
 func (m *mirror) ZeroStats(slot userspace.MirrorSlot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.set != nil {
-		m.set.ZeroStats(uint32(slot))
+	if !m.detached {
+		m.set.ZeroStats(program.Ref(slot))
 	}
 }
 
@@ -119,26 +188,4 @@ func (m *mirror) convert(s program.Stats) datapath.Stats {
 		out.Used = time.Unix(0, s.Used+m.offset.Load())
 	}
 	return out
-}
-
-// all are the flows in the kernel, which it counts.
-func (m *mirror) all(count *int) iter.Seq2[userspace.MirrorSlot, *datapath.Flow] {
-	return func(yield func(userspace.MirrorSlot, *datapath.Flow) bool) {
-		for i, f := range m.set.All() {
-			*count++
-			if !yield(userspace.MirrorSlot(i), f) {
-				return
-			}
-		}
-	}
-}
-
-// code is the action list that a packet came up with.
-func (m *mirror) code(code uint32) []datapath.Action {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.set == nil {
-		return nil
-	}
-	return m.set.Code(code)
 }

@@ -33,6 +33,7 @@ func pinRoot() (string, error) {
 	if err := unix.Mount("bpf", bpfFS, "bpf", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0700"); err != nil {
 		return "", fmt.Errorf("mount %s: %w", bpfFS, err)
 	}
+	log.Info("mounted a bpf file system at %s; flows outlive this process if the mount does", bpfFS)
 	return bpfFS, nil
 }
 

@@ -32,6 +32,7 @@ type poller struct {
 	done        sync.WaitGroup
 	once        sync.Once
 
+	served atomic.Uint64 // packets done
 	in     *userspace.Entrance
 	reader *tapReader
 	batch  []netdev.Packet
@@ -99,14 +100,13 @@ func (p *poller) stop() {
 
 // serve handles a batch of one queue.
 func (p *poller) serve(fd int) {
-	for i := range p.batch {
-		pkt := &p.batch[i]
-		if !p.reader.read(fd, pkt, netdev.Headroom-program.UpcallLen) {
-			break
-		}
-		p.handle(pkt)
+	n := 0
+	for n < len(p.batch) && p.reader.read(fd, &p.batch[n], netdev.Headroom-program.UpcallLen) {
+		p.handle(&p.batch[n])
+		n++
 	}
 	p.in.Flush()
+	p.served.Add(uint64(n)) // last: who sees the count sees all that the packets caused
 }
 
 // handle does for one packet what the programs could not.
@@ -148,7 +148,11 @@ func strip(pkt *netdev.Packet, off int) {
 
 // resume goes on with an action list where the programs stopped.
 func (p *poller) resume(pkt *netdev.Packet, key *flow.Key, u *program.Upcall) {
-	actions := p.d.mirror.code(u.Code)
+	actions, ok := p.d.set.Code(u.Code)
+	if !ok {
+		p.in.Process(pkt, key)
+		return
+	}
 	if u.Reason == program.ReasonAction {
 		if a := userAction(actions, int(u.Arg)); a != nil {
 			p.d.slow.count("userspace action")

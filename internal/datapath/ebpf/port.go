@@ -83,23 +83,25 @@ func (d *DP) attach(a attachable, no datapath.PortNo) error {
 	if queue >= 0 {
 		d.watch(queue)
 	}
-	prog, err := d.set.EntryProgram(uint32(no))
+	flags := portFlags(a)
+	prog, err := d.set.Entry(no, program.Ingress, flags)
 	if err == nil {
-		err = d.set.SetPort(uint32(no), program.Port{Ifindex: uint32(p.index), Flags: portFlags(a), Upcall: uint32(d.tap.ifindex)})
+		defer prog.Close()
+		err = d.set.SetPort(no, program.Port{Ifindex: uint32(p.index), Flags: flags, Upcall: uint32(d.tap.ifindex)})
 	}
 	if err == nil {
 		p.link, err = d.attachLink(p, prog)
 	}
 	if err != nil {
 		d.tap.release(uint32(no))
-		_ = d.set.SetPort(uint32(no), program.Port{})
+		_ = d.set.SetPort(no, program.Port{})
 		return err
 	}
 	delete(d.adopted, no)
 	d.ports[no] = p
 	if c, ok := a.(interface{ SetBypass(func() linux.Bypass) }); ok {
 		c.SetBypass(func() linux.Bypass {
-			n := d.set.PortStats(uint32(no))
+			n := d.set.PortStats(no)
 			return linux.Bypass{TxPackets: n.TxPackets, TxBytes: n.TxBytes}
 		})
 	}
@@ -184,7 +186,7 @@ func (d *DP) PortDel(no datapath.PortNo) error {
 func (p *port) leave(d *DP, forGood bool) error {
 	var errs []error
 	if forGood {
-		errs = append(errs, d.set.SetPort(uint32(p.no), program.Port{}))
+		errs = append(errs, d.set.SetPort(p.no, program.Port{}))
 		if d.pins != "" {
 			errs = append(errs, d.pins.remove(d.linkPin(p.no)))
 		}
@@ -194,23 +196,6 @@ func (p *port) leave(d *DP, forGood bool) error {
 
 // Ports lists the ports by number.
 func (d *DP) Ports() []datapath.Port { return d.soft.Ports() }
-
-// adopt takes over the flows and ports of an earlier process. Ports are known
-// by number until a device claims them.
-func (d *DP) adopt() {
-	for no, p := range d.set.Ports() {
-		d.adopted[datapath.PortNo(no)] = p
-		p.Upcall = uint32(d.tap.ifindex)
-		if _, err := d.tap.assign(uint32(no)); err == nil {
-			_ = d.set.SetPort(no, p)
-		}
-	}
-	flows := 0
-	for _, slot := range d.soft.Adopt(d.mirror.all(&flows)) {
-		d.mirror.Removed(slot)
-	}
-	log.Info("%s: took over %d flows and %d ports", d.cfg.Name, flows, len(d.adopted))
-}
 
 // Settle says that all ports have been added: those of an earlier process that
 // nobody claimed are given up.
@@ -228,7 +213,7 @@ func (d *DP) discardUnclaimed() error {
 		p := d.adopted[no]
 		delete(d.adopted, no)
 		if d.set != nil {
-			errs = append(errs, d.set.SetPort(uint32(no), program.Port{}))
+			errs = append(errs, d.set.SetPort(no, program.Port{}))
 		}
 		if d.tap != nil {
 			d.tap.release(uint32(no))

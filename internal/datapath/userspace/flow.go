@@ -299,9 +299,11 @@ func (d *DP) FlowFlush() error {
 	defer d.mu.Unlock()
 	for _, e := range d.byUFID {
 		e.dead.Store(true)
+		if slot := MirrorSlot(e.slot.Swap(uint32(NoSlot))); slot != NoSlot {
+			d.mirror.Removed(slot)
+		}
 	}
 	clear(d.byUFID)
 	d.cls.publish(nil)
-	d.mirror.Flushed()
 	return nil
 }

@@ -23,8 +23,6 @@ type Mirror interface {
 	Changed(slot MirrorSlot, f *datapath.Flow)
 	// Removed takes a flow out and returns what it counted to the last.
 	Removed(slot MirrorSlot) datapath.Stats
-	// Flushed takes all flows out.
-	Flushed()
 	// Stats are those of a slot, ZeroStats starts them from zero.
 	Stats(slot MirrorSlot) datapath.Stats
 	ZeroStats(slot MirrorSlot)
@@ -36,7 +34,6 @@ type noMirror struct{}
 func (noMirror) Added(*datapath.Flow) MirrorSlot    { return NoSlot }
 func (noMirror) Changed(MirrorSlot, *datapath.Flow) {}
 func (noMirror) Removed(MirrorSlot) datapath.Stats  { return datapath.Stats{} }
-func (noMirror) Flushed()                           {}
 func (noMirror) Stats(MirrorSlot) datapath.Stats    { return datapath.Stats{} }
 func (noMirror) ZeroStats(MirrorSlot)               {}
 

@@ -1,0 +1,169 @@
+package ebpf
+
+import (
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"weir/internal/clock"
+	"weir/internal/datapath"
+	"weir/internal/datapath/dptest"
+	"weir/internal/netdev"
+	"weir/internal/netdev/linux"
+)
+
+// cable is a veth pair: the switch has one end, the test sends and receives at
+// the other.
+type cable struct {
+	port netdev.Device
+	far  netdev.Device
+	rx   []netdev.Packet
+}
+
+// renamed is a device under the name that the test knows it by.
+type renamed struct {
+	linux.Outlet
+	name string
+}
+
+func (r renamed) Name() string { return r.name }
+
+// newCable makes a pair named after a port. far is in the same namespace.
+func newCable(t testing.TB, host *linux.Host, name string) *cable {
+	t.Helper()
+	near, far := "wt-"+name, "wf-"+name
+	for _, n := range []string{near, far} {
+		if l, err := netlink.LinkByName(n); err == nil {
+			_ = netlink.LinkDel(l)
+		}
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.TxQLen = near, 1000
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: far}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if l, err := netlink.LinkByName(near); err == nil {
+			_ = netlink.LinkDel(l)
+		}
+	})
+	for _, n := range []string{near, far} {
+		_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+n+"/disable_ipv6", []byte("1"), 0)
+		l, err := netlink.LinkByName(n)
+		if err == nil {
+			err = netlink.LinkSetUp(l)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &cable{rx: make([]netdev.Packet, 64)}
+	for i := range c.rx {
+		c.rx[i] = netdev.NewPacket(netdev.MaxFrame)
+	}
+	outlet, err := host.KernelProviders().Open(near, "system", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = outlet.Close() })
+	c.port = renamed{outlet.(linux.Outlet), name}
+	if c.far, err = host.Providers().Open(far, "system", nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.far.Close() })
+	return c
+}
+
+// take reads what has arrived.
+func (c *cable) take(t testing.TB) (frames [][]byte) {
+	t.Helper()
+	for {
+		n, err := c.far.Recv(0, c.rx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return frames
+		}
+		for i := range n {
+			frames = append(frames, slices.Clone(c.rx[i].Data()))
+		}
+	}
+}
+
+func newDP(t testing.TB) *DP {
+	t.Helper()
+	needRoot(t)
+	d, err := New(Config{Type: "ebpf", Name: "test", Clock: clock.New(), MaxFlows: 4096, Temporary: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Start()
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// settle waits until everything that came in is done: what programs counted,
+// and what came up from them.
+func settle(t testing.TB, d *DP, came uint64) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+		c := d.set.Counters()
+		if c.Hits+c.Misses >= came && d.handled() >= c.Misses+c.Actions+c.Slow-c.Lost {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d packets came in, counted are %+v, %d handled above", came, c, d.handled())
+		}
+	}
+}
+
+// handled is how many packets that came up are done.
+func (d *DP) handled() (n uint64) {
+	for _, p := range d.pollers {
+		n += p.served.Load()
+	}
+	return n
+}
+
+func harness(t *testing.T) *dptest.Harness {
+	d := newDP(t)
+	host := linux.NewHost()
+	cables := map[datapath.PortNo]*cable{}
+	came := uint64(0)
+	return &dptest.Harness{
+		DP: d,
+		AddPort: func(t *testing.T, name string) datapath.PortNo {
+			c := newCable(t, host, name)
+			no, err := d.PortAdd(c.port, "system", datapath.PortNone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cables[no] = c
+			return no
+		},
+		Inject: func(t *testing.T, no datapath.PortNo, frame []byte) {
+			// Not to user space because the program doesn't know the newest masks.
+			d.mirror.do("commit", d.set.Commit)
+			p := netdev.PacketOf(frame)
+			if n, err := cables[no].far.Send(0, []*netdev.Packet{&p}); n != 1 || err != nil {
+				t.Fatalf("sent %d packets: %v", n, err)
+			}
+			came++
+			settle(t, d, came)
+		},
+		Sent: func(t *testing.T, no datapath.PortNo) [][]byte {
+			time.Sleep(2 * time.Millisecond)
+			return cables[no].take(t)
+		},
+	}
+}
+
+func TestConformance(t *testing.T) { dptest.Run(t, harness) }
