@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"weir/internal/datapath"
+	"weir/internal/datapath/ebpf"
 	"weir/internal/netdev"
 	"weir/internal/ofproto"
 	"weir/internal/openflow"
@@ -30,6 +31,7 @@ func (s *Switch) registerDatapaths(srv *unixctl.Server) {
 		}
 		return b.String(), nil
 	})
+	srv.Register("dpif/show-slow", "", 0, 0, s.showSlow)
 	srv.Register("dpif/show-dp-features", "bridge", 1, 1, s.showFeatures)
 	srv.Register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, s.dumpBridgeFlows)
 }
@@ -117,6 +119,27 @@ func (s *Switch) showFeatures(r *unixctl.Request) (string, error) {
 		{"CT state NAT", yes(f.CTNAT)},
 	} {
 		fmt.Fprintf(&b, "%s: %s\n", l.name, l.value)
+	}
+	if d, ok := o.Backend().Datapath().(*ebpf.DP); ok {
+		for _, f := range d.Probed() {
+			value := yes(true)
+			if f.Err != nil {
+				value = f.Err.Error()
+			}
+			fmt.Fprintf(&b, "Kernel has %s: %s\n", f.Name, value)
+		}
+	}
+	return b.String(), nil
+}
+
+// showSlow says which packets data paths in the kernel left to this process,
+// why and how many.
+func (s *Switch) showSlow(*unixctl.Request) (string, error) {
+	var b strings.Builder
+	for _, p := range s.providers() {
+		if d, ok := p.dp.(*ebpf.DP); ok {
+			b.WriteString(d.ShowSlow())
+		}
 	}
 	return b.String(), nil
 }

@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,12 +138,22 @@ func (m *mirror) Added(f *datapath.Flow) userspace.MirrorSlot {
 		ref, err = m.set.Put(&f.Key, &f.Mask, f.UFID, code)
 	}
 	if err != nil {
-		m.refused[err.Error()]++
+		m.refuse(err)
 		log.DbgRL(&refusedRL, "flow stays in user space: %v", err)
 		return userspace.NoSlot
 	}
 	m.wake()
 	return userspace.MirrorSlot(ref)
+}
+
+// refuse counts a flow that stays in user space.
+func (m *mirror) refuse(err error) {
+	for _, kind := range []error{program.ErrFull, program.ErrMatch} {
+		if errors.Is(err, kind) {
+			err = kind
+		}
+	}
+	m.refused[err.Error()]++
 }
 
 // Changed gives a flow other actions.
@@ -188,4 +199,11 @@ func (m *mirror) convert(s program.Stats) datapath.Stats {
 		out.Used = time.Unix(0, s.Used+m.offset.Load())
 	}
 	return out
+}
+
+// Refused is how many flows the kernel did not take, by reason.
+func (m *mirror) Refused() map[string]uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.refused)
 }

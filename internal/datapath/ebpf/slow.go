@@ -46,6 +46,9 @@ func (d *DP) ShowSlow() string {
 	c := d.set.Counters()
 	fmt.Fprintf(&b, "  no flow in the kernel: %d packets\n", c.Misses)
 	fmt.Fprintf(&b, "  lost on the way up: %d packets\n", c.Lost)
+	for reason, n := range d.mirror.Refused() {
+		fmt.Fprintf(&b, "  flows left to user space: %d: %s\n", n, reason)
+	}
 	return b.String()
 }
 

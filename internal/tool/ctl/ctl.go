@@ -45,7 +45,7 @@ func Main(ctx context.Context, env *cli.Env) int {
 // commands is the table of commands.
 var commands = map[string]func(*control) error{
 	"start":                      (*control).start,
-	"stop":                       (*control).stop,
+	"stop":                       func(c *control) error { return c.stop(false) },
 	"restart":                    (*control).restart,
 	"status":                     (*control).status,
 	"version":                    (*control).versions,
@@ -133,8 +133,9 @@ usage: %s [OPTIONS] COMMAND
 
 Commands:
   start                       start the daemons that don't run yet
-  stop                        stop the daemons
-  restart                     stop and start the daemons; OpenFlow flows are kept
+  stop                        stop the daemons and forwarding
+  restart                     stop and start the daemons; OpenFlow flows are kept,
+                              and a data path in the kernel forwards meanwhile
   status                      say whether the daemons run (exit status 0: all do)
   version                     print the versions of the daemons
   load-kmod                   nothing to do: no kernel module is needed

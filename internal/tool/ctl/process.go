@@ -96,26 +96,32 @@ const (
 	graceKill = 5 * time.Second
 )
 
-// stop ends the daemons, ovs-vswitchd first.
-func (c *control) stop() error {
+// stop ends the daemons, ovs-vswitchd first. Unless forwarding is to go on until
+// they are there again, nothing of the switch is left in the kernel.
+func (c *control) stop(goOn bool) error {
 	names := c.daemons()
 	for i := len(names) - 1; i >= 0; i-- {
-		if err := c.stopDaemon(names[i]); err != nil {
+		exit := []string{"exit"}
+		if names[i] == "ovs-vswitchd" && !goOn {
+			exit = append(exit, "--cleanup")
+		}
+		if err := c.stopDaemon(names[i], exit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// stopDaemon asks the daemon to exit, then terminates, then kills it.
-func (c *control) stopDaemon(name string) error {
+// stopDaemon asks the daemon by a command to exit, then terminates, then kills it.
+func (c *control) stopDaemon(name string, exit []string) error {
 	pid := running(name)
 	if pid == 0 {
 		c.say("%s is not running", name)
 		return nil
 	}
 	c.say("Exiting %s (%d)", name, pid)
-	if _, err := c.output("ovs-appctl", "-T", "5", "-t", paths.InRunDir(fmt.Sprintf("%s.%d.ctl", name, pid)), "exit"); err == nil && gone(pid, graceExit) {
+	ask := append([]string{"-T", "5", "-t", paths.InRunDir(fmt.Sprintf("%s.%d.ctl", name, pid))}, exit...)
+	if _, err := c.output("ovs-appctl", ask...); err == nil && gone(pid, graceExit) {
 		return nil
 	}
 	for _, try := range []struct {

@@ -20,7 +20,7 @@ type savedBridge struct {
 // empty table.
 func (c *control) restart() error {
 	if running("ovsdb-server") == 0 || running("ovs-vswitchd") == 0 || !c.opts.ovsVswitchd {
-		if err := c.stop(); err != nil {
+		if err := c.stop(true); err != nil {
 			return err
 		}
 		return c.start()
@@ -35,7 +35,7 @@ func (c *control) restart() error {
 	if err != nil {
 		return err
 	}
-	if err := c.stop(); err != nil {
+	if err := c.stop(true); err != nil {
 		return err
 	}
 	if err := c.makeDirectories(); err != nil {
