@@ -124,11 +124,11 @@ func vlan10(vid uint16, pcp uint8, anyVID, anyPCP bool) (tci, mask uint16) {
 
 // vlanTo10 is the inverse of vlan10.
 func vlanTo10(tci, mask uint16) (vid uint16, pcp uint8, anyVID, anyPCP bool) {
-	if mask&flow.VLANPresent == 0 {
+	if mask == 0 {
 		return 0, 0, true, true
 	}
-	if tci&flow.VLANPresent == 0 {
-		return 0xffff, 0, false, true
+	if mask&flow.VLANPresent != 0 && tci&flow.VLANPresent == 0 {
+		return 0xffff, 0, false, false
 	}
 	anyVID, anyPCP = mask&0xfff == 0, mask>>13 == 0
 	if !anyVID {
@@ -256,6 +256,8 @@ func (d *decoder) matchStd11() Match {
 	}
 	if wild&w11InPort == 0 {
 		if inPort > 0xfeff && inPort < uint32(PortMax) {
+			d.logf("ofp_port", true, sprintf("port %d is outside the supported range 0 through %d or 0x%x through 0xffffffff",
+				inPort, 0xfeff, uint32(PortMax)))
 			d.fail(ErrBMCBadValue)
 		}
 		k.InPort, w.InPort = inPort, 0xffffffff
@@ -377,9 +379,9 @@ func (e *encoder) matchStd11(m *Match) {
 	vlan, pcp := uint16(0), uint8(0)
 	tci, tmask := k.VLANs[0].TCI, w.VLANs[0].TCI
 	switch {
-	case tmask&flow.VLANPresent == 0:
+	case tmask == 0:
 		wild |= w11DLVLAN | w11DLVLANPCP
-	case tci&flow.VLANPresent == 0:
+	case tmask&flow.VLANPresent != 0 && tci&flow.VLANPresent == 0:
 		vlan = 0xffff
 		wild |= w11DLVLANPCP
 	default:

@@ -1,5 +1,7 @@
 package openflow
 
+import "weir/internal/packet"
+
 // Codecs of the Nicira vendor messages that have no standard counterpart.
 
 func decFlowModTableID(d *decoder) Message {
@@ -207,11 +209,12 @@ func (e *encoder) encodeCTFlush(m *CTFlush) {
 	e.start("NXT_CT_FLUSH")
 	e.u8(m.IPProto)
 	e.pad(7)
+	icmp := m.IPProto == packet.ProtoICMP || m.IPProto == packet.ProtoICMPv6
 	for i, t := range []*CTTuple{&m.Orig, &m.Reply} {
-		if *t != (CTTuple{}) {
+		if *t != (CTTuple{}) || icmp {
 			p := e.propStart(uint16(i))
 			e.pad(4)
-			e.ctTuple(t)
+			e.ctTuple(t, icmp)
 			e.propEnd(p)
 		}
 	}
@@ -244,7 +247,8 @@ func (w *buf) prop128(typ uint16, v [16]byte) {
 	w.propEnd(p)
 }
 
-func (w *buf) ctTuple(t *CTTuple) {
+// ctTuple writes what a tuple says; of ICMP always all of it.
+func (w *buf) ctTuple(t *CTTuple, icmp bool) {
 	if t.Src != [16]byte{} {
 		w.prop128(ctTupleSrc, t.Src)
 	}
@@ -252,7 +256,7 @@ func (w *buf) ctTuple(t *CTTuple) {
 		w.prop128(ctTupleDst, t.Dst)
 	}
 	for i, v := range []uint16{t.SrcPort, t.DstPort, t.ICMPID} {
-		if v != 0 {
+		if v != 0 || icmp && i == 2 {
 			w.prop16(uint16(ctTupleSrcPort+i), v)
 		}
 	}
@@ -260,7 +264,7 @@ func (w *buf) ctTuple(t *CTTuple) {
 		have bool
 		v    uint8
 	}{{t.HaveICMPType, t.ICMPType}, {t.HaveICMPCode, t.ICMPCode}} {
-		if v.have {
+		if v.have || icmp {
 			p := w.propStart(uint16(ctTupleICMPType + i))
 			w.u8(v.v)
 			w.propEnd(p)

@@ -1,7 +1,6 @@
 package openflow
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -87,39 +86,4 @@ func fitBytes(b []byte, n int) []byte {
 		return b[len(b)-n:]
 	}
 	return append(make([]byte, n-len(b)), b...)
-}
-
-// RecodeNXM decodes fields and encodes them again, with padding: as NXM for V10,
-// else as an OXM match of the version, with its header. The fields alone are
-// returned too. The error is what a message with such a match would meet.
-func RecodeNXM(b []byte, v Version, strict bool, o DecodeOptions) (again, fields []byte, err error) {
-	d := &decoder{MsgHeader: MsgHeader{Version: v}, t: msgTable(), opt: o}
-	var cookie [2]uint64
-	opt := matchOptions{loose: !strict}
-	if v == V10 {
-		opt.cookie = &cookie
-	}
-	m := d.nxMatch(&cursor{b: b}, opt)
-	if d.err != nil {
-		return nil, nil, d.err
-	}
-	e := &encoder{proto: v.Protocol(), v: v, t: msgTable()}
-	if v == V10 {
-		n := e.nxMatch(&m, cookie[0], cookie[1])
-		return e.b, e.b[:n], nil
-	}
-	e.match11(&m)
-	return e.b, e.b[4:binary.BigEndian.Uint16(e.b[2:])], nil
-}
-
-// RecodeMatch11 decodes an ofp11_match, and gives its text and its bytes again.
-func RecodeMatch11(b []byte, opt DecodeOptions) (string, []byte, error) {
-	d := &decoder{MsgHeader: MsgHeader{Version: V11}, t: msgTable(), cursor: cursor{b: b}, opt: opt}
-	m := d.match11(matchOptions{})
-	if d.err != nil {
-		return "", nil, d.err
-	}
-	e := &encoder{proto: P11, v: V11, t: msgTable()}
-	e.matchStd11(&m)
-	return m.Format(flow.DefaultPriority, nil), e.b, nil
 }

@@ -21,7 +21,8 @@ func optArg(args []string, i int) string {
 }
 
 func dumpFlows(t *tool, args []string) error {
-	if len(t.sort) == 0 && !t.showNames() && !t.noStats {
+	t.out = t.flowWriter()
+	if len(t.sort) == 0 && !t.noStats && (t.json != nil || !t.showNames()) {
 		return t.dumpFlowsRaw(args, false)
 	}
 	v, fsr, names, err := t.openForDump(args, false)
@@ -34,6 +35,10 @@ func dumpFlows(t *tool, args []string) error {
 		return err
 	}
 	t.sortFlows(flows)
+	if t.json != nil {
+		t.json.add(jsonMessage{v.xid, "OFPST_FLOW reply", openflow.MsgHeader{Version: v.version}, &openflow.FlowStatsReply{Stats: flows}, names})
+		return nil
+	}
 	for i := range flows {
 		t.printf(" %s\n", openflow.FormatFlowStats(&flows[i], !t.noStats, names))
 	}
@@ -88,9 +93,9 @@ func (v *conn) dumpStats(m openflow.Message) error {
 			v.t.print(b, v.t.verbosity+1)
 			continue
 		}
-		fmt.Fprint(v.t.out, openflow.FormatMessage(b, openflow.PrintOptions{
-			Verbosity: v.t.verbosity + 1, Names: v.t.shownNames(v), Log: v.t.log,
-		}))
+		if err := v.reply(b); err != nil {
+			return err
+		}
 		if b[1] == 1 {
 			return nil // an error message
 		}
@@ -107,10 +112,7 @@ func (v *conn) dumpOne(m openflow.Message) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(v.t.out, openflow.FormatMessage(b, openflow.PrintOptions{
-		Verbosity: v.t.verbosity + 1, Names: v.t.shownNames(v), Log: v.t.log,
-	}))
-	return nil
+	return v.reply(b)
 }
 
 // collectFlows asks for flows and gathers the replies.

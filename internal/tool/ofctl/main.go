@@ -37,7 +37,12 @@ type tool struct {
 	mayCreate     bool
 	readOnly      bool
 	noStats       bool
-	names         int // -1: when standard output is a terminal
+	names         int         // -1: when standard output is a terminal
+	json          *jsonOutput // nil: text
+	pretty        bool
+	colors        palette // nil: no colours
+	colorAuto     bool    // colours if standard output is a terminal
+	packetOutput  packetOutput
 	// packetIn is the format that -P asks for, -1 for the default.
 	packetIn int
 	sort     []criterion
@@ -52,8 +57,13 @@ type tool struct {
 
 // command is a subcommand: its arguments beyond its name, max -1 for any number.
 type command struct {
-	name     string
-	usage    string
+	name string
+	args string // as list-commands shows them
+	// The help text: the section of it, empty for commands that it leaves out,
+	// the synopsis where it isn't name and arguments, and what the command does.
+	section  string
+	synopsis string
+	does     string
 	min, max int
 	run      func(*tool, []string) error
 	// writes: it changes the switch, so --read-only refuses it.
@@ -92,6 +102,12 @@ func Main(ctx context.Context, env *cli.Env) int {
 // finishOptions settles what the options mean together.
 func (t *tool) finishOptions() error {
 	t.tls.Set(t.tlsFiles)
+	switch {
+	case t.json != nil:
+		t.json.pretty = t.pretty
+	case t.pretty:
+		return fmt.Errorf("--pretty is supported with --format json only")
+	}
 	if t.bundle && !t.versionsGiven {
 		t.versions = openflow.Versions(openflow.V14)
 	}
@@ -157,7 +173,11 @@ func (t *tool) dispatch(words []string) int {
 		}
 	}
 	t.env.AlarmOr(t.timeout)
-	return t.status(cmd.run(t, args))
+	err := cmd.run(t, args)
+	if err == nil && t.json != nil {
+		err = t.json.flush(t)
+	}
+	return t.status(err)
 }
 
 // startLogging applies the logging options; -1 when all is well.
@@ -214,11 +234,25 @@ func (t *tool) decodeOptions() openflow.DecodeOptions {
 	return openflow.DecodeOptions{TableID: true, Log: t.log}
 }
 
+// packetOutput is how compose-packet prints packets.
+type packetOutput uint8
+
+const (
+	outputHex packetOutput = iota
+	outputPcap
+	outputRaw
+)
+
 // showNames reports whether to print ports by name.
 func (t *tool) showNames() bool {
 	if t.names >= 0 {
 		return t.names == 1
 	}
+	return t.terminal()
+}
+
+// terminal reports whether standard output is one.
+func (t *tool) terminal() bool {
 	f, ok := t.out.(*os.File)
 	if !ok {
 		return false
@@ -228,4 +262,6 @@ func (t *tool) showNames() bool {
 }
 
 // stamp is the time that --timestamp puts before messages.
-func stamp() string { return time.Now().UTC().Format("2006-01-02 15:04:05.000: ") }
+func stamp() string { return time.Now().UTC().Format(stampLayout) }
+
+const stampLayout = "2006-01-02 15:04:05.000: "

@@ -61,7 +61,7 @@ func parseOFP11Match(t *tool, _ []string) error {
 			return nil
 		}
 		t.printf("%s\n", text)
-		t.printDifferences(b, again)
+		t.printDifferences("", b, again)
 		t.printf("\n")
 		return nil
 	})

@@ -252,18 +252,19 @@ func (t *tool) parseHexActions(versionName string, instructions bool) error {
 		}
 		t.printf("actions=%s\n", openflow.FormatActions(as, nil))
 		again := openflow.EncodeActions(as, v, instructions)
-		t.printDifferences(b, again)
+		t.printDifferences("", b, again)
 		t.printf("\n")
 		return nil
 	})
 }
 
-func (t *tool) printDifferences(a, b []byte) {
+// printDifferences prints where a and b differ, each after the prefix.
+func (t *tool) printDifferences(prefix string, a, b []byte) {
 	for i := range max(len(a), len(b)) {
 		if i < len(a) && i < len(b) && a[i] == b[i] {
 			continue
 		}
-		t.printf("%2d: ", i)
+		t.printf("%s%2d: ", prefix, i)
 		for j, s := range [][]byte{a, b} {
 			if j > 0 {
 				t.printf(" -> ")

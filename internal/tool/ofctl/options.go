@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"weir/internal/cli"
-	"weir/internal/daemon"
 	"weir/internal/openflow"
 	"weir/internal/tlsopt"
 )
@@ -40,25 +39,21 @@ func (t *tool) options() []cli.Option {
 		{Long: "stats", Set: func(string) error { t.noStats = false; return nil }},
 		{Long: "no-stats", Set: flag(&t.noStats)},
 		{Long: "bundle", Set: flag(&t.bundle)},
-		{Long: "color", Arg: cli.OptionalArg, Set: setColor},
+		{Long: "color", Arg: cli.OptionalArg, Set: t.setColor},
+		{Long: "pcap", Set: func(string) error { t.packetOutput = outputPcap; return nil }},
+		{Long: "raw", Set: func(string) error { t.packetOutput = outputRaw; return nil }},
 		{Long: "may-create", Set: flag(&t.mayCreate)},
 		{Long: "read-only", Set: flag(&t.readOnly)},
 		{Long: "protocols", Short: 'O', Arg: cli.RequiredArg, Set: t.setVersions},
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: func(v string) error { t.unixctl = v; return nil }},
+		{Long: "format", Short: 'f', Arg: cli.RequiredArg, Set: t.setFormat},
+		{Long: "pretty", Set: flag(&t.pretty)},
 		{Long: "help", Short: 'h', Set: act('h')},
 		{Long: "option", Short: 'o', Set: act('o')},
 		{Long: "version", Short: 'V', Set: act('V')},
 	}
 	o = append(o, tlsopt.Options(&t.tlsFiles, nil)...)
 	return append(o, t.daemon.CLI()...)
-}
-
-func setColor(v string) error {
-	switch v {
-	case "", "always", "yes", "force", "never", "no", "none", "auto", "tty", "if-tty":
-		return nil // never coloured
-	}
-	return fmt.Errorf("incorrect value `%s'", v)
 }
 
 func (t *tool) setFlowFormat(v string) error {
@@ -93,41 +88,4 @@ func (t *tool) setVersions(v string) error {
 		return fmt.Errorf("No OpenFlow versions specified")
 	}
 	return nil
-}
-
-func usageText(name string) string {
-	return fmt.Sprintf(`%s: OpenFlow switch management utility
-usage: %s [OPTIONS] COMMAND [ARG...]
-
-For OpenFlow switches:
-`, name, name) + commandUsage() + `
-where SWITCH or TARGET is an active OpenFlow connection method.
-
-Other options:
-  --strict                    use strict match for flow commands
-  --read-only                 do not execute read/write commands
-  --readd                     replace flows that haven't changed
-  -F, --flow-format=FORMAT    force particular flow format
-  -P, --packet-in-format=FRMT force particular packet in format
-  -m, --more                  be more verbose printing OpenFlow
-  --timestamp                 (monitor, snoop) print timestamps
-  -t, --timeout=SECS          give up after SECS seconds
-  --sort[=field]              sort in ascending order
-  --rsort[=field]             sort in descending order
-  --names                     show port names instead of numbers
-  --no-stats                  (dump-flows) don't show statistics
-  --unixctl=SOCKET            set control socket name
-  -h, --help                  display this help message
-  -V, --version               display version information
-` + daemon.Usage("ovs-ofctl") + cli.LogUsage("ovs-ofctl")
-}
-
-func commandUsage() string {
-	var b strings.Builder
-	for _, c := range commands() {
-		if c.usage != "hidden" {
-			fmt.Fprintf(&b, "  %s %s\n", c.name, c.usage)
-		}
-	}
-	return b.String()
 }

@@ -416,6 +416,32 @@ func ping(t *tool, args []string) error {
 	})
 }
 
+// benchmark measures the rate of echo requests of a size, one after the other.
+func benchmark(t *tool, args []string) error {
+	size, err := strconv.Atoi(args[1])
+	if err != nil || size < 0 || size > 65535-openflow.HeaderLen {
+		return fmt.Errorf("payload must be between 0 and %d bytes", 65535-openflow.HeaderLen)
+	}
+	count, err := strconv.Atoi(args[2])
+	if err != nil || count < 1 {
+		return fmt.Errorf("%s: not a number of packets", args[2])
+	}
+	total := count * (size + openflow.HeaderLen)
+	t.printf("Sending %d packets * %d bytes (with header) = %d bytes total\n", count, size+openflow.HeaderLen, total)
+	return t.with(args[0], func(v *conn) error {
+		data := make([]byte, size)
+		start := time.Now()
+		for range count {
+			if _, err := v.transact(&openflow.EchoRequest{Data: data}); err != nil {
+				return err
+			}
+		}
+		took := time.Since(start).Seconds()
+		t.printf("Finished in %.1f ms (%.0f packets/s) (%.0f bytes/s)\n", took*1000, float64(count)/took, float64(total)/took)
+		return nil
+	})
+}
+
 func packetOut(t *tool, args []string) error {
 	names := t.namesFor2(args[0])
 	var pos []*openflow.PacketOut
@@ -469,12 +495,4 @@ func (t *tool) namesFor2(remote string) *openflow.Names {
 		return &openflow.Names{}
 	}
 	return &openflow.Names{Ports: ports}
-}
-
-func ctFlushZone(t *tool, args []string) error {
-	zone, err := strconv.ParseUint(args[1], 0, 16)
-	if err != nil {
-		return fmt.Errorf("invalid zone \"%s\"", args[1])
-	}
-	return t.with(args[0], func(v *conn) error { return v.mustNoReply(&openflow.CTFlushZone{Zone: uint16(zone)}) })
 }
