@@ -163,6 +163,11 @@ func (c *Conn) complain(err error) {
 func (c *Conn) Send(parts ...[]byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.send(parts)
+}
+
+// send is Send. mu is held.
+func (c *Conn) send(parts [][]byte) error {
 	if c.closed || c.err != nil {
 		return ErrClosed
 	}
@@ -179,6 +184,17 @@ func (c *Conn) Send(parts ...[]byte) error {
 		c.wake.Broadcast()
 	}
 	return nil
+}
+
+// SendNow is Send of a message that is the caller's again where it returns true:
+// the peer has taken it.
+func (c *Conn) SendNow(message []byte) (taken bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.send([][]byte{message}); err != nil {
+		return true, err
+	}
+	return c.queued == 0, nil
 }
 
 // maxNow is how many bytes Send offers the peer at once.

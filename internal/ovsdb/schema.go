@@ -12,7 +12,12 @@ type ColumnSchema struct {
 	Mutable    bool
 	Persistent bool // false: "ephemeral", kept in memory only
 	Index      int  // its place in TableSchema.Columns, and so in rows
+
+	def Datum // Type's default, from AddColumn on
 }
+
+// IsDefault reports whether d, of the column's type, is its default.
+func (c *ColumnSchema) IsDefault(d Datum) bool { return d == c.def }
 
 // Every table's first two columns are _uuid and _version.
 const (
@@ -48,6 +53,7 @@ func NewTableSchema(name string) *TableSchema {
 // columns whose names come later.  Only for a schema that nobody uses yet.
 func (t *TableSchema) AddColumn(c *ColumnSchema) {
 	t.byName[c.Name] = c
+	c.def = c.Type.Default()
 	at := len(t.Columns)
 	for at > VersionColumn+1 && t.Columns[at-1].Name > c.Name {
 		at--
@@ -62,7 +68,7 @@ func (t *TableSchema) AddColumn(c *ColumnSchema) {
 func (t *TableSchema) DefaultRow() []Datum {
 	row := make([]Datum, len(t.Columns))
 	for i, c := range t.Columns {
-		row[i] = c.Type.Default()
+		row[i] = c.def
 	}
 	return row
 }

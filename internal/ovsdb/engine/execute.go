@@ -17,6 +17,9 @@ type Env struct {
 	// Refuse, where set, is asked before each operation that writes, and its
 	// error is the operation's.
 	Refuse func(op, table string) *ovsdb.Error
+	// Room is where the result is put if it fits: it must not be in use for an
+	// earlier one any more.
+	Room []byte
 	// Access, where set, is asked before each row that is written, and its error
 	// is the operation's: role-based access control.
 	Access func(a *Access) *ovsdb.Error
@@ -60,8 +63,7 @@ func (r *Request) Read(s *Snapshot, env *Env) Outcome {
 }
 
 func (r *Request) run(x *Txn, env *Env) Outcome {
-	e := &executor{x: x, env: env, out: make([]byte, 0, 64*len(r.ops)+2)}
-	e.out = append(e.out, '[')
+	e := &executor{x: x, env: env, out: append(slices.Grow(env.Room[:0], 64*len(r.ops)+2), '[')}
 	err := r.runOps(e)
 	if e.blocked {
 		return Outcome{Blocked: true, HasLimit: e.hasLimit, Limit: e.limit}

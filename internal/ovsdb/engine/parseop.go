@@ -16,7 +16,8 @@ type opParser struct {
 	layout  *Layout
 	symbols symbols
 	dec     ovsdb.Decoder
-	total   int
+	params  []byte
+	ops     json.Scanner // on params
 
 	index   int // of the operation at hand, from 1
 	raw     []byte
@@ -33,9 +34,18 @@ type opMember struct {
 	used bool
 }
 
-// begin goes to another operation.
-func (p *opParser) begin(index int, raw []byte) {
-	p.index, p.raw, p.members, p.err = index, raw, p.members[:0], nil
+// begin goes to another operation, at ops' current token.
+func (p *opParser) begin(index int) {
+	p.index, p.raw, p.members, p.err = index, nil, p.members[:0], nil
+}
+
+// total returns how many operations the client sent.
+func (p *opParser) total() int {
+	n := -1 // the database's name
+	s := json.NewValid(p.params)
+	s.Next()
+	_ = s.Array(func(int) error { n++; return s.Skip() })
+	return n
 }
 
 // scanner returns a scanner on a part of the operation, at its first token. It
@@ -48,7 +58,7 @@ func (p *opParser) scanner(raw []byte) *json.Scanner {
 
 func (p *opParser) fail(format string, args ...any) {
 	if p.err == nil {
-		p.err = ovsdb.SyntaxErrorf(p.raw, "", "Parsing ovsdb operation %d of %d failed: %s", p.index, p.total, fmt.Sprintf(format, args...))
+		p.err = ovsdb.SyntaxErrorf(p.raw, "", "Parsing ovsdb operation %d of %d failed: %s", p.index, p.total(), fmt.Sprintf(format, args...))
 	}
 }
 
@@ -112,10 +122,12 @@ func (p *opParser) finish() *ovsdb.Error {
 
 // split finds the operation's members.
 func (p *opParser) split() *ovsdb.Error {
-	if p.raw[0] != '{' {
-		return ovsdb.Errorf(ovsdb.TagSyntax, "Parsing ovsdb operation %d of %d failed: Object expected.", p.index, p.total)
+	s := &p.ops
+	from := s.Offset()
+	if s.Kind() != json.ObjectBegin {
+		p.raw, _ = s.Raw()
+		return ovsdb.Errorf(ovsdb.TagSyntax, "Parsing ovsdb operation %d of %d failed: Object expected.", p.index, p.total())
 	}
-	s := p.scanner(p.raw)
 	err := s.Members(func([]byte) error {
 		name := s.View()
 		raw, err := s.Value()
@@ -128,11 +140,12 @@ func (p *opParser) split() *ovsdb.Error {
 		p.members = append(p.members, opMember{name: name, raw: raw})
 		return err
 	})
+	p.raw = s.Data(from, s.End())
 	return ovsdb.AsError(err)
 }
 
 func (p *opParser) parse() (operation, *ovsdb.Error) {
-	op := operation{raw: p.raw}
+	var op operation
 	if err := p.split(); err != nil {
 		return op, err
 	}

@@ -3,7 +3,6 @@ package engine
 import (
 	"time"
 
-	"weir/internal/json"
 	"weir/internal/ovsdb"
 )
 
@@ -21,7 +20,6 @@ type Request struct {
 type operation struct {
 	op        string
 	table     *Table
-	raw       []byte // the operation as it came, for messages
 	where     ovsdb.Condition
 	columns   []*ovsdb.ColumnSchema // select, wait; nil is all
 	sort      []*ovsdb.ColumnSchema // select: an extension of Open vSwitch's
@@ -101,45 +99,37 @@ func (s *symbols) define(name string, id ovsdb.UUID, own bool) (ovsdb.UUID, bool
 // becomes part of the reply; the error is that of JSON which isn't an array.
 // The request may keep parts of params.
 func ParseRequest(l *Layout, params []byte) (*Request, error) {
-	r := &Request{layout: l, readOnly: true}
-	raws, err := operations(params)
-	if err != nil {
-		return nil, err
-	}
-	r.total = len(raws)
-	r.ops = make([]operation, 0, len(raws))
-	p := opParser{layout: l, total: len(raws)}
+	p := opParser{layout: l, params: params}
 	p.symbols.newUUID = l.newUUID
 	p.dec = ovsdb.Decoder{Symbols: &p.symbols, Share: true}
-	for i, raw := range raws {
-		p.begin(i+1, raw)
-		op, err := p.parse()
-		if err != nil {
-			r.failed = err
-			break
-		}
-		switch op.op {
-		case "insert", "update", "mutate", "delete":
-			r.readOnly = false
-		case "commit":
-			r.durable = r.durable || op.equal
-		}
-		r.ops = append(r.ops, op)
-	}
-	return r, nil
-}
-
-// operations returns the elements of params after the first.
-func operations(params []byte) ([][]byte, error) {
-	raws := make([][]byte, 0, 1+len(params)/64)
-	s := json.NewValid(params)
+	r := &Request{layout: l, readOnly: true, ops: make([]operation, 0, 1+len(params)/128)}
+	s := &p.ops
+	s.ResetValid(params)
 	s.Next()
 	err := s.Array(func(i int) error {
-		raw, err := s.Raw()
-		if i > 0 {
-			raws = append(raws, raw)
+		if i == 0 {
+			return s.Skip()
 		}
-		return err
+		r.total++
+		if r.failed != nil {
+			return s.Skip()
+		}
+		p.begin(i)
+		op, err := p.parse()
+		if r.failed = err; err == nil {
+			r.add(op)
+		}
+		return nil
 	})
-	return raws, err
+	return r, err
+}
+
+func (r *Request) add(op operation) {
+	switch op.op {
+	case "insert", "update", "mutate", "delete":
+		r.readOnly = false
+	case "commit":
+		r.durable = r.durable || op.equal
+	}
+	r.ops = append(r.ops, op)
 }

@@ -13,7 +13,7 @@ import (
 // hold them.
 type Row = ovsdb.StoredRow
 
-// Rows is an immutable set of rows with distinct IDs: a hash trie of 32-way
+// Rows is an immutable set of rows with distinct IDs: a hash trie of 64-way
 // nodes, so that a changed set shares all but a few nodes with the one it came
 // from. The zero Rows is empty.
 type Rows struct {
@@ -22,15 +22,16 @@ type Rows struct {
 }
 
 const (
-	trieBits = 5
-	maxShift = 65 // beyond it the hash is used up and rows form a list
+	trieBits = 6
+	trieMask = 1<<trieBits - 1
+	maxShift = 66 // beyond it the hash is used up and rows form a list
 )
 
-// node has up to 32 places; each holds a child, a row, or nothing.
+// node has up to 64 places; each holds a child, a row, or nothing.
 type node struct {
 	owner  *owner // whose editors may change the node in place
-	kidMap uint32
-	rowMap uint32
+	kidMap uint64
+	rowMap uint64
 	kids   []*node
 	rows   []*Row
 }
@@ -60,15 +61,15 @@ func (r Rows) Get(id ovsdb.UUID) *Row {
 			}
 			return nil
 		}
-		bit := uint32(1) << (h >> shift & 31)
+		bit := uint64(1) << (h >> shift & trieMask)
 		switch {
 		case n.rowMap&bit != 0:
-			if row := n.rows[bits.OnesCount32(n.rowMap&(bit-1))]; row.ID == id {
+			if row := n.rows[bits.OnesCount64(n.rowMap&(bit-1))]; row.ID == id {
 				return row
 			}
 			return nil
 		case n.kidMap&bit != 0:
-			n = n.kids[bits.OnesCount32(n.kidMap&(bit-1))]
+			n = n.kids[bits.OnesCount64(n.kidMap&(bit-1))]
 		default:
 			return nil
 		}
@@ -148,9 +149,9 @@ func (e *editor) insert(n *node, row *Row, h uint64, shift uint) *node {
 		e.n++
 		return n
 	}
-	bit := uint32(1) << (h >> shift & 31)
-	at := bits.OnesCount32(n.rowMap & (bit - 1))
-	kidAt := bits.OnesCount32(n.kidMap & (bit - 1))
+	bit := uint64(1) << (h >> shift & trieMask)
+	at := bits.OnesCount64(n.rowMap & (bit - 1))
+	kidAt := bits.OnesCount64(n.kidMap & (bit - 1))
 	switch {
 	case n.kidMap&bit != 0:
 		n.kids[kidAt] = e.insert(n.kids[kidAt], row, h, shift+trieBits)
@@ -163,7 +164,8 @@ func (e *editor) insert(n *node, row *Row, h uint64, shift uint) *node {
 	default:
 		// Two rows want the place: both move into a child.
 		old := n.rows[at]
-		kid := e.insert(nil, old, hashID(old.ID), shift+trieBits)
+		kid := &node{owner: e.own, rows: make([]*Row, 0, 4)}
+		kid = e.insert(kid, old, hashID(old.ID), shift+trieBits)
 		e.n-- // old was counted already
 		kid = e.insert(kid, row, h, shift+trieBits)
 		n.rowMap &^= bit
@@ -188,10 +190,10 @@ func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
 		e.n--
 		return n.orNil()
 	}
-	bit := uint32(1) << (h >> shift & 31)
+	bit := uint64(1) << (h >> shift & trieMask)
 	switch {
 	case n.rowMap&bit != 0:
-		at := bits.OnesCount32(n.rowMap & (bit - 1))
+		at := bits.OnesCount64(n.rowMap & (bit - 1))
 		if n.rows[at].ID != id {
 			return n
 		}
@@ -200,7 +202,7 @@ func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
 		n.rows = slices.Delete(n.rows, at, at+1)
 		e.n--
 	case n.kidMap&bit != 0:
-		at := bits.OnesCount32(n.kidMap & (bit - 1))
+		at := bits.OnesCount64(n.kidMap & (bit - 1))
 		kid := e.delete(n.kids[at], id, h, shift+trieBits)
 		if kid == n.kids[at] {
 			return n
@@ -253,12 +255,12 @@ func diffNodes(a, b *node, shift uint, fn func(old, now *Row)) {
 	}
 }
 
-func (n *node) at(bit uint32) (*Row, *node) {
+func (n *node) at(bit uint64) (*Row, *node) {
 	if n.rowMap&bit != 0 {
-		return n.rows[bits.OnesCount32(n.rowMap&(bit-1))], nil
+		return n.rows[bits.OnesCount64(n.rowMap&(bit-1))], nil
 	}
 	if n.kidMap&bit != 0 {
-		return nil, n.kids[bits.OnesCount32(n.kidMap&(bit-1))]
+		return nil, n.kids[bits.OnesCount64(n.kidMap&(bit-1))]
 	}
 	return nil, nil
 }

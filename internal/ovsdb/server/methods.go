@@ -37,6 +37,8 @@ func (c *session) dispatch(m *jsonrpc.Message) ([]byte, error) {
 		return nil, plainError("unknown method")
 	}
 	switch m.Method {
+	case "transact":
+		return c.badTransact(m)
 	case "echo":
 		return m.Params, nil
 	case "list_dbs":

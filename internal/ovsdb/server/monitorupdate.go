@@ -146,7 +146,7 @@ func (b *updateBuilder) add(t *specTable, row *engine.Row, kind selection) {
 	for i := range t.columns {
 		c := &t.columns[i]
 		d := row.Get(c.ColumnSchema)
-		if c.selects&kind == 0 || b.spec.version != versionMonitor && d.IsDefault(&c.Type) {
+		if c.selects&kind == 0 || b.spec.version != versionMonitor && c.IsDefault(d) {
 			continue
 		}
 		b.dst = column(b.dst, &first, c.ColumnSchema, d)

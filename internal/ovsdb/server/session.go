@@ -32,7 +32,16 @@ type session struct {
 	stream *stream.Conn
 	remote *remote
 	pushes chan struct{} // something to push may have come
-	owed   []owed        // what the reading goroutine has to answer
+
+	tasks   sync.Mutex // owns queue and working
+	taken   *sync.Cond // a task was taken
+	queue   []task
+	working bool // there is a goroutine that takes them
+
+	// Of the reading goroutine or, while there is one, the worker.
+	owed  []owed
+	rooms [][]byte // buffers for results
+	out   []byte   // buffer for replies
 
 	plainEnv engine.Env    // of transactions that nothing restricts
 	over     chan struct{} // closed at the end
@@ -54,6 +63,7 @@ func newSession(s *Server, c *stream.Conn, r *remote, fsm *stream.FSM, fsmMu *sy
 	c2 := &session{srv: s, conn: jsonrpc.NewConn(c), stream: c, remote: r, fsm: fsm, fsmMu: fsmMu,
 		pushes: make(chan struct{}, 1), over: make(chan struct{}),
 		monitors: map[string]*monitor{}, waiting: map[string]chan struct{}{}, held: map[string]*lockRequest{}}
+	c2.taken = sync.NewCond(&c2.tasks)
 	c2.conn.OnDrain(c2.wake)
 	c2.plainEnv.HoldsLock = func(name string) bool { return s.locks.holds(c2, name) }
 	return c2
@@ -105,6 +115,7 @@ func reason(err error) string {
 // read takes requests until the connection ends. Those that have arrived together
 // are answered together.
 func (c *session) read() error {
+	defer c.rest()
 	for {
 		m, err := c.conn.Receive()
 		if err != nil {
@@ -116,32 +127,18 @@ func (c *session) read() error {
 		if err := c.conn.WaitBacklog(maxBacklog); err != nil {
 			return err
 		}
-		for more := true; more; {
-			c.take(&m)
-			if m, more, err = c.conn.Arrived(); err != nil {
-				c.settle()
-				return err
-			}
+		for more := true; more && err == nil; m, more, err = c.conn.Arrived() {
+			t := c.parse(&m)
+			c.handle(&t)
 		}
-		c.settle()
-	}
-}
-
-// take takes a message. The reply may have to wait for settle.
-func (c *session) take(m *jsonrpc.Message) {
-	if m.Kind == jsonrpc.Request && m.Method == "transact" {
-		c.transact(m)
-		return
-	}
-	c.settle()
-	switch m.Kind {
-	case jsonrpc.Request:
-		c.request(m)
-	case jsonrpc.Notify:
-		c.notification(m)
-	case jsonrpc.Reply, jsonrpc.Error:
-		if string(m.ID) != `"echo"` {
-			rpcLog.WarnRL(&oddRL, "%s: received unexpected %s message", c.conn.Name, m.Kind)
+		c.tasks.Lock()
+		working := c.working
+		c.tasks.Unlock()
+		if !working {
+			c.settle()
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

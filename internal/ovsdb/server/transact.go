@@ -9,6 +9,95 @@ import (
 	"weir/internal/ovsdb/engine"
 )
 
+// task is a message that is ready to be dealt with.
+type task struct {
+	m   jsonrpc.Message
+	db  *Database       // of a transaction
+	req *engine.Request // nil for anything but a transaction without faults
+}
+
+// bigMessage is from what size on a message is dealt with while the next one is
+// being parsed, and the reply to it is not kept back for those of others.
+const bigMessage = 4 << 10
+
+// maxTasks is how many messages may have been parsed and wait.
+const maxTasks = 8
+
+// parse makes a task of a message.
+func (c *session) parse(m *jsonrpc.Message) task {
+	t := task{m: *m}
+	if m.Kind != jsonrpc.Request || m.Method != "transact" {
+		return t
+	}
+	if db, derr := c.database(m); derr == nil {
+		if req, err := engine.ParseRequest(db.Layout(), m.Params); err == nil {
+			t.db, t.req = db, req
+		}
+	}
+	return t
+}
+
+// handle has a task dealt with after those before it: at once, or, where it is a
+// transaction and worth it, beside the reading goroutine.
+func (c *session) handle(t *task) {
+	if t.req == nil {
+		c.rest()
+		c.take(t)
+		return
+	}
+	c.tasks.Lock()
+	if !c.working && len(t.m.Params) < bigMessage {
+		c.tasks.Unlock()
+		c.take(t)
+		return
+	}
+	if !c.working {
+		c.tasks.Unlock()
+		c.settle() // what is owed is the worker's from now on
+		c.tasks.Lock()
+		c.working = true
+		go c.work()
+	}
+	for len(c.queue) >= maxTasks {
+		c.taken.Wait()
+	}
+	c.queue = append(c.queue, *t)
+	c.tasks.Unlock()
+}
+
+// work deals with tasks until there are no more.
+func (c *session) work() {
+	var batch []task
+	for {
+		c.tasks.Lock()
+		batch, c.queue = c.queue, batch[:0]
+		c.taken.Broadcast()
+		if len(batch) == 0 {
+			c.working = false
+			c.tasks.Unlock()
+			return
+		}
+		c.tasks.Unlock()
+		for i := range batch {
+			c.take(&batch[i])
+			if len(batch[i].m.Params) >= bigMessage {
+				c.settle()
+			}
+		}
+		c.settle()
+		clear(batch)
+	}
+}
+
+// rest waits until the worker has nothing more to do.
+func (c *session) rest() {
+	c.tasks.Lock()
+	defer c.tasks.Unlock()
+	for c.working {
+		c.taken.Wait()
+	}
+}
+
 // owed is a reply to a transaction that has been run.
 type owed struct {
 	id     []byte
@@ -21,36 +110,58 @@ type owed struct {
 // them is answered.
 const maxOwed = 64
 
+// take deals with a task. The reply may have to wait for settle. One goroutine at
+// a time calls take and settle: the reading one, or the worker.
+func (c *session) take(t *task) {
+	if t.req != nil {
+		c.transact(t)
+		return
+	}
+	c.settle()
+	switch t.m.Kind {
+	case jsonrpc.Request:
+		c.request(&t.m)
+	case jsonrpc.Notify:
+		c.notification(&t.m)
+	case jsonrpc.Reply, jsonrpc.Error:
+		if string(t.m.ID) != `"echo"` {
+			rpcLog.WarnRL(&oddRL, "%s: received unexpected %s message", c.conn.Name, t.m.Kind)
+		}
+	}
+}
+
+// badTransact answers a transaction that can't be run.
+func (c *session) badTransact(m *jsonrpc.Message) ([]byte, error) {
+	db, derr := c.database(m)
+	if derr != nil {
+		return nil, derr
+	}
+	_, err := engine.ParseRequest(db.Layout(), m.Params)
+	return nil, err
+}
+
 // transact runs a transaction; settle answers it. One whose "wait" is not
 // satisfied goes on in a goroutine of its own, so that the client's other
 // requests don't wait too.
-func (c *session) transact(m *jsonrpc.Message) {
-	db, derr := c.database(m)
-	if derr != nil {
+func (c *session) transact(t *task) {
+	env := c.env(t.db)
+	if t.db.relay != nil && !t.req.ReadOnly() && env.Refuse == nil {
 		c.settle()
-		c.replyError(m.ID, derr.AppendJSON(nil))
+		later := t.m // t is used again
+		c.forward(t.db.relay, &later)
 		return
 	}
-	req, err := engine.ParseRequest(db.Layout(), m.Params)
-	if err != nil {
-		c.settle()
-		c.replyError(m.ID, ovsdb.AsError(err).AppendJSON(nil))
-		return
+	if n := len(c.rooms); n > 0 {
+		env.Room, c.rooms = c.rooms[n-1], c.rooms[:n-1]
 	}
-	env := c.env(db)
-	if db.relay != nil && !req.ReadOnly() && env.Refuse == nil {
-		c.settle()
-		later := *m // the reading goroutine uses m again
-		c.forward(db.relay, &later)
-		return
-	}
-	out, commit := db.begin(req, env)
+	out, commit := t.db.begin(t.req, env)
+	env.Room = nil
 	if out.Blocked {
 		c.settle()
-		c.suspend(&pending{db: db, req: req, env: env, m: *m, out: out})
+		c.suspend(&pending{db: t.db, req: t.req, env: env, m: t.m, out: out})
 		return
 	}
-	c.owed = append(c.owed, owed{m.ID, out.Result, db, commit})
+	c.owed = append(c.owed, owed{t.m.ID, out.Result, t.db, commit})
 	if len(c.owed) >= maxOwed {
 		c.settle()
 	}
@@ -62,7 +173,7 @@ func (c *session) settle() {
 	if len(c.owed) == 0 {
 		return
 	}
-	size := 0
+	out := c.out[:0]
 	for i := range c.owed {
 		o := &c.owed[i]
 		if o.commit != nil {
@@ -70,19 +181,24 @@ func (c *session) settle() {
 				o.result = failed(err).Result
 			}
 		}
-		size += len(o.result) + len(o.id) + 40
-	}
-	out := make([]byte, 0, size)
-	for i := range c.owed {
-		out = jsonrpc.AppendReply(out, c.owed[i].id, c.owed[i].result)
+		out = jsonrpc.AppendReply(out, o.id, o.result)
+		if cap(o.result) <= maxRoom && len(c.rooms) < maxOwed {
+			c.rooms = append(c.rooms, o.result)
+		}
 	}
 	clear(c.owed)
 	c.owed = c.owed[:0]
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flush()
-	_ = c.conn.Send(out)
+	c.out = nil
+	if taken, _ := c.conn.SendNow(out); taken && cap(out) <= maxRoom {
+		c.out = out
+	}
 }
+
+// maxRoom is the largest buffer that a session keeps for later.
+const maxRoom = 64 << 10
 
 // env is what a client's transactions depend on. Only the goroutine that reads
 // may call it.

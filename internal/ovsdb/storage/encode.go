@@ -95,13 +95,13 @@ func (e *recordEncoder) row(c *Change) bool {
 	}
 	e.dst = append(e.dst, '{')
 	start := len(e.dst)
-	for _, col := range c.Table.Columns[ovsdb.UUIDColumn+1:] {
+	for _, col := range c.Table.Columns[ovsdb.VersionColumn+1:] {
 		if !col.Persistent {
 			continue
 		}
 		value := c.New.Get(col)
 		if c.Old == nil {
-			if value.IsDefault(&col.Type) {
+			if col.IsDefault(value) {
 				continue
 			}
 		} else if old := c.Old.Get(col); old == value {

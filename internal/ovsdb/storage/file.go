@@ -56,9 +56,13 @@ type File struct {
 	// first.  Versions of Open vSwitch before 2.15 can't read these.
 	Diff bool
 
-	log     *Log
-	schema  *ovsdb.DatabaseSchema
-	records [][]byte // of Commit
+	log    *Log
+	schema *ovsdb.DatabaseSchema
+
+	// Room for Commit: records one after another, where each ends, and each.
+	text    []byte
+	ends    []int
+	records [][]byte
 }
 
 var _ Storage = (*File)(nil)
@@ -174,11 +178,17 @@ func (f *File) Schema() *ovsdb.DatabaseSchema { return f.schema }
 // Commit implements Storage.  A transaction that changes nothing persistent and
 // has no comment leaves no record.
 func (f *File) Commit(batch []Txn, durable bool) error {
-	f.records = f.records[:0]
+	text, ends := f.text[:0], f.ends[:0]
 	for i := range batch {
-		if r := batch[i].Encode(f.Diff); r != nil {
-			f.records = append(f.records, r)
+		if text = batch[i].appendRecord(text, f.Diff); len(ends) == 0 && len(text) > 0 || len(ends) > 0 && len(text) > ends[len(ends)-1] {
+			ends = append(ends, len(text))
 		}
+	}
+	f.text, f.ends = reusable(text), ends
+	f.records = f.records[:0]
+	for i, from := 0, 0; i < len(ends); i++ {
+		f.records = append(f.records, text[from:ends[i]])
+		from = ends[i]
 	}
 	defer clear(f.records)
 	if durable {

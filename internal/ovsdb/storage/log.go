@@ -340,18 +340,20 @@ func appendHeader(dst []byte, magic string, length int, sum string) []byte {
 	return append(dst, '\n')
 }
 
+// noSum stands for a SHA-1 that isn't known yet.
+const noSum = "0000000000000000000000000000000000000000"
+
 // appendRecord appends a record with its header to dst.  The record has no
 // newline at its end; the one that ends it in the file belongs to the data that
 // the header describes.
 func appendRecord(dst []byte, magic string, record []byte) []byte {
-	sum := sha1.New()
-	sum.Write(record)
-	sum.Write([]byte{'\n'})
-	var text [2 * sha1.Size]byte
-	hex.Encode(text[:], sum.Sum(nil))
-	dst = appendHeader(dst, magic, len(record)+1, string(text[:]))
+	dst = appendHeader(dst, magic, len(record)+1, noSum)
+	from := len(dst)
 	dst = append(dst, record...)
-	return append(dst, '\n')
+	dst = append(dst, '\n')
+	sum := sha1.Sum(dst[from:])
+	hex.Encode(dst[from-1-len(noSum):], sum[:])
+	return dst
 }
 
 // Append writes records after the last good one, in one write.  They need not be
@@ -364,9 +366,7 @@ func (l *Log) Append(records ...[]byte) error {
 	for _, r := range records {
 		data = appendRecord(data, l.magic, r)
 	}
-	if cap(data) <= 1<<20 {
-		l.buf = data
-	}
+	l.buf = reusable(data)
 	if _, err := l.file.WriteAt(data, l.offset); err != nil {
 		e := ioError(err, "%s: write failed", l.name)
 		log.Warn("%s", e.Details)
@@ -379,6 +379,14 @@ func (l *Log) Append(records ...[]byte) error {
 		l.first = l.offset
 	}
 	return nil
+}
+
+// reusable returns a buffer for the next time, unless it is worth more to others.
+func reusable(b []byte) []byte {
+	if cap(b) > 1<<20 {
+		return nil
+	}
+	return b[:0]
 }
 
 // cut makes the file end at size.
