@@ -272,34 +272,37 @@ func (e *encoder) encodeFlowRequest(m *FlowStatsRequest) {
 func decFlowStatsReply(d *decoder) Message {
 	m := &FlowStatsReply{}
 	for d.left() > 0 && d.err == nil {
-		m.Stats = append(m.Stats, d.flowStats())
+		m.Stats = append(m.Stats, FlowStats{})
+		d.flowStats(&m.Stats[len(m.Stats)-1])
 	}
 	return m
 }
 
-func (d *decoder) flowStats() FlowStats {
+// flowStats reads an entry into a zero FlowStats.
+func (d *decoder) flowStats(s *FlowStats) {
 	start := d.off
 	n := int(d.u16())
-	s := FlowStats{IdleAge: -1, HardAge: -1}
+	s.IdleAge, s.HardAge = -1, -1
 	switch {
 	case d.Version >= V15:
-		d.flowStats15(&s)
+		d.flowStats15(s)
 	case d.Version >= V11:
-		d.flowStats11(&s)
+		d.flowStats11(s)
 	case d.row.kind == kindNXST:
-		d.flowStatsNX(&s)
+		d.flowStatsNX(s)
 	default:
-		d.flowStats10(&s)
+		d.flowStats10(s)
 	}
 	if d.err == nil && n < d.off-start {
 		d.fail(ErrBRCBadLen)
 	}
 	c := d.sub(n-(d.off-start), ErrBRCBadLen)
-	if d.err == nil {
+	if d.err == nil && d.reuse != nil {
+		s.Actions = d.reuse.acts.decode(d, &c)
+	} else if d.err == nil {
 		s.Actions = d.instructions(&c)
 	}
 	d.failErr(c.err)
-	return s
 }
 
 func (d *decoder) flowStats10(s *FlowStats) {
@@ -329,7 +332,7 @@ func (d *decoder) flowStats11(s *FlowStats) {
 	if d.Version >= V14 {
 		s.Importance = imp
 	}
-	s.Match = d.match11(matchOptions{})
+	d.match11Into(&s.Match, matchOptions{})
 }
 
 func (d *decoder) flowStatsNX(s *FlowStats) {
@@ -340,7 +343,7 @@ func (d *decoder) flowStatsNX(s *FlowStats) {
 	n := int(d.u16())
 	s.IdleAge, s.HardAge = int(d.u16())-1, int(d.u16())-1
 	s.Cookie, s.Packets, s.Bytes = d.u64(), d.u64(), d.u64()
-	s.Match = d.nxMatchLen(n, matchOptions{})
+	d.nxMatchInto(&s.Match, n, matchOptions{})
 }
 
 func (d *decoder) flowStats15(s *FlowStats) {
@@ -352,7 +355,7 @@ func (d *decoder) flowStats15(s *FlowStats) {
 	s.Flags = d.flowFlags(d.u16())
 	s.Importance = d.u16()
 	s.Cookie = d.u64()
-	s.Match = d.match11(matchOptions{})
+	d.match11Into(&s.Match, matchOptions{})
 	x := d.oxs()
 	s.DurationSec, s.DurationNsec = x.durationSec, x.durationNsec
 	s.Packets, s.Bytes = x.packets, x.bytes

@@ -11,15 +11,36 @@ import (
 // of actions share the list, which therefore nobody may change. A Decoder
 // belongs to one goroutine; its zero value is ready to use.
 type Decoder struct {
-	d    decoder
-	mod  FlowMod
-	acts actionCache
+	d     decoder
+	mod   FlowMod
+	stats FlowStats
+	acts  actionCache
 }
 
 // Decode is the function [Decode] but for the memory that it uses.
 func (x *Decoder) Decode(b []byte, opt DecodeOptions) (MsgHeader, Message, error) {
 	x.d.reuse = x
 	return x.d.decode(b, opt)
+}
+
+// FlowStats decodes a FlowStatsReply and visits its entries; what it visits is
+// valid until the next. It fails for any other message.
+func (x *Decoder) FlowStats(b []byte, opt DecodeOptions, visit func(*FlowStats)) (MsgHeader, error) {
+	d := &x.d
+	d.reuse = x
+	if err := d.begin(b, opt); err != nil {
+		return d.MsgHeader, err
+	}
+	if name := d.row.name(); name != "OFPST_FLOW_REPLY" && name != "NXST_FLOW_REPLY" {
+		return d.MsgHeader, ErrBRCBadType.Err()
+	}
+	for d.left() > 0 && d.err == nil {
+		x.stats = FlowStats{}
+		if d.flowStats(&x.stats); d.err == nil {
+			visit(&x.stats)
+		}
+	}
+	return d.MsgHeader, d.err
 }
 
 // newFlowMod gives the memory for a flow mod.
@@ -36,7 +57,7 @@ func (d *decoder) flowActions() []Action {
 	if d.reuse == nil || d.err != nil {
 		return d.instructions(&d.cursor)
 	}
-	return d.reuse.acts.decode(d)
+	return d.reuse.acts.decode(d, &d.cursor)
 }
 
 // actionCache has lists of actions by their bytes, which are prefixed by the
@@ -50,17 +71,18 @@ type actionCache struct {
 // maxActionLists bounds a cache; when it is full, it starts anew.
 const maxActionLists = 4096
 
-func (c *actionCache) decode(d *decoder) []Action {
+// decode reads actions or instructions up to the end of in.
+func (c *actionCache) decode(d *decoder, in *cursor) []Action {
 	if c.tlv != d.opt.TLV {
 		c.lists, c.tlv = nil, d.opt.TLV
 	}
-	raw := d.rest()
+	raw := in.rest()
 	c.key = append(append(c.key[:0], byte(d.Version)), raw...)
 	if list, ok := c.lists[string(c.key)]; ok {
 		return list
 	}
 	// Of its own bytes, for actions may share them and outlive the message.
-	own := cursor{b: slices.Clone(raw), short: d.short}
+	own := cursor{b: slices.Clone(raw), short: in.short}
 	list := d.instructions(&own)
 	d.failErr(own.err)
 	if d.err == nil && shareable(list) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"weir/internal/openflow"
 	"weir/internal/paths"
@@ -18,10 +19,12 @@ import (
 var vconnLog = vlog.For("vconn")
 
 // conn is an OpenFlow connection to a switch, its version negotiated. One
-// goroutine sends and one may receive.
+// goroutine sends and one may receive, which answers echo requests.
 type conn struct {
 	t       *tool
 	c       *stream.Conn
+	in      *openflow.Reader
+	writing sync.Mutex // over writes to c
 	name    string
 	version openflow.Version
 	proto   openflow.Protocol // the flow format in use
@@ -68,7 +71,7 @@ func (t *tool) openSocket(name, suffix string, versions openflow.VersionSet) (*c
 	if err != nil {
 		return nil, fmt.Errorf("%s: failed to connect to socket (%s)", name, stream.ErrText(err))
 	}
-	v := &conn{t: t, c: c, name: method}
+	v := &conn{t: t, c: c, in: openflow.NewReader(c), name: method}
 	if err := v.negotiate(versions); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("%s: failed to connect to socket (%s)", name, err)
@@ -146,26 +149,22 @@ func (v *conn) write(b []byte) error {
 		vconnLog.Dbg("%s: sent (Success): %s", v.name,
 			strings.TrimSuffix(openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: 1}), "\n"))
 	}
+	v.writing.Lock()
+	defer v.writing.Unlock()
 	_, err := v.c.Write(b)
 	return err
 }
 
 // read receives one message, io.EOF when the switch closes.
 func (v *conn) read() ([]byte, error) {
-	var h [openflow.HeaderLen]byte
-	if _, err := io.ReadFull(v.c, h[:]); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, io.EOF
-		}
-		return nil, err
-	}
-	n := int(binary.BigEndian.Uint16(h[2:]))
-	if n < openflow.HeaderLen {
+	b, err := v.in.Next()
+	var length *openflow.LengthError
+	switch {
+	case errors.As(err, &length):
 		return nil, errProto
-	}
-	b := make([]byte, n)
-	copy(b, h[:])
-	if _, err := io.ReadFull(v.c, b[len(h):]); err != nil {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, io.EOF
+	case err != nil:
 		return nil, err
 	}
 	if vconnLog.Enabled(vlog.Dbg) {

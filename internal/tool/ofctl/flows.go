@@ -1,11 +1,9 @@
 package ofctl
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -116,24 +114,30 @@ func (v *conn) dumpOne(m openflow.Message) error {
 }
 
 // collectFlows asks for flows and gathers the replies.
-func (v *conn) collectFlows(fsr *openflow.FlowStatsRequest) ([]openflow.FlowStats, error) {
+func (v *conn) collectFlows(fsr *openflow.FlowStatsRequest) (out []openflow.FlowStats, err error) {
+	err = v.eachFlow(fsr, func(s *openflow.FlowStats) { out = append(out, *s) })
+	return out, err
+}
+
+// eachFlow asks for flows and visits them as the replies come; what it visits
+// is valid until the next.
+func (v *conn) eachFlow(fsr *openflow.FlowStatsRequest, visit func(*openflow.FlowStats)) error {
 	xid, err := v.send(fsr)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []openflow.FlowStats
+	var dec openflow.Decoder
 	for {
 		b, err := v.recvXid(xid)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		r, h, err := decode[*openflow.FlowStatsReply](v, b)
+		h, err := dec.FlowStats(b, v.t.decodeOptions(), visit)
 		if err != nil {
-			return nil, err
+			return v.fatalMessage(b)
 		}
-		out = append(out, r.Stats...)
 		if !h.More {
-			return out, nil
+			return nil
 		}
 	}
 }
@@ -219,19 +223,20 @@ func (t *tool) flowModArg(args []string, command openflow.FlowModCommand) error 
 	if err != nil {
 		return err
 	}
-	return t.sendFlowMods(args[0], []*openflow.FlowMod{fm}, usable)
+	return t.sendFlowMods(args[0], &flowFile{flows: []flowEntry{{mod: fm.Pack()}}, usable: usable})
 }
 
 func (t *tool) flowModFile(remote, file string, command int) error {
 	names := t.namesForFile(remote, file)
-	fms, usable, err := t.readFlows(file, command, names)
+	f, err := t.readFlows(file, command, names)
 	if err != nil {
 		return err
 	}
-	return t.sendFlowMods(remote, fms, usable)
+	return t.sendFlowMods(remote, f)
 }
 
-func (t *tool) sendFlowMods(remote string, fms []*openflow.FlowMod, usable openflow.Protocol) error {
+func (t *tool) sendFlowMods(remote string, f *flowFile) error {
+	usable := f.usable
 	if t.bundle {
 		usable &= openflow.P13 | openflow.P14 | openflow.P15
 	}
@@ -240,276 +245,7 @@ func (t *tool) sendFlowMods(remote string, fms []*openflow.FlowMod, usable openf
 		return err
 	}
 	defer v.close()
-	if t.bundle {
-		ms := make([]openflow.Message, len(fms))
-		for i, fm := range fms {
-			ms[i] = fm
-		}
-		return v.bundle(ms)
-	}
-	if len(fms) == 1 {
-		return v.mustNoReply(fms[0])
-	}
-	return v.sendMany(fms)
-}
-
-// sendMany sends flow mods without waiting for each, and one barrier. The first
-// error message ends it.
-func (v *conn) sendMany(fms []*openflow.FlowMod) error {
-	const batch = 64
-	for len(fms) > 0 {
-		n := min(batch, len(fms))
-		var all bytes.Buffer
-		for _, fm := range fms[:n] {
-			b, err := openflow.Encode(v.proto, v.nextXid(), fm)
-			if err != nil {
-				return err
-			}
-			all.Write(b)
-		}
-		fms = fms[n:]
-		if err := v.write2(all.Bytes()); err != nil {
-			return err
-		}
-		barrier, err := v.send(&openflow.BarrierRequest{})
-		if err != nil {
-			return err
-		}
-		for {
-			b, err := v.recv()
-			if err != nil {
-				return err
-			}
-			if b[1] == 1 {
-				return v.fatalMessage(b)
-			}
-			if binary.BigEndian.Uint32(b[4:]) == barrier {
-				break
-			}
-		}
-	}
-	return nil
-}
-
-// write2 writes several messages at once, each logged.
-func (v *conn) write2(b []byte) error {
-	for len(b) >= openflow.HeaderLen {
-		n := int(binary.BigEndian.Uint16(b[2:]))
-		if err := v.write(b[:n]); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
-}
-
-// bundle sends messages in a bundle and commits it.
-func (v *conn) bundle(ms []openflow.Message) error {
-	const id = 0
-	flags := uint16(openflow.BundleOrdered | openflow.BundleAtomic)
-	control := func(typ openflow.BundleCtrlType) error {
-		b, err := v.transact(&openflow.BundleControl{ID: id, Type: typ, Flags: flags})
-		if err != nil {
-			return err
-		}
-		if b[1] == 1 {
-			return v.bundleError(b, nil)
-		}
-		_, _, err = decode[*openflow.BundleControl](v, b)
-		return err
-	}
-	if err := control(openflow.BundleOpenRequest); err != nil {
-		return err
-	}
-	for _, m := range ms {
-		raw, err := openflow.Encode(v.proto, 0, m)
-		if err != nil {
-			return err
-		}
-		if _, err := v.send(&openflow.BundleAdd{ID: id, Flags: flags, Raw: raw}); err != nil {
-			return err
-		}
-	}
-	return control(openflow.BundleCommitRequest)
-}
-
-// bundleError prints the errors of a bundle that failed.
-func (v *conn) bundleError(b []byte, _ []openflow.Message) error {
-	for _, q := range v.queued {
-		if q[1] != 1 {
-			continue
-		}
-		if _, m, err := openflow.Decode(q, openflow.DecodeOptions{}); err == nil {
-			if e, ok := m.(*openflow.Error); ok {
-				fmt.Fprintf(v.t.env.Stderr, "Error %s for: %s", e.Code, openflow.FormatMessage(e.Data, openflow.PrintOptions{}))
-			}
-		}
-	}
-	return v.fatalMessage(b)
-}
-
-// table of flows for replace-flows and diff-flows: two versions of each.
-type flowTable struct {
-	order []string
-	rows  map[string]*flowPair
-}
-
-type flowPair struct {
-	key string
-	fm  [2]*openflow.FlowMod
-}
-
-func (ft *flowTable) add(which int, fm *openflow.FlowMod) {
-	table := fm.TableID
-	if table == openflow.TableAny {
-		table = 0
-	}
-	fm.TableID = table
-	key := fmt.Sprintf("%03d %05d %s", table, 65535-int(fm.Priority), fm.Match.Format(flow.DefaultPriority, nil))
-	p := ft.rows[key]
-	if p == nil {
-		p = &flowPair{key: key}
-		ft.rows[key] = p
-		ft.order = append(ft.order, key)
-	}
-	p.fm[which] = fm
-}
-
-// same reports whether both sides do the same.
-func (p *flowPair) same() bool {
-	a, b := p.fm[0], p.fm[1]
-	return a.NewCookie == b.NewCookie && a.IdleTimeout == b.IdleTimeout && a.HardTimeout == b.HardTimeout &&
-		a.Importance == b.Importance && a.Flags == b.Flags &&
-		openflow.FormatActions(a.Actions, nil) == openflow.FormatActions(b.Actions, nil)
-}
-
-func flowModOf(s *openflow.FlowStats) *openflow.FlowMod {
-	return &openflow.FlowMod{
-		Match: s.Match, Priority: s.Priority, NewCookie: s.Cookie, TableID: s.TableID, Command: openflow.FlowAdd,
-		IdleTimeout: s.IdleTimeout, HardTimeout: s.HardTimeout, Importance: s.Importance, Flags: s.Flags,
-		BufferID: openflow.NoBuffer, OutPort: openflow.PortNone, OutGroup: openflow.GroupAny, Actions: s.Actions,
-	}
-}
-
-func (t *tool) fileTable(ft *flowTable, which int, file string, names *openflow.Names) (openflow.Protocol, error) {
-	fms, usable, err := t.readFlows(file, int(openflow.FlowAdd), names)
-	if err != nil {
-		return 0, err
-	}
-	for _, fm := range fms {
-		ft.add(which, fm)
-	}
-	return usable, nil
-}
-
-func (v *conn) switchTable(ft *flowTable, which int) error {
-	flows, err := v.collectFlows(&openflow.FlowStatsRequest{
-		TableID: openflow.TableAny, OutPort: openflow.PortNone, OutGroup: openflow.GroupAny,
-	})
-	if err != nil {
-		return err
-	}
-	for i := range flows {
-		ft.add(which, flowModOf(&flows[i]))
-	}
-	return nil
-}
-
-func replaceFlows(t *tool, args []string) error {
-	const inFile, inSwitch = 0, 1
-	ft := &flowTable{rows: map[string]*flowPair{}}
-	usable, err := t.fileTable(ft, inFile, args[1], t.namesForFile(args[0], args[1]))
-	if err != nil {
-		return err
-	}
-	if t.bundle {
-		usable &= openflow.P13 | openflow.P14 | openflow.P15
-	}
-	v, err := t.openForFlows(args[0], usable)
-	if err != nil {
-		return err
-	}
-	defer v.close()
-	if v.version == openflow.V10 {
-		// The table of each flow must be said.
-		for _, p := range []openflow.Protocol{openflow.PNXMTID, openflow.P10TID} {
-			if p&usable&t.allowed == 0 {
-				continue
-			}
-			if ok, err := v.setProtocol(p); err != nil {
-				return err
-			} else if ok {
-				break
-			}
-		}
-	}
-	if err := v.switchTable(ft, inSwitch); err != nil {
-		return err
-	}
-	var dels, adds []openflow.Message
-	slices.Sort(ft.order)
-	for _, key := range ft.order {
-		p := ft.rows[key]
-		switch {
-		case p.fm[inFile] == nil:
-			d := *p.fm[inSwitch]
-			d.Command, d.Actions, d.NewCookie = openflow.FlowDeleteStrict, nil, 0
-			dels = append(dels, &d)
-		case p.fm[inSwitch] == nil || t.readd || !p.same():
-			adds = append(adds, p.fm[inFile])
-		}
-	}
-	all := append(dels, adds...)
-	if t.bundle {
-		return v.bundle(all)
-	}
-	var fms []*openflow.FlowMod
-	for _, m := range all {
-		fms = append(fms, m.(*openflow.FlowMod))
-	}
-	return v.sendMany(fms)
-}
-
-func diffFlows(t *tool, args []string) error {
-	ft := &flowTable{rows: map[string]*flowPair{}}
-	for i, a := range args[:2] {
-		if st, err := os.Stat(a); err == nil && st.Mode().IsRegular() || a == "-" {
-			if _, err := t.fileTable(ft, i, a, nil); err != nil {
-				return err
-			}
-			continue
-		}
-		v, err := t.open(a)
-		if err != nil {
-			return err
-		}
-		if err := v.setDumpProtocol(a, openflow.PAny); err != nil {
-			return err
-		}
-		err = v.switchTable(ft, i)
-		v.close()
-		if err != nil {
-			return err
-		}
-	}
-	slices.Sort(ft.order)
-	differ := false
-	for _, key := range ft.order {
-		p := ft.rows[key]
-		if p.fm[0] != nil && p.fm[1] != nil && p.same() {
-			continue
-		}
-		for i, sign := range []string{"-", "+"} {
-			if p.fm[i] != nil {
-				t.printf("%s%s\n", sign, flowLine(p.fm[i]))
-				differ = true
-			}
-		}
-	}
-	if differ {
-		return exitStatus(2)
-	}
-	return nil
+	return v.sendOrBundle(f)
 }
 
 // flowLine prints a flow as diff-flows does.

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -138,21 +137,18 @@ func parseFlow(t *tool, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.parseFlowsDump([]*openflow.FlowMod{fm}, usable)
+	return t.parseFlowsDump([]flowEntry{{mod: fm.Pack()}}, usable)
 }
 
 func parseFlows(t *tool, args []string) error {
-	fms, usable, err := t.readFlows(args[0], int(openflow.FlowAdd), nil)
+	f, err := t.readFlows(args[0], int(openflow.FlowAdd), nil)
 	if err != nil {
 		return err
 	}
-	return t.parseFlowsDump(fms, usable)
+	return t.parseFlowsDump(f.flows, f.usable)
 }
 
-func (t *tool) parseFlowsDump(fms []*openflow.FlowMod, usable openflow.Protocol) error {
-	if usable&openflow.PTID == 0 && usable&openflow.PAny10 != 0 {
-		usable |= 0
-	}
+func (t *tool) parseFlowsDump(flows []flowEntry, usable openflow.Protocol) error {
 	t.printf("usable protocols: %s\n", openflow.ProtocolsText(usable))
 	if usable &= t.allowed; usable == 0 {
 		return fmt.Errorf("no usable protocol")
@@ -165,8 +161,10 @@ func (t *tool) parseFlowsDump(fms []*openflow.FlowMod, usable openflow.Protocol)
 		}
 	}
 	t.printf("chosen protocol: %s\n", openflow.ProtocolsText(p))
-	for i, fm := range fms {
-		b, err := openflow.Encode(p, uint32(i+1), fm)
+	var fm openflow.FlowMod
+	for i := range flows {
+		flows[i].mod.Unpack(&fm)
+		b, err := openflow.Encode(p, uint32(i+1), &fm)
 		if err != nil {
 			return err
 		}
@@ -175,39 +173,14 @@ func (t *tool) parseFlowsDump(fms []*openflow.FlowMod, usable openflow.Protocol)
 	return nil
 }
 
-// readFlows reads a file of flows, or standard input for "-".
-func (t *tool) readFlows(name string, command int, names *openflow.Names) ([]*openflow.FlowMod, openflow.Protocol, error) {
-	var in io.Reader = t.env.Stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, 0, fmt.Errorf("%s: open (%s)", name, errText(err))
-		}
-		defer f.Close()
-		in = f
-	}
-	usable := openflow.PAny
-	var out []*openflow.FlowMod
-	err := eachLine(in, func(n int, line string) error {
-		fm, u, err := openflow.ParseFlowMod(line, command, t.parseOptions(names))
-		if err != nil {
-			return fmt.Errorf("%s:%d: %w", name, n, err)
-		}
-		usable &= u
-		out = append(out, fm)
-		return nil
-	})
-	return out, usable, err
-}
-
 // eachLine calls fn with each line that has more than a comment, joined with
 // those that a backslash continues.
 func eachLine(in io.Reader, fn func(n int, line string) error) error {
 	sc := bufio.NewScanner(in)
 	sc.Buffer(nil, 1<<24)
 	for n := 1; sc.Scan(); n++ {
-		line, _, _ := strings.Cut(sc.Text(), "#")
-		if line = strings.TrimSpace(line); line == "" {
+		line := stripComment(sc.Text())
+		if line == "" {
 			continue
 		}
 		if err := fn(n, line); err != nil {
@@ -215,6 +188,12 @@ func eachLine(in io.Reader, fn func(n int, line string) error) error {
 		}
 	}
 	return sc.Err()
+}
+
+// stripComment takes a comment, and space around, off a line.
+func stripComment(line string) string {
+	line, _, _ = strings.Cut(line, "#")
+	return strings.TrimSpace(line)
 }
 
 func parseActionsCmd(t *tool, args []string) error { return t.parseHexActions(args[0], false) }

@@ -1,0 +1,48 @@
+package openflow
+
+import "weir/internal/flow"
+
+// PackedFlowMod is a FlowMod in little memory: a file may hold millions.
+type PackedFlowMod struct {
+	Match flow.PackedMatch
+	tlv   *flow.TLVTable
+
+	Actions                       []Action
+	cookie, cookieMask, newCookie uint64
+	bufferID, outGroup            uint32
+	outPort                       PortNo
+	Priority                      uint16
+	idle, hard, importance        uint16
+	flags                         FlowFlags
+	command                       FlowModCommand
+	TableID                       uint8
+	modifyCookie                  bool
+}
+
+// Pack gives the packed form of a flow mod; they share the actions.
+func (m *FlowMod) Pack() PackedFlowMod {
+	var room [512]byte
+	return PackedFlowMod{
+		Match: flow.PackedMatch(m.Match.AppendPacked(room[:0])), tlv: m.Match.TLV, Actions: m.Actions,
+		cookie: m.Cookie, cookieMask: m.CookieMask, newCookie: m.NewCookie, modifyCookie: m.ModifyCookie,
+		bufferID: m.BufferID, outPort: m.OutPort, outGroup: m.OutGroup,
+		idle: m.IdleTimeout, hard: m.HardTimeout, Priority: m.Priority, importance: m.Importance,
+		flags: m.Flags, command: m.Command, TableID: m.TableID,
+	}
+}
+
+// Unpack writes all of the flow mod to m.
+func (p *PackedFlowMod) Unpack(m *FlowMod) {
+	p.Match.Unpack(&m.Match)
+	m.Match.TLV, m.Actions = p.tlv, p.Actions
+	m.Cookie, m.CookieMask, m.NewCookie, m.ModifyCookie = p.cookie, p.cookieMask, p.newCookie, p.modifyCookie
+	m.BufferID, m.OutPort, m.OutGroup = p.bufferID, p.outPort, p.outGroup
+	m.IdleTimeout, m.HardTimeout, m.Priority, m.Importance = p.idle, p.hard, p.Priority, p.importance
+	m.Flags, m.Command, m.TableID = p.flags, p.command, p.TableID
+}
+
+// SameEffect reports whether two flow mods add flows that differ at most in
+// match and actions.
+func (p *PackedFlowMod) SameEffect(o *PackedFlowMod) bool {
+	return p.newCookie == o.newCookie && p.idle == o.idle && p.hard == o.hard && p.importance == o.importance && p.flags == o.flags
+}

@@ -1,0 +1,187 @@
+package ofctl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"weir/internal/openflow"
+	"weir/internal/stream"
+	"weir/internal/vlog"
+)
+
+// sendOrBundle sends flow mods, in a bundle where that was asked for.
+func (v *conn) sendOrBundle(f *flowFile) error {
+	if v.t.bundle {
+		return v.bundleFlows(f)
+	}
+	return v.sendFlows(f)
+}
+
+// sendFlows sends flow mods without waiting for each, and a barrier after the
+// last. The first error message ends it, and names the line.
+func (v *conn) sendFlows(f *flowFile) error {
+	if len(f.flows) == 0 {
+		return nil
+	}
+	first := v.xid + 1
+	reply := make(chan error, 1)
+	last := first + uint32(len(f.flows))
+	go func() { reply <- v.awaitBarrier(f, first, last) }()
+	sent := v.writeFlows(f, nil)
+	if sent == nil {
+		_, sent = v.send(&openflow.BarrierRequest{})
+	}
+	if sent != nil && !errors.Is(sent, errSend) {
+		return sent // a flow that can't be encoded
+	}
+	// What the switch said explains why it took no more.
+	if err := <-reply; err != nil {
+		return err
+	}
+	return sent
+}
+
+// awaitBarrier receives until the barrier's reply or an error comes.
+func (v *conn) awaitBarrier(f *flowFile, first, barrier uint32) error {
+	for {
+		b, err := v.recv()
+		if err != nil {
+			return err
+		}
+		xid := binary.BigEndian.Uint32(b[4:])
+		switch {
+		case b[1] == 1:
+			return v.refused(f, int(xid-first), b)
+		case xid == barrier:
+			return nil
+		}
+	}
+}
+
+// refused prints the error message about the i-th flow, and where it stands.
+func (v *conn) refused(f *flowFile, i int, b []byte) error {
+	err := v.fatalMessage(b)
+	if i >= 0 && i < len(f.flows) && f.flows[i].line > 0 {
+		fmt.Fprintf(v.t.env.Stderr, "%s:%d: the switch refused this flow\n", f.name, f.flows[i].line)
+	}
+	return err
+}
+
+// writeFlows writes flow mods in few system calls; within a bundle they are
+// wrapped as wrap says, which may be nil.
+func (v *conn) writeFlows(f *flowFile, wrap func(dst, raw []byte) ([]byte, error)) error {
+	const enough = 48 << 10
+	var fm openflow.FlowMod
+	var raw []byte
+	out := make([]byte, 0, enough+4<<10)
+	for i := range f.flows {
+		f.flows[i].mod.Unpack(&fm)
+		var err error
+		if wrap == nil {
+			out, err = openflow.Append(out, v.proto, v.nextXid(), &fm)
+		} else if raw, err = openflow.Append(raw[:0], v.proto, 0, &fm); err == nil {
+			out, err = wrap(out, raw)
+		}
+		if err != nil {
+			return err
+		}
+		if len(out) >= enough {
+			if err := v.writeAll(out); err != nil {
+				return err
+			}
+			out = out[:0]
+		}
+	}
+	return v.writeAll(out)
+}
+
+// errSend says that the switch took no more.
+var errSend = errors.New("failed to send packet to switch")
+
+// writeAll writes messages, each logged where that is asked for.
+func (v *conn) writeAll(b []byte) error {
+	for vconnLog.Enabled(vlog.Dbg) && len(b) >= openflow.HeaderLen {
+		n := int(binary.BigEndian.Uint16(b[2:]))
+		if err := v.write(b[:n]); err != nil {
+			return fmt.Errorf("%w (%s)", errSend, stream.ErrText(err))
+		}
+		b = b[n:]
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	v.writing.Lock()
+	defer v.writing.Unlock()
+	if _, err := v.c.Write(b); err != nil {
+		return fmt.Errorf("%w (%s)", errSend, stream.ErrText(err))
+	}
+	return nil
+}
+
+// bundleFlags are those of every bundle.
+const bundleFlags = uint16(openflow.BundleOrdered | openflow.BundleAtomic)
+
+// bundle sends messages in a bundle and commits it.
+func (v *conn) bundle(ms []openflow.Message) error {
+	return v.inBundle(func() error {
+		for _, m := range ms {
+			raw, err := openflow.Encode(v.proto, 0, m)
+			if err != nil {
+				return err
+			}
+			if _, err := v.send(&openflow.BundleAdd{Flags: bundleFlags, Raw: raw}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// bundleFlows sends flow mods in a bundle and commits it.
+func (v *conn) bundleFlows(f *flowFile) error {
+	return v.inBundle(func() error {
+		add := openflow.BundleAdd{Flags: bundleFlags}
+		return v.writeFlows(f, func(dst, raw []byte) ([]byte, error) {
+			add.Raw = raw
+			return openflow.Append(dst, v.proto, v.nextXid(), &add)
+		})
+	})
+}
+
+// inBundle opens a bundle, has it filled, and commits it.
+func (v *conn) inBundle(fill func() error) error {
+	control := func(typ openflow.BundleCtrlType) error {
+		b, err := v.transact(&openflow.BundleControl{Type: typ, Flags: bundleFlags})
+		if err != nil {
+			return err
+		}
+		if b[1] == 1 {
+			return v.bundleError(b)
+		}
+		_, _, err = decode[*openflow.BundleControl](v, b)
+		return err
+	}
+	if err := control(openflow.BundleOpenRequest); err != nil {
+		return err
+	}
+	if err := fill(); err != nil {
+		return err
+	}
+	return control(openflow.BundleCommitRequest)
+}
+
+// bundleError prints the errors of a bundle that failed.
+func (v *conn) bundleError(b []byte) error {
+	for _, q := range v.queued {
+		if q[1] != 1 {
+			continue
+		}
+		if _, m, err := openflow.Decode(q, openflow.DecodeOptions{}); err == nil {
+			if e, ok := m.(*openflow.Error); ok {
+				fmt.Fprintf(v.t.env.Stderr, "Error %s for: %s", e.Code, openflow.FormatMessage(e.Data, openflow.PrintOptions{}))
+			}
+		}
+	}
+	return v.fatalMessage(b)
+}
