@@ -9,6 +9,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/packet"
 )
 
 var errActions = errors.New("odp_actions_from_string (Invalid argument)")
@@ -25,23 +26,59 @@ func (l *call) parseActions() error {
 	return nil
 }
 
-// tags is the VLAN tag and the label stack that a packet has at one point of
-// an action list.
+// tags are the VLAN tags and the labels that a packet has at one point of an
+// action list, outermost first.
 type tags struct {
-	vlan flow.VLAN
-	mpls []uint32
-	mt   uint16
+	vlans [flow.MaxVLANs]flow.VLAN
+	mpls  []uint32
 }
 
 func (t tags) String() string {
-	s := "no vlan: "
-	if t.vlan.TCI != 0 {
-		s = fmt.Sprintf("vlan(vid=%d,pcp=%d): ", t.vlan.TCI&0xfff, t.vlan.TCI>>13)
+	var s strings.Builder
+	for _, v := range t.vlans {
+		switch {
+		case v.TCI == 0:
+		case v.TPID == packet.EtherTypeVLAN || v.TPID == 0:
+			fmt.Fprintf(&s, "vlan(vid=%d,pcp=%d): ", v.TCI&0xfff, v.TCI>>13)
+		default:
+			fmt.Fprintf(&s, "vlan(tpid=0x%04x,vid=%d,pcp=%d): ", v.TPID, v.TCI&0xfff, v.TCI>>13)
+		}
+	}
+	if s.Len() == 0 {
+		s.WriteString("no vlan: ")
 	}
 	if len(t.mpls) == 0 {
-		return s + "no mpls: "
+		return s.String() + "no mpls: "
 	}
-	return s + fmt.Sprintf("mpls(label=%d,tc=%d,ttl=%d,bos=%d): ", t.mpls[0]>>12, t.mpls[0]>>9&7, t.mpls[0]&255, t.mpls[0]>>8&1)
+	return s.String() + fmt.Sprintf("mpls(label=%d,tc=%d,ttl=%d,bos=%d): ", t.mpls[0]>>12, t.mpls[0]>>9&7, t.mpls[0]&255, t.mpls[0]>>8&1)
+}
+
+// compare orders groups of actions: those without a tag first.
+func (t *tags) compare(o *tags) int {
+	for i := range t.vlans {
+		a, b := t.vlans[i], o.vlans[i]
+		if c := cmp.Or(cmp.Compare(a.TPID, b.TPID), cmp.Compare(a.TCI, b.TCI)); c != 0 {
+			return c
+		}
+	}
+	return slices.Compare(t.mpls, o.mpls)
+}
+
+// sortOutputs sorts outputs that follow each other by port.
+func sortOutputs(actions []datapath.Action) {
+	for len(actions) > 0 {
+		n := 0
+		for n < len(actions) {
+			if _, ok := actions[n].(*datapath.Output); !ok {
+				break
+			}
+			n++
+		}
+		slices.SortStableFunc(actions[:n], func(a, b datapath.Action) int {
+			return cmp.Compare(a.(*datapath.Output).Port, b.(*datapath.Output).Port)
+		})
+		actions = actions[min(n+1, len(actions)):]
+	}
 }
 
 // normalizeActions groups the actions by the tags that the packet has when
@@ -61,17 +98,19 @@ func (l *call) normalizeActions() error {
 		actions []datapath.Action
 	}
 	var groups []*group
-	cur := tags{vlan: k.VLANs[0], mt: k.EthType}
+	cur := tags{vlans: k.VLANs}
 	if k.MPLS[0] != 0 {
 		cur.mpls = slices.Clone(k.MPLS[:1])
 	}
 	for _, act := range a {
 		switch act := act.(type) {
 		case *datapath.PushVLAN:
-			cur.vlan = flow.VLAN{TPID: act.TPID, TCI: act.TCI}
+			copy(cur.vlans[1:], cur.vlans[:])
+			cur.vlans[0] = flow.VLAN{TPID: act.TPID, TCI: act.TCI | flow.VLANPresent}
 			continue
 		case *datapath.PopVLAN:
-			cur.vlan = flow.VLAN{}
+			copy(cur.vlans[:], cur.vlans[1:])
+			cur.vlans[len(cur.vlans)-1] = flow.VLAN{}
 			continue
 		case *datapath.PushMPLS:
 			cur.mpls = append([]uint32{act.LSE}, cur.mpls...)
@@ -89,10 +128,9 @@ func (l *call) normalizeActions() error {
 		}
 		groups[i].actions = append(groups[i].actions, act)
 	}
-	slices.SortStableFunc(groups, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(a.tags.vlan.TCI, b.tags.vlan.TCI), strings.Compare(a.tags.String(), b.tags.String()))
-	})
+	slices.SortStableFunc(groups, func(a, b *group) int { return a.tags.compare(&b.tags) })
 	for _, g := range groups {
+		sortOutputs(g.actions)
 		l.out.WriteString(g.tags.String() + datapath.FormatActions(g.actions, nil))
 	}
 	l.out.WriteString("\n")

@@ -72,6 +72,8 @@ func TestCommands(t *testing.T) {
 		{"add-flow a b c d", "!\"dpctl/add-flow\" command takes at most 3 arguments"},
 		{"parse-actions 1,2 recirc(1)", "1,2\nrecirc(0x1)\n"},
 		{"parse-actions blah", "!ovs-vswitchd: odp_actions_from_string (Invalid argument)"},
+		{"normalize-actions in_port(1) 100,2,10", "input flow: in_port(1)\nno vlan: no mpls: 2,10,100\n"},
+		{"normalize-actions in_port(1) push_vlan(vid=1,pcp=0),push_vlan(vid=2,pcp=0),1,pop_vlan,2", "input flow: in_port(1)\nvlan(vid=1,pcp=0): no mpls: 2vlan(vid=2,pcp=0): vlan(vid=1,pcp=0): no mpls: 1\n"},
 		{"normalize-actions in_port(1) push_vlan(vid=1,pcp=0),1,pop_vlan,2", "input flow: in_port(1)\nno vlan: no mpls: 2vlan(vid=1,pcp=0): no mpls: 1\n"},
 	})
 }
