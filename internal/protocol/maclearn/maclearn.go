@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/internal/coverage"
 	"weir/internal/packet"
 )
 
@@ -25,6 +26,9 @@ const GratARPLock = 5 * time.Second
 
 // NoPort is the port of an address that is not known.
 const NoPort = 0xffffffff
+
+// coverStaticMove counts packets with a pinned address from another port.
+var coverStaticMove = coverage.New("mac_learning_static_none_move")
 
 // key names an entry.
 type key struct {
@@ -49,6 +53,10 @@ type Entry struct {
 type entry struct {
 	Entry
 	prev, next *entry
+
+	// Of an entry that was learned: those of its port.
+	usage              *usage
+	portPrev, portNext *entry
 }
 
 // Stats counts what happened in a table (fdb/stats-show).
@@ -68,12 +76,12 @@ type Table struct {
 	stats   Stats
 	statics int
 	gen     uint64
-	perPort map[uint32]int
+	usages  usages
 }
 
 // New makes a table. Zero aging and max mean the defaults.
 func New(aging time.Duration, max int) *Table {
-	t := &Table{m: map[key]*entry{}, perPort: map[uint32]int{}}
+	t := &Table{m: map[key]*entry{}, usages: usages{byPort: map[uint32]*usage{}}}
 	t.lru.prev, t.lru.next = &t.lru, &t.lru
 	t.Configure(aging, max, nil)
 	return t
@@ -166,6 +174,9 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 		e = t.addLocked(k)
 		t.stats.Learned++
 	} else if e.Static {
+		if e.Port != port {
+			coverStaticMove.Inc()
+		}
 		return false
 	} else {
 		e.unlink()
@@ -174,6 +185,9 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 		}
 	}
 	e.linkBefore(&t.lru)
+	if e.usage != nil {
+		t.usages.touch(e)
+	}
 	e.Expires = now.Add(t.aging)
 	if fromBond {
 		if gratARP {
@@ -185,8 +199,9 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 	if e.Owner == owner && e.Port == port {
 		return false
 	}
-	t.setPortLocked(e, port)
-	e.Owner = owner
+	t.usages.remove(e)
+	e.Port, e.Owner = port, owner
+	t.usages.add(e)
 	t.gen++
 	return true
 }
@@ -219,9 +234,8 @@ func (t *Table) AddStatic(mac packet.MAC, vlan uint16, port uint32, owner any) b
 		t.statics++
 	}
 	e.linkBefore(&t.lru)
-	e.Static = true
-	t.setPortLocked(e, port)
-	e.Owner = owner
+	t.usages.remove(e)
+	e.Static, e.Port, e.Owner = true, port, owner
 	t.gen++
 	return true
 }
@@ -370,26 +384,13 @@ func (t *Table) FloodVLANs() []uint16 {
 func (t *Table) addLocked(k key) *entry {
 	e := &entry{Entry: Entry{MAC: k.mac, VLAN: k.vlan, Port: NoPort}}
 	t.m[k] = e
-	t.perPort[NoPort]++
 	return e
-}
-
-func (t *Table) setPortLocked(e *entry, port uint32) {
-	t.dropPortLocked(e.Port)
-	e.Port = port
-	t.perPort[port]++
-}
-
-func (t *Table) dropPortLocked(port uint32) {
-	if t.perPort[port]--; t.perPort[port] == 0 {
-		delete(t.perPort, port)
-	}
 }
 
 func (t *Table) removeLocked(e *entry) {
 	e.unlink()
 	delete(t.m, key{e.MAC, e.VLAN})
-	t.dropPortLocked(e.Port)
+	t.usages.remove(e)
 	if e.Static {
 		t.statics--
 	}
@@ -409,29 +410,11 @@ func (t *Table) flushLocked(which func(*entry) bool) {
 // evictLocked removes the least recently used entry of the port that has the
 // most, so that one port's flood of addresses cannot push out those of others.
 func (t *Table) evictLocked() bool {
-	most, n := uint32(0), 0
-	for p, c := range t.perPort {
-		if c > n || c == n && p < most {
-			most, n = p, c
-		}
-	}
-	var any *entry
-	for e := t.lru.next; e != &t.lru; e = e.next {
-		if e.Static {
-			continue
-		}
-		if any == nil {
-			any = e
-		}
-		if e.Port == most {
-			any = e
-			break
-		}
-	}
-	if any == nil {
+	e := t.usages.victim()
+	if e == nil {
 		return false
 	}
-	t.removeLocked(any)
+	t.removeLocked(e)
 	t.stats.Evicted++
 	t.gen++
 	return true
