@@ -86,6 +86,20 @@ func SetVLANLimit(n int) {
 // VLANLimit is the limit in force.
 func VLANLimit() int { return max(int(vlanLimit.Load()), 1) }
 
+// LimitVLANs makes a key that was written down what extraction makes of such a
+// frame: a tag beyond the limit is the frame's type, and what follows it isn't
+// looked at.
+func (k *Key) LimitVLANs() {
+	n := VLANLimit()
+	if n >= MaxVLANs || k.VLANs[n].TCI&VLANPresent == 0 {
+		return
+	}
+	limited := Key{EthSrc: k.EthSrc, EthDst: k.EthDst, EthType: k.VLANs[n].TPID}
+	copy(limited.VLANs[:n], k.VLANs[:])
+	from, to := limited.Words(), k.Words()
+	copy(to[firstL2Word:], from[firstL2Word:])
+}
+
 // extractVLANs reads tags up to the limit and returns where the type is that
 // follows them.
 func extractVLANs(frame []byte, k *Key) int {

@@ -150,6 +150,7 @@ type Bridge struct {
 	bundles  map[string]*bundle
 	nextPort openflow.PortNo
 	gone     bool
+	mirrors  mirrorCounters
 	inBand   bool // there are flows of in-band control
 	frags    openflow.FragHandling
 	ttlToCtl bool
@@ -179,6 +180,7 @@ func (be *Backend) NewBridge(cfg Config) (*Bridge, error) {
 	be.bridges[cfg.Name] = b
 	be.byID[b.id] = b
 	b.cfg = cfg
+	b.configureMirrors(cfg.Mirrors)
 	be.invalidate()
 	be.mu.Unlock()
 	if err := b.Configure(cfg); err != nil {
@@ -239,6 +241,7 @@ func (b *Bridge) Configure(cfg Config) error {
 	be.mu.Lock()
 	old := b.cfg
 	b.cfg = cfg
+	b.configureMirrors(cfg.Mirrors)
 	be.invalidate()
 	be.mu.Unlock()
 	b.macs.Configure(cfg.MACAging, cfg.MACTableSize, cfg.FloodVLANs)

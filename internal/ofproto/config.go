@@ -9,6 +9,7 @@ package ofproto
 import (
 	"net/netip"
 	"time"
+	"weir/internal/flow"
 
 	"weir/internal/netdev"
 	"weir/internal/openflow"
@@ -39,7 +40,25 @@ type Config struct {
 	// is not changed.
 	Managers []netip.AddrPort
 	Tables   map[uint8]TableConfig
+	Mirrors  []MirrorConfig // at most xlate.MaxMirrors
 }
+
+// MirrorConfig is one mirror (ovs-vswitchd.conf.db(5), Mirror). Ports are named
+// as bundles are; one that isn't there has no effect until it comes.
+type MirrorConfig struct {
+	ID        string // names it in [Bridge.MirrorStats]
+	Name      string
+	SelectAll bool
+	Src, Dst  []string // bundles whose packets are selected as they come in or go out
+	VLANs     []uint16 // empty: all
+	Filter    *flow.Match
+	OutPort   string // empty: OutVLAN
+	OutVLAN   uint16
+	Snaplen   uint32 // 0: whole packets
+}
+
+// MirrorStats counts what a mirror copied.
+type MirrorStats struct{ Packets, Bytes uint64 }
 
 // TableConfig is the configuration of one flow table.
 type TableConfig struct {
@@ -141,4 +160,7 @@ type BundleConfig struct {
 	QinQEthType  uint16 // 0x8100 or 0x88a8
 	PriorityTags PriorityTags
 	Protected    bool
+	// QueueDSCP marks packets that leave by a queue (ovs-vswitchd.conf.db(5),
+	// Queue, dscp).
+	QueueDSCP map[uint32]uint8
 }

@@ -95,6 +95,7 @@ func (b *Bridge) build() *xlate.Bridge {
 	for _, bu := range bundles {
 		xb.Bundles = append(xb.Bundles, bu.build(xb))
 	}
+	b.buildMirrors(xb)
 	return xb
 }
 
@@ -117,7 +118,7 @@ func (bu *bundle) build(xb *xlate.Bridge) *xlate.Bundle {
 	}
 	for _, p := range bu.ports {
 		xp := xb.Ports[p.no]
-		xp.Bundle = out
+		xp.Bundle, xp.DSCP = out, c.QueueDSCP
 		out.Ports = append(out.Ports, xp)
 	}
 	return out

@@ -227,6 +227,7 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 	if err != nil {
 		return true, fmt.Errorf("Bad datapath flow syntax: %w", err)
 	}
+	key.LimitVLANs()
 	r.dp, r.key = namer, *key
 	dpPort := r.key.InPort
 	b, frozen, found := env.Config.Start(&r.key)

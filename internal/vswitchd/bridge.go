@@ -47,6 +47,7 @@ type Bridge interface {
 	SetBundle(ofproto.BundleConfig) error
 	DelBundle(name string)
 	PortStats(openflow.PortNo) (netdev.Stats, error)
+	MirrorStats() map[string]ofproto.MirrorStats
 	// Refresh looks for changes of the ports' devices.
 	Refresh()
 	// Destroy takes the bridge down, with keepPorts without its ports.
@@ -205,6 +206,7 @@ func (s *Switch) bridgeConfig(b *bridge) ofproto.Config {
 		InBandQueue:   int(intOption(oc, "in-band-queue", -1, 0, 1<<32-1)),
 		Managers:      s.managers,
 		Tables:        map[uint8]ofproto.TableConfig{},
+		Mirrors:       s.mirrors(b),
 	}
 	for _, v := range b.conf.FloodVLANs {
 		c.FloodVLANs = append(c.FloodVLANs, uint16(v))

@@ -48,6 +48,7 @@ type BridgeConf struct {
 	FloodVLANs   []int64
 	OtherConfig  map[string]string
 	FlowTables   map[int64]TableConf
+	Mirrors      []MirrorConf // sorted by name
 	Ports        []ovsdb.UUID // sorted
 	Unsupported  []string     // features asked for that this version lacks, in sentences
 }
@@ -108,6 +109,7 @@ type PortConf struct {
 	MAC         string
 	Interfaces  []*InterfaceConf // sorted by name
 	OtherConfig map[string]string
+	QueueDSCP   map[uint32]uint8 // by queue
 	Unsupported []string
 }
 
@@ -181,7 +183,8 @@ func readBridge(s *client.Snapshot, r *client.Row) *BridgeConf {
 			b.FlowTables[n] = readTable(t)
 		}
 	}
-	b.Unsupported = unsupportedBridge(r)
+	readMirrors(s, r, b)
+	b.Unsupported = unsupportedBridge(s, r)
 	return b
 }
 
@@ -237,7 +240,7 @@ func readController(r *client.Row) ControllerConf {
 
 // unsupportedBridge lists the features that a Bridge row asks for and that
 // this version can't give: they are reported, never passed over in silence.
-func unsupportedBridge(r *client.Row) []string {
+func unsupportedBridge(s *client.Snapshot, r *client.Row) []string {
 	var out []string
 	add := func(on bool, what string) {
 		if on {
@@ -248,10 +251,16 @@ func unsupportedBridge(r *client.Row) []string {
 	add(is("stp_enable"), "STP (stp_enable) is not supported yet: the bridge forwards without it")
 	add(is("rstp_enable"), "RSTP (rstp_enable) is not supported yet: the bridge forwards without it")
 	add(is("mcast_snooping_enable"), "multicast snooping (mcast_snooping_enable) is not supported yet: multicast floods")
-	add(len(r.Refs("mirrors")) > 0, "mirrors are not supported yet: no packet is mirrored")
 	add(len(r.Refs("netflow")) > 0, "NetFlow is not supported yet: no record is sent")
 	add(len(r.Refs("sflow")) > 0, "sFlow is not supported yet: no sample is sent")
 	add(len(r.Refs("ipfix")) > 0, "IPFIX is not supported yet: no record is sent")
+	add(len(r.Refs("auto_attach")) > 0, "Auto-Attach (auto_attach) is not supported yet: nothing is announced")
+	for c := range s.Rows("Flow_Sample_Collector_Set") {
+		if id, ok := c.Ref("bridge"); ok && id == r.UUID() {
+			add(true, "IPFIX of sampled flows (Flow_Sample_Collector_Set) is not supported yet: no record is sent")
+			break
+		}
+	}
 	return out
 }
 
@@ -283,10 +292,26 @@ func readPort(s *client.Snapshot, r *client.Row) *PortConf {
 	if lacp := r.String("lacp"); lacp == "active" || lacp == "passive" {
 		p.Unsupported = append(p.Unsupported, "LACP is not supported yet: the port sends no LACPDU")
 	}
-	if len(r.Refs("qos")) > 0 {
-		p.Unsupported = append(p.Unsupported, "QoS is not supported yet: traffic is not shaped")
+	if id, ok := r.Ref("qos"); ok {
+		p.QueueDSCP = readQueues(s, id)
+		p.Unsupported = append(p.Unsupported, "QoS is not supported yet: traffic is not shaped, but marked with the queues' dscp")
 	}
 	return p
+}
+
+// readQueues finds the marks of a QoS's queues.
+func readQueues(s *client.Snapshot, qos ovsdb.UUID) map[uint32]uint8 {
+	out := map[uint32]uint8{}
+	if r := s.Row("QoS", qos); r != nil {
+		for n, id := range r.IntRefs("queues") {
+			if q := s.Row("Queue", id); q != nil {
+				if dscp, ok := q.Int("dscp"); ok {
+					out[uint32(n)] = uint8(dscp)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // readVLANs settles the VLAN mode: one that isn't given is "access" with a

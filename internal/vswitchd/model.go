@@ -64,6 +64,17 @@ func (d *Desired) Update(s *client.Snapshot) *Changes {
 		d.updateBridge(s, id, ch)
 	}
 	changed("Port", func(was, is *client.Row) { ch.Ports[rowOf(was, is).UUID()] = true })
+	queued := false
+	for _, t := range []string{"QoS", "Queue"} {
+		changed(t, func(_, _ *client.Row) { queued = true })
+	}
+	if queued {
+		for r := range s.Rows("Port") {
+			if _, ok := r.Ref("qos"); ok {
+				ch.Ports[r.UUID()] = true
+			}
+		}
+	}
 	changed("Interface", func(was, is *client.Row) {
 		if port, ok := d.ifacePort[rowOf(was, is).UUID()]; ok && configDiffers(was, is) {
 			ch.Ports[port] = true
@@ -113,11 +124,21 @@ func (d *Desired) updateOpen(s *client.Snapshot, changed changedFunc, ch *Change
 }
 
 // markBridges marks the bridges whose rows changed, or a row that they refer
-// to. Controllers and flow tables are few, so their bridges are searched.
+// to. Controllers, mirrors and flow tables are few, so their bridges are searched.
 func (d *Desired) markBridges(changed changedFunc, ch *Changes) {
 	changed("Bridge", func(was, is *client.Row) { ch.Bridges[rowOf(was, is).UUID()] = true })
+	changed("Flow_Sample_Collector_Set", func(was, is *client.Row) {
+		for _, r := range []*client.Row{was, is} {
+			if r == nil {
+				continue
+			}
+			if id, ok := r.Ref("bridge"); ok {
+				ch.Bridges[id] = true
+			}
+		}
+	})
 	refs := map[ovsdb.UUID]bool{}
-	for _, t := range []string{"Controller", "Flow_Table"} {
+	for _, t := range []string{"Controller", "Flow_Table", "Mirror"} {
 		changed(t, func(was, is *client.Row) { refs[rowOf(was, is).UUID()] = true })
 	}
 	if len(refs) == 0 {
@@ -128,6 +149,7 @@ func (d *Desired) markBridges(changed changedFunc, ch *Changes) {
 		for _, id := range r.IntRefs("flow_tables") {
 			hit = hit || refs[id]
 		}
+		hit = hit || slices.ContainsFunc(r.Refs("mirrors"), func(id ovsdb.UUID) bool { return refs[id] })
 		if hit {
 			ch.Bridges[r.UUID()] = true
 		}

@@ -45,6 +45,7 @@ func (s *Switch) configurePort(b *bridge, conf *PortConf) {
 	}
 	p.conf = conf
 	s.report("port "+conf.Name, conf.Unsupported)
+	s.writer.port(p)
 	for name, i := range p.ifaces {
 		if !slices.ContainsFunc(conf.Interfaces, func(c *InterfaceConf) bool { return c.Name == name && c.UUID == i.conf.UUID }) {
 			s.deleteInterface(i)
@@ -73,6 +74,7 @@ func (s *Switch) configureBundle(p *port) {
 		Name: p.conf.Name, VLANMode: ofproto.VLANMode(p.conf.VLANMode), VLAN: p.conf.Tag,
 		Trunks: vlans(p.conf.Trunks), CVLANs: vlans(p.conf.CVLANs),
 		QinQEthType: 0x88a8, PriorityTags: priorityTags(p.conf.Priority), Protected: p.conf.Protected,
+		QueueDSCP: p.conf.QueueDSCP,
 	}
 	if p.conf.QinQEthType == "802.1q" {
 		c.QinQEthType = 0x8100

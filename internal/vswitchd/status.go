@@ -52,6 +52,7 @@ func (w *writer) deviceStatus(i *iface) {
 	if i.dev != nil {
 		i.changes = i.dev.Changes()
 		deviceColumns(i.dev, columns)
+		columns["status"] = texts(notSupported(i.conf.Unsupported, i.dev.Status()))
 	}
 	for c, d := range columns {
 		w.set("Interface", i.conf.UUID, c, d)
@@ -72,7 +73,6 @@ func deviceColumns(dev netdev.Device, columns map[string]ovsdb.Datum) {
 	columns["link_resets"] = number(int64(dev.CarrierResets()))
 	columns["mtu"] = optNumber(int64(dev.MTU()), dev.MTU() > 0)
 	columns["ifindex"] = number(int64(dev.Ifindex()))
-	columns["status"] = texts(dev.Status())
 	if bps, full := dev.Speed(); bps > 0 {
 		columns["link_speed"] = number(int64(bps))
 		columns["duplex"] = text("half")
@@ -148,6 +148,11 @@ func (s *Switch) refresh() {
 	}
 	for b := range s.moved {
 		b.obj.Refresh()
+	}
+	if stats {
+		for _, b := range s.bridges {
+			s.writer.mirrorStats(b)
+		}
 	}
 	s.followDevices()
 	s.refreshControllers(stats)

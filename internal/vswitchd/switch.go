@@ -110,7 +110,7 @@ var tablesRead = map[string][]string{
 	"Manager": {"target", "connection_mode"},
 	"Bridge": {"name", "datapath_type", "datapath_id", "datapath_version", "fail_mode", "protocols", "controller",
 		"flood_vlans", "flow_tables", "other_config", "ports", "stp_enable", "rstp_enable",
-		"mcast_snooping_enable", "mirrors", "netflow", "sflow", "ipfix"},
+		"mcast_snooping_enable", "mirrors", "netflow", "sflow", "ipfix", "auto_attach"},
 	"Port": {"name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "mac", "protected", "bond_mode",
 		"lacp", "qos", "other_config", "fake_bridge"},
 	"Interface": {"name", "type", "options", "other_config", "ofport", "ofport_request", "mac", "mtu_request", "error",
@@ -118,9 +118,14 @@ var tablesRead = map[string][]string{
 	"Controller": {"target", "type", "connection_mode", "max_backoff", "inactivity_probe", "enable_async_messages",
 		"controller_rate_limit", "controller_burst_limit", "controller_queue_size",
 		"local_ip", "local_netmask", "local_gateway", "other_config"},
-	"Flow_Table": {"name", "flow_limit", "overflow_policy", "groups", "prefixes"},
-	"SSL":        nil,
-	"Datapath":   {"ct_zones"},
+	"Mirror": {"name", "select_all", "select_src_port", "select_dst_port", "select_vlan", "output_port", "output_vlan",
+		"snaplen", "filter"},
+	"QoS":                       {"queues"},
+	"Queue":                     {"dscp"},
+	"Flow_Sample_Collector_Set": {"bridge"},
+	"Flow_Table":                {"name", "flow_limit", "overflow_policy", "groups", "prefixes"},
+	"SSL":                       nil,
+	"Datapath":                  {"ct_zones"},
 }
 
 // Run keeps the switch until ctx ends. The loop must be running.
@@ -213,13 +218,13 @@ func (s *Switch) reconcile(snap *client.Snapshot) {
 	}
 }
 
-// report logs once that something asked for isn't supported.
+// report logs once that something asked for isn't supported, or can't be.
 func (s *Switch) report(object string, features []string) {
 	for _, f := range features {
 		text := fmt.Sprintf("%s: %s", object, f)
 		if !s.missing[text] {
 			s.missing[text] = true
-			log.Warn("%s", text)
+			log.Info("%s", text)
 		}
 	}
 }

@@ -189,12 +189,25 @@ func (w *writer) bridge(b *bridge) {
 	id := b.conf.UUID
 	w.set("Bridge", id, "datapath_id", text(fmt.Sprintf("%016x", b.dpid)))
 	w.set("Bridge", id, "datapath_version", text("<built-in>"))
-	status := map[string]string{}
+	var status map[string]string
 	if p, ok := b.backend.Backend.(*provider); ok {
 		status = p.Status()
 	}
-	for i, f := range b.conf.Unsupported {
-		status[fmt.Sprintf("not_supported_%d", i+1)] = f
+	w.set("Bridge", id, "status", texts(notSupported(b.conf.Unsupported, status)))
+}
+
+func (w *writer) port(p *port) {
+	w.set("Port", p.conf.UUID, "status", texts(notSupported(p.conf.Unsupported, nil)))
+}
+
+// notSupported adds the features that a row asks for in vain to its status.
+func notSupported(features []string, status map[string]string) map[string]string {
+	out := maps.Clone(status)
+	if out == nil {
+		out = map[string]string{}
 	}
-	w.set("Bridge", id, "status", texts(status))
+	for i, f := range features {
+		out[fmt.Sprintf("not_supported_%d", i+1)] = f
+	}
+	return out
 }

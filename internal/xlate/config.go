@@ -41,6 +41,7 @@ type Bridge struct {
 	// Order is the ports by OpenFlow number: the order of flooding.
 	Order   []*Port
 	Bundles []*Bundle
+	Mirrors []*Mirror // at most MaxMirrors
 
 	// ForwardBPDU forwards reserved multicast frames instead of dropping them.
 	ForwardBPDU bool
@@ -131,6 +132,10 @@ type Bundle struct {
 	QinQEthType  uint16
 	PriorityTags PriorityTags
 	Protected    bool
+	// MirrorSrc are the mirrors of what comes in, MirrorDst of what goes out.
+	// MirrorOut says that only mirrors may send here.
+	MirrorSrc, MirrorDst MirrorSet
+	MirrorOut            bool
 	// Owner is what the MAC tables know the bundle by; it outlives snapshots.
 	Owner any
 }
@@ -161,6 +166,8 @@ type Port struct {
 	Patch  bool
 	Config PortConfig
 	MAC    packet.MAC
+	// DSCP marks what leaves by a queue, by the queue's packet priority.
+	DSCP map[uint32]uint8
 	// Counters of a patch port's device, credited by effects; nil elsewhere.
 	Stats *PortStats
 	// Out outputs to DP; immutable and shared by results. It may be nil.

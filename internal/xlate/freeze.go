@@ -12,7 +12,7 @@ import (
 // carries, and the actions left.
 func (x *Translator) freeze(rest []openflow.Action) *State {
 	s := &State{
-		Bridge: x.bridge, Table: x.table, RuleCookie: x.cookie, WasMPLS: x.wasMPLS,
+		Bridge: x.bridge, Table: x.table, RuleCookie: x.cookie, WasMPLS: x.wasMPLS, Mirrored: x.mirrored,
 		Stack: slices.Clone(x.stack), Actions: rest, ActionSet: slices.Clone(x.actionSet),
 	}
 	kw, fw := s.Key.Words(), x.flow.Words()
@@ -63,7 +63,7 @@ func (x *Translator) thaw() {
 	copy(fw[:flow.FirstDatapathWord], kw[:flow.FirstDatapathWord])
 	x.flow.Tunnel = s.Key.Tunnel
 	x.flow.InPort = s.Key.InPort
-	x.table, x.cookie, x.wasMPLS = s.Table, s.RuleCookie, s.WasMPLS
+	x.table, x.cookie, x.wasMPLS, x.mirrored = s.Table, s.RuleCookie, s.WasMPLS, s.Mirrored
 	x.stack = append(x.stack, s.Stack...)
 	x.actionSet = append(x.actionSet, s.ActionSet...)
 	x.traceInto(NodeThaw, "thaw")

@@ -89,6 +89,34 @@ func blend(a, b *flow.Key, mask *flow.Mask) *flow.Key {
 	return &k
 }
 
+// drawMirrors gives the bridge mirrors, perhaps.
+func drawMirrors(t *rapid.T, b *Bridge) bool {
+	for i := range rapid.IntRange(0, 2).Draw(t, "mirrors") {
+		m := &Mirror{OutVLAN: 10, Stats: new(MirrorStats), Same: 1 << i}
+		if rapid.Bool().Draw(t, "SPAN") {
+			m.Out = b.Ports[openflow.PortNo(rapid.IntRange(3, 4).Draw(t, "mirror out"))].Bundle
+			m.Out.MirrorOut = true
+		}
+		if rapid.Bool().Draw(t, "select VLAN") {
+			m.VLANs = NewVLANSet([]uint16{5})
+		}
+		if text := rapid.SampledFrom(lawMatches).Draw(t, "filter"); text != "" {
+			m.Filter, _ = flow.ParseMatch(text, nil)
+		}
+		m.Snaplen = uint32(rapid.SampledFrom([]int{0, 100}).Draw(t, "snaplen"))
+		b.Mirrors = append(b.Mirrors, m)
+		for _, bu := range b.Bundles {
+			if rapid.Bool().Draw(t, "mirror src") {
+				bu.MirrorSrc |= 1 << i
+			}
+			if rapid.Bool().Draw(t, "mirror dst") {
+				bu.MirrorDst |= 1 << i
+			}
+		}
+	}
+	return len(b.Mirrors) > 0
+}
+
 // Any packet that matches the mask of a translation translates to the same
 // actions: what a megaflow stands on.
 func TestMegaflowLaw(t *testing.T) {
@@ -109,6 +137,7 @@ func TestMegaflowLaw(t *testing.T) {
 				continue
 			}
 		}
+		mirrored := drawMirrors(t, b)
 		x := NewTranslator()
 		translate := func(k *flow.Key, learn bool) (string, flow.Mask) {
 			key := *k
@@ -125,6 +154,9 @@ func TestMegaflowLaw(t *testing.T) {
 			first := drawKey(t, "first ")
 			want, mask := translate(first, false)
 			mask.InPort, mask.RecircID = ^uint32(0), ^uint32(0)
+			if mirrored && mask.VLANs[0].TCI == 0 {
+				mask.VLANs[0].TCI = 0xffff // as a data path's flow is with a tag or without
+			}
 			other := blend(first, drawKey(t, "other "), &mask)
 			if got, _ := translate(other, false); got != want {
 				t.Fatalf("both match the megaflow %s\n%s: %s\n%s: %s",

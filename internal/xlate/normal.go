@@ -163,6 +163,9 @@ func (x *Translator) normal() {
 		x.detail("disallowed VLAN VID for this input port, dropping")
 		return
 	}
+	if x.reservedForMirrors(in) {
+		return
+	}
 	ts := in.inward(wire)
 	vlan := ts[0].vid
 	if inPort != nil && !x.bridge.ForwardBPDU && x.flow.EthDst.IsReserved() {
@@ -189,7 +192,7 @@ func (x *Translator) normal() {
 		x.detail("learned port is protected, dropping")
 	default:
 		x.detail("forwarding to learned port")
-		x.outputBundle(out, &ts)
+		x.outputBundle(out, &ts, 0)
 	}
 }
 
@@ -253,7 +256,7 @@ func (x *Translator) learnSource(p *Port, b *Bundle, vlan uint16, gratARP bool) 
 func (x *Translator) flood(in *Bundle, ts *tags) {
 	for _, b := range x.bridge.Bundles {
 		if b != in && b.carries(ts) && b.floods() && !(in.Protected && b.Protected) {
-			x.outputBundle(b, ts)
+			x.outputBundle(b, ts, 0)
 		}
 	}
 }
@@ -265,18 +268,18 @@ func (b *Bundle) floods() bool {
 			return false
 		}
 	}
-	return true
+	return !b.MirrorOut
 }
 
 // outputBundle sends the packet out of a bundle, with the tags that it needs
-// there.
-func (x *Translator) outputBundle(b *Bundle, ts *tags) {
+// there, cut to trunc bytes if that is not zero.
+func (x *Translator) outputBundle(b *Bundle, ts *tags, trunc uint32) {
 	if len(b.Ports) == 0 {
 		x.detail("no output port")
 		return
 	}
 	old := x.flow.VLANs
 	b.put(&x.flow, b.outward(*ts))
-	x.outputPort(b.Ports[0].No, false, 0)
+	x.outputPort(b.Ports[0].No, false, trunc)
 	x.flow.VLANs = old
 }

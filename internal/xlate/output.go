@@ -76,18 +76,37 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 			return
 		}
 		x.throughPatch(p, p.Peer, last)
+		x.mirrorOut(p)
 		return
 	}
 	if p.DP == datapath.PortNone {
 		x.warn("Nonexistent output port")
 		return
 	}
+	tos := x.flow.NwTOS
+	x.markQueue(p)
 	x.commit()
 	if trunc != 0 {
 		x.emit(&datapath.Trunc{MaxLen: trunc})
 	}
 	x.emit(p.outAction())
+	x.flow.NwTOS = tos
+	x.mirrorOut(p)
 }
+
+// markQueue gives the packet the DSCP of the queue that it leaves by, where the
+// port has one for it.
+func (x *Translator) markQueue(p *Port) {
+	dscp, ok := p.DSCP[x.flow.SkbPriority]
+	if !ok || !isIP(x.flow.EthType) {
+		return
+	}
+	x.wc.NwTOS |= dscpMask
+	x.flow.NwTOS = x.flow.NwTOS&^dscpMask | dscp<<2
+}
+
+// dscpMask is the part of the type of service that is the DSCP (RFC 2474).
+const dscpMask = 0xfc
 
 // outAction is the action that outputs to the port.
 func (p *Port) outAction() *datapath.Output {
@@ -108,6 +127,7 @@ type outside struct {
 	exit        bool
 	wasMPLS     bool
 	conntracked bool
+	mirrored    MirrorSet
 	traceLen    int
 }
 
@@ -121,18 +141,20 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 		key: x.flow, bridge: x.bridge, version: x.version, table: x.table,
 		stack: x.stack, actionSet: x.actionSet,
 		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
+		mirrored: x.mirrored,
 	}
 	x.effect(Effect{Kind: EffectTx, Port: out})
 	x.effect(Effect{Kind: EffectRx, Port: in})
 	x.bridge = in.Bridge
 	x.version = in.Bridge.Pipeline.Version()
-	x.stack, x.actionSet, x.exit, x.conntracked = nil, nil, false, false
+	x.stack, x.actionSet, x.exit, x.conntracked, x.mirrored = nil, nil, false, false, 0
 	x.enterBridge(in)
 	o.traceLen = x.traceInto(NodeBridge, "bridge(%q)", in.Bridge.Name)
 	x.depth++
 	if x.mayReceive(in) {
 		n := len(x.res.Actions)
 		x.resubmits++
+		x.mirrorIn(in)
 		x.first(func(r *pipeline.Rule) { x.runRuleApart(r, last) })
 		if in.NoForward {
 			// NORMAL and learn have seen the packet; nothing may leave.
@@ -145,6 +167,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	x.flow, x.bridge, x.version, x.table = o.key, o.bridge, o.version, o.table
 	x.stack, x.actionSet = o.stack, o.actionSet
 	x.exit, x.wasMPLS, x.conntracked = o.exit, o.wasMPLS, o.conntracked
+	x.mirrored = o.mirrored
 }
 
 // enterBridge makes the packet one that just came in on a port.

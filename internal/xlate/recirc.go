@@ -24,6 +24,7 @@ type State struct {
 	Actions   []openflow.Action
 	ActionSet []openflow.Action
 	WasMPLS   bool
+	Mirrored  MirrorSet // the mirrors that have had the packet
 	// Of packets for a controller.
 	RuleCookie uint64
 	Userdata   []byte
@@ -146,7 +147,7 @@ func (s *State) hash() uint64 {
 
 func sameState(a, b *State) bool {
 	return a.Bridge.Name == b.Bridge.Name && a.Table == b.Table && a.Key == b.Key &&
-		a.RuleCookie == b.RuleCookie && a.WasMPLS == b.WasMPLS && slices.Equal(a.Stack, b.Stack) &&
+		a.RuleCookie == b.RuleCookie && a.WasMPLS == b.WasMPLS && a.Mirrored == b.Mirrored && slices.Equal(a.Stack, b.Stack) &&
 		string(a.Userdata) == string(b.Userdata) &&
 		(len(a.Actions) == 0 && len(b.Actions) == 0 || reflect.DeepEqual(a.Actions, b.Actions)) &&
 		(len(a.ActionSet) == 0 && len(b.ActionSet) == 0 || reflect.DeepEqual(a.ActionSet, b.ActionSet))

@@ -131,6 +131,7 @@ const (
 	EffectRx                               // count as received by a patch port
 	EffectTx                               // count as sent by a patch port
 	EffectLearn                            // run a learn action again
+	EffectMirror                           // count as copied by a mirror
 	EffectFinTimeout                       // lower Rule's timeouts when the flow ends
 )
 
@@ -148,6 +149,7 @@ type Effect struct {
 	FlowMod    *openflow.FlowMod // of EffectLearn
 	Limit      uint32
 	Idle, Hard uint16 // of EffectFinTimeout
+	Mirror     *MirrorStats
 }
 
 // Effects are the effects of one flow, in the order in which they happen.
@@ -206,6 +208,9 @@ func (e *Effect) push(t Traffic, now time.Time) {
 			e.Port.Stats.TxPackets.Add(t.Packets)
 			e.Port.Stats.TxBytes.Add(t.Bytes)
 		}
+	case EffectMirror:
+		e.Mirror.Packets.Add(t.Packets)
+		e.Mirror.Bytes.Add(t.Bytes)
 	case EffectLearn:
 		if t.Packets > 0 {
 			learn(e.Bridge.Pipeline, e.FlowMod, e.Limit, now)

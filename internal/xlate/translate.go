@@ -45,6 +45,7 @@ type Translator struct {
 	inActionSet      bool
 	wasMPLS          bool
 	conntracked      bool
+	mirrored         MirrorSet // of this bridge, those that have had the packet
 
 	stack     []flow.Value
 	actionSet []openflow.Action
@@ -107,6 +108,7 @@ func (x *Translator) reset(in *Input) {
 	x.exit, x.stop, x.inGroup, x.inActionSet, x.wasMPLS, x.conntracked = false, false, false, false, false, false
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
 	x.freezing, x.frozen, x.recircHash, x.pause = false, nil, nil, nil
+	x.mirrored = 0
 	x.origPriority = in.Key.SkbPriority
 	x.initMask()
 }
@@ -147,11 +149,13 @@ func (x *Translator) start() {
 	x.flow.ActsetOutput = uint32(openflow.PortUnset)
 	switch {
 	case in.Actions != nil:
+		x.mirrorIn(inPort)
 		x.run(in.Actions, true)
 	case inPort != nil && !x.mayReceive(inPort):
 		x.detail("packet dropped: port %s does not receive", inPort.Name)
 		return
 	default:
+		x.mirrorIn(inPort)
 		x.first(func(r *pipeline.Rule) { x.runRule(r, false, false) })
 		x.deliverDHCP()
 	}
