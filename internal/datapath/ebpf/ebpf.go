@@ -2,6 +2,8 @@ package ebpf
 
 import (
 	"errors"
+	"io"
+	"io/fs"
 	"runtime"
 	"sync"
 
@@ -49,6 +51,7 @@ type DP struct {
 	mu      sync.Mutex
 	ports   map[datapath.PortNo]*port
 	adopted map[datapath.PortNo]program.Port // of an earlier process, not claimed yet
+	former  io.Closer                        // what keeps the programs of an earlier process going, nil: nothing
 	closed  bool
 }
 
@@ -108,7 +111,9 @@ func (d *DP) open() (err error) {
 		d.pollers = append(d.pollers, p)
 	}
 	d.watch(d.tap.queues[0])
-	_ = adopted
+	if adopted {
+		d.adopt()
+	}
 	return nil
 }
 
@@ -126,11 +131,33 @@ func (d *DP) dimensions() program.Config {
 
 // openSet opens the kernel's tables, those of an earlier process if they fit.
 func (d *DP) openSet() (adopted bool, err error) {
+	if d.pins != "" {
+		d.set, err = program.Open(string(d.pins), d.dimensions())
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			log.Info("%s: starting with empty tables: %v", d.cfg.Name, err)
+		}
+	}
 	d.set, err = program.New(d.dimensions())
 	if err != nil || d.pins == "" {
 		return false, err
 	}
-	return false, d.set.Pin(string(d.pins))
+	return false, d.replacePins()
+}
+
+// replacePins pins the new tables in the place of those of an earlier process,
+// whose programs stay at its ports until they are replaced as well.
+func (d *DP) replacePins() error {
+	if ports, err := program.PinnedPorts(string(d.pins)); err == nil {
+		d.adopted = ports
+	}
+	d.former, _ = program.KeepPrograms(string(d.pins))
+	if err := program.Unpin(string(d.pins)); err != nil {
+		return err
+	}
+	return d.set.Pin(string(d.pins))
 }
 
 // Start lets packets that come up be handled.
@@ -243,16 +270,6 @@ func (d *DP) end(everything bool) error {
 		errs = append(errs, d.pins.clear())
 	}
 	return errors.Join(errs...)
-}
-
-// Discard removes what an earlier process left of a data path.
-func Discard(name, runDir string) error {
-	dir, ok := findPinDir(name, runDir)
-	if !ok {
-		return nil
-	}
-	d := &DP{cfg: Config{Name: name, RunDir: runDir}, pins: dir}
-	return errors.Join(d.discardUnclaimed(), dir.clear())
 }
 
 // upcallPortOffset is where the header of an upcall has the port, in host order.

@@ -71,7 +71,7 @@ func (m *mirror) keep() {
 		case <-reorder.C:
 			m.do("reorder", m.reorder)
 		case <-reclaim.C:
-			m.do("reclaim", m.set.Reclaim)
+			m.reclaim()
 		}
 	}
 }
@@ -85,6 +85,23 @@ func (m *mirror) do(what string, fn func() error) {
 	if err := fn(); err != nil {
 		log.ErrRL(&keeperRL, "%s: %v", what, err)
 	}
+}
+
+// reclaim frees what has been removed, once no program sees it any more. The
+// wait for that holds nobody up.
+func (m *mirror) reclaim() {
+	var gone program.Retired
+	m.do("reclaim", func() error { gone = m.set.Retire(); return nil })
+	if len(gone) == 0 {
+		return
+	}
+	err := program.Barrier()
+	m.do("reclaim", func() error {
+		if err == nil {
+			m.set.Free(gone)
+		}
+		return err
+	})
 }
 
 var keeperRL, refusedRL vlog.RateLimit

@@ -3,7 +3,6 @@ package ebpf
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf"
@@ -196,29 +195,3 @@ func (p *port) leave(d *DP, forGood bool) error {
 
 // Ports lists the ports by number.
 func (d *DP) Ports() []datapath.Port { return d.soft.Ports() }
-
-// Settle says that all ports have been added: those of an earlier process that
-// nobody claimed are given up.
-func (d *DP) Settle() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.discardUnclaimed(); err != nil {
-		log.Warn("%s: ports of an earlier process: %v", d.cfg.Name, err)
-	}
-}
-
-func (d *DP) discardUnclaimed() error {
-	var errs []error
-	for _, no := range slices.Sorted(maps.Keys(d.adopted)) {
-		p := d.adopted[no]
-		delete(d.adopted, no)
-		if d.set != nil {
-			errs = append(errs, d.set.SetPort(no, program.Port{}))
-		}
-		if d.tap != nil {
-			d.tap.release(uint32(no))
-		}
-		errs = append(errs, d.pins.remove(d.linkPin(no)), linux.RemoveInternal(int(p.Ifindex)))
-	}
-	return errors.Join(errs...)
-}

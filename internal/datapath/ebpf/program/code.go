@@ -82,6 +82,7 @@ type Slow struct {
 	Why SlowWhy
 }
 
+// String says what and why.
 func (s *Slow) String() string { return s.Action + ": " + s.Why.String() }
 
 // SlowWhy is a cause for user space's help.
@@ -116,6 +117,7 @@ var slowTexts = [...]string{
 	SlowKernel:  "the kernel has no helper for it",
 }
 
+// String says the cause.
 func (w SlowWhy) String() string {
 	if int(w) < len(slowTexts) && slowTexts[w] != "" {
 		return slowTexts[w]

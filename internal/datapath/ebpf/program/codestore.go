@@ -132,27 +132,43 @@ func (s *Set) Code(id uint32) ([]datapath.Action, bool) {
 	return r.actions, true
 }
 
+// Retired is what has been removed and that programs may still see.
+type Retired []func()
+
+// Retire hands over what has been removed so far. The caller frees it by
+// [Set.Free] after a [Barrier].
+func (s *Set) Retire() Retired {
+	r := s.flows.retired
+	s.flows.retired = nil
+	return r
+}
+
+// Free makes room of what programs can't see any more.
+func (s *Set) Free(r Retired) {
+	for _, f := range r {
+		f()
+	}
+}
+
 // Reclaim waits until no program sees what has been removed before the call,
 // and frees it. It takes some milliseconds if there is any.
 func (s *Set) Reclaim() error {
-	t := s.flows
-	if len(t.retired) == 0 {
+	r := s.Retire()
+	if len(r) == 0 {
 		return nil
 	}
-	if err := barrier(); err != nil {
+	if err := Barrier(); err != nil {
+		s.flows.retired = append(s.flows.retired, r...)
 		return err
 	}
-	for _, f := range t.retired {
-		f()
-	}
-	t.retired = t.retired[:0]
+	s.Free(r)
 	return nil
 }
 
-// barrier waits for a grace period of the kernel's: every program that runs
+// Barrier waits for a grace period of the kernel's: every program that runs
 // when it is called has ended when it returns (membarrier(2),
 // MEMBARRIER_CMD_GLOBAL).
-func barrier() error {
+func Barrier() error {
 	const global = 1
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0); errno != 0 {
 		return fmt.Errorf("membarrier: %w", errno)

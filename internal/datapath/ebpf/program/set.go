@@ -76,12 +76,7 @@ func (s *Set) create() error {
 		}
 		*d.to = r
 	}
-	h := &view[headerRegion](s.header, 1)[0]
-	*h = headerRegion{
-		Magic: headerMagic, Version: Version, MaxFlows: uint32(s.cfg.MaxFlows), MaxPorts: uint32(s.cfg.MaxPorts),
-		MaxMasks: uint32(s.cfg.MaxMasks), MaxMeters: uint32(s.cfg.MaxMeters), NumCPUs: uint32(s.cpus),
-		VLANLimit: uint32(s.cfg.VLANLimit), Seed: s.seed,
-	}
+	view[headerRegion](s.header, 1)[0] = s.newHeader()
 	var err error
 	s.programs, err = ebpf.NewMap(&ebpf.MapSpec{Name: "weir_" + pinPrograms, Type: ebpf.ProgramArray, KeySize: 4, ValueSize: 4, MaxEntries: numPrograms})
 	if err != nil {
@@ -89,6 +84,15 @@ func (s *Set) create() error {
 	}
 	s.flows = newTable(s)
 	return s.load()
+}
+
+// newHeader says what the memory is like.
+func (s *Set) newHeader() headerRegion {
+	return headerRegion{
+		Magic: headerMagic, Version: Version, MaxFlows: uint32(s.cfg.MaxFlows), MaxPorts: uint32(s.cfg.MaxPorts),
+		MaxMasks: uint32(s.cfg.MaxMasks), MaxMeters: uint32(s.cfg.MaxMeters), NumCPUs: uint32(s.cpus),
+		VLANLimit: uint32(s.cfg.VLANLimit), Seed: s.seed,
+	}
 }
 
 // dimension is one region to make.

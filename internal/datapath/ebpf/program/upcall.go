@@ -29,6 +29,7 @@ const (
 	ReasonOdd
 )
 
+// String names the reason.
 func (r Reason) String() string {
 	switch r {
 	case ReasonMiss:

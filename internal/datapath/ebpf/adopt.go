@@ -1,0 +1,95 @@
+package ebpf
+
+import (
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+
+	"weir/internal/datapath"
+	"weir/internal/datapath/ebpf/program"
+	"weir/internal/datapath/userspace"
+	"weir/internal/netdev/linux"
+)
+
+// adopt takes over the flows and ports of an earlier process. Its ports are
+// known by their numbers until devices claim them.
+func (d *DP) adopt() {
+	for no, p := range d.set.Ports() {
+		p.Upcall = uint32(d.tap.ifindex)
+		d.adopted[no] = p
+		queue, err := d.tap.assign(uint32(no))
+		if err == nil {
+			if queue >= 0 {
+				d.watch(queue)
+			}
+			err = d.set.SetPort(no, p)
+		}
+		if err != nil {
+			log.Warn("%s: port %d of an earlier process: %v", d.cfg.Name, no, err)
+		}
+	}
+	refused := d.soft.Adopt(d.mirror.all())
+	for _, slot := range refused {
+		d.mirror.Removed(slot)
+	}
+	flows, _ := d.set.Flows()
+	log.Info("%s: took over %d flows and %d ports", d.cfg.Name, flows, len(d.adopted))
+}
+
+// all are the flows in the kernel.
+func (m *mirror) all() iter.Seq2[userspace.MirrorSlot, *datapath.Flow] {
+	return func(yield func(userspace.MirrorSlot, *datapath.Flow) bool) {
+		for ref, f := range m.set.All() {
+			if !yield(userspace.MirrorSlot(ref), f) {
+				return
+			}
+		}
+	}
+}
+
+// Settle says that all ports have been added: those of an earlier process that
+// nobody claimed are given up.
+func (d *DP) Settle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.former != nil {
+		_ = d.former.Close()
+		d.former = nil
+	}
+	if err := d.discardUnclaimed(); err != nil {
+		log.Warn("%s: ports of an earlier process: %v", d.cfg.Name, err)
+	}
+}
+
+// discardUnclaimed removes the ports of an earlier process that are not this
+// one's. The caller holds the mutex.
+func (d *DP) discardUnclaimed() error {
+	var errs []error
+	for _, no := range slices.Sorted(maps.Keys(d.adopted)) {
+		p := d.adopted[no]
+		delete(d.adopted, no)
+		if d.set != nil {
+			errs = append(errs, d.set.SetPort(no, program.Port{}))
+		}
+		if d.tap != nil {
+			d.tap.release(uint32(no))
+		}
+		errs = append(errs, d.pins.remove(d.linkPin(no)), linux.RemoveInternal(int(p.Ifindex)))
+	}
+	return errors.Join(errs...)
+}
+
+// Discard removes what an earlier process left of a data path.
+func Discard(name, runDir string) error {
+	dir, ok := findPinDir(name, runDir)
+	if !ok {
+		return nil
+	}
+	d := &DP{cfg: Config{Name: name, RunDir: runDir}, pins: dir}
+	var err error
+	if d.adopted, err = program.PinnedPorts(string(dir)); err == nil {
+		err = d.discardUnclaimed()
+	}
+	return errors.Join(err, dir.clear())
+}

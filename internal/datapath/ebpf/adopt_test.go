@@ -1,0 +1,139 @@
+package ebpf
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/clock"
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/netdev"
+	"weir/internal/netdev/linux"
+)
+
+// keptDP opens the data path of a run directory.
+func keptDP(t *testing.T, dir string, flows int) *DP {
+	t.Helper()
+	d, err := New(Config{Type: "ebpf", Name: "kept", RunDir: dir, Clock: clock.New(), MaxFlows: flows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Start()
+	return d
+}
+
+func putFlow(t *testing.T, d *DP, key, actions string) {
+	t.Helper()
+	k, m, err := datapath.ParseKey(key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := datapath.ParseActions(actions, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.FlowPut(&datapath.Flow{Key: *k, Mask: *m, Actions: a}, datapath.PutCreate); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func dump(d *DP) (out []string) {
+	d.FlowDump(func(f *datapath.Flow) bool {
+		out = append(out, datapath.FormatUFID(f.UFID)+" "+datapath.FormatKey(&f.Key, &f.Mask, false, nil)+" "+datapath.FormatActions(f.Actions, nil))
+		return true
+	})
+	return out
+}
+
+// send lets n frames come in on a cable and counts what comes out of another.
+func (c *cable) send(t *testing.T, to *cable, frame []byte, n int) int {
+	t.Helper()
+	for range n {
+		p := netdev.PacketOf(frame)
+		if sent, err := c.far.Send(0, []*netdev.Packet{&p}); sent != 1 || err != nil {
+			t.Fatalf("sent %d packets: %v", sent, err)
+		}
+	}
+	return len(to.take(t))
+}
+
+// TestAdoption ends a data path and opens it again: packets are forwarded
+// between the two, and the second has flows, statistics and ports of the first.
+func TestAdoption(t *testing.T) {
+	needRoot(t)
+	dir, host := t.TempDir(), linux.NewHost()
+	a, b := newCable(t, host, "a"), newCable(t, host, "b")
+	d := keptDP(t, dir, 4096)
+	for i, c := range []*cable{a, b} {
+		if _, err := d.PortAdd(c.port, "system", datapath.PortNo(5+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	putFlow(t, d, "recirc_id(0),in_port(5),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)", "6")
+	putFlow(t, d, "recirc_id(0),in_port(6),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(dst=10.0.0.0/255.0.0.0,frag=no)", "push_vlan(vid=5,pcp=0),5,userspace(pid=0,slow_path(cfm))")
+	putFlow(t, d, "recirc_id(0),in_port(6),packet_type(ns=0,id=0),eth_type(0x0806)", "drop")
+	d.mirror.do("commit", d.set.Commit)
+	frame := composed(t)
+	if n := a.send(t, b, frame, 3); n != 3 {
+		t.Fatalf("%d packets arrived before, want 3", n)
+	}
+	before := dump(d)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := a.send(t, b, frame, 4); n != 4 {
+		t.Errorf("%d packets arrived while no process was there, want 4", n)
+	}
+
+	d = keptDP(t, dir, 4096)
+	if n := a.send(t, b, frame, 5); n != 5 {
+		t.Errorf("%d packets arrived after adoption, want 5", n)
+	}
+	if diff := cmp.Diff(sorted(before), sorted(dump(d))); diff != "" {
+		t.Errorf("flows, -before +after:\n%s", diff)
+	}
+	if no, err := d.PortAdd(b.port, "system", datapath.PortNone); no != 6 || err != nil {
+		t.Errorf("the port has number %d (%v), want its old 6", no, err)
+	}
+	d.Settle() // a is claimed by nobody
+	if n := a.send(t, b, frame, 1); n != 0 {
+		t.Errorf("%d packets arrived of a port that is no more", n)
+	}
+	k, _, _ := datapath.ParseKey("recirc_id(0),in_port(5),packet_type(ns=0,id=0),eth_type(0x0800)", nil)
+	f, err := d.FlowGet(datapath.UFID{}, k)
+	if err != nil || f.Stats.Packets != 12 || f.Stats.Used.IsZero() {
+		t.Errorf("flow is %+v (%v), want 12 packets", f, err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	// Of other dimensions: nothing but the ports can be taken over.
+	d = keptDP(t, dir, 8192)
+	if got := dump(d); got != nil {
+		t.Errorf("flows of a smaller data path: %v", got)
+	}
+	if no, err := d.PortAdd(b.port, "system", datapath.PortNone); no != 6 || err != nil {
+		t.Errorf("the port has number %d (%v), want its old 6", no, err)
+	}
+	if err := d.Destroy(); err != nil {
+		t.Fatal(err)
+	}
+	if dir, ok := findPinDir("kept", dir); ok {
+		t.Errorf("%s is left behind", dir)
+	}
+}
+
+func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
+
+// composed is a TCP packet.
+func composed(t *testing.T) []byte {
+	t.Helper()
+	k, _, err := datapath.ParseKey("eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(ack)", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return flow.Compose(k, []byte("payload!"))
+}
