@@ -286,12 +286,14 @@ func kill(st *stage) error {
 	return st.again()
 }
 
-// again starts the switch, whose flows come back at once.
+// again starts the switch and gives it its flows back, as ovs-ctl does.
 func (st *stage) again() error {
 	return st.tools(
+		"ovs-vsctl --no-wait set Open_vSwitch . other_config:flow-restore-wait=true",
 		"ovs-vswitchd --detach --no-chdir --pidfile --log-file",
 		"ovs-ofctl add-flow br0 in_port=1,actions=2",
-		"ovs-ofctl add-flow br0 in_port=2,actions=1")
+		"ovs-ofctl add-flow br0 in_port=2,actions=1",
+		"ovs-vsctl --no-wait remove Open_vSwitch . other_config flow-restore-wait")
 }
 
 func (st *stage) pid() (int, error) {
