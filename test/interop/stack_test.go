@@ -132,6 +132,12 @@ func (s *stack) startSwitch(of, vsctl side) {
 		"--", "add-port", "br0", "p2", "--", "set", "Interface", "p2", "type=dummy", "ofport_request=2")
 }
 
+// env is the environment that has programs use the stack's directory.
+func (s *stack) env() []string {
+	return append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
+		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=20", "OVS_SYSLOG_METHOD=null")
+}
+
 // try runs a program of a side and returns what it prints, and where it fails
 // also what it says of that; the log on standard error of one that succeeds is
 // its own affair.
@@ -139,8 +145,7 @@ func (s *stack) try(of side, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, of.program(s.t, name), args...)
-	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
-		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=20", "OVS_SYSLOG_METHOD=null")
+	cmd.Env = s.env()
 	cmd.WaitDelay = time.Second
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
