@@ -59,6 +59,7 @@ unit:
 blackbox: build
 	@echo '== script, namespace, interop and reliability tests'
 	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/interop/... ./test/reliability/...
+	cd test/interop/libovsdb && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 bench-ovsdb: build
 	scripts/install-packages test
