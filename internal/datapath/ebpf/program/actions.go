@@ -7,12 +7,16 @@ import (
 
 // The stack of actions, which its loop's body sees, too. Offsets from R10.
 const (
-	actionFrame  = 64
+	actionFrame  = 80
 	frameCtx     = 0  // the packet's context
 	frameVerdict = 8  // what to return
 	frameTail    = 16 // one more than the program to go to, 0 for none
 	framePlace   = 24 // place of the next operation
-	frameTemp    = 32 // 16 bytes
+	frameTemp    = 32 // for one operation
+	frameOld     = 40 // for opSet: bytes as they were, as they become
+	frameNew     = 48
+	frameOffset  = 56 // where they are
+	frameIPSum   = 64 // where the network header is
 )
 
 // assembleActions is the interpreter of action lists: a bounded loop over
@@ -28,8 +32,11 @@ func (s *Set) assembleActions() asm.Instructions {
 		asm.StoreMem(asm.R10, at(frameVerdict), asm.R1, asm.DWord),
 		asm.Mov.Imm(asm.R1, 0),
 		asm.StoreMem(asm.R10, at(frameTail), asm.R1, asm.DWord),
-		asm.StoreMem(asm.R10, at(frameTemp), asm.R1, asm.DWord),
-		asm.StoreMem(asm.R10, at(frameTemp)+8, asm.R1, asm.DWord),
+	)
+	for f := int16(frameTemp); f < actionFrame; f += 8 {
+		b.emit(asm.StoreMem(asm.R10, at(f), asm.R1, asm.DWord))
+	}
+	b.emit(
 		asm.LoadMem(asm.R1, asm.R6, cbCode, asm.Word),
 		asm.StoreMem(asm.R10, at(framePlace), asm.R1, asm.DWord),
 		asm.Mov.Imm(asm.R1, maxOps),
@@ -99,10 +106,10 @@ func (b *builder) step(s *Set) {
 	}{
 		{opOutput, b.opOutput},
 		{opLast, b.opLast},
+		{opSet, b.opSet},
 		{opPushVLAN, b.opPushVLAN},
 		{opPopVLAN, b.opPopVLAN},
 		{opUser, b.opUser},
-		{opResume, b.opResume},
 		{opCut, b.opCut},
 		{opPriority, func(*Set) { b.opMetadata(skbPriority) }},
 		{opMark, func(*Set) { b.opMetadata(skbMark) }},
@@ -111,12 +118,15 @@ func (b *builder) step(s *Set) {
 	for i, o := range ops {
 		b.emit(asm.JEq.Imm(asm.R1, int32(o.code), "op."+string(rune('a'+i))))
 	}
+	b.emit(asm.JEq.Imm(asm.R1, int32(opResume), "op.resume"))
 	b.label("stop")
 	b.emit(asm.Mov.Imm(asm.R0, 1), asm.Return())
 	for i, o := range ops {
 		b.label("op." + string(rune('a'+i)))
 		o.emit(s)
 	}
+	b.label("op.resume")
+	b.opResume(s)
 	b.label("next")
 	b.emit(asm.Mov.Imm(asm.R0, 0), asm.Return())
 	b.label("noport")
@@ -187,7 +197,8 @@ func (b *builder) opCut(s *Set) {
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.Mov.Imm(asm.R3, 0),
 		asm.FnSkbChangeTail.Call(),
-		asm.JNE.Imm(asm.R0, 0, "lost.step"),
+		// A packet can't be cut within what its checksum's place asks for.
+		asm.JNE.Imm(asm.R0, 0, "op.resume"),
 	)
 	b.label("cut.whole")
 	b.opLast(s)
@@ -272,17 +283,17 @@ func (b *builder) opRecirc(*Set) {
 	)
 }
 
-// describeStep describes the packet for user space, with the code and arg of
-// the operation, and puts the upcall device into R1.
+// describeStep describes the packet for user space, with the code and arg in
+// the operation's second word, and puts the upcall device into R1.
 func (b *builder) describeStep(s *Set, reason Reason, counter int) {
-	b.emit(asm.LoadMem(asm.R1, asm.R7, 8, asm.Word), asm.StoreMem(asm.R9, frameTemp, asm.R1, asm.DWord))
+	b.emit(asm.LoadMem(asm.R1, asm.R7, 8, asm.DWord), asm.StoreMem(asm.R9, frameTemp, asm.R1, asm.DWord))
 	b.countPacket(s, counter, asm.R7)
 	b.describe(s, reason, asm.R7, -tunnelKeySpace)
 	b.emit(
 		asm.LoadMem(asm.R1, asm.R9, frameTemp, asm.DWord),
 		asm.StoreMem(asm.R7, upCode, asm.R1, asm.Word),
-		asm.RSh.Imm(asm.R8, 32),
-		asm.StoreMem(asm.R7, upArg, asm.R8, asm.Word),
+		asm.RSh.Imm(asm.R1, 32),
+		asm.StoreMem(asm.R7, upArg, asm.R1, asm.Word),
 	)
 	b.upcallDevice(s, "lost.step")
 }

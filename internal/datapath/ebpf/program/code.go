@@ -15,12 +15,12 @@ const (
 	opEnd      opcode = iota // the packet has gone all its ways
 	opOutput                 // a copy out of port arg
 	opLast                   // the packet out of port arg, and end
-	opCut                    // the packet, cut to aux bytes, out of port arg, and end
-	opUser                   // a copy to user space: Userspace action number arg; word 1: the code's id
-	opResume                 // the packet to user space, from action arg on, and end; word 1: the code's id
+	opCut                    // the packet, cut to aux bytes, out of port arg, and end; word 1 as for opResume
+	opUser                   // a copy to user space; word 1: the code's id and the Userspace action's number
+	opResume                 // the packet to user space, and end; word 1: the code's id and the action to go on from
 	opPushVLAN               // tag of type aux and TCI arg
 	opPopVLAN
-	opSet      // see set
+	opSet      // see setLong and its like
 	opPushMPLS // entry arg, type aux (as the frame has it)
 	opPriority // word 1: value, mask
 	opMark     // word 1: value, mask
@@ -37,22 +37,6 @@ const (
 func op(o opcode, words int, aux uint16, arg uint32) uint64 {
 	return uint64(o) | uint64(words)<<8 | uint64(aux)<<16 | uint64(arg)<<32
 }
-
-// opSet changes two or four bytes of a header, keeping checksums right. Its
-// aux is flags (below), its arg the offset from the header that the flags
-// name, and the offset of the layer-4 checksum in the next 8 bits; word 1 is
-// value and mask, each as it stands in the packet.
-const (
-	setLong   = 1 << 0 // four bytes, else two
-	setL3     = 1 << 1 // counted from the network header
-	setL4     = 1 << 2 // counted from the layer-4 header
-	setSumIP  = 1 << 3 // the IPv4 header's checksum covers it
-	setSumL4  = 1 << 4 // the layer-4 checksum covers it
-	setPseudo = 1 << 5 // as part of the pseudo header
-	setUDP    = 1 << 6 // 0 is no checksum
-	setIPv6   = 1 << 7 // pseudo header of IPv6
-	setRaw    = 1 << 8 // no checksum covers it, but that of the whole frame
-)
 
 // Limits of a list.
 const (
@@ -82,7 +66,7 @@ type Slow struct {
 	Why SlowWhy
 }
 
-// String says what and why.
+// String is the action and the cause.
 func (s *Slow) String() string { return s.Action + ": " + s.Why.String() }
 
 // SlowWhy is a cause for user space's help.
@@ -117,7 +101,7 @@ var slowTexts = [...]string{
 	SlowKernel:  "the kernel has no helper for it",
 }
 
-// String says the cause.
+// String says it in words.
 func (w SlowWhy) String() string {
 	if int(w) < len(slowTexts) && slowTexts[w] != "" {
 		return slowTexts[w]

@@ -86,8 +86,8 @@ func (c *codes) write(code *Code, form string) (*record, error) {
 	ops := unsafe.Slice((*uint64)(unsafe.Pointer(&c.mem[off+codeHeader])), len(code.ops))
 	copy(ops, code.ops)
 	for i := 0; i < len(ops); i += max(int(ops[i]>>8&0xff), 1) {
-		if o := opcode(ops[i]); o == opUser || o == opResume {
-			ops[i+1] = uint64(r.id)
+		if o := opcode(ops[i]); o == opUser || o == opResume || o == opCut {
+			ops[i+1] |= uint64(r.id)
 		}
 	}
 	copy(h[codeHeader+8*len(ops):], code.text)

@@ -13,12 +13,10 @@ type compiler struct {
 	key    *flow.Key
 	mask   *flow.Mask
 	ops    []uint64
-	users  int // Userspace actions so far
-	// ids are the places in ops that hold the code's number.
-	cut      uint32 // of a Trunc that waits for its output
-	outer    int    // index of the top-level action
-	vlans    bool   // tags have been pushed or popped
-	tunneled bool
+	users  int    // Userspace actions so far
+	index  int    // of the action in hand
+	cut    uint32 // of a Trunc that waits for its output
+	moved  bool   // the network header isn't what the key says any more
 }
 
 // Compile turns a flow's actions into what the programs run. Whatever the
@@ -67,7 +65,7 @@ func (c *compiler) add(words ...uint64) { c.ops = append(c.ops, words...) }
 // list compiles a top-level list. What can't be done becomes a resumption.
 func (c *compiler) list(actions []datapath.Action) *Slow {
 	for i, a := range actions {
-		c.outer = i
+		c.index = i
 		mark := len(c.ops)
 		if why := c.action(a, i == len(actions)-1); why != 0 {
 			c.ops = c.ops[:mark]
@@ -75,7 +73,7 @@ func (c *compiler) list(actions []datapath.Action) *Slow {
 			if c.cut != 0 && i > 0 {
 				i--
 			}
-			c.add(op(opResume, 2, 0, uint32(i)), 0)
+			c.add(op(opResume, 2, 0, 0), uint64(i)<<32)
 			return &Slow{i, kindOf(actions[i]), why}
 		}
 	}
@@ -93,13 +91,11 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 		if c.cut != 0 {
 			c.cut = 0 // as for the executor in user space, it cuts outputs only
 		}
-		c.add(op(opUser, 2, 0, uint32(c.users)), 0)
+		c.add(op(opUser, 2, 0, 0), uint64(c.users)<<32)
 		c.users++
 	case *datapath.PushVLAN:
-		c.vlans = true
 		c.add(op(opPushVLAN, 1, a.TPID, uint32(a.TCI&^flow.VLANPresent)))
 	case *datapath.PopVLAN:
-		c.vlans = true
 		c.add(op(opPopVLAN, 1, 0, 0))
 	case *datapath.SetPriority:
 		c.add(op(opPriority, 2, 0, 0), uint64(a.Priority&a.Mask)|uint64(a.Mask)<<32)
@@ -110,6 +106,20 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 			return SlowNotLast
 		}
 		c.add(op(opRecirc, 1, 0, a.ID))
+	case *datapath.SetEthernet:
+		c.setEthernet(a)
+	case *datapath.SetIPv4:
+		return c.setIPv4(a)
+	case *datapath.SetIPv6:
+		return c.setIPv6(a)
+	case *datapath.SetL4:
+		return c.setL4(a)
+	case *datapath.SetARP:
+		return c.setARP(a)
+	case *datapath.SetND:
+		return c.setND(a)
+	case *datapath.SetMPLS:
+		return c.setMPLS(a)
 	case *datapath.Drop:
 		c.add(op(opEnd, 1, 0, 0))
 	default:
@@ -127,7 +137,7 @@ func (c *compiler) output(a *datapath.Output, last bool) SlowWhy {
 		if c.cut > 0xffff {
 			c.cut = 0xffff
 		}
-		c.add(op(opCut, 1, uint16(c.cut), uint32(a.Port)))
+		c.add(op(opCut, 2, uint16(c.cut), uint32(a.Port)), uint64(c.index-1)<<32)
 		c.cut = 0
 	case last:
 		c.add(op(opLast, 1, 0, uint32(a.Port)))

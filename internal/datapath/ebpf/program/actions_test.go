@@ -1,0 +1,310 @@
+package program
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"weir/internal/clock"
+	"weir/internal/datapath"
+	"weir/internal/datapath/userspace"
+	"weir/internal/flow"
+	"weir/internal/netdev"
+	"weir/internal/netdev/dummy"
+	"weir/internal/packet"
+)
+
+// sink is a device that keeps what is sent to it.
+type sink struct {
+	*dummy.Device
+	mu   sync.Mutex
+	sent []netdev.Packet
+}
+
+func (s *sink) Send(_ int, batch []*netdev.Packet) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range batch {
+		c := *p
+		c.Buf, c.Off = slices.Clone(p.Data()), 0
+		s.sent = append(s.sent, c)
+	}
+	return len(batch), nil
+}
+
+func (s *sink) take() []netdev.Packet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.sent
+	s.sent = nil
+	return out
+}
+
+// executor is the data path in user space, as the oracle.
+type executor struct {
+	dp  *userspace.DP
+	out map[datapath.PortNo]*sink
+}
+
+func newExecutor(t *testing.T) *executor {
+	dp, err := userspace.New(userspace.Config{Type: "dummy", Name: "ovs-dummy", Synchronous: true, Clock: clock.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dp.Close() })
+	e := &executor{dp, map[datapath.PortNo]*sink{}}
+	devices := dummy.NewSet(clock.New())
+	for _, no := range []datapath.PortNo{outPort, altPort} {
+		dev, err := devices.Provider("dummy").Open(fmt.Sprintf("p%d", no), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.out[no] = &sink{Device: dev.(*dummy.Device)}
+		if got, err := dp.PortAdd(e.out[no], "dummy", no); err != nil || got != no {
+			t.Fatal(got, err)
+		}
+	}
+	return e
+}
+
+// sent is a packet that left, in words that two data paths agree about.
+type sent struct {
+	Frame              string
+	Partial            bool
+	CsumStart, CsumOff uint16
+	GSOType            uint8
+	GSOSize            uint16
+}
+
+// summary of packets of which the cut ones don't keep what they were to have
+// done by the device: it can't be done right.
+func summary(pkts []netdev.Packet, cut int) []sent {
+	var all []sent
+	for _, p := range pkts {
+		s := sent{Frame: fmt.Sprintf("%x", p.Data()), GSOType: p.Offload.GSOType, GSOSize: p.Offload.GSOSize}
+		if p.Offload.Flags&1 != 0 && p.Len != cut {
+			s.Partial, s.CsumStart, s.CsumOff = true, p.Offload.CsumStart, p.Offload.CsumOff
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// genSet draws a set action that fits a key.
+func genSet(t *rapid.T, k *flow.Key) datapath.Action {
+	mac := func(n string) packet.MAC { return genMAC(t, n) }
+	mac0 := func(n string) packet.MAC {
+		return rapid.SampledFrom([]packet.MAC{{}, packet.MACFromUint64(1<<48 - 1), packet.MACFromUint64(0xff00ff00ff)}).Draw(t, n)
+	}
+	u8, u16, u32 := rapid.Uint8(), rapid.Uint16(), rapid.Uint32()
+	m8 := rapid.SampledFrom([]uint8{0, 0xff, 0xfc})
+	m16 := rapid.SampledFrom([]uint16{0, 0xffff, 0xff0})
+	m32 := rapid.SampledFrom([]uint32{0, 0xffffffff, 0xff0000})
+	m128 := rapid.SampledFrom([][16]byte{{}, [16]byte(bytes.Repeat([]byte{255}, 16)), {0, 0, 255, 255, 255, 0, 15}})
+	eth := &datapath.SetEthernet{Src: mac("src"), SrcMask: mac0("src mask"), Dst: mac("dst"), DstMask: mac0("dst mask")}
+	options := []datapath.Action{eth}
+	switch k.EthType {
+	case packet.EtherTypeIPv4:
+		a := &datapath.SetIPv4{Src: u32.Draw(t, "s"), SrcMask: m32.Draw(t, "sm"), Dst: u32.Draw(t, "d"), DstMask: m32.Draw(t, "dm"),
+			TOS: u8.Draw(t, "tos"), TOSMask: m8.Draw(t, "tosm"), TTL: u8.Draw(t, "ttl"), TTLMask: m8.Draw(t, "ttlm")}
+		options = append(options, a, a)
+	case packet.EtherTypeIPv6:
+		a := &datapath.SetIPv6{Src: gen16(t, "s"), SrcMask: m128.Draw(t, "sm"), Dst: gen16(t, "d"), DstMask: m128.Draw(t, "dm"),
+			Label: rapid.Uint32Range(0, 0xfffff).Draw(t, "label"), LabelMask: rapid.SampledFrom([]uint32{0, 0xfffff, 0xff}).Draw(t, "lm"),
+			TClass: u8.Draw(t, "tc"), TClassMask: m8.Draw(t, "tcm"), Hlimit: u8.Draw(t, "hl"), HlimitMask: m8.Draw(t, "hlm")}
+		options = append(options, a, a)
+	case packet.EtherTypeARP, packet.EtherTypeRARP:
+		a := &datapath.SetARP{SPA: u32.Draw(t, "spa"), SPAMask: m32.Draw(t, "spam"), TPA: u32.Draw(t, "tpa"), TPAMask: m32.Draw(t, "tpam"),
+			Op: u16.Draw(t, "op"), OpMask: m16.Draw(t, "opm"), SHA: mac("sha"), SHAMask: mac0("sham"), THA: mac("tha"), THAMask: mac0("tham")}
+		options = append(options, a, a)
+	case packet.EtherTypeMPLS, packet.EtherTypeMPLSM:
+		options = append(options, &datapath.SetMPLS{LSE: u32.Draw(t, "lse"), Mask: m32.Draw(t, "lsem")})
+	}
+	if k.EthType == packet.EtherTypeIPv4 || k.EthType == packet.EtherTypeIPv6 {
+		switch p := k.NwProto; {
+		case p == packet.ProtoTCP, p == packet.ProtoUDP, p == packet.ProtoICMP && k.EthType == packet.EtherTypeIPv4, p == packet.ProtoICMPv6 && k.EthType == packet.EtherTypeIPv6:
+			a := &datapath.SetL4{Proto: k.NwProto, Src: u16.Draw(t, "ps"), SrcMask: m16.Draw(t, "psm"), Dst: u16.Draw(t, "pd"), DstMask: m16.Draw(t, "pdm")}
+			options = append(options, a, a)
+		}
+		if k.NDOptionsType != 0 {
+			options = append(options, &datapath.SetND{Target: gen16(t, "nd"), TargetMask: m128.Draw(t, "ndm")})
+		}
+	}
+	return rapid.SampledFrom(options).Draw(t, "set")
+}
+
+// genActions draws a list that ends in an output.
+func genActions(t *rapid.T, k *flow.Key) []datapath.Action {
+	var list []datapath.Action
+	port := rapid.SampledFrom([]datapath.PortNo{outPort, altPort})
+	tags := 0
+	for _, v := range k.VLANs {
+		if v.TCI != 0 {
+			tags++
+		}
+	}
+	for range rapid.IntRange(0, 5).Draw(t, "actions") {
+		switch rapid.IntRange(0, 5).Draw(t, "kind") {
+		case 0:
+			if tags < 2 {
+				tags++
+				list = append(list, &datapath.PushVLAN{TPID: rapid.SampledFrom([]uint16{0x8100, 0x88a8}).Draw(t, "tpid"), TCI: rapid.Uint16().Draw(t, "tci") | flow.VLANPresent})
+			}
+		case 1:
+			if tags > 0 {
+				tags--
+				list = append(list, &datapath.PopVLAN{})
+			}
+		case 2:
+			list = append(list, &datapath.Output{Port: port.Draw(t, "port")})
+		default:
+			list = append(list, genSet(t, k))
+		}
+	}
+	if rapid.IntRange(0, 4).Draw(t, "cut?") == 0 {
+		list = append(list, &datapath.Trunc{MaxLen: uint32(rapid.IntRange(60, 120).Draw(t, "cut"))})
+	}
+	return append(list, &datapath.Output{Port: port.Draw(t, "last")})
+}
+
+// sumPartially makes the layer-4 checksum the device's to complete, as the
+// kernel does for what its own sockets send; big makes it a super-packet.
+func sumPartially(t *rapid.T, frame []byte, k *flow.Key) (netdev.Offload, bool) {
+	var probe flow.Key
+	o := flow.ExtractOffsets(frame, &probe)
+	if k.NwFrag != 0 || o.L4 < 0 || o.L7 < 0 || k.NwProto != packet.ProtoTCP && k.NwProto != packet.ProtoUDP {
+		return netdev.Offload{}, false
+	}
+	at := 16
+	if k.NwProto == packet.ProtoUDP {
+		at = 6
+	}
+	n := o.Len - o.L4
+	sum := packet.PseudoIPv4(k.IPSrc, k.IPDst, k.NwProto, n)
+	if k.EthType == packet.EtherTypeIPv6 {
+		sum = packet.PseudoIPv6(k.IPv6Src[:], k.IPv6Dst[:], k.NwProto, n)
+	}
+	packet.PutBe16(frame[o.L4+at:], ^packet.Fold(sum))
+	off := netdev.Offload{Flags: 1, CsumStart: uint16(o.L4), CsumOff: uint16(at)}
+	if k.NwProto == packet.ProtoTCP && len(frame) > o.L7+60 && rapid.Bool().Draw(t, "super-packet?") {
+		off.GSOType, off.GSOSize, off.HdrLen = 1, 40, uint16(o.L7)
+		if k.EthType == packet.EtherTypeIPv6 {
+			off.GSOType = 4
+		}
+	}
+	return off, true
+}
+
+// exactMask is a mask that looks at all that a frame has.
+func exactMask() *flow.Mask {
+	var m flow.Mask
+	*keyWords(&m) = *all()
+	return &m
+}
+
+// What the programs make of a packet is what the executor in user space makes
+// of it: with partial checksums, super-packets, tags inside and outside.
+func TestActionsAgreeWithExecutor(t *testing.T) {
+	flow.SetVLANLimit(2)
+	defer flow.SetVLANLimit(1)
+	n := newTapnet(t, Config{VLANLimit: 2})
+	oracle := newExecutor(t)
+	slow := 0
+	var current Ref
+	var before flow.Key
+	rapid.Check(t, func(t *rapid.T) {
+		k := genKey(t)
+		var payload []byte
+		if rapid.Bool().Draw(t, "long?") {
+			payload = bytes.Repeat([]byte{7, 9, 200}, rapid.IntRange(20, 60).Draw(t, "payload"))
+		}
+		frame := flow.Compose(&k, payload)
+		for len(frame) < 60 {
+			frame = append(frame, 0)
+		}
+		pkt := netdev.NewPacket(len(frame))
+		pkt.Len = len(frame)
+		if rapid.Bool().Draw(t, "partial?") {
+			pkt.Offload, _ = sumPartially(t, frame, &k)
+		}
+		copy(pkt.Data(), frame)
+		var key flow.Key
+		flow.Extract(frame, &key)
+		key.InPort = inPort
+		actions := genActions(t, &key)
+
+		m := exactMask()
+		m.RecircID = 0
+		code, why := n.set.Compile(&key, m, actions)
+		if why != nil {
+			if why.Why != SlowNotLast {
+				t.Fatalf("%s needs user space: %s", datapath.FormatActions(actions, nil), why)
+			}
+			slow++
+			return
+		}
+		key.SkbPriority, key.PktMark = 0, 0
+		if current != 0 && key == before {
+			n.set.Delete(current)
+			current = 0
+		}
+		r, err := n.set.Put(&key, m, datapath.UFID{}, code)
+		if errors.Is(err, ErrFull) && n.set.Reclaim() == nil {
+			r, err = n.set.Put(&key, m, datapath.UFID{}, code)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if current != 0 { // after the other, so that main keeps the mask
+			n.set.Delete(current)
+		}
+		current, before = r, key
+		if err := n.set.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.inject(&pkt); err != nil {
+			t.Fatal(err)
+		}
+		copied := pkt
+		copied.Buf = slices.Clone(pkt.Buf)
+		if err := oracle.dp.Execute(&copied, &key, actions); err != nil {
+			t.Fatal(err)
+		}
+		if ups := n.drain(n.up); len(ups) > 0 {
+			var u Upcall
+			_, err := ParseUpcall(ups[0].Data(), &u)
+			have, _ := n.set.Code(u.Code)
+			if err != nil || u.Reason != ReasonResume || len(have) != len(actions) || int(u.Arg) != len(actions)-2 {
+				t.Fatalf("upcall %+v of %x, actions %s: %v", u, frame, datapath.FormatActions(actions, nil), err)
+			}
+			for no, dev := range n.out {
+				n.drain(dev)
+				oracle.out[no].take()
+			}
+			slow++ // cut within the headers
+			return
+		}
+		cut := -1
+		if i := len(actions) - 2; i >= 0 {
+			if a, ok := actions[i].(*datapath.Trunc); ok {
+				cut = int(a.MaxLen)
+			}
+		}
+		for no, dev := range n.out {
+			got, want := summary(n.drain(dev), cut), summary(oracle.out[no].take(), cut)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("port %d, %s on %x offload %+v:\n%s", no, datapath.FormatActions(actions, nil), frame, pkt.Offload, diff)
+			}
+		}
+		if s := n.set.Stats(r); s.Packets != 1 || s.Bytes != uint64(len(frame)) {
+			t.Fatalf("statistics %+v of a packet of %d bytes", s, len(frame))
+		}
+	})
+	t.Logf("%d lists needed user space", slow)
+}

@@ -1,0 +1,121 @@
+package program
+
+import (
+	"github.com/cilium/ebpf/asm"
+)
+
+// opSet is the operation of that name; see its constants.
+func (b *builder) opSet(*Set) {
+	const (
+		fNoBase   = "set.base"
+		recompute = 1 // BPF_F_RECOMPUTE_CSUM
+	)
+	flag := func(f int32, otherwise string) {
+		b.emit(
+			asm.Mov.Reg(asm.R1, asm.R8),
+			asm.RSh.Imm(asm.R1, 16),
+			asm.And.Imm(asm.R1, f),
+			asm.JEq.Imm(asm.R1, 0, otherwise),
+		)
+	}
+	b.emit(
+		// The offset: of the header and within it.
+		asm.LoadMem(asm.R3, asm.R6, cbState, asm.Word),
+		asm.Mov.Imm(asm.R2, 0),
+	)
+	flag(setL3|setL4, fNoBase)
+	b.emit(
+		asm.Mov.Reg(asm.R2, asm.R3),
+		asm.And.Imm(asm.R2, 1<<stateL3Bits-1),
+		asm.StoreMem(asm.R9, frameIPSum, asm.R2, asm.DWord),
+		asm.And.Imm(asm.R1, setL4),
+		asm.JEq.Imm(asm.R1, 0, fNoBase),
+		asm.Mov.Reg(asm.R2, asm.R3),
+		asm.RSh.Imm(asm.R2, stateL4Shift),
+		asm.And.Imm(asm.R2, stateL4Mask),
+		asm.JEq.Imm(asm.R2, 0, "next"), // no such header
+	)
+	b.label(fNoBase)
+	b.emit(
+		asm.Mov.Reg(asm.R1, asm.R8),
+		asm.RSh.Imm(asm.R1, 32),
+		asm.And.Imm(asm.R1, 0xff),
+		asm.Add.Reg(asm.R2, asm.R1),
+		asm.StoreMem(asm.R9, frameOffset, asm.R2, asm.DWord),
+		asm.Mov.Imm(asm.R1, 0),
+		asm.StoreMem(asm.R9, frameOld, asm.R1, asm.DWord),
+	)
+	b.setSize(asm.R4)
+	b.emit(
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.Mov.Reg(asm.R3, asm.R9),
+		asm.Add.Imm(asm.R3, frameOld),
+		asm.FnSkbLoadBytes.Call(),
+		asm.JNE.Imm(asm.R0, 0, "next"), // the packet is too short
+		asm.LoadMem(asm.R3, asm.R9, frameOld, asm.Word),
+		asm.Mov.Reg(asm.R4, asm.R3),
+		asm.LoadMem(asm.R1, asm.R7, 12, asm.Word), // mask
+		asm.Xor.Imm(asm.R1, -1),
+		asm.And.Reg(asm.R4, asm.R1),
+		asm.LoadMem(asm.R1, asm.R7, 8, asm.Word), // value
+		asm.Or.Reg(asm.R4, asm.R1),
+		asm.Mov.Reg32(asm.R4, asm.R4),
+		asm.StoreMem(asm.R9, frameNew, asm.R4, asm.DWord),
+		asm.JEq.Reg(asm.R3, asm.R4, "next"),
+	)
+	flag(setSumIP, "set.l4")
+	b.emit(
+		asm.LoadMem(asm.R2, asm.R9, frameIPSum, asm.DWord),
+		asm.Add.Imm(asm.R2, 10),
+	)
+	b.setSize(asm.R5)
+	b.emit(asm.Mov.Reg(asm.R1, asm.R6), asm.FnL3CsumReplace.Call())
+	b.label("set.l4")
+	flag(setSumL4, "set.store")
+	b.emit(
+		asm.LoadMem(asm.R2, asm.R6, cbState, asm.Word),
+		asm.RSh.Imm(asm.R2, stateL4Shift),
+		asm.And.Imm(asm.R2, stateL4Mask),
+		asm.JEq.Imm(asm.R2, 0, "set.store"),
+		asm.Mov.Reg(asm.R1, asm.R8),
+		asm.RSh.Imm(asm.R1, 40),
+		asm.And.Imm(asm.R1, 0xff),
+		asm.Add.Reg(asm.R2, asm.R1),
+		asm.LoadMem(asm.R3, asm.R9, frameOld, asm.Word),
+		asm.LoadMem(asm.R4, asm.R9, frameNew, asm.Word),
+		asm.Mov.Reg(asm.R5, asm.R8),
+		asm.RSh.Imm(asm.R5, 48),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.FnL4CsumReplace.Call(),
+	)
+	b.label("set.store")
+	b.emit(
+		asm.Mov.Reg(asm.R5, asm.R8),
+		asm.RSh.Imm(asm.R5, 16),
+		asm.And.Imm(asm.R5, setRaw),
+		asm.JEq.Imm(asm.R5, 0, "set.plain"),
+		asm.Mov.Imm(asm.R5, recompute),
+	)
+	b.label("set.plain")
+	b.setSize(asm.R4)
+	b.emit(
+		asm.LoadMem(asm.R2, asm.R9, frameOffset, asm.DWord),
+		asm.Mov.Reg(asm.R1, asm.R6),
+		asm.Mov.Reg(asm.R3, asm.R9),
+		asm.Add.Imm(asm.R3, frameNew),
+		asm.FnSkbStoreBytes.Call(),
+	)
+	b.next()
+}
+
+// setSize puts the number of bytes that the operation in R8 sets into dst: 2,
+// or 4 with setLong.
+func (b *builder) setSize(dst asm.Register) {
+	b.emit(
+		asm.Mov.Reg(dst, asm.R8),
+		asm.RSh.Imm(dst, 16),
+		asm.And.Imm(dst, setLong),
+		asm.LSh.Imm(dst, 1),
+		asm.Add.Imm(dst, 2),
+	)
+}
