@@ -108,8 +108,19 @@ type (
 	PushEthernet struct{ Src, Dst packet.MAC }
 	// PopEthernet takes the Ethernet header off.
 	PopEthernet struct{}
-	// AddMPLS pushes a label stack entry at the layer-2 (before the Ethernet
-	// header) or the layer-3 start of the packet.
+	// PushNSH puts a Network Service Header (RFC 8300) before the packet, which
+	// becomes its payload. Metadata is what follows the base and path headers
+	// where the header's MD type is 2.
+	PushNSH struct {
+		Header   flow.NSH
+		Metadata string
+	}
+	// PopNSH takes the Network Service Header off.
+	PopNSH struct{}
+	// SetNSH sets the masked bits of the header.
+	SetNSH struct{ Header, Mask flow.NSH }
+	// AddMPLS pushes a label stack entry before all of the packet, its Ethernet
+	// header too if it has one.
 	AddMPLS struct {
 		LSE     uint32
 		EthType uint16
@@ -156,6 +167,9 @@ type NAT struct {
 func (*PushEthernet) isAction() {}
 func (*PopEthernet) isAction()  {}
 func (*AddMPLS) isAction()      {}
+func (*PushNSH) isAction()      {}
+func (*PopNSH) isAction()       {}
+func (*SetNSH) isAction()       {}
 func (*LBOutput) isAction()     {}
 func (*TunnelPop) isAction()    {}
 func (*CheckPktLen) isAction()  {}
@@ -184,3 +198,11 @@ func (*Sample) isAction()       {}
 func (*Clone) isAction()        {}
 func (*Meter) isAction()        {}
 func (*Drop) isAction()         {}
+
+// Sizes of the Network Service Header (RFC 8300), in bytes: without metadata,
+// with that of MD type 1, and the most that MD type 2 can have.
+const (
+	NSHBaseLen     = 8
+	NSHType1Len    = 24
+	MaxNSHMetadata = 248
+)

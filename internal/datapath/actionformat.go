@@ -56,6 +56,10 @@ func appendAction(b []byte, a Action, names *Namer) []byte {
 		return fmt.Appendf(b, "push_eth(src=%v,dst=%v)", a.Src, a.Dst)
 	case *PopEthernet:
 		return append(b, "pop_eth"...)
+	case *PushNSH:
+		return appendPushNSH(b, a)
+	case *PopNSH:
+		return append(b, "pop_nsh()"...)
 	case *Recirc:
 		return append(hexNum(append(b, "recirc("...), uint64(a.ID)), ')')
 	case *Hash:
@@ -102,6 +106,23 @@ func appendPushMPLS(b []byte, name string, lse uint32, ethType uint16) []byte {
 		name, lse>>12, lse>>9&7, lse&0xff, lse>>8&1, ethType)
 }
 
+func appendPushNSH(b []byte, a *PushNSH) []byte {
+	h := &a.Header
+	b = fmt.Appendf(b, "push_nsh(flags=%d,ttl=%d,mdtype=%d,np=%d,spi=%s,si=%d",
+		h.Flags, h.TTL, h.MDType, h.NP, hexNum0x(uint64(h.PathHdr>>8)), h.PathHdr&0xff)
+	if h.MDType == 1 {
+		for i, c := range h.Context {
+			b = fmt.Appendf(b, ",c%d=%s", i+1, hexNum0x(uint64(c)))
+		}
+	} else if a.Metadata != "" {
+		b = fmt.Appendf(b, ",md2=0x%x", a.Metadata)
+	}
+	return append(b, ')')
+}
+
+// hexNum0x is a number in hexadecimal, with a prefix even where it is zero.
+func hexNum0x(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }
+
 // appendSet prints a set action with the members that it sets.
 func appendSet(b []byte, a Action) []byte {
 	w := fieldWriter{}
@@ -140,6 +161,9 @@ func appendSet(b []byte, a Action) []byte {
 		w.ipv6("target", a.Target, a.TargetMask)
 		w.mac("sll", a.SLL, a.SLLMask)
 		w.mac("tll", a.TLL, a.TLLMask)
+	case *SetNSH:
+		w.open("nsh")
+		w.nsh(&a.Header, &a.Mask)
 	case *SetMPLS:
 		w.open("mpls")
 		w.lse(a.LSE, a.Mask, a.Mask == full32)

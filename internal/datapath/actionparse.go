@@ -1,9 +1,11 @@
 package datapath
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"weir/internal/flow"
 )
@@ -69,6 +71,10 @@ func parseAction(s string, names *Namer, depth int) (Action, error) {
 			}
 			return err
 		})
+	case "push_nsh":
+		return parsePushNSH(body)
+	case "pop_nsh":
+		return &PopNSH{}, nil
 	case "set":
 		return parseSet(body)
 	case "hash":
@@ -169,6 +175,50 @@ func parsePushVLAN(body string) (Action, error) {
 	})
 }
 
+// parsePushNSH reads the members of push_nsh(); those that are absent have the
+// values of a new header (ovs-actions(7), "The encap action").
+func parsePushNSH(body string) (Action, error) {
+	a := &PushNSH{Header: flow.NSH{TTL: 63, MDType: 1, PathHdr: 255}}
+	var plain []string
+	err := members(body, func(n, v string) (err error) {
+		if n != "md2" {
+			plain = append(plain, n+"="+v)
+			return nil
+		}
+		data, err := hex.DecodeString(strings.TrimPrefix(v, "0x"))
+		if err == nil && len(data)%4 != 0 {
+			err = fmt.Errorf("md2 is %d bytes, not a multiple of 4", len(data))
+		}
+		if err == nil && len(data) > MaxNSHMetadata {
+			err = fmt.Errorf("md2 is %d bytes, at most %d fit", len(data), MaxNSHMetadata)
+		}
+		a.Metadata = string(data)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var h, m flow.NSH
+	if err := parseNSH(strings.Join(plain, ","), &h, &m); err != nil {
+		return nil, err
+	}
+	overlay(&a.Header.Flags, h.Flags, m.Flags)
+	overlay(&a.Header.TTL, h.TTL, m.TTL)
+	overlay(&a.Header.MDType, h.MDType, m.MDType)
+	overlay(&a.Header.NP, h.NP, m.NP)
+	overlay(&a.Header.PathHdr, h.PathHdr, m.PathHdr)
+	for i := range h.Context {
+		overlay(&a.Header.Context[i], h.Context[i], m.Context[i])
+	}
+	if a.Header.MDType != 1 && a.Header.MDType != 2 {
+		return nil, fmt.Errorf("mdtype is %d, not 1 or 2", a.Header.MDType)
+	}
+	return a, nil
+}
+
+// overlay sets the masked bits of a member.
+func overlay[T uint8 | uint32](to *T, v, m T) { *to = *to&^m | v&m }
+
 func parseMPLSAction(name, body string) (Action, error) {
 	var lse uint32
 	var ethType uint16
@@ -236,6 +286,11 @@ func parseSet(body string) (Action, error) {
 		return &SetL4{Proto: l4Protos[name], Src: k.TpSrc, SrcMask: m.TpSrc, Dst: k.TpDst, DstMask: m.TpDst}, nil
 	case "nd":
 		return &SetND{Target: k.NDTarget, TargetMask: m.NDTarget, SLL: k.ARPSHA, SLLMask: m.ARPSHA, TLL: k.ARPTHA, TLLMask: m.ARPTHA}, nil
+	case "nsh":
+		if m.NSH.MDType|m.NSH.NP != 0 {
+			return nil, fmt.Errorf("mdtype and np of NSH can't be set")
+		}
+		return &SetNSH{Header: k.NSH, Mask: m.NSH}, nil
 	case "mpls":
 		if m.MPLS[1] != 0 {
 			return nil, fmt.Errorf("only the outer label can be set")

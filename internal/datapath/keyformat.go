@@ -477,6 +477,12 @@ func (w *keyWriter) nsh() {
 		return
 	}
 	w.open("nsh")
+	w.fieldWriter.nsh(k, m)
+	w.close()
+}
+
+// nsh writes the members of a Network Service Header.
+func (w *fieldWriter) nsh(k, m *flow.NSH) {
 	w.dec("flags", uint64(k.Flags), uint64(m.Flags), full8)
 	w.dec("ttl", uint64(k.TTL), uint64(m.TTL), full8)
 	w.dec("mdtype", uint64(k.MDType), uint64(m.MDType), full8)
@@ -486,5 +492,4 @@ func (w *keyWriter) nsh() {
 	for i, name := range [...]string{"c1", "c2", "c3", "c4"} {
 		w.hex(name, uint64(k.Context[i]), uint64(m.Context[i]), full32)
 	}
-	w.close()
 }

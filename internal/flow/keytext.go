@@ -57,6 +57,9 @@ func (m *Match) shapeForPrint() {
 			w.MPLS[i] = 0xffffffff
 		}
 	}
+	if k.PacketType != 0 {
+		w.EthSrc, w.EthDst, w.VLANs = packet.MAC{}, packet.MAC{}, [MaxVLANs]VLAN{}
+	}
 	if k.NDReserved == 0 {
 		w.NDReserved = 0
 	}

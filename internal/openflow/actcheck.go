@@ -316,9 +316,14 @@ func (c *checker) control(a Action) ErrCode {
 			c.setEthType(packet.EtherTypeNSH)
 		}
 	case *Decap:
-		if a.NewPacketType != PacketTypeUseNext {
-			c.m.Key.PacketType, c.m.Mask.PacketType = a.NewPacketType, 0xffffffff
-		} else {
+		k, w := &c.m.Key, &c.m.Mask
+		switch {
+		case k.PacketType == 0 && w.EthType == 0xffff:
+			// What stood behind the Ethernet header is now all there is.
+			k.PacketType, w.PacketType = 1<<16|uint32(k.EthType), 0xffffffff
+		case a.NewPacketType != PacketTypeUseNext:
+			k.PacketType, w.PacketType = a.NewPacketType, 0xffffffff
+		default:
 			c.m.Key.PacketType, c.m.Mask.PacketType = 0, 0
 			c.m.Key.EthType, c.m.Mask.EthType = 0, 0
 		}

@@ -1,6 +1,7 @@
 package xlate
 
 import (
+	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
 	"weir/internal/packet"
@@ -118,9 +119,13 @@ func (x *Translator) change(a openflow.Action) bool {
 	case *openflow.Move:
 		x.move(a)
 	case *openflow.SetEthSrc:
-		f.EthSrc, w.EthSrc = a.MAC, packet.Broadcast
+		if f.PacketType == 0 {
+			f.EthSrc, w.EthSrc = a.MAC, packet.Broadcast
+		}
 	case *openflow.SetEthDst:
-		f.EthDst, w.EthDst = a.MAC, packet.Broadcast
+		if f.PacketType == 0 {
+			f.EthDst, w.EthDst = a.MAC, packet.Broadcast
+		}
 	case *openflow.SetVLANVID:
 		x.setTCI(vidMask, a.VID, a.PushIfNeeded)
 	case *openflow.SetVLANPCP:
@@ -136,9 +141,7 @@ func (x *Translator) change(a openflow.Action) bool {
 	case *openflow.SetMPLSTTL:
 		x.setLSE(lseTTLMask, uint32(a.TTL))
 	case *openflow.DecMPLSTTL:
-		if x.decMPLSTTL() {
-			x.expired(nil)
-		}
+		x.decMPLSTTL()
 	case *openflow.PushMPLS:
 		x.pushMPLS(a.EthType)
 	case *openflow.PopMPLS:
@@ -147,6 +150,12 @@ func (x *Translator) change(a openflow.Action) bool {
 		f.Tunnel.ID = a.ID
 	case *openflow.DecTTL:
 		x.decTTL(a)
+	case *openflow.DecNSHTTL:
+		x.decNSHTTL()
+	case *openflow.Encap:
+		x.encap(a)
+	case *openflow.Decap:
+		x.decap(a)
 	default:
 		return x.changeL3(a)
 	}
@@ -288,6 +297,9 @@ func (x *Translator) popStack(dst openflow.Subfield) {
 
 // setTCI changes a part of the outer tag; without a tag it pushes one if it may.
 func (x *Translator) setTCI(mask, bits uint16, push bool) {
+	if x.flow.PacketType != 0 {
+		return
+	}
 	v := &x.flow.VLANs[0]
 	x.wc.VLANs[0].TCI |= mask | flow.VLANPresent
 	if v.TCI&flow.VLANPresent == 0 {
@@ -308,6 +320,9 @@ func (x *Translator) markVLANs() {
 }
 
 func (x *Translator) popVLAN() {
+	if x.flow.PacketType != 0 {
+		return
+	}
 	v := &x.flow.VLANs
 	n := numVLANs(&x.flow)
 	x.wc.VLANs[0].TCI |= flow.VLANPresent
@@ -320,6 +335,9 @@ func (x *Translator) popVLAN() {
 }
 
 func (x *Translator) pushVLAN(tpid uint16) {
+	if x.flow.PacketType != 0 {
+		return
+	}
 	x.markVLANs()
 	v := &x.flow.VLANs
 	copy(v[1:], v[:])
@@ -450,7 +468,8 @@ func (x *Translator) meter(id uint32) {
 	}
 	if dp, ok := x.bridge.MeterID(id); ok {
 		x.commit()
-		x.emitMeter(dp)
+		x.irreversible++
+		x.emit(&datapath.Meter{ID: dp})
 	}
 }
 

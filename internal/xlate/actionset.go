@@ -11,34 +11,46 @@ func rank(a openflow.Action) int {
 		return 1
 	case *openflow.PopMPLS:
 		return 2
-	case *openflow.PushMPLS:
+	case *openflow.Decap:
 		return 3
-	case *openflow.PushVLAN:
+	case *openflow.Encap:
 		return 4
-	case *openflow.DecTTL:
+	case *openflow.PushMPLS:
 		return 5
-	case *openflow.DecMPLSTTL:
+	case *openflow.PushVLAN:
 		return 6
+	case *openflow.DecTTL:
+		return 7
+	case *openflow.DecMPLSTTL:
+		return 8
+	case *openflow.DecNSHTTL:
+		return 9
 	case *openflow.SetEthSrc, *openflow.SetEthDst, *openflow.SetIPv4Src, *openflow.SetIPv4Dst,
 		*openflow.SetIPDSCP, *openflow.SetIPECN, *openflow.SetIPTTL, *openflow.SetL4SrcPort,
 		*openflow.SetL4DstPort, *openflow.SetMPLSLabel, *openflow.SetMPLSTC, *openflow.SetMPLSTTL,
-		*openflow.SetTunnelID, *openflow.SetVLANVID, *openflow.SetVLANPCP, *openflow.Move, *openflow.SetField:
-		return 7
-	case *openflow.SetQueue:
-		return 8
+		*openflow.SetTunnelID, *openflow.SetVLANVID, *openflow.SetVLANPCP, *openflow.Move, *openflow.SetField,
+		*openflow.SetQueue:
+		return rankSet
 	case *openflow.Group:
-		return 9
+		return rankFinal
 	case *openflow.Output, *openflow.Controller:
-		return 10
+		return rankFinal + 1
 	case *openflow.Resubmit:
-		return 11
+		return rankFinal + 2
+	case *openflow.CT:
+		return rankFinal + 3
 	}
 	return 0
 }
 
-// keepsAll: of each rank the last action written to the set counts, but changes
-// of fields all stay, in order.
-func keepsAll(a openflow.Action) bool { return rank(a) == 7 }
+// Ranks of note: changes of fields all stay, in the order in which they were
+// written, while of the others the last one counts; of rankFinal and above only
+// the first rank that there is runs, and without any the set does nothing.
+const (
+	rankSet   = 10
+	rankFinal = 11
+	rankLast  = rankFinal + 3
+)
 
 // writeActions merges actions into the action set.
 func (x *Translator) writeActions(actions []openflow.Action) {
@@ -73,13 +85,13 @@ func (x *Translator) noteActsetOutput() {
 // them the set does nothing. The slice is scratch.
 func (x *Translator) orderedSet() []openflow.Action {
 	out := x.setDone[:0]
-	for want := 1; want <= 11; want++ {
+	for want := 1; want <= rankLast; want++ {
 		var last openflow.Action
 		for _, a := range x.actionSet {
 			if rank(a) != want {
 				continue
 			}
-			if keepsAll(a) {
+			if want == rankSet {
 				out = append(out, a)
 			} else {
 				last = a
@@ -87,7 +99,7 @@ func (x *Translator) orderedSet() []openflow.Action {
 		}
 		if last != nil {
 			out = append(out, last)
-			if want >= 9 {
+			if want >= rankFinal {
 				break
 			}
 		}
@@ -106,7 +118,7 @@ func (x *Translator) runActionSet() {
 	x.traceInto(NodeTable, "--. Executing action set:")
 	x.actionSet = x.actionSet[:0]
 	x.inActionSet = true
-	if n := len(set); n > 0 && rank(set[n-1]) >= 9 {
+	if n := len(set); n > 0 && rank(set[n-1]) >= rankFinal {
 		x.table = 0
 		x.run(set, true)
 	}
@@ -116,7 +128,7 @@ func (x *Translator) runActionSet() {
 // setText is the action set as a trace shows it, with what stands before it.
 func (x *Translator) setText() string {
 	set := x.orderedSet()
-	if n := len(set); n == 0 || rank(set[n-1]) < 9 {
+	if n := len(set); n == 0 || rank(set[n-1]) < rankFinal {
 		return " empty"
 	}
 	return ": " + actionsText(set, x.portNames())

@@ -12,7 +12,9 @@ import (
 // marks what it writes, so that packets of one megaflow need the same sets.
 func (x *Translator) commit() {
 	f, b := &x.flow, &x.base
+	x.commitOuter()
 	x.commitEthernet(f, b)
+	x.commitNSH(f, b)
 	// L3 actions find their header only when the packet is no longer MPLS.
 	mplsFirst := isMPLS(b.EthType) && !isMPLS(f.EthType)
 	if mplsFirst {
@@ -37,7 +39,7 @@ func (x *Translator) commit() {
 }
 
 func (x *Translator) commitEthernet(f, b *flow.Key) {
-	if f.EthSrc == b.EthSrc && f.EthDst == b.EthDst {
+	if f.EthSrc == b.EthSrc && f.EthDst == b.EthDst || f.PacketType != 0 {
 		return
 	}
 	a := &datapath.SetEthernet{}

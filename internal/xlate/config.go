@@ -154,6 +154,17 @@ const (
 	PortNoSTP
 )
 
+// PacketTypes says which packets a port can carry (ovs-vswitchd.conf.db(5),
+// Interface, options:packet_type).
+type PacketTypes uint8
+
+// Values of PacketTypes.
+const (
+	PacketsL2  PacketTypes = iota // Ethernet frames only
+	PacketsL3                     // packets without Ethernet header only
+	PacketsAny                    // every type
+)
+
 // Port is one OpenFlow port.
 type Port struct {
 	Bridge *Bridge
@@ -168,6 +179,8 @@ type Port struct {
 	MAC    packet.MAC
 	// DSCP marks what leaves by a queue, by the queue's packet priority.
 	DSCP map[uint32]uint8
+	// PacketTypes says what the device carries.
+	PacketTypes PacketTypes
 	// Counters of a patch port's device, credited by effects; nil elsewhere.
 	Stats *PortStats
 	// Out outputs to DP; immutable and shared by results. It may be nil.

@@ -21,7 +21,7 @@ var (
 		"", "in_port=1", "in_port=2", "dl_src=50:00:00:00:00:01", "dl_dst=50:00:00:00:00:02", "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00",
 		"dl_vlan=5", "dl_vlan=10", "vlan_tci=0x0000/0x1fff", "dl_vlan_pcp=3", "ip", "arp", "arp,arp_op=1", "arp,arp_tpa=10.0.0.0/8", "ipv6", "ip,nw_src=10.0.0.0/8",
 		"ip,nw_dst=10.0.0.1", "ip,nw_dst=10.0.0.0/16", "ip,nw_src=10.0.0.0/255.0.0.255", "ip,nw_tos=32", "ip,nw_ttl=1", "tcp", "tcp,tp_dst=80", "tcp,tp_dst=0x50/0xfff0",
-		"udp,tp_src=22", "icmp,icmp_type=8", "ip,nw_frag=later", "reg0=0x1", "reg0=0x10/0xf0", "metadata=0x7", "tcp,reg1=0x50", "ip,in_port=3,nw_proto=6",
+		"udp,tp_src=22", "icmp,icmp_type=8", "ip,nw_frag=later", "reg0=0x1", "reg0=0x10/0xf0", "metadata=0x7", "tcp,reg1=0x50", "ip,in_port=3,nw_proto=6", "mpls", "mpls,mpls_label=7", "mpls,mpls_ttl=1", "mpls,mpls_bos=0", "dl_type=0x894f", "dl_type=0x894f,nsh_spi=0x1234", "dl_type=0x894f,nsh_si=4", "packet_type=(1,0x800)", "packet_type=(1,0x894f),nsh_np=3",
 	}
 	lawActions = []string{
 		"drop", "output:1", "output:2", "output:3,output:4", "NORMAL", "FLOOD", "in_port", "CONTROLLER:128", "resubmit(,1)", "resubmit(,2)", "resubmit(2,1),output:4",
@@ -29,9 +29,23 @@ var (
 		"mod_nw_dst:10.0.0.2,resubmit(,2)", "mod_tp_dst:8080,output:3", "dec_ttl,output:2", "load:0x1->NXM_NX_REG0[],resubmit(,1)",
 		"move:NXM_OF_IP_SRC[0..15]->NXM_NX_REG0[0..15],resubmit(,2)", "move:NXM_OF_TCP_DST[]->NXM_NX_REG1[0..15],resubmit(,1)", "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],output:1",
 		"write_metadata:0x7,goto_table:1", "clone(mod_dl_src:50:00:00:00:00:03,output:1),output:2", "push:NXM_OF_IP_DST[],pop:NXM_OF_IP_SRC[],output:4",
+		"encap(nsh(md_type=1)),set_field:0x1234->nsh_spi,encap(ethernet),set_field:50:00:00:00:00:02->eth_dst,output:2,resubmit(,1)",
+		"decap(),resubmit(,1)", "decap(),encap(ethernet),NORMAL", "clone(decap(),encap(nsh),encap(ethernet),output:2),output:3", "dec_nsh_ttl,output:2", "decap(),decap(),resubmit(,2)",
+		"encap(mpls),set_field:7->mpls_label,encap(ethernet),output:2,resubmit(,2)", "clone(resubmit(,1)),output:4", "push_mpls:0x8847,set_field:9->mpls_label,output:1", "dec_mpls_ttl,resubmit(,1)",
+		"pop_mpls:0x0800,resubmit(,1)", "set_field:4->nsh_si,output:1", "move:NXM_NX_REG0[0..7]->OXM_OF_MPLS_LABEL[0..7],output:2", "write_actions(set_field:50:00:00:00:00:01->eth_src,output:2,decap()),goto_table:2",
+		"check_pkt_larger(100)->NXM_NX_REG0[0],resubmit(,1)", "debug_slow,resubmit(,2)", "multipath(symmetric_l4,1,modulo_n,2,0,NXM_NX_REG1[]),resubmit(,1)", "sample(probability=65535,collector_set_id=1),output:1",
+		"ct(table=1,zone=4)", "ct(commit,zone=NXM_NX_REG0[0..15],exec(set_field:3->ct_mark)),resubmit(,2)", "ct_clear,output:1", "ct(commit,nat(src=10.9.0.1)),output:2", "meter:1,output:3", "output(port=2,max_len=64),output:3",
 		"write_actions(output:3),goto_table:2", "output:NXM_NX_REG0[0..3]", "set_field:0x20->ip_dscp,output:2", "mod_nw_tos:64,resubmit(,1)",
 	}
 )
+
+// lawConfig is a configuration whose data path can do everything.
+func lawConfig() *Config {
+	cfg := newConfig()
+	cfg.Features = datapath.Features{MaxVLANs: 2, MaxMPLSLabels: 3, Recirc: true, Clone: true, Trunc: true, SampleNesting: 10,
+		CTState: true, CTZone: true, CTMark: true, CTLabel: true, CTNAT: true, MaskedSet: true, CheckPktLen: true}
+	return cfg
+}
 
 func drawKey(t *rapid.T, label string) *flow.Key {
 	pick := func(what string, from []string) string { return rapid.SampledFrom(from).Draw(t, label+what) }
@@ -42,7 +56,7 @@ func drawKey(t *rapid.T, label string) *flow.Key {
 	}
 	ip := fmt.Sprintf(",nw_src=%s,nw_dst=%s,nw_tos=%d,nw_ttl=%d", pick("nw_src", lawIPs), pick("nw_dst", lawIPs), number("tos", 0, 32), number("ttl", 1, 2, 64))
 	ports := fmt.Sprintf(",tp_src=%d,tp_dst=%d", number("tp_src", lawPorts...), number("tp_dst", lawPorts...))
-	switch number("kind", 0, 1, 2, 3, 4, 5, 6) {
+	switch number("kind", 0, 1, 2, 3, 4, 5, 6, 7, 8) {
 	case 0:
 		s += ",tcp" + ip + ports
 	case 1:
@@ -55,6 +69,10 @@ func drawKey(t *rapid.T, label string) *flow.Key {
 		s += ",ipv6,nw_proto=59,nw_ttl=64,ipv6_src=fe80::1,ipv6_dst=fe80::2"
 	case 5:
 		s += ",ip,nw_proto=6,nw_frag=later" + ip
+	case 6:
+		s += fmt.Sprintf(",mpls,mpls_label=%d,mpls_ttl=%d,mpls_bos=%d", number("label", 7, 9), number("mpls_ttl", 1, 64), number("bos", 0, 1))
+	case 7:
+		s += fmt.Sprintf(",dl_type=0x894f,nsh_mdtype=1,nsh_ttl=%d,nsh_np=%d,nsh_spi=%#x,nsh_si=%d", number("nsh_ttl", 1, 9), number("np", 1, 3, 4), number("spi", 1, 0x1234), number("si", 4, 255))
 	default:
 		s += ",dl_type=0x1234"
 	}
@@ -121,7 +139,7 @@ func drawMirrors(t *rapid.T, b *Bridge) bool {
 // actions: what a megaflow stands on.
 func TestMegaflowLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cfg := newConfig()
+		cfg := lawConfig()
 		b := newBridge(cfg, "br0", 1, 4)
 		for _, no := range []openflow.PortNo{3, 4} {
 			b.Ports[no].Bundle.VLAN, b.Ports[no].Bundle.VLANMode = 5, VLANAccess

@@ -61,7 +61,7 @@ func (x *Translator) checkPktLarger(a *openflow.CheckPktLarger, rest []openflow.
 	branch := func(larger uint64) []datapath.Action {
 		x.flow, x.base = flow0, base0
 		x.stack, x.actionSet = slices.Clone(stack), slices.Clone(set)
-		x.res.Actions = nil
+		x.res.Actions, x.outer = nil, outerChange{}
 		x.exit, x.freezing, x.frozen = false, false, nil
 		x.set(a.Dst, flow.V(larger))
 		x.mark(a.Dst)
@@ -73,7 +73,7 @@ func (x *Translator) checkPktLarger(a *openflow.CheckPktLarger, rest []openflow.
 	lessEqual := branch(0)
 	x.flow, x.base = flow0, base0
 	x.res.Actions = outer
-	x.stack, x.actionSet, x.freezing, x.frozen = stack, nil, false, nil
+	x.stack, x.actionSet, x.freezing, x.frozen, x.outer = stack, nil, false, nil, outerChange{}
 	x.emit(&datapath.CheckPktLen{Size: a.Len, Greater: greater, LessEqual: lessEqual})
 	x.exit = true
 }

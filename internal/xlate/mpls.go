@@ -63,8 +63,7 @@ func (x *Translator) pushMPLS(ethType uint16) {
 		// The payload of the first label is what it was: set what OpenFlow can
 		// still change about it now.
 		x.commit()
-	} else if n >= flow.MaxMPLSLabels {
-		x.fail(ErrTooManyMPLS, "bridge %s: dropping packet on which an MPLS push action can't be performed as it would have more MPLS LSEs than the %d supported.", x.bridge.Name, flow.MaxMPLSLabels)
+	} else if x.tooManyLabels(n, "push") {
 		return
 	}
 	for i := range n {
@@ -112,8 +111,7 @@ func (x *Translator) popMPLS(ethType uint16) {
 	for i := 1; i < n; i++ {
 		w.MPLS[i] = ^uint32(0)
 	}
-	if n == flow.MaxMPLSLabels && f.MPLS[n-1]&lseBOS == 0 {
-		x.fail(ErrTooManyMPLS, "bridge %s: dropping packet on which an MPLS pop action can't be performed as it has more MPLS LSEs than the %d supported.", x.bridge.Name, flow.MaxMPLSLabels)
+	if x.tooManyLabels(n, "pop") {
 		return
 	}
 	copy(f.MPLS[:], f.MPLS[1:])
@@ -122,6 +120,21 @@ func (x *Translator) popMPLS(ethType uint16) {
 	if !isMPLS(ethType) {
 		x.wasMPLS = true
 	}
+}
+
+// tooManyLabels gives up on a packet with as many labels as a key holds, onto
+// which no other can be pushed, or whose last but these a pop would bring up.
+func (x *Translator) tooManyLabels(n int, action string) bool {
+	if n < flow.MaxMPLSLabels || action == "pop" && x.flow.MPLS[n-1]&lseBOS != 0 {
+		return false
+	}
+	has := "would have"
+	if action == "pop" {
+		has = "has"
+	}
+	x.fail(ErrTooManyMPLS, "bridge %s: dropping packet on which an MPLS %s action can't be performed as it %s more MPLS LSEs than the %d supported.",
+		x.bridge.Name, action, has, flow.MaxMPLSLabels)
+	return true
 }
 
 // setLSE changes a part of the outer label stack entry.
@@ -133,19 +146,18 @@ func (x *Translator) setLSE(mask, bits uint32) {
 	x.flow.MPLS[0] = x.flow.MPLS[0]&^mask | bits&mask
 }
 
-// decMPLSTTL decrements the TTL; it reports whether the packet expired.
-func (x *Translator) decMPLSTTL() (expired bool) {
+// decMPLSTTL decrements the TTL of the outer label.
+func (x *Translator) decMPLSTTL() {
 	if numLabels(&x.flow) == 0 {
-		return false
+		return
 	}
 	x.wc.MPLS[0] |= lseTTLMask
-	ttl := x.flow.MPLS[0] & lseTTLMask
-	if ttl > 1 {
+	if ttl := x.flow.MPLS[0] & lseTTLMask; ttl > 1 {
 		x.setLSE(lseTTLMask, ttl-1)
-		return false
+		return
 	}
 	x.warn("MPLS decrement TTL exception")
-	return true
+	x.expired(nil)
 }
 
 // commitMPLS pops, pushes and sets label stack entries.

@@ -1,6 +1,7 @@
 package xlate
 
 import (
+	"slices"
 	"strconv"
 
 	"weir/internal/datapath"
@@ -22,25 +23,36 @@ func (x *Translator) runRuleApart(r *pipeline.Rule, last bool) {
 	x.rule, x.cookie = oldRule, oldCookie
 }
 
-// apart runs actions, and then the action set, on a copy of the packet. Where
-// the data path can undo what they do by setting fields back, or nothing
-// follows, no copy is made.
+// apart runs actions, and then the action set, on a copy of the packet.
 func (x *Translator) apart(actions []openflow.Action, last bool) {
-	if last || reversible(actions) {
+	x.aside(actions, last, func() {
 		x.run(actions, last)
 		x.finishActions()
+	})
+}
+
+// aside has run act on a copy of the packet: the caller restores the flow
+// after it, and commit sets the fields back. Only where the data path can't
+// undo what was done, and something follows, is the packet copied there.
+// Actions are what run will do, or what it begins with.
+func (x *Translator) aside(actions []openflow.Action, last bool, run func()) {
+	if last {
+		run()
 		return
 	}
-	// What is to be done to the packet anyway is done once, before the copy.
-	x.commit()
-	outer := x.res.Actions
-	base := x.base
-	x.res.Actions = nil
-	x.run(actions, true)
-	x.finishActions()
-	inner := x.res.Actions
-	x.res.Actions = outer
-	x.base = base
+	known := !reversible(actions)
+	if known {
+		// What is to be done to the packet anyway is done once, before the copy.
+		x.commit()
+	}
+	base, outer, irreversible, n := x.base, x.outer, x.irreversible, len(x.res.Actions)
+	run()
+	if !known && x.irreversible == irreversible {
+		return
+	}
+	inner := slices.Clone(x.res.Actions[n:])
+	x.res.Actions = x.res.Actions[:n]
+	x.base, x.outer, x.irreversible = base, outer, irreversible
 	if len(inner) > 0 {
 		x.emit(&datapath.Clone{Actions: inner})
 	}
@@ -126,16 +138,18 @@ func (x *Translator) bucket(g *pipeline.Group, i int, last bool) {
 	set := append([]openflow.Action(nil), x.orderedSet()...)
 	x.actionSet = outer
 	x.depth++
-	if n := len(set); n > 0 && rank(set[n-1]) >= 9 {
-		x.run(set, last)
+	if n := len(set); n > 0 && rank(set[n-1]) >= rankFinal {
+		x.aside(set, last, func() {
+			x.run(set, last)
+			// A recirculation or an exit in a bucket ends only the bucket.
+			if x.freezing {
+				x.finishFreezing()
+			}
+		})
 	}
 	x.depth--
 	x.traceBack(depth)
 	x.flow, x.wasMPLS = key, mpls
-	// A recirculation or an exit in a bucket ends only the bucket.
-	if x.freezing {
-		x.finishFreezing()
-	}
 	x.exit = false
 }
 
@@ -175,8 +189,6 @@ func (x *Translator) firstLive(g *pipeline.Group) int {
 	}
 	return -1
 }
-
-func (x *Translator) emitMeter(id uint32) { x.emit(&datapath.Meter{ID: id}) }
 
 func formatNumber(v flow.Value) string {
 	if v.Hi == 0 {

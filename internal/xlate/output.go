@@ -83,6 +83,10 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 		x.warn("Nonexistent output port")
 		return
 	}
+	if x.flow.PacketType != 0 && p.PacketTypes == PacketsL2 {
+		x.warn("Trying to send non-Ethernet packet through legacy L2 port. Dropping packet.")
+		return
+	}
 	tos := x.flow.NwTOS
 	x.markQueue(p)
 	x.commit()

@@ -58,7 +58,7 @@ const (
 	ErrRecircConflict
 	ErrTooManyMPLS
 	ErrInvalidTunnel
-	ErrNoUserspace
+	ErrUnsupportedType
 )
 
 // String is the text after "Translation failed".

@@ -47,6 +47,11 @@ type Translator struct {
 	conntracked      bool
 	mirrored         MirrorSet // of this bridge, those that have had the packet
 
+	// outer is what commit has to do first; irreversible counts the actions
+	// given that setting fields can't undo.
+	outer        outerChange
+	irreversible int
+
 	stack     []flow.Value
 	actionSet []openflow.Action
 	setDone   []openflow.Action // scratch: the action set in its order of execution
@@ -107,6 +112,7 @@ func (x *Translator) reset(in *Input) {
 	x.depth, x.resubmits = 0, 0
 	x.exit, x.stop, x.inGroup, x.inActionSet, x.wasMPLS, x.conntracked = false, false, false, false, false, false
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
+	x.outer, x.irreversible = outerChange{}, 0
 	x.freezing, x.frozen, x.recircHash, x.pause = false, nil, nil, nil
 	x.mirrored = 0
 	x.origPriority = in.Key.SkbPriority
@@ -216,6 +222,15 @@ func (x *Translator) finishMask() {
 			w.VLANs[i].TCI |= flow.VLANPresent
 			w.VLANs[i].TPID = 0xffff
 		}
+	}
+	if k.PacketType != 0 {
+		w.EthSrc, w.EthDst, w.VLANs = packet.MAC{}, packet.MAC{}, [flow.MaxVLANs]flow.VLAN{}
+	}
+	if k.EthType != packet.EtherTypeNSH {
+		w.NSH = flow.NSH{} // of one that was pushed
+	}
+	if !isMPLS(k.EthType) {
+		w.MPLS = [flow.MaxMPLSLabels]uint32{}
 	}
 	if k.Tunnel.IsZero() {
 		// The input port says that there was none.

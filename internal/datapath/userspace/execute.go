@@ -179,6 +179,13 @@ func (w *worker) transform(st *state, a datapath.Action) bool {
 	case *datapath.PopEthernet:
 		w.headers(st)
 		popEthernet(st)
+	case *datapath.PushNSH:
+		pushNSH(st, a)
+	case *datapath.PopNSH:
+		w.headers(st)
+		return popNSH(st)
+	case *datapath.AddMPLS:
+		addMPLS(st, a)
 	case *datapath.Hash:
 		w.refresh(st)
 		st.key.DPHash = packetHash(st.key, a)

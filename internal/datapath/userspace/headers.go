@@ -91,11 +91,10 @@ func pushMPLS(st *state, lse uint32, ethType uint16) {
 	insert(st.pkt, at, packet.MPLSLen)
 	b := st.pkt.Data()
 	packet.PutBe32(b[at:], lse)
-	if at >= 2 {
+	if st.key.PacketType == 0 {
 		packet.PutBe16(b[at-2:], ethType)
-	}
-	if st.key.PacketType != 0 {
-		st.key.PacketType = 1<<16 | uint32(ethType)
+	} else {
+		st.key.PacketType = l3Type(ethType)
 	}
 	st.stale = true
 }
@@ -106,11 +105,13 @@ func popMPLS(st *state, ethType uint16) {
 		return
 	}
 	remove(st.pkt, at, packet.MPLSLen)
-	if at >= 2 {
+	switch {
+	case st.key.PacketType == 0 && at >= 2:
 		packet.PutBe16(st.pkt.Data()[at-2:], ethType)
-	}
-	if st.key.PacketType != 0 {
-		st.key.PacketType = 1<<16 | uint32(ethType)
+	case ethType == packet.EtherTypeTEB:
+		st.key.PacketType = 0
+	default:
+		st.key.PacketType = l3Type(ethType)
 	}
 	st.stale = true
 }
@@ -136,7 +137,7 @@ func popEthernet(st *state) {
 	}
 	ethType := st.key.EthType
 	remove(st.pkt, 0, at)
-	st.key.PacketType = 1<<16 | uint32(ethType)
+	st.key.PacketType = l3Type(ethType)
 	st.stale = true
 }
 
@@ -160,6 +161,8 @@ func setField(st *state, a datapath.Action) bool {
 		setARP(st, a)
 	case *datapath.SetND:
 		setND(st, a)
+	case *datapath.SetNSH:
+		setNSH(st, a)
 	case *datapath.SetMPLS:
 		if at := networkStart(st); (st.key.EthType == packet.EtherTypeMPLS || st.key.EthType == packet.EtherTypeMPLSM) && at >= 0 && at+4 <= st.pkt.Len {
 			b := st.pkt.Data()[at:]
