@@ -283,9 +283,7 @@ func appendCT(b []byte, a *CT) []byte {
 	if a.MarkMask != 0 && w.member("mark", false) {
 		w.b = hexNum(append(hexNum(w.b, uint64(a.Mark)), '/'), uint64(a.MarkMask))
 	}
-	if a.LabelMask != [16]byte{} && w.member("label", false) {
-		w.b = hex128(append(hex128(w.b, a.Label), '/'), a.LabelMask)
-	}
+	w.hex128("label", a.Label, a.LabelMask)
 	if a.Helper != "" {
 		w.text("helper", a.Helper)
 	}

@@ -124,6 +124,11 @@ func FlagSigns(v, mask uint32, names []string) string {
 // CTStateNames are the flags of ct_state from bit 0 up.
 func CTStateNames() []string { return ctStateNames }
 
+// FormatCTState prints the flags of a connection state, "new|trk".
+func FormatCTState(state uint8) string {
+	return formatFlags(V(uint64(state)), V(0xff), true, ctStateNames)
+}
+
 // TCPFlagNames are the TCP flags from bit 0 up.
 func TCPFlagNames() []string { return tcpFlagNames }
 

@@ -2,6 +2,7 @@ package ofproto
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
@@ -67,14 +68,22 @@ func continuation(id uint64, s *xlate.State, v openflow.Version) *openflow.Conti
 	if s.RuleCookie != ^uint64(0) {
 		prop(contCookie, binary.BigEndian.AppendUint64(pad[:4:4], s.RuleCookie))
 	}
-	if len(s.Actions) > 0 {
-		prop(contActions, append(pad[:4:4], openflow.EncodeActions(s.Actions, v, false)...))
+	if actions := sendable(s.Actions); len(actions) > 0 {
+		prop(contActions, append(pad[:4:4], openflow.EncodeActions(actions, v, false)...))
 	}
 	if len(s.ActionSet) > 0 {
 		prop(contActionSet, append(pad[:4:4], openflow.EncodeActions(s.ActionSet, v, false)...))
 	}
 	prop(contState, binary.BigEndian.AppendUint64(pad[:4:4], id))
 	return &openflow.Continuation{Raw: b}
+}
+
+// sendable are the actions that have a form on the wire.
+func sendable(as []openflow.Action) []openflow.Action {
+	return slices.DeleteFunc(slices.Clone(as), func(a openflow.Action) bool {
+		_, internal := a.(*openflow.UnrollXlate)
+		return internal
+	})
 }
 
 // stateID finds the number of the state in a continuation.

@@ -138,7 +138,7 @@ func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat, tlv *fl
 	}
 	key := &flow.Key{}
 	if p.State != nil {
-		msg.TableID, msg.Userdata, key = p.State.Table, p.State.Userdata, &p.State.Key
+		msg.TableID, msg.Userdata, key = p.State.SentTable, p.State.Userdata, &p.State.Key
 	}
 	k := *key
 	if p.Key != nil {

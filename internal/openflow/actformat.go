@@ -411,6 +411,8 @@ func formatBig(a Action, names *Names) string {
 		return formatSample(a, names)
 	case *Encap:
 		return formatEncap(a)
+	case *UnrollXlate:
+		return fmt.Sprintf("unroll_xlate(table=%d, cookie=%d)", a.Table, a.Cookie)
 	case *Decap:
 		if a.NewPacketType == PacketTypeUseNext {
 			return "decap()"

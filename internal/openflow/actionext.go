@@ -132,6 +132,13 @@ type (
 	DebugSlow struct{}
 	// DebugRecirc recirculates the packet.
 	DebugRecirc struct{}
+	// UnrollXlate says where the actions after it stand, in lists that the switch
+	// puts together of the actions of several rules. It never comes or goes on
+	// the wire.
+	UnrollXlate struct {
+		Table  uint8
+		Cookie uint64
+	}
 )
 
 // LearnDst is what a LearnSpec does with its value.
@@ -213,3 +220,4 @@ func (*CheckPktLarger) isAction() {}
 func (*DeleteField) isAction()    {}
 func (*DebugSlow) isAction()      {}
 func (*DebugRecirc) isAction()    {}
+func (*UnrollXlate) isAction()    {}

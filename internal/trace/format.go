@@ -4,11 +4,14 @@
 package trace
 
 import (
+	"fmt"
+	"net/netip"
 	"strings"
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
+	"weir/internal/packet"
 	"weir/internal/xlate"
 )
 
@@ -80,41 +83,105 @@ func megaflowMatch(key *flow.Key, mask *flow.Mask) *flow.Match {
 	return m
 }
 
-// writeResult prints what came out of one translation.
-func writeResult(b *strings.Builder, key *flow.Key, r *xlate.Result, o *printing) {
-	b.WriteString("\nFinal flow: ")
-	final, start := r.Key, *key
+// String is the report as users know it.
+func (rep *Report) String() string {
+	var b strings.Builder
+	for i := range rep.Rounds {
+		r := &rep.Rounds[i]
+		if r.Fork != nil {
+			r.announce(&b)
+		}
+		b.WriteString("Flow: " + r.Key.FormatOptions(rep.ports, rep.tlv) + "\n")
+		writeNodes(&b, r.Steps, 0)
+		rep.writeResult(&b, r)
+	}
+	return b.String()
+}
+
+// announce says where the packet of a round comes from.
+func (r *Round) announce(b *strings.Builder) {
+	line := strings.Repeat("=", 79)
+	fmt.Fprintf(b, "\n\n%s\nrecirc(%#x) - resume conntrack with ", line, r.Fork.ID)
+	switch {
+	case r.Assumed:
+		b.WriteString("default ct_state=trk|new (use --ct-next to customize)")
+	case r.CTState == 0:
+		b.WriteString("ct_state=0")
+	default:
+		b.WriteString("ct_state=" + ctStateText(r.CTState))
+	}
+	if r.Fork.CT.NAT != nil {
+		b.WriteString("\nReplacing src/dst IP/ports to simulate NAT:")
+		before, after := "", ""
+		if r.Before != nil {
+			before, after = endpoints(r.Before), endpoints(&r.Key)
+		}
+		b.WriteString("\n Initial flow: " + before + "\n Modified flow: " + after)
+	}
+	b.WriteString("\n" + line + "\n\n")
+}
+
+func ctStateText(s uint8) string { return flow.FormatCTState(s) }
+
+// endpoints are the addresses and ports of a packet.
+func endpoints(k *flow.Key) string {
+	if k.EthType == packet.EtherTypeIPv6 {
+		return fmt.Sprintf("ipv6_src=[%v],tp_src=%d,ipv6_dst=[%v],tp_dst=%d",
+			netip.AddrFrom16(k.IPv6Src), k.TpSrc, netip.AddrFrom16(k.IPv6Dst), k.TpDst)
+	}
+	return fmt.Sprintf("nw_src=%v,tp_src=%d,nw_dst=%v,tp_dst=%d", ipv4(k.IPSrc), k.TpSrc, ipv4(k.IPDst), k.TpDst)
+}
+
+func ipv4(v uint32) netip.Addr {
+	var b [4]byte
+	packet.PutBe32(b[:], v)
+	return netip.AddrFrom4(b)
+}
+
+// finalFlow is the packet as translation left it, "unchanged" if it is as it came.
+func (rep *Report) finalFlow(r *Round) string {
+	final, start := r.Result.Key, r.Key
 	start.ActsetOutput = uint32(openflow.PortUnset)
 	if final == start {
-		b.WriteString("unchanged")
-	} else {
-		final.ActsetOutput = 0
-		b.WriteString(final.FormatOptions(o.ports, o.tlv))
+		return "unchanged"
 	}
+	final.ActsetOutput = 0
+	return final.FormatOptions(rep.ports, rep.tlv)
+}
+
+// writeResult prints what came out of one translation.
+func (rep *Report) writeResult(b *strings.Builder, r *Round) {
+	res := r.Result
+	b.WriteString("\nFinal flow: " + rep.finalFlow(r))
 	b.WriteString("\nMegaflow: ")
-	megaflow := megaflowMatch(key, &r.Mask)
-	if !key.Tunnel.IsZero() {
-		megaflow.TLV = o.tlv
-	}
-	b.WriteString(megaflow.Format(flow.DefaultPriority, o.ports))
+	b.WriteString(rep.megaflow(r))
 	b.WriteString("\nDatapath actions: ")
-	b.WriteString(datapath.FormatActions(r.Actions, o.dp))
+	b.WriteString(datapath.FormatActions(res.Actions, rep.dp))
 	switch {
-	case r.Err != xlate.ErrNone:
-		b.WriteString("\nTranslation failed (" + r.Err.String() + "), packet is dropped.\n")
-	case r.Slow != 0:
+	case res.Err != xlate.ErrNone:
+		b.WriteString("\nTranslation failed (" + res.Err.String() + "), packet is dropped.\n")
+	case res.Slow != 0:
 		b.WriteString("\nThis flow is handled by the userspace slow path because it:")
-		for i, text := range slowTexts {
-			if r.Slow&(1<<i) != 0 {
-				b.WriteString("\n  - " + text + ".")
-			}
+		for _, text := range slowReasons(res.Slow) {
+			b.WriteString("\n  - " + text + ".")
 		}
 	}
 }
 
-// printing says how ports are named.
-type printing struct {
-	ports flow.PortNames
-	dp    *datapath.Namer
-	tlv   *flow.TLVTable
+// megaflow is the match of the packets that the result holds for.
+func (rep *Report) megaflow(r *Round) string {
+	m := megaflowMatch(&r.Key, &r.Result.Mask)
+	if !r.Key.Tunnel.IsZero() {
+		m.TLV = rep.tlv
+	}
+	return m.Format(flow.DefaultPriority, rep.ports)
+}
+
+func slowReasons(slow datapath.SlowReason) (texts []string) {
+	for i, text := range slowTexts {
+		if slow&(1<<i) != 0 {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }

@@ -85,6 +85,9 @@ func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result,
 	return v
 }
 
+// vidMask is the VLAN of a tag.
+const vidMask = 0xfff
+
 // record makes the record of a translated flow.
 func (e *Engine) record(key *flow.Key, in *xlate.Input, res *xlate.Result, gen uint64) *megaflow {
 	m := &megaflow{key: *key, mask: res.Mask, created: in.Now, gen: gen}
@@ -92,9 +95,9 @@ func (e *Engine) record(key *flow.Key, in *xlate.Input, res *xlate.Result, gen u
 		m.mask = key.MaskExact()
 	}
 	// A flow of a data path either has a tag or it has none: that can't be
-	// left open, so it is matched whole where translation doesn't care.
+	// left open.
 	if m.mask.VLANs[0].TCI == 0 {
-		m.mask.VLANs[0].TCI = 0xffff
+		m.mask.VLANs[0].TCI = vidMask | flow.VLANPresent
 	}
 	clear(m.mask.Words()[:flow.FirstDatapathWord])
 	m.mask.InPort, m.mask.RecircID = ^uint32(0), ^uint32(0)

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Switch) registerTrace(srv *unixctl.Server) {
-	register := func(name, usage string, minArgs int, run func(*trace.Env, []string) (string, error)) {
+	register := func(name, usage string, minArgs int, run func(*trace.Env, []string) (*trace.Report, error)) {
 		srv.Register(name, usage, minArgs, -1, func(r *unixctl.Request) (string, error) {
 			p := s.traced(r.Args)
 			if p == nil {
@@ -20,7 +20,14 @@ func (s *Switch) registerTrace(srv *unixctl.Server) {
 			names := datapath.PortNamer(p.dp.Ports())
 			env.Datapaths[p.dp.Name()] = names
 			env.Datapaths[p.dp.Type()+"@"+p.dp.Name()] = names
-			return run(&env, r.Args)
+			report, err := run(&env, r.Args)
+			switch {
+			case err != nil:
+				return "", err
+			case r.JSON:
+				return r.ReplyJSON(report.Document())
+			}
+			return report.String(), nil
 		})
 	}
 	register("ofproto/trace", trace.Usage, 1, trace.Run)

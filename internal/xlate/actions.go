@@ -31,11 +31,6 @@ func (x *Translator) run(actions []openflow.Action, last bool) {
 	}
 }
 
-// keepForLater adds actions to those that run after recirculation.
-func (x *Translator) keepForLater(rest []openflow.Action) {
-	x.frozen = append(x.frozen, rest...)
-}
-
 // act runs one action.
 func (x *Translator) act(a openflow.Action, rest []openflow.Action, last bool) {
 	switch a := a.(type) {

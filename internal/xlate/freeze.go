@@ -12,8 +12,9 @@ import (
 // carries, and the actions left.
 func (x *Translator) freeze(rest []openflow.Action) *State {
 	s := &State{
-		Bridge: x.bridge, Table: x.table, RuleCookie: x.cookie, WasMPLS: x.wasMPLS, Mirrored: x.mirrored,
-		Stack: slices.Clone(x.stack), Actions: rest, ActionSet: slices.Clone(x.actionSet),
+		Bridge: x.bridge, Table: x.table, SentTable: x.table, RuleCookie: x.cookie, WasMPLS: x.wasMPLS,
+		Mirrored: x.mirrored,
+		Stack:    slices.Clone(x.stack), Actions: rest, ActionSet: slices.Clone(x.actionSet),
 	}
 	kw, fw := s.Key.Words(), x.flow.Words()
 	copy(kw[:flow.FirstDatapathWord], fw[:flow.FirstDatapathWord])
@@ -28,17 +29,53 @@ func (x *Translator) freezeHere() {
 	x.frozenAt = place{x.table, x.cookie}
 }
 
+// keepForLater adds actions to those that run after recirculation. The lists
+// of the rules that led here follow each other then, each with an action before
+// it that says where it stands, if that matters to it.
+func (x *Translator) keepForLater(rest []openflow.Action) {
+	placed := false
+	for _, a := range rest {
+		if !placed && needsPlace(a) {
+			x.frozen = append(x.frozen, &openflow.UnrollXlate{Table: x.table, Cookie: x.cookie})
+			placed = true
+		}
+		if g, ok := a.(*openflow.GotoTable); ok {
+			a = &openflow.Resubmit{InPort: openflow.PortInPort, Table: g.Table}
+		}
+		x.frozen = append(x.frozen, a)
+	}
+}
+
+// needsPlace reports whether what an action does depends on the table and the
+// cookie of its rule: it may send the packet to a controller, or look it up
+// in the table where it is.
+func needsPlace(a openflow.Action) bool {
+	switch a := a.(type) {
+	case *openflow.Resubmit:
+		return a.Table == openflow.TableAny
+	case *openflow.Output, *openflow.OutputReg, *openflow.OutputTrunc, *openflow.Controller, *openflow.Bundle,
+		*openflow.Group, *openflow.Enqueue, *openflow.DecTTL, *openflow.DecMPLSTTL, *openflow.DecNSHTTL,
+		*openflow.Clone, *openflow.CheckPktLarger, *openflow.UnrollXlate:
+		return true
+	}
+	return false
+}
+
 // finishFreezing recirculates the packet into what is left to do.
 func (x *Translator) finishFreezing() {
 	x.freezing = false
 	x.commit()
+	frozen := x.frozen
+	x.frozen = nil
+	x.exit = true
 	if c := x.pause; c != nil {
 		x.pause = nil
-		s := x.freeze(x.frozen)
-		s.Table, x.cookie = x.frozenAt.table, x.frozenAt.cookie
+		table, cookie := x.table, x.cookie
+		s := x.freeze(frozen)
+		s.SentTable = x.frozenAt.table
+		x.cookie = x.frozenAt.cookie
 		x.sendFrozen(c, s)
-		x.frozen = nil
-		x.exit = true
+		x.table, x.cookie = table, cookie
 		return
 	}
 	if x.recircHash != nil {
@@ -47,13 +84,9 @@ func (x *Translator) finishFreezing() {
 	}
 	// The packet is parsed again when it comes back.
 	x.wasMPLS = false
-	s := x.freeze(x.frozen)
-	s.Table, s.RuleCookie = x.frozenAt.table, x.frozenAt.cookie
-	id := x.cfg.Recircs.Alloc(s)
-	x.frozen = nil
+	id := x.cfg.Recircs.Alloc(x.freeze(frozen))
 	x.res.Recircs = append(x.res.Recircs, id)
 	x.emit(&datapath.Recirc{ID: id})
-	x.exit = true
 }
 
 // thaw goes on where freeze left off.
@@ -66,12 +99,29 @@ func (x *Translator) thaw() {
 	x.table, x.cookie, x.wasMPLS, x.mirrored = s.Table, s.RuleCookie, s.WasMPLS, s.Mirrored
 	x.stack = append(x.stack, s.Stack...)
 	x.actionSet = append(x.actionSet, s.ActionSet...)
-	x.traceInto(NodeThaw, "thaw")
-	if s.Table != 0 {
-		x.detail("Resuming from table %d", s.Table)
+	x.traceThaw(s)
+	if s.Lookup {
+		x.again(openflow.PortNo(x.flow.InPort), s.Table, true, true, true)
+	} else {
+		x.run(s.Actions, true)
 	}
-	x.run(s.Actions, true)
 	x.finishActions()
+}
+
+// traceThaw notes what was restored.
+func (x *Translator) traceThaw(s *State) {
+	if x.trace == nil {
+		return
+	}
+	into := x.traceInto(NodeThaw, "thaw")
+	x.trace.add(NodeThaw, "Resuming from table %d", s.Table)
+	if len(x.actionSet) > 0 {
+		x.trace.add(NodeThaw, "Restoring action set%s", x.setText())
+	}
+	if len(s.Actions) > 0 {
+		x.trace.add(NodeThaw, "Restoring actions: %s", actionsText(s.Actions, x.portNames()))
+	}
+	x.traceBack(into)
 }
 
 // Start finds where a packet from a data path is to be translated: key has a

@@ -20,8 +20,15 @@ func (x *Translator) moreActions(a openflow.Action, rest []openflow.Action, last
 		x.bundle(a, last)
 	case *openflow.CheckPktLarger:
 		x.checkPktLarger(a, rest, last)
+	case *openflow.CT:
+		x.ct(a)
 	case *openflow.CTClear:
 		x.clearConnection()
+	case *openflow.UnrollXlate:
+		x.table, x.cookie, x.rule = a.Table, a.Cookie, nil
+		if x.trace != nil {
+			x.trace.add(NodeAction, "restored state: table=%d, cookie=%s", a.Table, cNumber(a.Cookie))
+		}
 	case *openflow.DebugSlow:
 		x.res.Slow |= datapath.SlowAction
 	case *openflow.DebugRecirc:
@@ -35,16 +42,6 @@ func (x *Translator) moreActions(a openflow.Action, rest []openflow.Action, last
 	default:
 		x.warn("action %s is not supported, ignored", actionText(a, x.portNames()))
 	}
-}
-
-func (x *Translator) clearConnection() {
-	if !x.conntracked && x.flow.CTState == 0 {
-		return
-	}
-	x.emit(&datapath.CTClear{})
-	x.conntracked = false
-	f := &x.flow
-	f.CTState, f.CTZone, f.CTMark, f.CTLabel, f.CTNwProto = 0, 0, 0, [16]byte{}, 0
 }
 
 // checkPktLarger runs the rest of the actions twice: for packets longer than
@@ -99,6 +96,12 @@ func freezesAfterMPLS(a openflow.Action) bool {
 func (x *Translator) selectBucket(g *group, last bool) {
 	var i int
 	if g.Props.SelectionMethod == "hash" || len(g.Slots()) == 0 {
+		if x.wasMPLS {
+			// The fields to choose by stand behind the label that was popped.
+			x.freezeHere()
+			x.frozen = append(x.frozen, &openflow.Group{ID: g.ID})
+			return
+		}
 		i = x.bestByFields(g)
 	} else {
 		if x.flow.DPHash == 0 {

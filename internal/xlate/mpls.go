@@ -25,7 +25,9 @@ const (
 	explicitNull6 = 2 // label of IPv6 packets without one
 )
 
-// numLabels counts the label stack entries that a key holds.
+// numLabels counts the label stack entries that a key holds. A stack that does
+// not end within the key fills it, whatever its entries are: only the bits that
+// say where the stack ends decide.
 func numLabels(k *flow.Key) int {
 	if !isMPLS(k.EthType) {
 		return 0
@@ -33,9 +35,6 @@ func numLabels(k *flow.Key) int {
 	for i, l := range k.MPLS {
 		if l&lseBOS != 0 {
 			return i + 1
-		}
-		if l == 0 {
-			return i
 		}
 	}
 	return len(k.MPLS)

@@ -31,6 +31,10 @@ func (x *Translator) apart(actions []openflow.Action, last bool) {
 	})
 }
 
+// ends reports whether nothing follows an action: nothing of its list, and no
+// action set that was collected before.
+func (x *Translator) ends(last bool) bool { return last && len(x.actionSet) == 0 }
+
 // aside has run act on a copy of the packet: the caller restores the flow
 // after it, and commit sets the fields back. Only where the data path can't
 // undo what was done, and something follows, is the packet copied there.
@@ -80,6 +84,7 @@ func reversible(actions []openflow.Action) bool {
 // clone runs actions on a copy of the packet and its metadata.
 func (x *Translator) clone(actions []openflow.Action, last bool) {
 	key, stack, set := x.flow, x.stack, x.actionSet
+	last = x.ends(last)
 	exit, mpls, conn := x.exit, x.wasMPLS, x.conntracked
 	rule, table := x.rule, x.table
 	x.actionSet = nil
@@ -132,6 +137,7 @@ func (x *Translator) bucket(g *pipeline.Group, i int, last bool) {
 	b := g.Buckets[i]
 	x.effect(Effect{Kind: EffectBucket, Group: g, Bucket: b})
 	depth := x.traceInto(NodeBucket, "bucket %d", b.ID)
+	last = x.ends(last)
 	key, mpls := x.flow, x.wasMPLS
 	outer := x.actionSet
 	x.actionSet = append([]openflow.Action(nil), b.Actions...)

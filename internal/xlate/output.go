@@ -75,6 +75,12 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 			x.warn("Nonexistent output port")
 			return
 		}
+		if x.wasMPLS {
+			// The other bridge sees what stands behind the label that was popped.
+			x.freezeHere()
+			x.keepForLater([]openflow.Action{&openflow.Output{Port: no}})
+			return
+		}
 		x.throughPatch(p, p.Peer, last)
 		x.mirrorOut(p)
 		return
@@ -147,6 +153,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
 		mirrored: x.mirrored,
 	}
+	last = x.ends(last)
 	x.effect(Effect{Kind: EffectTx, Port: out})
 	x.effect(Effect{Kind: EffectRx, Port: in})
 	x.bridge = in.Bridge
@@ -183,8 +190,7 @@ func (x *Translator) enterBridge(in *Port) {
 	f.TunMetaPresent, f.TunMeta = 0, [flow.TunMetaBytes]byte{}
 	f.Regs = [flow.NumRegs]uint32{}
 	f.ActsetOutput = uint32(openflow.PortUnset)
-	f.CTState, f.CTZone, f.CTMark, f.CTLabel = 0, 0, 0, [16]byte{}
-	f.CTNwProto = 0
+	forgetConnection(f)
 }
 
 // deliverDHCP has DHCP replies reach the local port of a bridge that is
@@ -231,7 +237,6 @@ func (x *Translator) sendFrozen(c *openflow.Controller, s *State) {
 		reason = uint8(openflow.ReasonExplicit)
 	}
 	s.Userdata = c.Userdata
-	s.RuleCookie = x.cookie
 	id := x.cfg.Recircs.Alloc(s)
 	x.res.Recircs = append(x.res.Recircs, id)
 	x.emit(&datapath.Userspace{

@@ -15,7 +15,10 @@ import (
 // a recirculation, or at the controller. It is immutable.
 type State struct {
 	Bridge *Bridge
+	// Table is where translation goes on: with a lookup there if Lookup says so,
+	// else with Actions.
 	Table  uint8
+	Lookup bool
 	// Key holds what the data path does not carry: registers, metadata,
 	// tunnel and input port.
 	Key   flow.Key
@@ -25,9 +28,11 @@ type State struct {
 	ActionSet []openflow.Action
 	WasMPLS   bool
 	Mirrored  MirrorSet // the mirrors that have had the packet
-	// Of packets for a controller.
+	// RuleCookie is that of the rule whose actions these are.
 	RuleCookie uint64
-	Userdata   []byte
+	// Of packets for a controller: the table that sent it, and the action's data.
+	SentTable uint8
+	Userdata  []byte
 }
 
 // Recircs gives states numbers that a data path can carry. Equal states share
@@ -146,7 +151,7 @@ func (s *State) hash() uint64 {
 }
 
 func sameState(a, b *State) bool {
-	return a.Bridge.Name == b.Bridge.Name && a.Table == b.Table && a.Key == b.Key &&
+	return a.Bridge.Name == b.Bridge.Name && a.Table == b.Table && a.Lookup == b.Lookup && a.SentTable == b.SentTable && a.Key == b.Key &&
 		a.RuleCookie == b.RuleCookie && a.WasMPLS == b.WasMPLS && a.Mirrored == b.Mirrored && slices.Equal(a.Stack, b.Stack) &&
 		string(a.Userdata) == string(b.Userdata) &&
 		(len(a.Actions) == 0 && len(b.Actions) == 0 || reflect.DeepEqual(a.Actions, b.Actions)) &&

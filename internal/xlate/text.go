@@ -29,7 +29,7 @@ func actionsText(as []openflow.Action, names flow.PortNames) string {
 }
 
 // cNumber is a number in hexadecimal, with a prefix unless it is zero.
-func cNumber(n uint32) string {
+func cNumber[T uint32 | uint64](n T) string {
 	if n == 0 {
 		return "0"
 	}

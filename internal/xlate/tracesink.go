@@ -3,6 +3,7 @@ package xlate
 import (
 	"fmt"
 
+	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
@@ -35,7 +36,16 @@ type Trace struct {
 	Roots []*Node
 	// PortNames prints ports by name.
 	PortNames flow.PortNames
-	stack     []*Node
+	// Forks are the copies of the packet that go on after connection tracking.
+	Forks []Fork
+	stack []*Node
+}
+
+// Fork is a copy of the packet that recirculates through a connection tracker.
+type Fork struct {
+	ID  uint32
+	Key flow.Key // as it went there
+	CT  *datapath.CT
 }
 
 // add appends a node where the trace stands and returns it.

@@ -162,7 +162,7 @@ func (x *Translator) start() {
 		return
 	default:
 		x.mirrorIn(inPort)
-		x.first(func(r *pipeline.Rule) { x.runRule(r, false, false) })
+		x.first(func(r *pipeline.Rule) { x.runRule(r, false, !x.bridge.InBand) })
 		x.deliverDHCP()
 	}
 	x.finishActions()

@@ -206,6 +206,9 @@ func (w *worker) transform(st *state, a datapath.Action) bool {
 		k.CTIPv6Src, k.CTIPv6Dst = [16]byte{}, [16]byte{}
 	case *datapath.Meter:
 		return w.metered(st, a.ID)
+	case *datapath.CT:
+		dropCT.Inc()
+		return false
 	case *datapath.LBOutput:
 		dropBond.Inc()
 		return false

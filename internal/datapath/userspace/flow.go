@@ -1,9 +1,11 @@
 package userspace
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -26,7 +28,8 @@ type entry struct {
 	dead    atomic.Bool
 
 	ufid  datapath.UFID
-	key   words // as given, not masked
+	seq   uint64 // numbers entries in the order in which they were put
+	key   words  // as given, not masked
 	stats []flowStats
 	slot  atomic.Uint32 // a MirrorSlot
 }
@@ -189,7 +192,8 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 
 // insert makes the entry of a flow that overlaps no other.
 func (d *DP) insert(f *datapath.Flow, k *words, m mask) *entry {
-	e := &entry{ufid: f.UFID, key: *k, stats: make([]flowStats, 1+len(d.workers))}
+	d.puts++
+	e := &entry{ufid: f.UFID, seq: d.puts, key: *k, stats: make([]flowStats, 1+len(d.workers))}
 	e.slot.Store(uint32(NoSlot))
 	var masked words
 	for i, x := range m.idx {
@@ -265,7 +269,8 @@ func (d *DP) FlowGet(ufid datapath.UFID, key *flow.Key) (*datapath.Flow, error) 
 	return d.export(e), nil
 }
 
-// FlowDump yields the flows there were when it began, without holding a lock.
+// FlowDump yields the flows there were when it began, without holding a lock; in
+// synchronous mode in the order in which they were put.
 func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 	d.mu.Lock()
 	entries := make([]*entry, 0, len(d.byUFID))
@@ -278,6 +283,9 @@ func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 		}
 	}
 	d.mu.Unlock()
+	if d.cfg.Synchronous {
+		slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	}
 	for _, e := range entries {
 		if e.dead.Load() {
 			continue

@@ -14,7 +14,9 @@ var (
 	dropPort       = coverage.New("datapath_drop_invalid_port")
 	dropRecirc     = coverage.New("datapath_drop_recirc_error")
 	dropBond       = coverage.New("datapath_drop_invalid_bond")
-	dropTnlPop     = coverage.New("datapath_drop_tunnel_pop_error")
+	// There is no connection tracker yet (Features.CTState): packets end at it.
+	dropCT     = coverage.New("datapath_drop_no_conntrack")
+	dropTnlPop = coverage.New("datapath_drop_tunnel_pop_error")
 )
 
 // output puts the packet on a port's queue. When changing says that a later

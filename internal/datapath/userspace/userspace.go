@@ -57,6 +57,7 @@ type DP struct {
 
 	mu     sync.Mutex
 	byUFID map[datapath.UFID]*entry
+	puts   uint64 // entries made so far
 	// cleared is where WorkerStats counts from.
 	cleared []WorkerStats
 }

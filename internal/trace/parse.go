@@ -1,0 +1,241 @@
+package trace
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/xlate"
+)
+
+// request is what the arguments ask for.
+type request struct {
+	bridge     *xlate.Bridge
+	key        flow.Key
+	frozen     *xlate.State // where translation goes on; nil: at table 0
+	frame      []byte
+	names      bool
+	consistent bool
+	nextCT     []uint8
+	dp         *datapath.Namer
+	actions    []openflow.Action // of trace-packet-out; nil: look tables up
+}
+
+// portNames names the ports of a bridge for flow text.
+type portNames struct{ b *xlate.Bridge }
+
+// PortName is the name of a port.
+func (p portNames) PortName(no uint32) (string, bool) {
+	if port := p.b.Ports[openflow.PortNo(no)]; port != nil {
+		return port.Name, true
+	}
+	return "", false
+}
+
+// PortNumber is the number of a port.
+func (p portNames) PortNumber(name string) (uint32, bool) {
+	for no, port := range p.b.Ports {
+		if port.Name == name {
+			return uint32(no), true
+		}
+	}
+	return 0, false
+}
+
+func parse(env *Env, args []string) (*request, error) {
+	r := &request{}
+	var l7 []byte
+	generate := false
+	var rest []string
+	for i := 0; i < len(args); i++ {
+		needs := func() (string, error) {
+			if i++; i >= len(args) {
+				return "", fmt.Errorf("Missing argument for option %s", args[i-1])
+			}
+			return args[i], nil
+		}
+		switch a := args[i]; a {
+		case "-generate", "--generate":
+			generate = true
+		case "-consistent", "--consistent":
+			r.consistent = true
+		case "--names":
+			r.names = true
+		case "--no-names":
+			r.names = false
+		case "--ct-next":
+			v, err := needs()
+			if err != nil {
+				return nil, err
+			}
+			state, err := parseCTState(v)
+			if err != nil {
+				return nil, err
+			}
+			r.nextCT = append(r.nextCT, state)
+		case "--l7":
+			v, err := needs()
+			if err != nil {
+				return nil, err
+			}
+			if l7, err = hex.DecodeString(v); err != nil {
+				return nil, fmt.Errorf("Invalid hex string in --l7 option")
+			}
+		case "--l7-len":
+			v, err := needs()
+			if err != nil {
+				return nil, err
+			}
+			n, err := strconv.Atoi(v)
+			if err != nil || n < 0 || n > 64000 {
+				return nil, fmt.Errorf("%s: invalid --l7-len", v)
+			}
+			l7 = make([]byte, n)
+			for j := range l7 {
+				l7[j] = byte(j)
+			}
+		default:
+			rest = append(rest, a)
+		}
+	}
+	if err := r.target(env, rest, generate); err != nil {
+		return nil, err
+	}
+	if generate {
+		r.frame = flow.Compose(&r.key, l7)
+	}
+	return r, nil
+}
+
+// target finds the bridge and the flow: [dp] odp_flow [packet] or bridge
+// br_flow [packet].
+func (r *request) target(env *Env, args []string, generate bool) error {
+	if !generate && len(args) > 1 {
+		if frame, err := hex.DecodeString(strings.ReplaceAll(args[len(args)-1], " ", "")); err == nil && len(frame) >= 14 {
+			r.frame = frame
+			args = args[:len(args)-1]
+		}
+	}
+	if len(args) > 2 {
+		return fmt.Errorf("Trailing garbage in packet data")
+	}
+	if len(args) == 0 {
+		return fmt.Errorf("Must specify bridge name and a flow, or a data path flow")
+	}
+	if ok, err := r.dpTarget(env, args); ok || err != nil {
+		return err
+	}
+	if len(args) == 1 {
+		return fmt.Errorf("syntax error at %s (or the bridge name was omitted)", args[0])
+	}
+	b := env.Config.Bridges[args[0]]
+	if b == nil {
+		return fmt.Errorf("%s: unknown bridge", args[0])
+	}
+	key, err := flow.ParseKey(args[1], portNames{b}, b.Pipeline.TLV())
+	if err != nil {
+		return fmt.Errorf("Bad openflow flow syntax: %w", err)
+	}
+	r.bridge, r.key = b, *key
+	if key.RecircID != 0 {
+		r.frozen = env.Config.Recircs.Lookup(key.RecircID)
+	}
+	for _, d := range env.Datapaths {
+		r.dp = d
+	}
+	if r.frame != nil {
+		r.extract()
+	}
+	return nil
+}
+
+// dpTarget tries the arguments as a flow of a data path; ok is false when the
+// flow is not in that syntax.
+func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
+	text := args[len(args)-1]
+	if strings.HasPrefix(text, "ufid:") {
+		if i := strings.IndexAny(text, ", "); i > 0 {
+			text = strings.TrimLeft(text[i:], ", ")
+		}
+	}
+	if !strings.Contains(text, "(") || len(args) == 2 && env.Config.Bridges[args[0]] != nil {
+		return false, nil
+	}
+	var namer *datapath.Namer
+	if len(args) == 2 {
+		namer = env.Datapaths[args[0]]
+		if namer == nil {
+			return true, fmt.Errorf("Cannot find the datapath")
+		}
+	} else if len(env.Datapaths) == 0 {
+		return true, fmt.Errorf("Please specify one of the datapath")
+	} else {
+		for _, d := range env.Datapaths {
+			namer = d
+		}
+	}
+	key, _, err := datapath.ParseKey(text, namer)
+	if err != nil {
+		return true, fmt.Errorf("Bad datapath flow syntax: %w", err)
+	}
+	key.LimitVLANs()
+	r.dp, r.key = namer, *key
+	dpPort := r.key.InPort
+	b, frozen, found := env.Config.Start(&r.key)
+	switch {
+	case !found && r.key.RecircID != 0:
+		return true, fmt.Errorf("no recirculation data for recirc_id %#x", r.key.RecircID)
+	case !found:
+		return true, fmt.Errorf("no OpenFlow port for datapath port %d", dpPort)
+	}
+	r.bridge, r.frozen = b, frozen
+	if r.frame != nil {
+		r.extract()
+	}
+	return true, nil
+}
+
+// extract takes the packet's own fields from the frame; metadata stay.
+func (r *request) extract() {
+	var k flow.Key
+	flow.Extract(r.frame, &k)
+	kw, rw := k.Words(), r.key.Words()
+	first := flow.StageStart[1]
+	copy(rw[first:], kw[first:])
+}
+
+// parseCTState reads the flags of --ct-next, separated by commas or spaces.
+func parseCTState(s string) (uint8, error) {
+	var state uint32
+	for _, name := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }) {
+		bit, _, err := flow.ParseFlags(name, flow.CTStateNames(), 0xff, "ct_state")
+		if err != nil || strings.ContainsAny(name, "|+-") {
+			return 0, fmt.Errorf("%s: unknown connection tracking state flag", name)
+		}
+		state |= bit
+	}
+	var wrong []string
+	if state != 0 && state&flow.CTTrk == 0 {
+		wrong = append(wrong, `If "trk" is unset, no other flags are set`)
+	}
+	if state&flow.CTInv != 0 && state&^(flow.CTTrk|flow.CTInv) != 0 {
+		wrong = append(wrong, `when "inv" is set, only "trk" may also be set`)
+	}
+	if state&flow.CTNew != 0 && state&flow.CTEst != 0 {
+		wrong = append(wrong, `"new" and "est" are mutually exclusive`)
+	}
+	if state&flow.CTNew != 0 && state&flow.CTRpl != 0 {
+		wrong = append(wrong, `"new" and "rpy" are mutually exclusive`)
+	}
+	for i, w := range wrong {
+		wrong[i] = flow.FormatCTState(uint8(state)) + ": invalid connection state: " + w
+	}
+	if len(wrong) > 0 {
+		return 0, fmt.Errorf("%s", strings.Join(wrong, "\n"))
+	}
+	return uint8(state), nil
+}
