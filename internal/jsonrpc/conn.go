@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"weir/internal/json"
 	"weir/internal/stream"
@@ -32,17 +33,21 @@ var ErrClosed = errors.New("connection closed")
 type Conn struct {
 	Name string
 
-	c     net.Conn
-	raw   syscall.RawConn // nil where bytes must pass through more than a socket
-	split json.Splitter
-	scan  json.Scanner
-	rbuf  []byte
-	check int // bytes of an unfinished message at which to look at it again
+	c   net.Conn
+	raw syscall.RawConn // nil where bytes must pass through more than a socket
+
+	writeNow func(fd uintptr) bool
+	split    json.Splitter
+	scan     json.Scanner
+	rbuf     []byte
+	check    int // bytes of an unfinished message at which to look at it again
 
 	mu      sync.Mutex // owns all below
 	wake    *sync.Cond
 	queue   net.Buffers
 	scratch []byte
+	now     []byte // for tryWrite, whose method value is writeNow
+	took    int
 	queued  int  // bytes in queue and in the write under way
 	closed  bool // no more is sent
 	err     error
@@ -54,6 +59,7 @@ func NewConn(c *stream.Conn) *Conn {
 	conn := &Conn{Name: c.Name, c: c.Conn, rbuf: make([]byte, firstRead)}
 	conn.split.Max = MaxMessage
 	conn.wake = sync.NewCond(&conn.mu)
+	conn.writeNow = conn.tryWrite
 	if sc, ok := c.Conn.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			conn.raw = raw
@@ -219,12 +225,10 @@ func (c *Conn) sendNow(parts [][]byte) [][]byte {
 		}
 		c.scratch = all
 	}
-	n := 0
-	_ = c.raw.Write(func(fd uintptr) bool {
-		n, _ = syscall.Write(int(fd), all)
-		return true // do not wait
-	})
-	n = max(n, 0)
+	c.now = all
+	_ = c.raw.Write(c.writeNow)
+	c.now = nil
+	n := c.took
 	for len(parts) > 0 && n >= len(parts[0]) {
 		n -= len(parts[0])
 		parts = parts[1:]
@@ -233,6 +237,17 @@ func (c *Conn) sendNow(parts [][]byte) [][]byte {
 		parts = append([][]byte{parts[0][n:]}, parts[1:]...)
 	}
 	return parts
+}
+
+// tryWrite offers now to the peer. The descriptor doesn't block, so that the
+// scheduler need not hear of the call.
+func (c *Conn) tryWrite(fd uintptr) bool {
+	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&c.now[0])), uintptr(len(c.now)))
+	c.took = int(n)
+	if errno != 0 {
+		c.took = 0
+	}
+	return true // do not wait
 }
 
 // Backlog returns the number of bytes that the peer has not taken yet.

@@ -274,5 +274,9 @@ func (d Datum) first() Atom {
 	return d.Key(0)
 }
 
+// Packed returns the bytes of a set's elements, packed: they are equal for equal
+// sets of as many elements.
+func (d Datum) Packed() string { return d.keys }
+
 // Size returns the bytes that d's packed atoms take, for memory accounting.
 func (d Datum) Size() int { return len(d.keys) + len(d.vals) }

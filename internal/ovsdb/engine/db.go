@@ -24,6 +24,7 @@ type tableAux struct {
 	refs    map[ovsdb.UUID]int            // strong references to a row, where any
 	weak    map[ovsdb.UUID]map[rowKey]int // rows that refer to a row weakly, and how often
 	indexes []map[string]ovsdb.UUID       // by schema index: key to row
+	learning
 }
 
 // NewDB returns a DB whose head is s.
@@ -109,7 +110,11 @@ func (db *DB) change(changes []Change) {
 		}
 	}
 	for i := range changes {
-		db.account(&changes[i])
+		c := &changes[i]
+		db.account(c)
+		if aux := &db.tabs[c.Table.Num]; len(aux.learning.indexes) > 0 {
+			aux.note(c, db.rows[c.Table.Num].Len())
+		}
 	}
 }
 

@@ -137,9 +137,31 @@ func (x *Txn) find(t *Table, c ovsdb.Condition) iter.Seq[*Row] {
 			candidates = one(x.get(rowKey{t.Num, id}))
 		} else if seq, ok := x.byIndex(t, c); ok {
 			candidates = seq
+		} else if x.db != nil {
+			if ids, ok := x.db.learned(t, c); ok {
+				candidates = x.these(t, ids)
+			}
 		}
 		for row := range candidates {
 			if c.Matches(row) && !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+// these ranges over the rows that the transaction touched and those among the
+// others that ids lists.
+func (x *Txn) these(t *Table, ids []ovsdb.UUID) iter.Seq[*Row] {
+	tt := &x.tabs[t.Num]
+	return func(yield func(*Row) bool) {
+		for i := range tt.order {
+			if rt := &tt.order[i]; rt.now != nil && !yield(rt.now) {
+				return
+			}
+		}
+		for _, id := range ids {
+			if tt.find(id) == nil && !yield(x.rows[t.Num].Get(id)) {
 				return
 			}
 		}
@@ -165,18 +187,10 @@ func (x *Txn) byIndex(t *Table, c ovsdb.Condition) (iter.Seq[*Row], bool) {
 			continue
 		}
 		key := keyOfValues(index, func(column *ovsdb.ColumnSchema) ovsdb.Datum { return equalTo(c, column) })
-		id, found := x.db.tabs[t.Num].indexes[i][key]
-		tt := &x.tabs[t.Num]
-		return func(yield func(*Row) bool) {
-			for i := range tt.order {
-				if rt := &tt.order[i]; rt.now != nil && !yield(rt.now) {
-					return
-				}
-			}
-			if found && tt.find(id) == nil {
-				yield(x.rows[t.Num].Get(id))
-			}
-		}, true
+		if id, found := x.db.tabs[t.Num].indexes[i][key]; found {
+			return x.these(t, []ovsdb.UUID{id}), true
+		}
+		return x.these(t, nil), true
 	}
 	return nil, false
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unique"
 
 	"weir/internal/json"
 	"weir/internal/ovsdb"
@@ -38,7 +39,7 @@ const (
 type monitorSpec struct {
 	version monitorVersion
 	tables  []specTable // by Table.Num
-	key     string
+	key     unique.Handle[string]
 }
 
 // specTable is a monitored table.
@@ -111,7 +112,7 @@ func (sp *monitorSpec) setKey() {
 		}
 		b = t.where.AppendJSON(append(b, ' '))
 	}
-	sp.key = string(b)
+	sp.key = unique.Make(string(b))
 }
 
 // parse parses what is asked of one table: a request or an array of them.
@@ -311,7 +312,7 @@ func (t *specTable) parseChange(raw []byte) error {
 // it, so that each is made once however many clients there are.
 type updateCache struct {
 	mu     sync.Mutex
-	bySpec map[string]*cachedUpdate
+	bySpec map[unique.Handle[string]]*cachedUpdate
 }
 
 type cachedUpdate struct {
@@ -320,10 +321,10 @@ type cachedUpdate struct {
 }
 
 // get returns the update for a spec, which make makes.
-func (u *updateCache) get(key string, build func() []byte) []byte {
+func (u *updateCache) get(key unique.Handle[string], build func() []byte) []byte {
 	u.mu.Lock()
 	if u.bySpec == nil {
-		u.bySpec = map[string]*cachedUpdate{}
+		u.bySpec = map[unique.Handle[string]]*cachedUpdate{}
 	}
 	c := u.bySpec[key]
 	if c == nil {

@@ -139,7 +139,7 @@ var quietMonitor = strings.Replace(monitor, `}]}`, `,"select":{"initial":false}}
 // fanOut measures the median time from sending a transaction to its update
 // having come to each of 200 monitors.
 func fanOut(s side) (figure, error) {
-	const monitors, commits = 200, 60
+	const monitors, commits = 200, 200
 	v, err := newServer(s)
 	if err != nil {
 		return figure{}, err
