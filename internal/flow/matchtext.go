@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -24,8 +25,11 @@ func (m *Match) String() string { return m.Format(DefaultPriority, nil) }
 // is left out. The empty match prints as nothing.
 func (m *Match) Format(priority int, names PortNames) string {
 	p := &matchPrinter{k: &m.Key, m: &m.Mask, names: names, tlv: m.TLV}
+	p.Grow(112)
 	if priority != DefaultPriority && priority >= 0 {
-		fmt.Fprintf(p, "priority=%d,", priority)
+		p.WriteString("priority=")
+		p.uint(uint64(priority))
+		p.WriteByte(',')
 	}
 	p.metadata()
 	p.conntrack()
@@ -48,17 +52,38 @@ func (m *Match) Format(priority int, names PortNames) string {
 // field prints name=value, when a bit of the field counts.
 func (p *matchPrinter) field(id FieldID, name string) {
 	f := id.Field()
-	if f.IsWild(p.m) {
+	mask := f.Get(p.m)
+	if mask.IsZero() {
 		return
 	}
-	mask := f.Get(p.m)
-	if f.IsExact(p.m) {
+	if mask == f.full {
 		mask = f.exact
 	}
 	p.WriteString(name)
 	p.WriteByte('=')
-	p.WriteString(f.FormatValue(f.Get(p.k), mask, p.names))
+	p.value(f, f.Get(p.k), mask)
 	p.WriteByte(',')
+}
+
+// value prints a value; the forms that most flows have without detour.
+func (p *matchPrinter) value(f *Field, v, mask Value) {
+	switch {
+	case mask != f.exact || v.Hi != 0:
+	case f.Form == FormDecimal:
+		p.uint(v.Lo)
+		return
+	case f.Form == FormIPv4:
+		var room [16]byte
+		a := uint32(v.Lo)
+		_, _ = p.Write(netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).AppendTo(room[:0]))
+		return
+	}
+	p.WriteString(f.FormatValue(v, mask, p.names))
+}
+
+func (p *matchPrinter) uint(n uint64) {
+	var room [20]byte
+	_, _ = p.Write(strconv.AppendUint(room[:0], n, 10))
 }
 
 // hexField prints a field in hexadecimal, zero as 0x0.

@@ -95,6 +95,10 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 		return s.m.b.resume(msg)
 	case *openflow.TLVTableMod:
 		return s.m.b.pipe.TLVMod(msg)
+	case *openflow.FlowStatsRequest:
+		if !msg.Aggregate {
+			return s.sendFlows(h.Xid, msg)
+		}
 	case *openflow.BundleControl:
 		return s.bundleControl(h, raw, msg)
 	case *openflow.BundleAdd:

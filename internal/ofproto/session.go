@@ -28,6 +28,7 @@ type session struct {
 	mu        sync.Mutex
 	cond      *sync.Cond // the queue or closed changed
 	queue     []queued
+	unsent    int // bytes in the queue
 	packetIns packetQueue
 	closed    bool
 	flushed   bool // the writer has nothing more to do
@@ -193,7 +194,8 @@ func (s *session) write() {
 			return
 		}
 		batch := s.queue
-		s.queue, s.flushed = nil, false
+		s.queue, s.unsent, s.flushed = nil, 0, false
+		s.cond.Broadcast()
 		s.mu.Unlock()
 		var out []byte
 		packetIns := 0
@@ -222,6 +224,18 @@ func (s *session) drain() {
 	}
 }
 
+// maxUnsent is how many bytes of a long answer wait for a slow client.
+const maxUnsent = 1 << 20
+
+// awaitRoom waits until the client has taken most of what is queued.
+func (s *session) awaitRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.unsent > maxUnsent && !s.closed {
+		s.cond.Wait()
+	}
+}
+
 // sendRaw queues an encoded message.
 func (s *session) sendRaw(b []byte) { s.enqueue(queued{b: b}) }
 
@@ -232,6 +246,7 @@ func (s *session) enqueue(q queued) {
 	}
 	s.mu.Lock()
 	s.queue = append(s.queue, q)
+	s.unsent += len(b)
 	s.flushed = false
 	s.cond.Broadcast()
 	s.mu.Unlock()

@@ -27,7 +27,7 @@ func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 	case *openflow.DescRequest:
 		return b.descReply(), nil
 	case *openflow.FlowStatsRequest:
-		return b.flowStats(msg, s.now())
+		return b.aggregate(msg)
 	case *openflow.TableStatsRequest:
 		return b.tableStats(s.version()), nil
 	case *openflow.TableFeaturesRequest:
@@ -115,35 +115,49 @@ func selection(r *openflow.FlowStatsRequest) *pipeline.Selection {
 	}
 }
 
-func (b *Bridge) flowStats(r *openflow.FlowStatsRequest, now time.Time) (openflow.Message, error) {
-	if r.Aggregate {
-		packets, bytes, n, err := b.pipe.Aggregate(selection(r))
-		if err != nil {
-			return nil, err
-		}
-		return &openflow.AggregateStatsReply{Packets: packets, Bytes: bytes, Flows: uint32(n)}, nil
-	}
-	rules, err := b.pipe.Select(selection(r))
+func (b *Bridge) aggregate(r *openflow.FlowStatsRequest) (openflow.Message, error) {
+	packets, bytes, n, err := b.pipe.Aggregate(selection(r))
 	if err != nil {
 		return nil, err
 	}
-	reply := &openflow.FlowStatsReply{Stats: make([]openflow.FlowStats, 0, len(rules))}
-	for _, rule := range rules {
-		reply.Stats = append(reply.Stats, b.ruleStats(rule, now))
-	}
-	return reply, nil
+	return &openflow.AggregateStatsReply{Packets: packets, Bytes: bytes, Flows: uint32(n)}, nil
 }
 
-func (b *Bridge) ruleStats(r *pipeline.Rule, now time.Time) openflow.FlowStats {
-	f := openflow.FlowStats{
-		Match: b.pipe.Match(r), Cookie: r.Cookie, TableID: r.Table, Priority: uint16(r.Priority()),
+// sendFlows answers a request for the statistics of flows. There may be many:
+// they go out as the client takes them.
+func (s *session) sendFlows(xid uint32, r *openflow.FlowStatsRequest) error {
+	b, now := s.m.b, s.now()
+	rules, err := b.pipe.Select(selection(r))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	p := s.proto
+	s.mu.Unlock()
+	w := openflow.NewFlowStatsWriter(p, xid, func(msg []byte) {
+		s.sendRaw(msg)
+		s.awaitRoom()
+	})
+	var f openflow.FlowStats
+	for _, rule := range rules {
+		b.ruleStats(&f, rule, now)
+		if err := w.Add(&f); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func (b *Bridge) ruleStats(f *openflow.FlowStats, r *pipeline.Rule, now time.Time) {
+	*f = openflow.FlowStats{
+		Cookie: r.Cookie, TableID: r.Table, Priority: uint16(r.Priority()),
 		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
 		IdleAge: int(now.Sub(r.LastUsed()) / time.Second), HardAge: int(now.Sub(r.Since()) / time.Second),
 		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
 		Flags: r.Flags, Importance: r.Importance, Actions: r.Actions(),
 	}
+	b.pipe.MatchInto(r, &f.Match)
 	f.DurationSec, f.DurationNsec = duration(now.Sub(r.Created()))
-	return f
 }
 
 func (b *Bridge) tableStats(v openflow.Version) openflow.Message {

@@ -57,6 +57,13 @@ func DecodeHeader(b []byte) (MsgHeader, error) {
 	}, nil
 }
 
+// DecodePart reads the header of a message with what it says of parts to
+// follow, and fails for a message that is not known.
+func DecodePart(b []byte) (MsgHeader, error) {
+	d, err := newDecoder(b, DecodeOptions{})
+	return d.MsgHeader, err
+}
+
 // Decode decodes the message that b holds, exactly. The message may share
 // memory with b. A malformed message gives an error with an *Error in its
 // chain, and as much of the header as there is.
@@ -338,7 +345,7 @@ func (e *encoder) endEntry() {
 		tail := append([]byte(nil), e.b[e.entry:]...)
 		e.b = e.b[:e.entry]
 		e.finish(true)
-		e.b = nil
+		e.b = make([]byte, 0, cap(e.b))
 		e.header()
 		e.bytes(tail)
 	}

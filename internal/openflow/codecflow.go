@@ -1,5 +1,7 @@
 package openflow
 
+import "encoding/binary"
+
 // Codecs of flow mods, flow statistics and flow removed messages (OpenFlow
 // 1.0, 5.3.3; 1.1, A.3.4.1; 1.5, 7.3.4.2; NXT_FLOW_MOD and NXST_FLOW).
 
@@ -271,6 +273,11 @@ func (e *encoder) encodeFlowRequest(m *FlowStatsRequest) {
 
 func decFlowStatsReply(d *decoder) Message {
 	m := &FlowStatsReply{}
+	if d.left() > 2 {
+		// Entries are mostly of one length.
+		first := max(int(binary.BigEndian.Uint16(d.b[d.off:])), 48)
+		m.Stats = make([]FlowStats, 0, d.left()/first+1)
+	}
 	for d.left() > 0 && d.err == nil {
 		m.Stats = append(m.Stats, FlowStats{})
 		d.flowStats(&m.Stats[len(m.Stats)-1])

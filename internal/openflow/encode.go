@@ -62,11 +62,7 @@ func (e *encoder) encodeFlows(m Message) bool {
 	case *FlowStatsRequest:
 		e.encodeFlowRequest(m)
 	case *FlowStatsReply:
-		name := "OFPST_FLOW_REPLY"
-		if e.v == V10 && e.proto&PAnyNXM != 0 {
-			name = "NXST_FLOW_REPLY"
-		}
-		e.start(name)
+		e.startFlowStats()
 		for i := range m.Stats {
 			e.flowStats(&m.Stats[i])
 		}

@@ -3,6 +3,7 @@ package openflow
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"weir/internal/flow"
@@ -305,14 +306,17 @@ func (p *printer) config(c SwitchConfig) {
 // Duration prints seconds with the digits of the nanoseconds that count, at
 // least three.
 func Duration(sec, nsec uint32) string {
-	if nsec == 0 {
-		return fmt.Sprintf("%ds", sec)
+	var room [24]byte
+	b := strconv.AppendUint(room[:0], uint64(sec), 10)
+	if nsec != 0 {
+		at := len(b)
+		b = strconv.AppendUint(b, 1e9+uint64(nsec), 10)
+		b[at] = '.'
+		for len(b) > at+4 && b[len(b)-1] == '0' {
+			b = b[:len(b)-1]
+		}
 	}
-	s := fmt.Sprintf("%09d", nsec)
-	for len(s) > 3 && s[len(s)-1] == '0' {
-		s = s[:len(s)-1]
-	}
-	return fmt.Sprintf("%d.%ss", sec, s)
+	return string(append(b, 's'))
 }
 
 // packet prints a packet as its flow and, at higher verbosity, its bytes.

@@ -2,6 +2,7 @@ package openflow
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"weir/internal/flow"
@@ -61,7 +62,8 @@ func (p *printer) flows(m Message) bool {
 		}
 	case *FlowStatsReply:
 		for i := range m.Stats {
-			p.WriteString("\n " + FormatFlowStats(&m.Stats[i], true, p.opt.Names))
+			var room [512]byte
+			p.Write(appendFlowStats(append(room[:0], "\n "...), &m.Stats[i], true, p.opt.Names))
 		}
 	case *AggregateStatsReply:
 		p.f(" packet_count=%s byte_count=%s flow_count=%d", count(m.Packets), count(m.Bytes), m.Flows)
@@ -92,42 +94,54 @@ func count(n uint64) string {
 // FormatFlowStats prints one flow as dump-flows does, without the leading
 // space; stats also shows what changes by itself.
 func FormatFlowStats(s *FlowStats, stats bool, names *Names) string {
-	var b strings.Builder
-	add := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	var room [512]byte
+	return string(appendFlowStats(room[:0], s, stats, names))
+}
+
+func appendFlowStats(b []byte, s *FlowStats, stats bool, names *Names) []byte {
+	number := func(name string, v uint64) {
+		b = append(b, name...)
+		b = append(strconv.AppendUint(b, v, 10), ", "...)
+	}
+	start := len(b)
 	if stats || s.Cookie != 0 {
-		add("cookie=0x%x, ", s.Cookie)
+		b = append(b, "cookie=0x"...)
+		b = append(strconv.AppendUint(b, s.Cookie, 16), ", "...)
 	}
 	if stats {
-		add("duration=%s, ", Duration(s.DurationSec, s.DurationNsec))
+		b = append(b, "duration="...)
+		b = append(append(b, Duration(s.DurationSec, s.DurationNsec)...), ", "...)
 	}
 	if stats || s.TableID != 0 {
-		add("table=%s, ", names.table(s.TableID))
+		b = append(b, "table="...)
+		b = append(append(b, names.table(s.TableID)...), ", "...)
 	}
 	if stats {
-		add("n_packets=%d, n_bytes=%d, ", s.Packets, s.Bytes)
+		number("n_packets=", s.Packets)
+		number("n_bytes=", s.Bytes)
 	}
 	if s.IdleTimeout != 0 {
-		add("idle_timeout=%d, ", s.IdleTimeout)
+		number("idle_timeout=", uint64(s.IdleTimeout))
 	}
 	if s.HardTimeout != 0 {
-		add("hard_timeout=%d, ", s.HardTimeout)
+		number("hard_timeout=", uint64(s.HardTimeout))
 	}
-	b.WriteString(s.Flags.Text())
+	b = append(b, s.Flags.Text()...)
 	if s.Importance != 0 {
-		add("importance=%d, ", s.Importance)
+		number("importance=", uint64(s.Importance))
 	}
 	if stats && s.IdleAge >= 0 {
-		add("idle_age=%d, ", s.IdleAge)
+		number("idle_age=", uint64(s.IdleAge))
 	}
 	if stats && s.HardAge >= 0 && s.HardAge != int(s.DurationSec) {
-		add("hard_age=%d, ", s.HardAge)
+		number("hard_age=", uint64(s.HardAge))
 	}
-	b.WriteString(s.Match.Format(int(s.Priority), names.ports()))
-	if t := b.String(); t != "" && t[len(t)-1] != ' ' {
-		b.WriteByte(' ')
+	b = append(b, s.Match.Format(int(s.Priority), names.ports())...)
+	if len(b) > start && b[len(b)-1] != ' ' {
+		b = append(b, ' ')
 	}
-	b.WriteString("actions=" + FormatActions(s.Actions, names))
-	return b.String()
+	b = append(b, "actions="...)
+	return append(b, FormatActions(s.Actions, names)...)
 }
 
 func (p *printer) flowMod(m *FlowMod) {

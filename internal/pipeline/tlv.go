@@ -11,12 +11,18 @@ import (
 func (p *Pipeline) TLV() *flow.TLVTable { return p.tlv.Load() }
 
 // Match is what a rule matches, with what its tunnel options mean.
-func (p *Pipeline) Match(r *Rule) flow.Match {
-	m := *r.Match()
+func (p *Pipeline) Match(r *Rule) (m flow.Match) {
+	p.MatchInto(r, &m)
+	return m
+}
+
+// MatchInto is Match into memory that may have held another match.
+func (p *Pipeline) MatchInto(r *Rule, m *flow.Match) {
+	r.cls.Expand(&m.Key, &m.Mask)
+	m.TLV = nil
 	if m.Mask.TunMetaPresent != 0 {
 		m.TLV = p.TLV()
 	}
-	return m
 }
 
 // TLVMod changes the table of tunnel options, all or nothing; errors are

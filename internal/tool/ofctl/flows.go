@@ -97,8 +97,7 @@ func (v *conn) dumpStats(m openflow.Message) error {
 		if b[1] == 1 {
 			return nil // an error message
 		}
-		h, _, err := openflow.Decode(b, openflow.DecodeOptions{})
-		if err != nil || !h.More {
+		if h, err := openflow.DecodePart(b); err != nil || !h.More {
 			return nil
 		}
 	}
