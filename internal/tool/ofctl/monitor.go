@@ -252,7 +252,15 @@ func (m *monitor) continuePacket(b []byte) {
 	if err != nil || !ok || in.Continuation == nil {
 		return
 	}
-	_, _ = m.v.send(&openflow.Resume{PacketIn: *in})
+	if b, err := openflow.Encode(m.v.proto, m.v.nextXid(), &openflow.Resume{PacketIn: *in}); err == nil {
+		m.printSent(b)
+		_ = m.v.write(b)
+	}
+}
+
+// printSent shows a message that the monitor sends.
+func (m *monitor) printSent(b []byte) {
+	fmt.Fprint(m.out, "send: "+openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: m.t.verbosity + 2, Log: m.t.log}))
 }
 
 func (m *monitor) print(b []byte) {
@@ -327,7 +335,7 @@ func (m *monitor) packetOutCmd(r *unixctl.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprint(m.out, "send: "+openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: m.t.verbosity + 2, Log: m.t.log}))
+	m.printSent(b)
 	return "", m.v.write(b)
 }
 
