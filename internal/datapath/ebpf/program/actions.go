@@ -114,6 +114,12 @@ func (b *builder) step(s *Set) {
 		{opPriority, func(*Set) { b.opMetadata(skbPriority) }},
 		{opMark, func(*Set) { b.opMetadata(skbMark) }},
 		{opRecirc, b.opRecirc},
+		{opHash, b.opHash},
+		{opTunnel, b.opTunnel},
+		{opSample, b.opSample},
+		{opLonger, b.opLonger},
+		{opJump, b.opJump},
+		{opPushMPLS, b.opPushMPLS},
 	}
 	for i, o := range ops {
 		b.emit(asm.JEq.Imm(asm.R1, int32(o.code), "op."+string(rune('a'+i))))
@@ -267,20 +273,6 @@ func (b *builder) opMetadata(field int16) {
 		asm.StoreMem(asm.R6, field, asm.R1, asm.Word),
 	)
 	b.next()
-}
-
-func (b *builder) opRecirc(*Set) {
-	b.emit(
-		asm.Mov.Reg(asm.R1, asm.R8),
-		asm.RSh.Imm(asm.R1, 32),
-		asm.StoreMem(asm.R6, cbRecirc, asm.R1, asm.Word),
-		asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
-		asm.And.Imm(asm.R1, stateKeep),
-		asm.StoreMem(asm.R6, cbState, asm.R1, asm.Word),
-		asm.Mov.Imm(asm.R1, 1+progMain),
-		asm.StoreMem(asm.R9, frameTail, asm.R1, asm.DWord),
-		asm.Ja.Label("stop"),
-	)
 }
 
 // describeStep describes the packet for user space, with the code and arg in

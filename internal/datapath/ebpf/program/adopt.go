@@ -246,8 +246,8 @@ func withoutID(mem []byte, id uint32) []uint64 {
 		ops[i] = binary.LittleEndian.Uint64(mem[8*i:])
 	}
 	for i := 0; i < len(ops); i += max(int(ops[i]>>8&0xff), 1) {
-		if o := opcode(ops[i]); (o == opUser || o == opResume) && i+1 < len(ops) && ops[i+1] == uint64(id) {
-			ops[i+1] = 0
+		if o := opcode(ops[i]); o.names() && i+1 < len(ops) && uint32(ops[i+1]) == id {
+			ops[i+1] &^= 1<<32 - 1
 		}
 	}
 	return ops

@@ -21,7 +21,7 @@ const (
 	opPushVLAN               // tag of type aux and TCI arg
 	opPopVLAN
 	opSet      // see setLong and its like
-	opPushMPLS // entry arg, type aux (as the frame has it)
+	opPushMPLS // entry arg, type aux, both in network order; word 1 as for opResume
 	opPriority // word 1: value, mask
 	opMark     // word 1: value, mask
 	opTunnel   // tunnelOp
@@ -33,6 +33,11 @@ const (
 	opJump     // skip aux words
 	numOps
 )
+
+// names says that the operation's word 1 names its list and an action in it.
+func (o opcode) names() bool {
+	return o == opUser || o == opResume || o == opCut || o == opPushMPLS
+}
 
 func op(o opcode, words int, aux uint16, arg uint32) uint64 {
 	return uint64(o) | uint64(words)<<8 | uint64(aux)<<16 | uint64(arg)<<32

@@ -86,7 +86,7 @@ func (c *codes) write(code *Code, form string) (*record, error) {
 	ops := unsafe.Slice((*uint64)(unsafe.Pointer(&c.mem[off+codeHeader])), len(code.ops))
 	copy(ops, code.ops)
 	for i := 0; i < len(ops); i += max(int(ops[i]>>8&0xff), 1) {
-		if o := opcode(ops[i]); o == opUser || o == opResume || o == opCut {
+		if o := opcode(ops[i]); o.names() {
 			ops[i+1] |= uint64(r.id)
 		}
 	}

@@ -1,8 +1,6 @@
 package program
 
 import (
-	"slices"
-
 	"weir/internal/datapath"
 	"weir/internal/flow"
 )
@@ -17,12 +15,17 @@ type compiler struct {
 	index  int    // of the action in hand
 	cut    uint32 // of a Trunc that waits for its output
 	moved  bool   // the network header isn't what the key says any more
+	depth  int    // of nested lists
+	// tunneled says that the tunnel to come through has been replaced by one to
+	// go out through.
+	tunneled bool
 }
 
 // Compile turns a flow's actions into what the programs run. Whatever the
 // actions, the Code is right: if slow isn't nil, its packets go to user space
 // whole at the action that it names, which is counted.
 func (s *Set) Compile(key *flow.Key, mask *flow.Mask, actions []datapath.Action) (*Code, *Slow) {
+	actions = reorder(actions)
 	c := compiler{kernel: s.cfg.Kernel, key: key, mask: mask}
 	code := &Code{actions: actions, high: noPort}
 	if len(actions) == 0 {
@@ -31,33 +34,13 @@ func (s *Set) Compile(key *flow.Key, mask *flow.Mask, actions []datapath.Action)
 		code.high = uint32(out.Port)
 	}
 	code.text = datapath.FormatActions(actions, nil)
-	slow := c.list(reorder(actions))
+	slow := c.list(actions)
 	code.ops = append(c.ops, op(opEnd, 1, 0, 0))
 	if slow == nil && len(code.ops) > maxOps {
 		slow = &Slow{0, kindOf(actions[0]), SlowLong}
 		code.ops = []uint64{op(opResume, 2, 0, 0), 0, op(opEnd, 1, 0, 0)}
 	}
 	return code, slow
-}
-
-// reorder puts cut outputs last, where nothing changes the packet in between:
-// cutting can't be undone.
-func reorder(actions []datapath.Action) []datapath.Action {
-	for i, a := range actions {
-		if _, ok := a.(*datapath.Trunc); !ok || i+2 >= len(actions) {
-			continue
-		}
-		if _, ok := actions[i+1].(*datapath.Output); !ok {
-			return actions
-		}
-		for _, rest := range actions[i+2:] {
-			if _, ok := rest.(*datapath.Output); !ok {
-				return actions
-			}
-		}
-		return slices.Concat(actions[:i], actions[i+2:], actions[i:i+2])
-	}
-	return actions
 }
 
 func (c *compiler) add(words ...uint64) { c.ops = append(c.ops, words...) }
@@ -105,7 +88,22 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 		if !last {
 			return SlowNotLast
 		}
+		if c.tunneled { // the tunnel that it came through is forgotten
+			return SlowTunnel
+		}
 		c.add(op(opRecirc, 1, 0, a.ID))
+	case *datapath.SetTunnel:
+		return c.setTunnel(a)
+	case *datapath.Clone:
+		return c.nested(a.Actions, last)
+	case *datapath.Sample:
+		return c.sample(a, last)
+	case *datapath.CheckPktLen:
+		return c.checkLength(a, last)
+	case *datapath.Hash:
+		c.add(op(opHash, 1, uint16(a.Alg), a.Basis))
+	case *datapath.PushMPLS:
+		return c.pushMPLS(a)
 	case *datapath.SetEthernet:
 		c.setEthernet(a)
 	case *datapath.SetIPv4:

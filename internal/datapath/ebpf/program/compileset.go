@@ -240,3 +240,15 @@ func (c *compiler) setMPLS(a *datapath.SetMPLS) SlowWhy {
 	c.set(place{flags: setL3 | setRaw}, be(nil, a.LSE), be(nil, a.Mask))
 	return 0
 }
+
+// pushMPLS needs to know that the frame has a network header where the parser
+// says, which is so if its type is one.
+func (c *compiler) pushMPLS(a *datapath.PushMPLS) SlowWhy {
+	if !exact(c.mask.EthType) || c.key.EthType < packet.EtherTypeMin {
+		return SlowMatch
+	}
+	c.moved = true
+	lse := binary.LittleEndian.Uint32(binary.BigEndian.AppendUint32(nil, a.LSE))
+	c.add(op(opPushMPLS, 2, a.EthType<<8|a.EthType>>8, lse), uint64(c.index)<<32)
+	return 0
+}

@@ -90,7 +90,7 @@ func (s *Set) assembleDeep() asm.Instructions {
 	b.label("done")
 	b.tailCall(s, progMain)
 	b.emit(asm.Ja.Label("lost"))
-	b.pull(s)
+	b.pull(s, progMain)
 	b.label("odd")
 	b.upcall(s, ReasonOdd, func() { b.countPacket(s, cSlow, asm.R9) })
 	b.lost(s)

@@ -26,7 +26,7 @@ func (s *Set) assembleMain(masks []rankedMask) asm.Instructions {
 	if len(masks) > 0 {
 		b.label("odd")
 		b.upcall(s, ReasonOdd, func() { b.countPacket(s, cSlow, asm.R9) })
-		b.pull(s)
+		b.pull(s, progMain)
 		b.deep(s)
 		b.label("found")
 		b.count(s, len(masks) >= hintFrom)
@@ -36,9 +36,9 @@ func (s *Set) assembleMain(masks []rankedMask) asm.Instructions {
 	return b.insns
 }
 
-// pull makes the headers linear and starts again; if that has been done, the
+// pull makes the headers linear and starts a program again; if that has been done, the
 // packet is odd.
-func (b *builder) pull(s *Set) {
+func (b *builder) pull(s *Set, program int) {
 	b.label("pull")
 	b.emit(
 		asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
@@ -53,7 +53,7 @@ func (b *builder) pull(s *Set) {
 	)
 	b.label("pull.all")
 	b.emit(asm.Mov.Reg(asm.R1, asm.R6), asm.FnSkbPullData.Call())
-	b.tailCall(s, progMain)
+	b.tailCall(s, program)
 	b.emit(asm.Ja.Label("lost"))
 }
 
@@ -191,7 +191,7 @@ func (b *builder) act(s *Set) {
 		asm.JNE.Reg(asm.R2, asm.R3, "drop"),
 		asm.StoreMem(asm.R6, cbCode, asm.R1, asm.Word),
 		asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
-		asm.And.Imm(asm.R1, stateKeep|statePulled),
+		asm.And.Imm(asm.R1, stateKeep|statePulled|stateDeep),
 		asm.LoadMem(asm.R2, asm.R10, localL3, asm.Byte),
 		asm.Or.Reg(asm.R1, asm.R2),
 		asm.LoadMem(asm.R2, asm.R10, localL4, asm.Half),

@@ -136,6 +136,9 @@ func (s *Set) load() error {
 	if err := s.install("actions", progActions, s.assembleActions()); err != nil {
 		return err
 	}
+	if err := s.install("hash", progHash, s.assembleHash()); err != nil {
+		return err
+	}
 	return s.install("main", progMain, s.assembleMain(s.flows.ranked()))
 }
 

@@ -1,0 +1,121 @@
+package program
+
+import (
+	"slices"
+
+	"weir/internal/datapath"
+)
+
+// reorder puts last what can't be undone, where that changes nothing but the
+// order in which packets leave: an output that cuts the packet, and a copy that
+// is changed, before outputs only.
+func reorder(actions []datapath.Action) []datapath.Action {
+	for i := 0; i < len(actions); i++ {
+		n := 1
+		switch a := actions[i].(type) {
+		case *datapath.Trunc:
+			n = 2
+			if i+1 >= len(actions) || !harmless(actions[i+1:i+2]) {
+				return actions
+			}
+		case *datapath.Clone:
+			if harmless(a.Actions) {
+				continue
+			}
+		default:
+			continue
+		}
+		if rest := actions[i+n:]; len(rest) > 0 && harmless(rest) {
+			return slices.Concat(actions[:i], rest, actions[i:i+n])
+		}
+		return actions
+	}
+	return actions
+}
+
+// harmless says that actions leave the packet as it is.
+func harmless(actions []datapath.Action) bool {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case *datapath.Output, *datapath.Userspace, *datapath.SetTunnel:
+		case *datapath.Clone:
+			if !harmless(a.Actions) {
+				return false
+			}
+		case *datapath.Sample:
+			if !harmless(a.Actions) {
+				return false
+			}
+		case *datapath.CheckPktLen:
+			if !harmless(a.Greater) || !harmless(a.LessEqual) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// nested compiles actions that are to run on a copy: in line, where the copy
+// makes no difference.
+func (c *compiler) nested(actions []datapath.Action, last bool) SlowWhy {
+	if c.depth++; c.depth > maxNesting {
+		return SlowNested
+	}
+	defer func() { c.depth-- }()
+	if !last && !harmless(actions) {
+		return SlowNested
+	}
+	cut := c.cut
+	for i, a := range actions {
+		if why := c.action(a, last && i == len(actions)-1); why != 0 {
+			return why
+		}
+	}
+	c.cut = cut
+	return 0
+}
+
+// maxNesting is how deep lists may stand in lists.
+const maxNesting = 8
+
+func (c *compiler) sample(a *datapath.Sample, last bool) SlowWhy {
+	if a.Probability == 0 || len(a.Actions) == 0 {
+		return 0
+	}
+	at := len(c.ops)
+	c.add(op(opSample, 1, 0, a.Probability))
+	if why := c.nested(a.Actions, last); why != 0 {
+		return why
+	}
+	return c.skip(at)
+}
+
+func (c *compiler) checkLength(a *datapath.CheckPktLen, last bool) SlowWhy {
+	at := len(c.ops)
+	c.add(op(opLonger, 1, 0, uint32(a.Size)))
+	if why := c.nested(a.Greater, last); why != 0 {
+		return why
+	}
+	jump := len(c.ops)
+	c.add(op(opJump, 1, 0, 0))
+	if why := c.skip(at); why != 0 {
+		return why
+	}
+	if why := c.nested(a.LessEqual, last); why != 0 {
+		return why
+	}
+	return c.skip(jump)
+}
+
+// skip makes the operation at a place, if it doesn't go on, skip all that has
+// been added since.
+func (c *compiler) skip(at int) SlowWhy {
+	n := len(c.ops) - at - 1
+	if n > 0xffff {
+		return SlowLong
+	}
+	c.ops[at] |= uint64(n) << 16
+	return 0
+}
