@@ -13,7 +13,10 @@ import (
 	"weir/internal/vlog"
 )
 
-var vconnLog = vlog.For("vconn")
+var (
+	vconnLog = vlog.For("vconn")
+	flowLog  = vlog.For("ofp_flow")
+)
 
 // session is one OpenFlow connection. Its reading goroutine, the one in run,
 // handles requests one after another; a second goroutine writes. mu guards
@@ -260,9 +263,12 @@ func (s *session) send(xid uint32, msg openflow.Message) error {
 	s.mu.Lock()
 	p := s.proto
 	s.mu.Unlock()
-	all, err := openflow.EncodeAll(p, xid, msg)
+	all, dropped, err := openflow.EncodeParts(p, xid, msg)
 	if err != nil {
 		return err
+	}
+	if dropped > 0 {
+		flowLog.Warn("Flow exceeded the maximum flow statistics reply size and was excluded from the response set")
 	}
 	for _, b := range all {
 		s.sendRaw(b)

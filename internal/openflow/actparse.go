@@ -450,7 +450,11 @@ func (p *actParser) decTTL(s string) (Action, error) {
 		d.IDs = append(d.IDs, uint16(v))
 		d.FromIDs = true
 	}
-	if len(d.IDs) == 0 {
+	switch {
+	case len(d.IDs) > 0:
+	case s != "":
+		return nil, fmt.Errorf("dec_ttl_cnt_ids: expected at least one controller id.")
+	default:
 		d.IDs = []uint16{0}
 	}
 	return d, nil

@@ -214,7 +214,9 @@ type encoder struct {
 	err   error
 	body  int // where the body starts
 	entry int // where the last entry of a multipart reply starts
-	msgs  [][]byte
+	// dropped counts entries that are longer than a message may be.
+	dropped int
+	msgs    [][]byte
 }
 
 // Encode encodes m as one message of at most 65,535 bytes.
@@ -247,17 +249,25 @@ func Append(dst []byte, p Protocol, xid uint32, m Message) ([]byte, error) {
 
 // EncodeAll encodes m; a multipart message that is too long for one becomes
 // several, all but the last with the "more" flag.
+//
+// Entries that alone exceed a message are left out.
 func EncodeAll(p Protocol, xid uint32, m Message) ([][]byte, error) {
+	msgs, _, err := EncodeParts(p, xid, m)
+	return msgs, err
+}
+
+// EncodeParts is [EncodeAll] that also counts the entries that it left out.
+func EncodeParts(p Protocol, xid uint32, m Message) (msgs [][]byte, dropped int, err error) {
 	e := &encoder{proto: p, v: p.Version(), xid: xid, t: msgTable()}
 	e.encode(m)
 	if e.err != nil {
-		return nil, e.err
+		return nil, 0, e.err
 	}
 	e.finish(false)
 	if e.err != nil {
-		return nil, e.err
+		return nil, 0, e.err
 	}
-	return e.msgs, nil
+	return e.msgs, e.dropped, nil
 }
 
 func (e *encoder) fail(err error) {
@@ -339,6 +349,7 @@ func (e *encoder) endEntry() {
 	if e.body+e.len()-e.entry > 0xffff {
 		// No message can hold it; the others go out without it.
 		e.b = e.b[:e.entry]
+		e.dropped++
 		return
 	}
 	if e.len() > 0xffff && e.entry > e.body {

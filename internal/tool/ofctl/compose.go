@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"weir/internal/flow"
@@ -89,9 +90,10 @@ func parseGroup(t *tool, args []string) error {
 	return fmt.Errorf("no usable protocol")
 }
 
+// parseOFP10Match prints ofp10_matches; x stands for a digit that doesn't matter.
 func parseOFP10Match(t *tool, _ []string) error {
 	return eachLine(t.env.Stdin, func(_ int, line string) error {
-		b, err := hexArg(line)
+		b, err := hexArg(strings.ReplaceAll(line, "x", "0"))
 		if err != nil || len(b) != 40 {
 			return fmt.Errorf("Trailing garbage in hex data")
 		}
