@@ -242,8 +242,12 @@ func (f *Field) parseFlags(s string, names []string, allowed uint32, kind string
 	return V(uint64(v)), mask, err
 }
 
-// ParsePacketType reads (namespace,type).
+// ParsePacketType reads (namespace,type), or namespace,type where a grammar has
+// taken the parentheses away.
 func ParsePacketType(s string) (Value, error) {
+	if c := s; c != "" && c[0] >= '0' && c[0] <= '9' && strings.Contains(s, ",") {
+		s = "(" + s + ")"
+	}
 	in, ok := strings.CutPrefix(s, "(")
 	if !ok {
 		return Value{}, fmt.Errorf("%s: bad syntax for packet type missing '('", s)

@@ -181,9 +181,9 @@ func (e *encoder) flowMod11(m *FlowMod) {
 		e.u64(m.Cookie & m.CookieMask)
 		e.u64(m.CookieMask)
 	}
-	// OpenFlow 1.1 has no "any" table but for deletion.
+	// "Any" table exists for deletion only, and not before OpenFlow 1.2.
 	table := m.TableID
-	if table == TableAny && m.Command != FlowDelete && m.Command != FlowDeleteStrict {
+	if table == TableAny && (e.v < V12 || m.Command != FlowDelete && m.Command != FlowDeleteStrict) {
 		table = 0
 	}
 	e.u8(table)

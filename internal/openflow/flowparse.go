@@ -94,8 +94,8 @@ func (p *flowParser) parse(s string) error {
 		}
 	}
 	if m.CookieMask == 0 && m.NewCookie == ^uint64(0) && p.hasActions() {
-		// Nothing sets the cookie: a modification that adds sets zero.
-		m.ModifyCookie = false
+		// A modification of nothing adds a flow, whose cookie is zero.
+		m.NewCookie, m.ModifyCookie = 0, false
 	}
 	p.usable &= MatchProtocols(&m.Match)
 	if p.hasActions() {

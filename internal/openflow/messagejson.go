@@ -27,14 +27,6 @@ func AppendJSON(dst []byte, title string, h MsgHeader, m Message, names *Names) 
 	return w.b
 }
 
-// Title is the name of the message b as it is printed, "" when it is unknown.
-func Title(b []byte) string {
-	d, err := newDecoder(b, DecodeOptions{})
-	if err != nil {
-		return ""
-	}
-	return d.row.title()
-}
 
 // MergeReplies puts the lists of a part of a multipart reply behind those of
 // the parts before it; both have the same type.

@@ -46,7 +46,7 @@ func FuzzMessageJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if out := AppendJSON(nil, Title(b), h, m, nil); !json.Valid(out) {
+		if out := AppendJSON(nil, Name(b), h, m, nil); !json.Valid(out) {
 			t.Fatalf("not JSON: %s", out)
 		}
 	})

@@ -2,6 +2,7 @@ package ofctl
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -144,7 +145,28 @@ func (v *conn) nextXid() uint32 {
 	return v.xid
 }
 
+// showsBytes is the verbosity from which on flow mods are printed as they are
+// sent: at it as a dump, above it as one number.
+const showsBytes = 5
+
+// showFlowMod prints a flow mod on its way to the switch.
+func (v *conn) showFlowMod(b []byte) {
+	switch openflow.Name(b) {
+	case "OFPT_FLOW_MOD", "NXT_FLOW_MOD":
+	default:
+		return
+	}
+	if v.t.verbosity > showsBytes {
+		v.t.printf("0x%s\n", strings.TrimLeft(hex.EncodeToString(b), "0"))
+		return
+	}
+	v.t.printf("%s", openflow.HexDump(b, 0, true))
+}
+
 func (v *conn) write(b []byte) error {
+	if v.t.verbosity >= showsBytes {
+		v.showFlowMod(b)
+	}
 	if vconnLog.Enabled(vlog.Dbg) {
 		vconnLog.Dbg("%s: sent (Success): %s", v.name,
 			strings.TrimSuffix(openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: 1}), "\n"))

@@ -49,7 +49,7 @@ func (v *conn) reply(b []byte) error {
 	if err != nil {
 		return err
 	}
-	t.json.add(jsonMessage{binary.BigEndian.Uint32(b[4:]), openflow.Title(b), h, m, names})
+	t.json.add(jsonMessage{binary.BigEndian.Uint32(b[4:]), openflow.Name(b), h, m, names})
 	return nil
 }
 

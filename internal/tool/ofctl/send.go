@@ -101,7 +101,7 @@ var errSend = errors.New("failed to send packet to switch")
 
 // writeAll writes messages, each logged where that is asked for.
 func (v *conn) writeAll(b []byte) error {
-	for vconnLog.Enabled(vlog.Dbg) && len(b) >= openflow.HeaderLen {
+	for (vconnLog.Enabled(vlog.Dbg) || v.t.verbosity >= showsBytes) && len(b) >= openflow.HeaderLen {
 		n := int(binary.BigEndian.Uint16(b[2:]))
 		if err := v.write(b[:n]); err != nil {
 			return fmt.Errorf("%w (%s)", errSend, stream.ErrText(err))
@@ -168,20 +168,20 @@ func (v *conn) inBundle(fill func() error) error {
 	if err := fill(); err != nil {
 		return err
 	}
+	// All that a message may be refused for is known before the commit.
+	if _, err := v.transact(&openflow.BarrierRequest{}); err != nil {
+		return err
+	}
 	return control(openflow.BundleCommitRequest)
 }
 
 // bundleError prints the errors of a bundle that failed.
 func (v *conn) bundleError(b []byte) error {
-	for _, q := range v.queued {
-		if q[1] != 1 {
-			continue
-		}
-		if _, m, err := openflow.Decode(q, openflow.DecodeOptions{}); err == nil {
-			if e, ok := m.(*openflow.Error); ok {
-				fmt.Fprintf(v.t.env.Stderr, "Error %s for: %s", e.Code, openflow.FormatMessage(e.Data, openflow.PrintOptions{}))
-			}
+	for _, q := range append(v.queued, b) {
+		_, m, err := openflow.Decode(q, openflow.DecodeOptions{})
+		if e, ok := m.(*openflow.Error); ok && err == nil {
+			fmt.Fprintf(v.t.env.Stderr, "Error %s for: %s", e.Code, openflow.FormatMessage(e.Data, openflow.PrintOptions{}))
 		}
 	}
-	return v.fatalMessage(b)
+	return exitStatus(1)
 }
