@@ -27,7 +27,6 @@ func AppendJSON(dst []byte, title string, h MsgHeader, m Message, names *Names) 
 	return w.b
 }
 
-
 // MergeReplies puts the lists of a part of a multipart reply behind those of
 // the parts before it; both have the same type.
 func MergeReplies(all, part Message) {

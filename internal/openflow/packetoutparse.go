@@ -63,7 +63,6 @@ func ParseFlowMonitor(s string, id uint32, opt ParseOptions) (*FlowMonitor, Prot
 		ID: id, OutPort: PortNone, OutGroup: GroupAny, TableID: TableAny,
 		Flags: MonitorInitial | MonitorAdd | MonitorRemoved | MonitorModify | MonitorOnlyOwn | MonitorInstructions,
 	}
-	m.Flags &^= MonitorOnlyOwn
 	p := &flowParser{m: &FlowMod{}, opt: opt, usable: PAny}
 	off := map[string]FlowMonitorFlags{
 		"!initial": MonitorInitial, "!add": MonitorAdd, "!delete": MonitorRemoved, "!modify": MonitorModify,
@@ -72,9 +71,6 @@ func ParseFlowMonitor(s string, id uint32, opt ParseOptions) (*FlowMonitor, Prot
 	for _, kv := range SplitKeyValues(s) {
 		if f, ok := off[kv.Key]; ok {
 			m.Flags &^= f
-			if kv.Key == "!own" {
-				m.Flags |= MonitorOnlyOwn
-			}
 			continue
 		}
 		switch kv.Key {

@@ -66,6 +66,14 @@ func (t *tool) sendGroups(remote string, ms []openflow.Message, usable openflow.
 	if t.bundle {
 		usable &= openflow.P13 | openflow.P14 | openflow.P15
 	}
+	if t.allowed&openflow.P15 == 0 {
+		for _, m := range ms {
+			if g, ok := m.(*openflow.GroupMod); ok && g.Command >= openflow.GroupInsertBucket {
+				return fmt.Errorf("%s needs OpenFlow 1.5 or later ('-O OpenFlow15')",
+					map[bool]string{true: "insert-bucket", false: "remove-bucket"}[g.Command == openflow.GroupInsertBucket])
+			}
+		}
+	}
 	v, err := t.openForFlows(remote, usable)
 	if err != nil {
 		return err

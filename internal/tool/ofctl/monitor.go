@@ -369,5 +369,6 @@ func (m *monitor) setOutput(r *unixctl.Request) (string, error) {
 		_ = c.Close()
 	}
 	m.out = f
+	m.t.env.Stderr = f // what ends the program is said there too
 	return "", nil
 }

@@ -172,16 +172,30 @@ func (v *conn) inBundle(fill func() error) error {
 	if _, err := v.transact(&openflow.BarrierRequest{}); err != nil {
 		return err
 	}
+	if v.printBundleErrors() {
+		return exitStatus(1)
+	}
 	return control(openflow.BundleCommitRequest)
 }
 
-// bundleError prints the errors of a bundle that failed.
+// bundleError prints the errors of a bundle that failed, b being the last.
 func (v *conn) bundleError(b []byte) error {
-	for _, q := range append(v.queued, b) {
+	v.queued = append(v.queued, b)
+	v.printBundleErrors()
+	return exitStatus(1)
+}
+
+// printBundleErrors prints the errors that have come and reports whether there
+// were any.
+func (v *conn) printBundleErrors() (failed bool) {
+	for _, q := range v.queued {
 		_, m, err := openflow.Decode(q, openflow.DecodeOptions{})
 		if e, ok := m.(*openflow.Error); ok && err == nil {
-			fmt.Fprintf(v.t.env.Stderr, "Error %s for: %s", e.Code, openflow.FormatMessage(e.Data, openflow.PrintOptions{}))
+			failed = true
+			fmt.Fprintf(v.t.env.Stderr, "Error %s for: %s", e.Code,
+				openflow.FormatMessage(e.Data, openflow.PrintOptions{Verbosity: v.t.verbosity + 1}))
 		}
 	}
-	return exitStatus(1)
+	v.queued = nil
+	return failed
 }

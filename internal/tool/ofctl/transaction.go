@@ -9,7 +9,7 @@ import (
 	"weir/internal/openflow"
 )
 
-// open is the file of a name, or standard input for "-".
+// openFile is the file of a name, or standard input for "-".
 func (t *tool) openFile(name string) (io.ReadCloser, error) {
 	if name == "-" {
 		return io.NopCloser(t.env.Stdin), nil
@@ -24,7 +24,7 @@ func (t *tool) openFile(name string) (io.ReadCloser, error) {
 // bundleFile executes the flow mods, group mods and packet-outs of a file as
 // one transaction.
 func bundleFile(t *tool, args []string) error {
-	names := t.namesFor2(args[0])
+	var names *openflow.Names
 	in, err := t.openFile(args[1])
 	if err != nil {
 		return err
@@ -34,6 +34,11 @@ func bundleFile(t *tool, args []string) error {
 	var ms []openflow.Message
 	err = eachLine(in, func(n int, line string) error {
 		m, u, err := t.parseBundled(line, names)
+		if err != nil && names == nil {
+			// It may name a port of the switch.
+			names = t.namesFor2(args[0])
+			m, u, err = t.parseBundled(line, names)
+		}
 		if err != nil {
 			return fmt.Errorf("%s:%d: %w", args[1], n, err)
 		}
