@@ -43,17 +43,58 @@ func (p *place) size() int {
 	return 8
 }
 
-// candidates are the fields that may have a bit in m: those that share a word
-// with one that has.
-func candidates(m *Mask) (s fieldBits) {
-	for w, bits := range m.Words() {
+// matched are the fields of which a bit counts in m.
+func matched(m *Mask) (s fieldBits) {
+	w := m.Words()
+	for i, bits := range w {
 		if bits != 0 {
-			for i, b := range fieldsByWord[w] {
-				s[i] |= b
+			for j, b := range fieldsByWord[i] {
+				s[j] |= b
+			}
+		}
+	}
+	for i := range s {
+		for b := s[i]; b != 0; b &= b - 1 {
+			id := 64*i + bits.TrailingZeros64(b)
+			wild := false
+			if o := &oneWord[id]; o.mask != 0 {
+				wild = w[o.word]&o.mask == 0
+			} else {
+				wild = Fields[id].IsWild(m)
+			}
+			if wild {
+				s[i] &^= b & -b
 			}
 		}
 	}
 	return s
+}
+
+// oneWord has, for fields within one word of a key, the word and their bits
+// there.
+var oneWord = indexOneWord()
+
+func indexOneWord() (out [NumFields]struct {
+	word int
+	mask uint64
+}) {
+	for i := range Fields {
+		p := &Fields[i].place
+		word := int(p.off) / 8
+		if p.kind == placeUnbound || p.kind == placePair || p.kind == placeQuad || (int(p.off)+p.size()-1)/8 != word {
+			continue
+		}
+		var m Mask
+		if p.kind == placeBytes {
+			for j := range p.bytes(&m) {
+				p.bytes(&m)[j] = 0xff
+			}
+		} else {
+			p.setRaw(&m, p.mask)
+		}
+		out[i].word, out[i].mask = word, m.Words()[word]
+	}
+	return out
 }
 
 // each visits the fields of a set in the order of the table.
@@ -71,7 +112,7 @@ func (s *fieldBits) each(yield func(*Field) bool) {
 // table. Fields that share their place are all listed.
 func FieldsOf(m *Mask) iter.Seq[*Field] {
 	return func(yield func(*Field) bool) {
-		s := candidates(m)
-		s.each(func(f *Field) bool { return f.IsWild(m) || yield(f) })
+		s := matched(m)
+		s.each(yield)
 	}
 }

@@ -120,22 +120,24 @@ func (m *Match) Normalize() (any bool) {
 // dropInapplicable is one round of Normalize; what it clears may have been what
 // other fields need.
 func (m *Match) dropInapplicable() (any bool) {
-	in := candidates(&m.Mask)
-	var room [32]*Field
-	apply := room[:0]
-	in.each(func(f *Field) bool {
-		if f.needsProtocol() && f.AppliesTo(m) {
+	in := matched(&m.Mask)
+	var room [2][32]*Field
+	apply, rest := room[0][:0], room[1][:0]
+	for f := range in.each {
+		switch {
+		case !f.needsProtocol():
+		case f.AppliesTo(m):
 			apply = append(apply, f)
+		default:
+			rest = append(rest, f)
 		}
-		return true
-	})
-	in.each(func(f *Field) bool {
-		if f.needsProtocol() && !f.IsWild(&m.Mask) && !f.sharesPlace(apply) && !f.AppliesTo(m) {
+	}
+	for _, f := range rest {
+		if !f.sharesPlace(apply) {
 			m.Clear(f)
 			any = true
 		}
-		return true
-	})
+	}
 	return any
 }
 

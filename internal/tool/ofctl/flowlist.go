@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -37,6 +38,8 @@ func (t *tool) readFlows(name string, command int, names *openflow.Names) (*flow
 		defer f.Close()
 		in = f
 	}
+	// What is parsed stays, and little else is left for the collector to find.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	p := flowFileParser{name: name, command: command, names: names, free: make(chan struct{}, runtime.GOMAXPROCS(0)+1)}
 	err := p.read(in)
 	p.running.Wait()
