@@ -10,7 +10,6 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -72,7 +71,8 @@ var probes = []probe{
 func (p *Probes) All() []Feature {
 	p.once.Do(func() {
 		// Memory of maps counts as locked before Linux 5.11.
-		_ = rlimit.RemoveMemlock()
+		unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+		_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited)
 		for _, pr := range probes {
 			f := Feature{Name: pr.name, Required: pr.required}
 			if err := pr.ask(); err != nil {

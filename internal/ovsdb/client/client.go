@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"weir/internal/clock"
+	"weir/internal/ovsdb"
 	"weir/internal/jsonrpc"
 	"weir/internal/stream"
 	"weir/internal/vlog"
@@ -35,6 +36,9 @@ type Config struct {
 	Tables map[string][]string
 	// Lock, when not empty, is a lock to ask for; transactions then assert it.
 	Lock string
+	// Known, where set, is a schema that the database probably has: one that is
+	// equal need not be parsed.
+	Known *ovsdb.DatabaseSchema
 	// LeaderOnly refuses servers of a cluster that aren't its leader.
 	LeaderOnly bool
 	// Once makes Run return the error of the first connection that fails.

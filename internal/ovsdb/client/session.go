@@ -204,8 +204,9 @@ func (s *session) getSchema() {
 // useSchema takes the schema in and asks for the contents. A replica of an
 // earlier connection is kept if the schema is the same.
 func (s *session) useSchema(raw []byte) error {
-	canon := string(json.Canonical(raw))
-	if s.db == nil || s.schemaRaw != canon && s.schemaRaw != string(raw) {
+	if known := s.cfg.Known; s.db == nil && known != nil && known.JSON() == string(raw) {
+		s.db, s.lastTxn = newReplica(known, s.cfg.Tables), zeroTxn
+	} else if s.db == nil || s.schemaRaw != string(raw) && s.schemaRaw != string(json.Canonical(raw)) {
 		schema, err := ovsdb.ParseSchema(raw)
 		if err != nil {
 			return fmt.Errorf("schema of %s: %w", s.cfg.Database, err)

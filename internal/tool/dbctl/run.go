@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -169,8 +170,10 @@ func (r *Runner) run(ctx context.Context, words []string, local []cli.Parsed) er
 	defer cancel()
 	cl := client.New(client.Config{
 		Remote: r.DB, Database: r.Prog.Schema.Name, Tables: needs.config(), LeaderOnly: !r.Follow, Once: !r.Retry,
-		Quiet: true, Stream: opt,
+		Known: r.Prog.Schema, Quiet: true, Stream: opt,
 	})
+	// Most commands end before a collection would be worth its while.
+	debug.SetGCPercent(800)
 	failed := make(chan error, 1)
 	go func() { failed <- cl.Run(ctx) }()
 	return r.loop(ctx, cl, commands, line)
