@@ -16,8 +16,8 @@ import (
 	"sync/atomic"
 
 	"weir/internal/clock"
-	"weir/internal/ovsdb"
 	"weir/internal/jsonrpc"
+	"weir/internal/ovsdb"
 	"weir/internal/stream"
 	"weir/internal/vlog"
 )

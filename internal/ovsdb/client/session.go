@@ -65,7 +65,11 @@ func newSession(cfg *Config, from resume) *session {
 	if cfg.Database == serverDB {
 		s.getSchema()
 	} else {
+		// The second request doesn't wait for the answer to the first: it asks for
+		// the columns that all servers since Open vSwitch 2.10 have.
 		s.request("get_schema", []byte(`["`+serverDB+`"]`), s.gotServerSchema)
+		s.request("monitor_cond", []byte(`["`+serverDB+`",`+serverMonitor+`,{"Database":[{"columns":["`+
+			strings.Join(serverColumns, `","`)+`"]}]}]`), s.gotServer)
 	}
 	return s
 }
@@ -136,23 +140,28 @@ func (s *session) gotServerSchema(result, rpcErr []byte) error {
 	if err != nil {
 		return fmt.Errorf("schema of %s: %w", serverDB, err)
 	}
-	s.server = newReplica(schema, map[string][]string{
-		"Database": {"name", "model", "connected", "leader", "schema", "sid", "cid", "index"},
-	})
-	params := append([]byte(`["`+serverDB+`",`+serverMonitor+`,`), s.server.appendRequests(nil)...)
-	s.request("monitor_cond", append(params, ']'), func(result, rpcErr []byte) error {
-		if rpcErr != nil {
-			s.server = nil
-			s.getSchema()
-			return nil
-		}
-		if err := applyTo(s.server, result, updates2, true); err != nil {
-			return err
-		}
-		s.request("set_db_change_aware", []byte(`[true]`), func(_, _ []byte) error { return nil })
-		return s.serverChanged()
-	})
+	s.server = newReplica(schema, map[string][]string{"Database": serverColumns})
 	return nil
+}
+
+// serverColumns are the columns of _Server's table Database, ovsdb-server(5).
+var serverColumns = []string{"cid", "connected", "index", "leader", "model", "name", "schema", "sid"}
+
+// gotServer takes the contents of _Server.
+func (s *session) gotServer(result, rpcErr []byte) error {
+	if s.server == nil {
+		return nil // there is none
+	}
+	if rpcErr != nil {
+		s.server = nil
+		s.getSchema()
+		return nil
+	}
+	if err := applyTo(s.server, result, updates2, true); err != nil {
+		return err
+	}
+	s.request("set_db_change_aware", []byte(`[true]`), func(_, _ []byte) error { return nil })
+	return s.serverChanged()
 }
 
 // errNotUsable makes the client try its next remote.
