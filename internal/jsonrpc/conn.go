@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -42,14 +43,17 @@ type Conn struct {
 	rbuf     []byte
 	check    int // bytes of an unfinished message at which to look at it again
 
+	received atomic.Int64 // bytes
+
 	mu      sync.Mutex // owns all below
 	wake    *sync.Cond
 	queue   net.Buffers
 	scratch []byte
 	now     []byte // for tryWrite, whose method value is writeNow
 	took    int
-	queued  int  // bytes in queue and in the write under way
-	closed  bool // no more is sent
+	queued  int   // bytes in queue and in the write under way
+	sent    int64 // bytes that the peer's socket has taken
+	closed  bool  // no more is sent
 	err     error
 	onDrain func()
 }
@@ -89,6 +93,7 @@ func (c *Conn) Receive() (Message, error) {
 			return m, err
 		}
 		n, err := c.c.Read(c.rbuf)
+		c.received.Add(int64(n))
 		_, _ = c.split.Write(c.rbuf[:n])
 		if n == len(c.rbuf) && n < maxRead {
 			c.rbuf = make([]byte, 4*n)
@@ -229,6 +234,7 @@ func (c *Conn) sendNow(parts [][]byte) [][]byte {
 	_ = c.raw.Write(c.writeNow)
 	c.now = nil
 	n := c.took
+	c.sent += int64(n)
 	for len(parts) > 0 && n >= len(parts[0]) {
 		n -= len(parts[0])
 		parts = parts[1:]
@@ -248,6 +254,13 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 		c.took = 0
 	}
 	return true // do not wait
+}
+
+// Counts returns how many bytes have been received, and how many sent.
+func (c *Conn) Counts() (received, sent int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.received.Load(), c.sent
 }
 
 // Backlog returns the number of bytes that the peer has not taken yet.
@@ -311,6 +324,7 @@ func (c *Conn) written(n int, err error) (drained func(), ok bool) {
 	defer c.mu.Unlock()
 	defer c.wake.Broadcast()
 	c.queued -= n
+	c.sent += int64(n)
 	if err != nil {
 		c.err, c.queue, c.queued = err, nil, 0
 		return nil, false

@@ -65,8 +65,12 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	})
 	u.Register("ovsdb-server/tlog-set", "DB:TABLE on|off", 2, 2, s.tlogSet)
 	u.Register("ovsdb-server/tlog-list", "", 0, 0, s.tlogList)
+	u.Register("ovsdb-server/perf-counters-show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.perfCounters(), nil })
+	u.Register("ovsdb-server/perf-counters-clear", "", 0, 0, func(*unixctl.Request) (string, error) { s.clearCounters(); return "", nil })
+	u.Register("ovsdb-server/top", "[COUNT]", 0, 1, s.top)
+	s.registerClusters(u)
 	s.registerSync(u, changed)
-	u.Register("memory/show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.memory() + "\n", nil })
+	u.Register("memory/show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.memory().String() + "\n", nil })
 }
 
 // AddDB opens what names a database on the command line: a file, or
@@ -116,45 +120,6 @@ func (s *Server) storageStatus(r *unixctl.Request) (string, error) {
 		return fmt.Sprintf("status: %v\n", db.broken), nil
 	}
 	return "status: ok\n", nil
-}
-
-// memory returns the figures of memory/show.
-func (s *Server) memory() string {
-	var atoms, cells, weak, monitors, sessions int
-	for _, name := range s.Names() {
-		db := s.Lookup(name)
-		if db == nil {
-			continue
-		}
-		snap := db.Snapshot()
-		for _, t := range snap.Layout.Tables {
-			for row := range snap.Tables[t.Num].All() {
-				cells += len(t.Columns)
-				for _, c := range t.Columns {
-					d := row.Get(c)
-					atoms += d.Len()
-					if d.IsMap() {
-						atoms += d.Len()
-					}
-				}
-			}
-		}
-		db.mu.Lock()
-		_, w := db.eng.Refs()
-		db.mu.Unlock()
-		weak += w
-	}
-	for _, c := range s.allSessions() {
-		sessions++
-		c.mu.Lock()
-		monitors += len(c.order)
-		c.mu.Unlock()
-	}
-	out := fmt.Sprintf("atoms:%d cells:%d monitors:%d n-weak-refs:%d", atoms, cells, monitors, weak)
-	if sessions > 0 {
-		out += fmt.Sprintf(" sessions:%d", sessions)
-	}
-	return out
 }
 
 // tlogSet turns the log of a table's operations on or off.

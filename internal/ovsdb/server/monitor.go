@@ -96,6 +96,7 @@ func (c *session) sendUpdate(m *monitor, update []byte, txn ovsdb.UUID) {
 		head = txn.Append(head)
 		head = append(head, '"')
 	}
+	c.updates.add(1, 0, len(update))
 	_ = c.conn.Send(append(head, ','), update, closeNotification)
 }
 

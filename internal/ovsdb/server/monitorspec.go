@@ -48,6 +48,7 @@ type specTable struct {
 	columns []specColumn
 	selects selection // of any column, or of the request where there is none
 	where   ovsdb.Condition
+	cost    *cost // of making updates; not part of the spec
 }
 
 type specColumn struct {
@@ -85,7 +86,7 @@ func parseSpec(l *engine.Layout, version monitorVersion, raw []byte) (*monitorSp
 		if t == nil {
 			return ovsdb.SyntaxErrorf(nil, "", "no table named %s", name)
 		}
-		st := specTable{table: t}
+		st := specTable{table: t, cost: &cost{}}
 		if err := st.parse(version, value); err != nil {
 			return err
 		}
@@ -273,7 +274,7 @@ func (sp *monitorSpec) withConditions(l *engine.Layout, raw []byte) (*monitorSpe
 		if st == nil {
 			return ovsdb.SyntaxErrorf(nil, "", "no table named %s in monitor session", name)
 		}
-		st.where = nil
+		st.where, st.cost = nil, &cost{}
 		requests := [][]byte{value}
 		if value[0] == '[' {
 			requests = elements(value)

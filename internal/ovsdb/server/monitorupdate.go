@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/engine"
 )
@@ -10,6 +12,30 @@ type updateBuilder struct {
 	spec  *monitorSpec
 	dst   []byte
 	table *specTable // whose rows are being added
+
+	meter meter
+}
+
+// meter measures what the updates of one table after another cost.
+type meter struct {
+	table *specTable // nil: none
+	began time.Time
+	size  int // of the update, before
+	rows  int // looked at
+}
+
+// enter ends the measurement of the table before, and begins that of t, nil
+// being none.
+func (b *updateBuilder) enter(t *specTable) {
+	m := &b.meter
+	if m.table == nil && t == nil {
+		return
+	}
+	now := time.Now() // not the clock's time, which may stand still
+	if m.table != nil {
+		m.table.cost.add(m.rows, now.Sub(m.began), len(b.dst)-m.size)
+	}
+	*m = meter{table: t, began: now, size: len(b.dst)}
 }
 
 // begin opens the table's object, and reports whether the table is watched.
@@ -34,6 +60,7 @@ func (b *updateBuilder) row(t *specTable, row *engine.Row) {
 
 // done returns the updates, nil where there are none.
 func (b *updateBuilder) done() []byte {
+	b.enter(nil)
 	if b.dst == nil {
 		return nil
 	}
@@ -49,8 +76,10 @@ func (sp *monitorSpec) update(changes []engine.Change) []byte {
 		c := &changes[i]
 		if c.Table != last {
 			last, t = c.Table, sp.find(c.Table)
+			b.enter(t)
 		}
 		if t != nil {
+			b.meter.rows++
 			b.change(t, c.Old, c.New)
 		}
 	}
@@ -62,7 +91,11 @@ func (sp *monitorSpec) between(old, now *engine.Snapshot) []byte {
 	b := updateBuilder{spec: sp}
 	for i := range sp.tables {
 		t := &sp.tables[i]
-		engine.Diff(old.Tables[t.table.Num], now.Tables[t.table.Num], func(o, n *engine.Row) { b.change(t, o, n) })
+		b.enter(t)
+		engine.Diff(old.Tables[t.table.Num], now.Tables[t.table.Num], func(o, n *engine.Row) {
+			b.meter.rows++
+			b.change(t, o, n)
+		})
 	}
 	return b.done()
 }
@@ -75,16 +108,18 @@ func (sp *monitorSpec) initial(s *engine.Snapshot) []byte {
 		if t.selects&onInitial == 0 {
 			continue
 		}
+		b.enter(t)
+		b.meter.rows = s.Tables[t.table.Num].Len()
 		for row := range s.Tables[t.table.Num].All() {
 			if t.matches(row) {
 				b.add(t, row, onInitial)
 			}
 		}
 	}
-	if b.dst == nil {
-		return emptyObject
+	if update := b.done(); update != nil {
+		return update
 	}
-	return b.done()
+	return emptyObject
 }
 
 // changeOf returns the update that leads from the view of an older spec to this
@@ -93,6 +128,8 @@ func (sp *monitorSpec) changeOf(old *monitorSpec, s *engine.Snapshot) []byte {
 	b := updateBuilder{spec: sp}
 	for i := range sp.tables {
 		t, before := &sp.tables[i], &old.tables[i]
+		b.enter(t)
+		b.meter.rows = s.Tables[t.table.Num].Len()
 		for row := range s.Tables[t.table.Num].All() {
 			switch was, is := before.matches(row), t.matches(row); {
 			case is && !was && t.selects&onInsert != 0:

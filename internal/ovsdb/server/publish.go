@@ -22,6 +22,7 @@ type publication struct {
 	fanning bool // a goroutine is delivering
 	again   bool // and there is more for it to deliver
 
+	writes  []uint64                 // rows changed, by Table.Num
 	sources map[*engine.Table]func() // told when a commit changes the table
 	logged  map[string]bool          // tables whose changes go to the log
 
@@ -61,11 +62,25 @@ func (p *publication) publish(batch []*commit, snap *engine.Snapshot) {
 		}
 	}
 	p.last = batch[len(batch)-1].seq
+	p.countWrites(batch)
 	if len(p.logged) > 0 {
 		p.logChanges(batch)
 	}
 	p.notifySources(batch)
 	p.announce()
+}
+
+// countWrites counts the rows that commits changed. pub is held.
+func (p *publication) countWrites(batch []*commit) {
+	for _, c := range batch {
+		for i := range c.changes {
+			n := c.changes[i].Table.Num
+			for n >= len(p.writes) {
+				p.writes = append(p.writes, 0)
+			}
+			p.writes[n]++
+		}
+	}
 }
 
 // notifySources tells those who read tables that changed. pub is held.

@@ -46,6 +46,8 @@ type Server struct {
 	dbs      map[string]*hosted
 	byName   atomic.Pointer[map[string]*Database] // of dbs, for Lookup
 	sessions map[*session]bool
+	gone     Totals // of the sessions that have ended
+	cleared  Totals // at the last perf-counters-clear
 	stopped  bool
 
 	onReconfigure func() // set before the first remote is added

@@ -43,6 +43,10 @@ type session struct {
 	rooms [][]byte // buffers for results
 	out   []byte   // buffer for replies
 
+	sample  uint // the reading goroutine's count of small transactions
+	cost    cost // of requests
+	updates cost // sent to it
+
 	plainEnv engine.Env    // of transactions that nothing restricts
 	over     chan struct{} // closed at the end
 
@@ -128,7 +132,11 @@ func (c *session) read() error {
 			return err
 		}
 		for more := true; more && err == nil; m, more, err = c.conn.Arrived() {
+			began, weight := c.measure(len(m.Params), m.Method == "transact")
 			t := c.parse(&m)
+			if t.weight = weight; weight > 0 {
+				t.spent = time.Since(began)
+			}
 			c.handle(&t)
 		}
 		c.tasks.Lock()
@@ -209,6 +217,7 @@ func (c *session) end() {
 	close(c.over)
 	c.srv.mu.Lock()
 	delete(c.srv.sessions, c)
+	c.srv.gone.addSession(c)
 	c.srv.mu.Unlock()
 	c.srv.locks.releaseAll(c)
 	c.mu.Lock()

@@ -14,6 +14,9 @@ type task struct {
 	m   jsonrpc.Message
 	db  *Database       // of a transaction
 	req *engine.Request // nil for anything but a transaction without faults
+
+	weight int           // for how many messages the time that this one costs stands; 0: none
+	spent  time.Duration // so far
 }
 
 // bigMessage is from what size on a message is dealt with while the next one is
@@ -113,6 +116,17 @@ const maxOwed = 64
 // take deals with a task. The reply may have to wait for settle. One goroutine at
 // a time calls take and settle: the reading one, or the worker.
 func (c *session) take(t *task) {
+	if t.weight == 0 {
+		c.cost.n.Add(1)
+		c.do(t)
+		return
+	}
+	began := time.Now()
+	c.do(t)
+	c.cost.add(1, (t.spent+time.Since(began))*time.Duration(t.weight), len(t.m.Params))
+}
+
+func (c *session) do(t *task) {
 	if t.req != nil {
 		c.transact(t)
 		return

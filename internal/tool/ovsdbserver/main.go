@@ -33,6 +33,7 @@ type settings struct {
 	run     string
 	noDBs   bool
 	config  string // --config-file
+	metrics string // --metrics, an address to listen at
 	noDiff  bool
 	tls     stream.TLSFiles
 	action  byte // h, V or o where only help, version or options are wanted
@@ -124,6 +125,14 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 	control, err := in.control(env, clk)
 	if err != nil {
 		return env.Exit(err)
+	}
+	if s.metrics != "" {
+		stop, addr, err := serveMetrics(s.metrics, in.srv)
+		if err != nil {
+			return env.Fatal("--metrics=%s: %v", s.metrics, err)
+		}
+		log.Info("metrics at http://%s/metrics", addr)
+		process.AtExit(stop)
 	}
 	var child *exec.Cmd
 	if s.run != "" {
@@ -248,6 +257,7 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "run", Arg: cli.RequiredArg, Set: set(&s.run)},
 		{Long: "no-dbs", Set: flag(&s.noDBs)},
 		{Long: "config-file", Arg: cli.RequiredArg, Set: set(&s.config)},
+		{Long: "metrics", Arg: cli.RequiredArg, Set: set(&s.metrics)},
 		{Long: "sync-from", Arg: cli.RequiredArg, Set: set(&s.syncFrom)},
 		{Long: "sync-exclude-tables", Arg: cli.RequiredArg, Set: set(&s.syncExclude)},
 		{Long: "active", Set: flag(&s.active)},
@@ -286,6 +296,7 @@ Other options:
   --run COMMAND           run COMMAND as subprocess then exit
   --config-file FILE      read remotes and databases from FILE, a JSON object;
                           again at ovs-appctl ovsdb-server/reload
+  --metrics=ADDR:PORT     offer metrics for OpenMetrics at http://ADDR:PORT/metrics
   --unixctl=SOCKET        override default control socket name
   --no-dbs                serve no database but _Server at first
   --disable-file-column-diff
