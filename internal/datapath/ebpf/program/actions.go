@@ -116,6 +116,7 @@ func (b *builder) step(s *Set) {
 		{opRecirc, b.opRecirc},
 		{opHash, b.opHash},
 		{opTunnel, b.opTunnel},
+		{opMeter, b.opMeter},
 		{opSample, b.opSample},
 		{opLonger, b.opLonger},
 		{opJump, b.opJump},

@@ -102,6 +102,8 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 		return c.checkLength(a, last)
 	case *datapath.Hash:
 		c.add(op(opHash, 1, uint16(a.Alg), a.Basis))
+	case *datapath.Meter:
+		c.add(op(opMeter, 1, 0, a.ID))
 	case *datapath.PushMPLS:
 		return c.pushMPLS(a)
 	case *datapath.SetEthernet:

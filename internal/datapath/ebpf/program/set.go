@@ -117,7 +117,7 @@ func (s *Set) dimensions() []dimension {
 		{pinStats, &s.stats, s.cpus * c.MaxFlows * 32},
 		{pinPorts, &s.ports, c.MaxPorts * 16},
 		{pinPortStats, &s.portStats, s.cpus * c.MaxPorts * 16},
-		{pinMeters, &s.meters, c.MaxMeters * 256},
+		{pinMeters, &s.meters, c.MaxMeters * meterBytes},
 		{pinHints, &s.hints, hintCount * 2},
 		{pinCounters, &s.counters, s.cpus << counterShift},
 		{pinScratch, &s.scratchRegion, s.cpus * scratchBytes},
