@@ -85,30 +85,44 @@ func (b *Bridge) monitorEvents(events []pipeline.Event, by *session) {
 	if len(events) == 0 || !b.conns.monitored() {
 		return
 	}
-	b.conns.each(func(s *session) {
-		s.mu.Lock()
-		monitors := slices.Collect(maps.Values(s.monitors))
-		s.mu.Unlock()
-		if len(monitors) == 0 {
-			return
+	b.conns.each(func(s *session) { s.sendEvents(events, s == by) })
+}
+
+// sendEvents tells of the changes that the session monitors; own says that it
+// caused them.
+func (s *session) sendEvents(events []pipeline.Event, own bool) {
+	s.updates.mu.Lock()
+	defer s.updates.mu.Unlock()
+	monitors := s.sortedMonitors()
+	if len(monitors) == 0 {
+		return
+	}
+	reply := &openflow.FlowMonitorReply{}
+	for i := range events {
+		if !s.updates.tells(&events[i]) {
+			continue
 		}
-		slices.SortFunc(monitors, func(a, b *openflow.FlowMonitor) int { return cmp.Compare(a.ID, b.ID) })
-		reply := &openflow.FlowMonitorReply{}
-		for i := range events {
-			u, ok := monitored(b.pipe, &events[i], monitors, s == by)
-			switch {
-			case !ok:
-			case u.Event != openflow.UpdateAbbrev:
-				reply.Updates = append(reply.Updates, u)
-			case !slices.ContainsFunc(reply.Updates, func(u openflow.FlowUpdate) bool { return u.Event == openflow.UpdateAbbrev }):
-				u.Xid = s.request
-				reply.Updates = append(reply.Updates, u)
-			}
+		u, ok := monitored(s.m.b.pipe, &events[i], monitors, own)
+		switch {
+		case !ok:
+		case u.Event != openflow.UpdateAbbrev:
+			reply.Updates = append(reply.Updates, u)
+		case !slices.ContainsFunc(reply.Updates, func(u openflow.FlowUpdate) bool { return u.Event == openflow.UpdateAbbrev }):
+			u.Xid = s.request
+			reply.Updates = append(reply.Updates, u)
 		}
-		if len(reply.Updates) > 0 {
-			s.asynchronous(reply)
-		}
-	})
+	}
+	if len(reply.Updates) > 0 {
+		s.sendUpdates(reply)
+	}
+}
+
+func (s *session) sortedMonitors() []*openflow.FlowMonitor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	monitors := slices.Collect(maps.Values(s.monitors))
+	slices.SortFunc(monitors, func(a, b *openflow.FlowMonitor) int { return cmp.Compare(a.ID, b.ID) })
+	return monitors
 }
 
 // uses reports whether a flow outputs to a port and group, or did before it

@@ -91,7 +91,7 @@ func (s *session) encodePacketIn(msg *openflow.PacketIn) []queued {
 	}
 	out := make([]queued, len(all))
 	for i, b := range all {
-		out[i] = queued{b: b, packetIn: true}
+		out[i] = queued{b: b, kind: packetInMsg}
 	}
 	s.packetIns.waiting += len(out)
 	return out

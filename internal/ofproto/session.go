@@ -33,6 +33,7 @@ type session struct {
 	queue     []queued
 	unsent    int // bytes in the queue
 	packetIns packetQueue
+	updates   updateQueue
 	closed    bool
 	flushed   bool // the writer has nothing more to do
 	ver       openflow.Version
@@ -57,9 +58,18 @@ type session struct {
 
 // queued is an encoded message that waits to be written.
 type queued struct {
-	b        []byte
-	packetIn bool
+	b    []byte
+	kind queuedKind
 }
+
+// queuedKind is a kind of message of which not too many may wait.
+type queuedKind uint8
+
+const (
+	otherMessage queuedKind = iota
+	packetInMsg
+	updateMsg // of flow monitors
+)
 
 // newSession begins to serve a connection, nil when the bridge is closing.
 func (t *target) newSession(c *stream.Conn) *session {
@@ -201,11 +211,14 @@ func (s *session) write() {
 		s.cond.Broadcast()
 		s.mu.Unlock()
 		var out []byte
-		packetIns := 0
+		packetIns, updates := 0, 0
 		for i := range batch {
 			out = append(out, batch[i].b...)
-			if batch[i].packetIn {
+			switch batch[i].kind {
+			case packetInMsg:
 				packetIns++
+			case updateMsg:
+				updates += len(batch[i].b)
 			}
 		}
 		if _, err := s.conn.Write(out); err != nil {
@@ -215,6 +228,7 @@ func (s *session) write() {
 		s.mu.Lock()
 		s.packetIns.waiting -= packetIns
 		s.mu.Unlock()
+		s.updatesWritten(updates)
 	}
 }
 
