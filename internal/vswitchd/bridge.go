@@ -176,6 +176,7 @@ func (s *Switch) configureBridge(b *bridge) {
 	b.obj.SetControllers(s.controllers(b))
 	s.configureLocalIP(b)
 	s.writer.bridge(b)
+	s.writer.mirrorStats(b)
 }
 
 // updateAddress settles the address of the local port, which follows the
