@@ -276,6 +276,16 @@ func (e *Engine) drop(m *megaflow) {
 	e.unref(recircs)
 }
 
+// translator lends a translator until it is given back with release.
+func (e *Engine) translator() *xlate.Translator { return e.pool.Get().(*xlate.Translator) }
+
+// release gives a translator back. The pool may forget it, so it keeps no
+// reference to a recirculation number.
+func (e *Engine) release(tr *xlate.Translator) {
+	tr.Release()
+	e.pool.Put(tr)
+}
+
 func (e *Engine) ref(ids []uint32) {
 	for _, id := range ids {
 		e.opts.Snapshot().Recircs.Ref(id)

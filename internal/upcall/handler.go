@@ -27,8 +27,8 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 		e.toController(u)
 		return datapath.Verdict{}
 	}
-	tr := e.pool.Get().(*xlate.Translator)
-	defer e.pool.Put(tr)
+	tr := e.translator()
+	defer e.release(tr)
 	gen := e.gen.Load()
 	var in xlate.Input
 	var of flow.Key

@@ -40,8 +40,8 @@ func (e *Engine) Revalidate() {
 	case n > limit:
 		maxIdle = min(maxIdle, 100*time.Millisecond)
 	}
-	tr := e.pool.Get().(*xlate.Translator)
-	defer e.pool.Put(tr)
+	tr := e.translator()
+	defer e.release(tr)
 	for i := range flows {
 		e.visit(tr, &flows[i], gen, maxIdle)
 	}

@@ -103,6 +103,16 @@ func (rs *Recircs) Ref(id uint32) {
 	}
 }
 
+// Refs is the number of references to a number, for tests and diagnosis.
+func (rs *Recircs) Refs(id uint32) int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r := rs.byID[id]; r != nil {
+		return r.refs
+	}
+	return 0
+}
+
 // Unref gives a reference back.
 func (rs *Recircs) Unref(id uint32) {
 	rs.mu.Lock()
