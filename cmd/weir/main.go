@@ -22,6 +22,7 @@ import (
 	"weir/internal/tool/ovsdbtool"
 	"weir/internal/tool/pcap"
 	"weir/internal/tool/pki"
+	"weir/internal/tool/testcontroller"
 	"weir/internal/tool/up"
 	"weir/internal/tool/vsctl"
 	"weir/internal/tool/vswitchd"
@@ -40,11 +41,12 @@ var programs = map[string]func(context.Context, *cli.Env) int{
 
 	"ovs-vswitchd": vswitchd.Main,
 
-	"ovs-pcap":      pcap.Main,
-	"ovs-tcpundump": pcap.UndumpMain,
-	"ovs-pki":       pki.Main,
-	"ovsdb-client":  ovsdbclient.Main,
-	"ovsdb-server":  ovsdbserver.Main,
+	"ovs-pcap":           pcap.Main,
+	"ovs-tcpundump":      pcap.UndumpMain,
+	"ovs-pki":            pki.Main,
+	"ovs-testcontroller": testcontroller.Main,
+	"ovsdb-client":       ovsdbclient.Main,
+	"ovsdb-server":       ovsdbserver.Main,
 }
 
 // verbs is the table of what only `weir VERB` does.
