@@ -15,7 +15,8 @@ type Layout struct {
 	Tables []*Table // by name
 	byName map[string]*Table
 
-	newUUID func() ovsdb.UUID // of rows and versions
+	newUUID   func() ovsdb.UUID // of rows and versions
+	learnFrom int               // how many rows a table has before indexes are learned
 }
 
 // Table is a table's schema and its place in snapshots.
@@ -39,7 +40,7 @@ type refColumn struct {
 
 // NewLayout works out the layout of schema.
 func NewLayout(schema *ovsdb.DatabaseSchema) *Layout {
-	l := &Layout{Schema: schema, byName: map[string]*Table{}, newUUID: ovsdb.NewUUID}
+	l := &Layout{Schema: schema, byName: map[string]*Table{}, newUUID: ovsdb.NewUUID, learnFrom: largeTable}
 	for i, ts := range schema.SortedTables() {
 		t := &Table{TableSchema: ts, Num: i, IsRoot: schema.IsRoot(ts), defaults: ts.DefaultRow()}
 		l.Tables = append(l.Tables, t)

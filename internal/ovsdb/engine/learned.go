@@ -40,7 +40,7 @@ func learnable(c *ovsdb.Clause) bool {
 func (db *DB) learned(t *Table, c ovsdb.Condition) ([]ovsdb.UUID, bool) {
 	l := &db.tabs[t.Num].learning
 	n := db.rows[t.Num].Len()
-	if n < largeTable {
+	if n < db.layout.learnFrom {
 		return nil, false
 	}
 	for i := range c {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
 
 	"weir/internal/ovsdb"
 )
@@ -117,7 +119,7 @@ func TestScenario(t *testing.T) {
 }
 
 // checkAux compares what a DB keeps up to date with what it would work out anew.
-func checkAux(t testing.TB, db *DB) {
+func checkAux(t rapid.TB, db *DB) {
 	t.Helper()
 	again := NewDB(db.Head())
 	for i := range db.tabs {
@@ -126,6 +128,16 @@ func checkAux(t testing.TB, db *DB) {
 		}
 		if diff := cmp.Diff(again.tabs[i].indexes, db.tabs[i].indexes); diff != "" {
 			t.Fatalf("indexes: %s", diff)
+		}
+		for _, x := range db.tabs[i].learning.indexes {
+			anew := &learnedIndex{column: x.column, rows: map[string][]ovsdb.UUID{}}
+			for row := range db.rows[i].All() {
+				anew.add(row)
+			}
+			byBytes := cmpopts.SortSlices(func(a, b ovsdb.UUID) bool { return a.String() < b.String() })
+			if diff := cmp.Diff(anew.rows, x.rows, byBytes); diff != "" {
+				t.Fatalf("learned index of %s: %s", x.column.Name, diff)
+			}
 		}
 		if diff := cmp.Diff(again.tabs[i].weak, db.tabs[i].weak, cmp.AllowUnexported(rowKey{})); diff != "" {
 			t.Fatalf("weak references: %s", diff)
