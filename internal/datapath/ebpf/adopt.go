@@ -2,9 +2,14 @@ package ebpf
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"iter"
 	"maps"
 	"slices"
+
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"weir/internal/datapath"
 	"weir/internal/datapath/ebpf/program"
@@ -75,9 +80,33 @@ func (d *DP) discardUnclaimed() error {
 		if d.tap != nil {
 			d.tap.release(uint32(no))
 		}
-		errs = append(errs, d.pins.remove(d.linkPin(no)), linux.RemoveInternal(int(p.Ifindex)))
+		errs = append(errs, d.detachPinned(no), linux.RemoveInternal(int(p.Ifindex)))
 	}
 	return errors.Join(errs...)
+}
+
+// detachPinned takes the program off the device of an earlier process's port.
+func (d *DP) detachPinned(no datapath.PortNo) error {
+	if d.pins == "" {
+		return nil
+	}
+	l, err := link.LoadPinnedLink(d.pins.path(d.linkPin(no)), nil)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return errors.Join(err, d.pins.remove(d.linkPin(no)))
+	}
+	return errors.Join(detach(l), d.pins.remove(d.linkPin(no)), l.Close())
+}
+
+// detach ends a link at once, and not only some time after its last user has
+// closed it. It is no error when its device is gone.
+func detach(l link.Link) error {
+	if err := l.Detach(); err != nil && !errors.Is(err, unix.ENOLINK) {
+		return fmt.Errorf("detach the program: %w", err)
+	}
+	return nil
 }
 
 // Discard removes what an earlier process left of a data path.

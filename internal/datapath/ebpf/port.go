@@ -185,7 +185,7 @@ func (d *DP) PortDel(no datapath.PortNo) error {
 func (p *port) leave(d *DP, forGood bool) error {
 	var errs []error
 	if forGood {
-		errs = append(errs, d.set.SetPort(p.no, program.Port{}))
+		errs = append(errs, d.set.SetPort(p.no, program.Port{}), detach(p.link))
 		if d.pins != "" {
 			errs = append(errs, d.pins.remove(d.linkPin(p.no)))
 		}
