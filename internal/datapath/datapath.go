@@ -178,6 +178,14 @@ type DPStats struct {
 	CacheHit          uint64
 }
 
+// StatsDumper is a Datapath that tells the statistics of its flows without the
+// rest of them.
+type StatsDumper interface {
+	// DumpStats calls yield for every flow, as FlowDump does. What it passes is
+	// valid only until yield returns.
+	DumpStats(yield func(ufid *UFID, stats *Stats) bool)
+}
+
 // Datapath forwards packets between its ports by flows that the switch
 // installs. Every method may be called from any goroutine. Errors are
 // fs.ErrExist and fs.ErrNotExist where a port or flow is there already or

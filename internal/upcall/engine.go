@@ -6,10 +6,12 @@
 package upcall
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"weir/internal/clock"
 	"weir/internal/coverage"
@@ -80,11 +82,9 @@ type shard struct {
 }
 
 // megaflow is the record of a flow in the data path. mu guards what follows
-// it; what precedes it never changes.
+// it up to key; what is before it and from key on never changes.
 type megaflow struct {
 	ufid    datapath.UFID
-	key     flow.Key // with a data path port
-	mask    flow.Mask
 	created time.Time
 
 	mu      sync.Mutex
@@ -95,6 +95,10 @@ type megaflow struct {
 	recircs []uint32
 	dumped  uint64 // the pass that saw it last
 	gone    bool
+
+	// Last, as the garbage collector skips what has no pointers there.
+	key  flow.Key // with a data path port
+	mask flow.Mask
 }
 
 // Engine is the datapath.UpcallHandler of a data path, and its revalidator.
@@ -298,19 +302,21 @@ func (e *Engine) unref(ids []uint32) {
 	}
 }
 
+// dpWords is the number of words of a key that a data path looks at.
+const dpWords = flow.NumWords - flow.FirstDatapathWord
+
 // ufid names a flow by what it matches.
 func (e *Engine) ufid(key *flow.Key, mask *flow.Mask) datapath.UFID {
-	var masked flow.Key
-	k, m, o := key.Words(), mask.Words(), masked.Words()
-	for i := flow.FirstDatapathWord; i < flow.NumWords; i++ {
-		o[i] = k[i] & m[i]
+	var what [2][dpWords]uint64 // masked key, mask
+	k, m := key.Words(), mask.Words()
+	for i := range dpWords {
+		what[1][i] = m[flow.FirstDatapathWord+i]
+		what[0][i] = k[flow.FirstDatapathWord+i] & what[1][i]
 	}
 	var u datapath.UFID
 	for i, seed := range e.seeds {
-		h := maphash.Comparable(seed, [2]flow.Key{masked, *mask})
-		for j := range 8 {
-			u[8*i+j] = byte(h >> (8 * j))
-		}
+		h := maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(&what)), unsafe.Sizeof(what)))
+		binary.LittleEndian.PutUint64(u[8*i:], h)
 	}
 	return u
 }

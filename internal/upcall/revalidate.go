@@ -2,6 +2,9 @@ package upcall
 
 import (
 	"reflect"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/datapath"
@@ -9,11 +12,17 @@ import (
 	"weir/internal/xlate"
 )
 
-// seen is what a pass remembers of a flow in the data path.
-type seen struct {
-	ufid  datapath.UFID
-	stats datapath.Stats
-	flow  *datapath.Flow // of flows without a record
+// pass is one revalidation of all flows.
+type pass struct {
+	gen     uint64
+	now     time.Time
+	maxIdle time.Duration
+	flows   int64 // seen in the data path
+	known   int64 // of them, those with a record
+	// due are the flows to be translated again or removed.
+	due []*megaflow
+	// strangers have no record: somebody else installed them.
+	strangers []*datapath.Flow
 }
 
 // Revalidate makes one pass over all flows of the data path: it pushes their
@@ -29,41 +38,66 @@ func (e *Engine) Revalidate() {
 	began := e.clock.Now()
 	e.noteMACs()
 	e.pass++
-	gen := e.gen.Load()
-	flows := e.dump()
-	n := int64(len(flows))
-	e.average = (e.average + n) / 2
-	maxIdle := e.conf.Load().MaxIdle
-	switch limit := e.limit.Load(); {
-	case n > 2*limit:
-		maxIdle = 0
-	case n > limit:
-		maxIdle = min(maxIdle, 100*time.Millisecond)
+	p := &pass{gen: e.gen.Load(), now: began, maxIdle: e.maxIdle()}
+	e.visitAll(p)
+	for _, f := range p.strangers {
+		e.welcome(p, f)
 	}
-	tr := e.translator()
-	defer e.release(tr)
-	for i := range flows {
-		e.visit(tr, &flows[i], gen, maxIdle)
+	e.settle(p)
+	e.average = (e.average + p.flows) / 2
+	if p.known != e.count.Load() {
+		e.sweep()
 	}
-	e.sweep()
 	e.duration = max(e.clock.Now().Sub(began), time.Millisecond)
-	e.adjustLimit(n)
+	e.adjustLimit(p.flows)
 }
 
-// dump lists the flows of the data path.
-func (e *Engine) dump() []seen {
-	out := make([]seen, 0, e.count.Load())
-	e.dp.FlowDump(func(f *datapath.Flow) bool {
-		s := seen{ufid: f.UFID, stats: f.Stats}
-		if e.find(f.UFID) == nil {
-			c := *f
-			s.flow = &c
-			coverRevalidate.Inc()
+// maxIdle is how long a flow may stay unused; less while there are too many.
+func (e *Engine) maxIdle() time.Duration {
+	idle := e.conf.Load().MaxIdle
+	switch n, limit := e.count.Load(), e.limit.Load(); {
+	case n > 2*limit:
+		return 0
+	case n > limit:
+		return min(idle, 100*time.Millisecond)
+	}
+	return idle
+}
+
+// visitAll looks at the statistics of all flows.
+func (e *Engine) visitAll(p *pass) {
+	d, ok := e.dp.(datapath.StatsDumper)
+	if !ok {
+		e.dp.FlowDump(func(f *datapath.Flow) bool {
+			p.flows++
+			if m := e.find(f.UFID); m != nil {
+				e.visit(p, m, &f.Stats)
+			} else {
+				p.strangers = append(p.strangers, f)
+			}
+			return true
+		})
+		return
+	}
+	d.DumpStats(func(ufid *datapath.UFID, stats *datapath.Stats) bool {
+		p.flows++
+		if m := e.find(*ufid); m != nil {
+			e.visit(p, m, stats)
+		} else if f, err := e.dp.FlowGet(*ufid, nil); err == nil {
+			p.strangers = append(p.strangers, f)
 		}
-		out = append(out, s)
 		return true
 	})
-	return out
+}
+
+// welcome makes a record of a flow that somebody else installed; it is kept if
+// it is right.
+func (e *Engine) welcome(p *pass, f *datapath.Flow) {
+	coverRevalidate.Inc()
+	m := &megaflow{ufid: f.UFID, key: f.Key, mask: f.Mask, created: p.now, actions: f.Actions}
+	if e.insert(m) {
+		e.visit(p, m, &f.Stats)
+	}
 }
 
 // noteMACs moves the generation when a MAC table changed so that flows may
@@ -77,35 +111,71 @@ func (e *Engine) noteMACs() {
 	}
 }
 
-// visit does what is due to one flow.
-func (e *Engine) visit(tr *xlate.Translator, s *seen, gen uint64, maxIdle time.Duration) {
-	m := e.find(s.ufid)
-	if m == nil {
-		if s.flow == nil {
-			return
-		}
-		// A flow that somebody else installed is kept if it is right.
-		m = &megaflow{ufid: s.ufid, key: s.flow.Key, mask: s.flow.Mask, created: e.clock.Now(), actions: s.flow.Actions}
-		if !e.insert(m) {
-			return
-		}
-	}
+// visit credits the traffic of one flow, and notes whether more is due to it.
+func (e *Engine) visit(p *pass, m *megaflow, stats *datapath.Stats) {
+	p.known++
 	m.mu.Lock()
 	m.dumped = e.pass
-	stale := m.gen != gen
+	stale := m.gen != p.gen
+	same := stats.Packets == m.stats.Packets && stats.TCPFlags == m.stats.TCPFlags
 	m.mu.Unlock()
-	used := s.stats.Used
+	used := stats.Used
 	if used.Before(m.created) {
 		used = m.created
 	}
-	if e.clock.Now().Sub(used) >= maxIdle {
-		e.remove(m)
+	switch {
+	case p.now.Sub(used) >= p.maxIdle:
+		e.remove(m) // which pushes what is left
+		p.known--
+		return
+	case !same:
+		e.push(m, *stats)
+	}
+	if stale {
+		p.due = append(p.due, m)
+	}
+}
+
+// parallelFrom is how many flows are translated again by more than one
+// goroutine.
+const parallelFrom = 512
+
+// settle translates the flows again that are due, on all processors if they
+// are many.
+func (e *Engine) settle(p *pass) {
+	if len(p.due) < parallelFrom {
+		p.known -= e.settleSome(p, p.due)
 		return
 	}
-	e.push(m, s.stats)
-	if stale && !e.revalidate(tr, m, gen) {
-		e.remove(m)
+	var next, removed atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				end := int(next.Add(parallelFrom / 4))
+				from := end - parallelFrom/4
+				if from >= len(p.due) {
+					return
+				}
+				removed.Add(e.settleSome(p, p.due[from:min(end, len(p.due))]))
+			}
+		})
 	}
+	wg.Wait()
+	p.known -= removed.Load()
+}
+
+// settleSome returns how many of the flows it removed.
+func (e *Engine) settleSome(p *pass, due []*megaflow) (removed int64) {
+	tr := e.translator()
+	defer e.release(tr)
+	for _, m := range due {
+		if !e.revalidate(tr, m, p.gen) {
+			e.remove(m)
+			removed++
+		}
+	}
+	return removed
 }
 
 // push credits what the flow's packets have added since the last time.

@@ -56,8 +56,9 @@ type DP struct {
 }
 
 var (
-	_ datapath.Datapath = (*DP)(nil)
-	_ datapath.Meterer  = (*DP)(nil)
+	_ datapath.Datapath    = (*DP)(nil)
+	_ datapath.Meterer     = (*DP)(nil)
+	_ datapath.StatsDumper = (*DP)(nil)
 )
 
 // New makes a data path, or takes over the one that an earlier process of the
@@ -214,6 +215,12 @@ func (d *DP) FlowGet(ufid datapath.UFID, key *flow.Key) (*datapath.Flow, error) 
 func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 	d.mirror.tick()
 	d.soft.FlowDump(yield)
+}
+
+// DumpStats yields the statistics of the flows there were when it began.
+func (d *DP) DumpStats(yield func(*datapath.UFID, *datapath.Stats) bool) {
+	d.mirror.tick()
+	d.soft.DumpStats(yield)
 }
 
 // FlowFlush removes all flows.

@@ -64,3 +64,11 @@ func (d *DP) logPut(f *datapath.Flow, mode datapath.PutMode, err error) {
 	}
 	dpifLog.Dbg("%s: %s %s, actions:%s", d.fullName(), what, describe(f, f.UFID), datapath.FormatActions(f.Actions, nil))
 }
+
+// logDump tells of a flow that a dump shows.
+func (d *DP) logDump(f *datapath.Flow) {
+	if dpifLog.Enabled(vlog.Dbg) {
+		dpifLog.Dbg("%s: flow_dump %s, %s, actions:%s", d.fullName(), describe(f, f.UFID),
+			datapath.FormatStats(&f.Stats, d.now()), datapath.FormatActions(f.Actions, nil))
+	}
+}

@@ -27,11 +27,11 @@ type entry struct {
 	actions atomic.Pointer[program]
 	dead    atomic.Bool
 
-	ufid  datapath.UFID
-	seq   uint64 // numbers entries in the order in which they were put
-	key   words  // as given, not masked
 	stats []flowStats
 	slot  atomic.Uint32 // a MirrorSlot
+	ufid  datapath.UFID
+	seq   uint64 // numbers entries in the order in which they were put
+	key   words  // as given, not masked; last, since the garbage collector skips what has no pointers there
 }
 
 // flowStats is what one worker counted of one flow; only that worker writes
@@ -272,7 +272,39 @@ func (d *DP) FlowGet(ufid datapath.UFID, key *flow.Key) (*datapath.Flow, error) 
 // FlowDump yields the flows there were when it began, without holding a lock; in
 // synchronous mode in the order in which they were put.
 func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
+	for _, e := range d.entries() {
+		if e.dead.Load() {
+			continue
+		}
+		f := d.export(e)
+		d.logDump(f)
+		if !yield(f) {
+			return
+		}
+	}
+}
+
+// DumpStats yields the statistics of the flows there were when it began.
+func (d *DP) DumpStats(yield func(*datapath.UFID, *datapath.Stats) bool) {
+	var stats datapath.Stats
+	for _, e := range d.entries() {
+		if e.dead.Load() {
+			continue
+		}
+		if dpifLog.Enabled(vlog.Dbg) {
+			d.logDump(d.export(e))
+		}
+		if stats = d.total(e); !yield(&e.ufid, &stats) {
+			return
+		}
+	}
+}
+
+// entries are the flows there are, in synchronous mode in the order in which
+// they were put.
+func (d *DP) entries() []*entry {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	entries := make([]*entry, 0, len(d.byUFID))
 	for _, t := range d.cls.snapshot.Load().tables {
 		table := *t.table.Load()
@@ -282,23 +314,10 @@ func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 			}
 		}
 	}
-	d.mu.Unlock()
 	if d.cfg.Synchronous {
 		slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
 	}
-	for _, e := range entries {
-		if e.dead.Load() {
-			continue
-		}
-		f := d.export(e)
-		if dpifLog.Enabled(vlog.Dbg) {
-			dpifLog.Dbg("%s: flow_dump %s, %s, actions:%s", d.fullName(), describe(f, f.UFID),
-				datapath.FormatStats(&f.Stats, d.now()), datapath.FormatActions(f.Actions, nil))
-		}
-		if !yield(f) {
-			return
-		}
-	}
+	return entries
 }
 
 // FlowFlush removes all flows.
