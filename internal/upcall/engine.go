@@ -96,9 +96,8 @@ type megaflow struct {
 	dumped  uint64 // the pass that saw it last
 	gone    bool
 
-	// Last, as the garbage collector skips what has no pointers there.
-	key  flow.Key // with a data path port
-	mask flow.Mask
+	mask *sharedMask
+	key  dpKey // last, as the garbage collector skips what has no pointers there
 }
 
 // Engine is the datapath.UpcallHandler of a data path, and its revalidator.
@@ -108,6 +107,7 @@ type Engine struct {
 	dp      datapath.Datapath
 	clock   *clock.Clock
 	pool    sync.Pool // of *xlate.Translator
+	masks   maskPool
 	shards  [numShards]shard
 	seeds   [2]maphash.Seed
 	conf    atomic.Pointer[Config]
@@ -275,8 +275,12 @@ func (e *Engine) drop(m *megaflow) {
 	s.mu.Unlock()
 	m.mu.Lock()
 	recircs := m.recircs
+	again := m.gone
 	m.recircs, m.gone = nil, true
 	m.mu.Unlock()
+	if !again {
+		e.masks.put(m.mask)
+	}
 	e.unref(recircs)
 }
 
@@ -302,16 +306,11 @@ func (e *Engine) unref(ids []uint32) {
 	}
 }
 
-// dpWords is the number of words of a key that a data path looks at.
-const dpWords = flow.NumWords - flow.FirstDatapathWord
-
 // ufid names a flow by what it matches.
-func (e *Engine) ufid(key *flow.Key, mask *flow.Mask) datapath.UFID {
-	var what [2][dpWords]uint64 // masked key, mask
-	k, m := key.Words(), mask.Words()
-	for i := range dpWords {
-		what[1][i] = m[flow.FirstDatapathWord+i]
-		what[0][i] = k[flow.FirstDatapathWord+i] & what[1][i]
+func (e *Engine) ufid(key, mask *dpKey) datapath.UFID {
+	what := [2]dpKey{1: *mask}
+	for i := range key {
+		what[0][i] = key[i] & mask[i]
 	}
 	var u datapath.UFID
 	for i, seed := range e.seeds {

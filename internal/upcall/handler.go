@@ -3,6 +3,7 @@ package upcall
 import (
 	"errors"
 	"io/fs"
+	"slices"
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
@@ -60,28 +61,32 @@ func (e *Engine) execute(u *datapath.Upcall, actions []datapath.Action) {
 
 // verdict answers a miss and records the flow that it installs.
 func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result, gen uint64) datapath.Verdict {
-	v := datapath.Verdict{Actions: actions(res)}
 	if res.Err == xlate.ErrNoRecirc || e.count.Load() >= e.limit.Load() {
 		if res.Err == xlate.ErrNone {
 			coverFlowLimit.Inc()
 		}
-		return v
+		return datapath.Verdict{Actions: actions(res)}
 	}
 	m := e.record(u.Key, in, res, gen)
+	v := datapath.Verdict{Actions: m.actions}
+	if res.Slow != 0 {
+		v.Actions = actions(res)
+	}
 	if !e.insert(m) {
+		e.masks.put(m.mask)
 		return v
 	}
 	e.ref(m.recircs)
 	if res.Slow != 0 {
 		// The flow's actions are not what this packet needs, so it isn't the
 		// data path that installs them.
-		f := &datapath.Flow{UFID: m.ufid, Key: m.key, Mask: m.mask, Actions: m.actions}
+		f := m.flow(m.actions)
 		if err := e.dp.FlowPut(f, datapath.PutCreate); err != nil {
 			e.drop(m)
 		}
 		return v
 	}
-	v.Mask, v.UFID, v.Install = &m.mask, m.ufid, true
+	v.Mask, v.UFID, v.Install = &m.mask.mask, m.ufid, true
 	return v
 }
 
@@ -90,27 +95,33 @@ const vidMask = 0xfff
 
 // record makes the record of a translated flow.
 func (e *Engine) record(key *flow.Key, in *xlate.Input, res *xlate.Result, gen uint64) *megaflow {
-	m := &megaflow{key: *key, mask: res.Mask, created: in.Now, gen: gen}
+	mask := &res.Mask
 	if e.noMegaflows.Load() {
-		m.mask = key.MaskExact()
+		*mask = key.MaskExact()
 	}
 	// A flow of a data path either has a tag or it has none: that can't be
 	// left open.
-	if m.mask.VLANs[0].TCI == 0 {
-		m.mask.VLANs[0].TCI = vidMask | flow.VLANPresent
+	if mask.VLANs[0].TCI == 0 {
+		mask.VLANs[0].TCI = vidMask | flow.VLANPresent
 	}
-	clear(m.mask.Words()[:flow.FirstDatapathWord])
-	m.mask.InPort, m.mask.RecircID = ^uint32(0), ^uint32(0)
-	m.ufid = e.ufid(&m.key, &m.mask)
+	mask.InPort, mask.RecircID = ^uint32(0), ^uint32(0)
+	m := &megaflow{key: *dpPart(key), created: in.Now, gen: gen}
+	m.ufid = e.ufid(&m.key, dpPart(mask))
+	m.mask = e.masks.get(dpPart(mask))
 	m.adopt(in, res)
 	return m
+}
+
+// flow is the flow of the data path with these actions.
+func (m *megaflow) flow(actions []datapath.Action) *datapath.Flow {
+	return &datapath.Flow{UFID: m.ufid, Key: m.key.whole(), Mask: m.mask.mask, Actions: actions}
 }
 
 // adopt takes over what a translation found.
 func (m *megaflow) adopt(in *xlate.Input, res *xlate.Result) {
 	m.actions = installed(in, res)
-	m.effects = append(xlate.Effects(nil), res.Effects...)
-	m.recircs = append([]uint32(nil), res.Recircs...)
+	m.effects = slices.Clone(res.Effects)
+	m.recircs = slices.Clone(res.Recircs)
 }
 
 // installed are the actions that the data path gets: those of the result, or

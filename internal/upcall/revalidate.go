@@ -94,10 +94,12 @@ func (e *Engine) visitAll(p *pass) {
 // it is right.
 func (e *Engine) welcome(p *pass, f *datapath.Flow) {
 	coverRevalidate.Inc()
-	m := &megaflow{ufid: f.UFID, key: f.Key, mask: f.Mask, created: p.now, actions: f.Actions}
-	if e.insert(m) {
-		e.visit(p, m, &f.Stats)
+	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask)), created: p.now, actions: f.Actions}
+	if !e.insert(m) {
+		e.masks.put(m.mask)
+		return
 	}
+	e.visit(p, m, &f.Stats)
 }
 
 // noteMACs moves the generation when a MAC table changed so that flows may
@@ -196,7 +198,8 @@ func (e *Engine) push(m *megaflow, now datapath.Stats) {
 
 // remove deletes a flow from the data path, with a last push of its statistics.
 func (e *Engine) remove(m *megaflow) {
-	if stats, err := e.dp.FlowDel(m.ufid, &m.key); err == nil {
+	key := m.key.whole()
+	if stats, err := e.dp.FlowDel(m.ufid, &key); err == nil {
 		e.push(m, stats)
 	}
 	e.drop(m)
@@ -207,11 +210,12 @@ func (e *Engine) remove(m *megaflow) {
 func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool {
 	var in xlate.Input
 	var of flow.Key
-	if !e.input(e.opts.Snapshot(), &m.key, &in, &of) {
+	key := m.key.whole()
+	if !e.input(e.opts.Snapshot(), &key, &in, &of) {
 		return false
 	}
 	res := tr.Translate(&in)
-	if res.Err == xlate.ErrNoRecirc || !within(&res.Mask, &m.mask) {
+	if res.Err == xlate.ErrNoRecirc || !within(dpPart(&res.Mask), dpPart(&m.mask.mask)) {
 		return false
 	}
 	actions := installed(&in, res)
@@ -221,8 +225,7 @@ func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool 
 		return true
 	}
 	if !sameActions(actions, m.actions) {
-		f := &datapath.Flow{UFID: m.ufid, Key: m.key, Mask: m.mask, Actions: actions}
-		if err := e.dp.FlowPut(f, datapath.PutModify); err != nil {
+		if err := e.dp.FlowPut(m.flow(actions), datapath.PutModify); err != nil {
 			return false
 		}
 	}
@@ -236,10 +239,9 @@ func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool 
 }
 
 // within reports whether a translation depends on no bit that mask lacks.
-func within(need, mask *flow.Mask) bool {
-	a, b := need.Words(), mask.Words()
-	for i := flow.FirstDatapathWord; i < flow.NumWords; i++ {
-		if a[i]&^b[i] != 0 {
+func within(need, mask *dpKey) bool {
+	for i := range need {
+		if need[i]&^mask[i] != 0 {
 			return false
 		}
 	}

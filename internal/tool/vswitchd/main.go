@@ -158,6 +158,7 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 		})
 		go control.Serve()
 	}
+	tuneCollector(c)
 	ticker := coverageTicker(c)
 	defer ticker.Stop()
 	sw.Run(p.Context())
