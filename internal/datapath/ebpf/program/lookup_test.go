@@ -238,3 +238,31 @@ func BenchmarkLoad(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPut is a flow's life in user space: compiled, installed, removed.
+func BenchmarkPut(b *testing.B) {
+	s := newSet(b, Config{MaxFlows: 200_000})
+	k := flow.Key{InPort: 1, EthType: packet.EtherTypeIPv4, NwProto: packet.ProtoUDP}
+	m := flow.Mask{InPort: ^uint32(0), RecircID: ^uint32(0), EthType: 0xffff, NwFrag: 3, NwProto: 0xff, IPSrc: ^uint32(0), IPDst: ^uint32(0), TpSrc: 0xffff, TpDst: 0xffff}
+	actions := []datapath.Action{&datapath.Output{Port: 2}}
+	refs := make([]Ref, 0, 100_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(refs) == cap(refs) {
+			for _, r := range refs {
+				s.Delete(r)
+			}
+			if err := s.Reclaim(); err != nil {
+				b.Fatal(err)
+			}
+			refs = refs[:0]
+		}
+		k.IPSrc++
+		code, _ := s.Compile(&k, &m, actions)
+		r, err := s.Put(&k, &m, datapath.UFID{}, code)
+		if err != nil {
+			b.Fatal(err)
+		}
+		refs = append(refs, r)
+	}
+}

@@ -13,13 +13,13 @@ import (
 )
 
 // maxBands is how many bands a meter may have.
-const maxBands = 5
+const maxBands = 8
 
 // meterSlot is a meter in memory. Its bands are token buckets in the form of
 // the generic cell rate algorithm (ITU-T I.371, annex A): full is the time,
 // CLOCK_MONOTONIC in nanoseconds, at which the bucket will be full again.
 type meterSlot struct {
-	bands          uint32 // 0: no such meter, packets pass
+	bands          uint32 // one more than it has; 0: no such meter, packets pass
 	perPacket      uint32 // 1 if units are packets, else bits
 	packets, bytes uint64
 	band           [maxBands]bandSlot
@@ -52,8 +52,8 @@ func (s *Set) SetMeter(id uint32, c datapath.MeterConfig) error {
 	if err != nil {
 		return err
 	}
-	if len(c.Bands) == 0 || len(c.Bands) > maxBands {
-		return fmt.Errorf("meter %d: %d bands, the eBPF data path takes 1 to %d", id, len(c.Bands), maxBands)
+	if len(c.Bands) > maxBands {
+		return fmt.Errorf("meter %d: %d bands, the eBPF data path takes at most %d", id, len(c.Bands), maxBands)
 	}
 	atomic.StoreUint32(&m.bands, 0)
 	*m = meterSlot{}
@@ -74,7 +74,7 @@ func (s *Set) SetMeter(id uint32, c datapath.MeterConfig) error {
 		m.band[i].unit = max(uint64(math.Round(unit*(1<<unitShift))), 1)
 		m.band[i].burst = uint64(math.Round(float64(burst) * scale * unit))
 	}
-	atomic.StoreUint32(&m.bands, uint32(len(c.Bands)))
+	atomic.StoreUint32(&m.bands, 1+uint32(len(c.Bands)))
 	return nil
 }
 
@@ -105,7 +105,7 @@ func (s *Set) MeterStats(id uint32) (datapath.MeterStats, error) {
 		return datapath.MeterCount{Packets: atomic.LoadUint64(packets), Bytes: atomic.LoadUint64(bytes)}
 	}
 	st := datapath.MeterStats{In: count(&m.packets, &m.bytes)}
-	for i := range n {
+	for i := range n - 1 {
 		st.Bands = append(st.Bands, count(&m.band[i].packets, &m.band[i].bytes))
 	}
 	return st, nil
@@ -157,7 +157,7 @@ func (b *builder) opMeter(s *Set) {
 		asm.StoreMem(asm.R9, worst, asm.R0, asm.DWord),
 	)
 	for i := range maxBands {
-		b.emit(asm.JLE.Imm(asm.R8, int32(i), "meter.done"))
+		b.emit(asm.JLE.Imm(asm.R8, int32(i)+1, "meter.done"))
 		b.band(i, units, now, worst)
 	}
 	b.label("meter.done")
@@ -199,7 +199,7 @@ func (b *builder) band(i int, units, now, worst int16) {
 		asm.LoadMem(asm.R4, asm.R9, now, asm.DWord),
 		asm.Add.Reg(asm.R3, asm.R4), // how far full may go
 	)
-	for range 4 {
+	for range 2 {
 		early := b.fresh("band.early")
 		b.emit(
 			asm.LoadMem(asm.R0, asm.R7, at, asm.DWord),
