@@ -66,10 +66,10 @@ func (m *mirror) keep() {
 		case <-m.stop:
 			return
 		case <-m.kick:
-			m.do("commit", m.set.Commit)
+			m.replace("commit", m.set.Prepare)
 			time.Sleep(commitPause)
 		case <-reorder.C:
-			m.do("reorder", m.reorder)
+			m.replace("reorder", m.reorder)
 		case <-reclaim.C:
 			m.reclaim()
 		}
@@ -106,12 +106,29 @@ func (m *mirror) reclaim() {
 
 var keeperRL, refusedRL vlog.RateLimit
 
+// replace puts a new program in the place of the present one, if prepare has
+// one. While the kernel verifies it, flows come and go.
+func (m *mirror) replace(what string, prepare func() *program.Main) {
+	var next *program.Main
+	m.do(what, func() error { next = prepare(); return nil })
+	if next == nil {
+		return
+	}
+	err := next.Load()
+	m.do(what, func() error {
+		if err != nil {
+			return err
+		}
+		return m.set.Replace(next)
+	})
+}
+
 // reorder has the masks tried in the order of their traffic.
-func (m *mirror) reorder() error {
+func (m *mirror) reorder() *program.Main {
 	if _, masks := m.set.Flows(); masks < 2 {
 		return nil
 	}
-	return m.set.Reorder()
+	return m.set.PrepareReordered()
 }
 
 // wake has the keeper look for new masks.
