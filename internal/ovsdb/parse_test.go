@@ -138,6 +138,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`[["i","includes",["set",[1,2]]],["o","<",3]]`), "a=1,b")
 	f.Add([]byte(`[["i","+=",1],["m","delete",["set",["a"]]]]`), `["x"]`)
 	f.Add([]byte(`{"s":"x","m":["map",[["a",["uuid","550e8400-e29b-41d4-a716-446655440000"]]]]}`), "1-3")
+	f.Add([]byte(`{"":0}`), "")
 	f.Add([]byte(fuzzSchema), "")
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		start := func() *json.Scanner {

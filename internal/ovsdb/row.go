@@ -22,14 +22,14 @@ func (p *Decoder) Row(t *TableSchema, s *json.Scanner, row Row, set func(*Column
 	}
 	from := s.Offset()
 	var first error
-	unknown := ""
+	unknown, isUnknown := "", false // a column may be asked for by an empty name
 	err := s.Members(func(name []byte) error {
 		c := t.byName[string(name)]
-		if c == nil && unknown == "" {
-			unknown = string(name)
+		if c == nil && !isUnknown {
+			unknown, isUnknown = string(name), true
 		}
 		s.Next()
-		if first != nil || unknown != "" {
+		if first != nil || isUnknown {
 			return s.Skip()
 		}
 		var d Datum
@@ -42,7 +42,7 @@ func (p *Decoder) Row(t *TableSchema, s *json.Scanner, row Row, set func(*Column
 	if err != nil {
 		return err
 	}
-	if unknown != "" && first == nil {
+	if isUnknown && first == nil {
 		return SyntaxErrorf(s.Data(from, s.End()), TagUnknownColumn, "No column %s in table %s.", unknown, t.Name)
 	}
 	return first

@@ -63,6 +63,11 @@ func ReadConfig(name string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseConfig(name, data)
+}
+
+// ParseConfig is ReadConfig of what a file of that name holds.
+func ParseConfig(name string, data []byte) (*Config, error) {
 	c := &Config{}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
