@@ -39,7 +39,7 @@ func (t *tool) readFlows(name string, command int, names *openflow.Names) (*flow
 		in = f
 	}
 	// What is parsed stays, and little else is left for the collector to find.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetGCPercent(debug.SetGCPercent(200))
 	p := flowFileParser{name: name, command: command, names: names, free: make(chan struct{}, runtime.GOMAXPROCS(0)+1)}
 	err := p.read(in)
 	p.running.Wait()

@@ -161,6 +161,8 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 	tuneCollector(c)
 	ticker := coverageTicker(c)
 	defer ticker.Stop()
+	keeper := keepMemory(c)
+	defer keeper.Stop()
 	sw.Run(p.Context())
 	sw.Close(cleanup.Load())
 	return nil
