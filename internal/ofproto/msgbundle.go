@@ -173,27 +173,37 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 			groups[m.ID] = m.Command != openflow.GroupDelete
 		}
 	}
-	events, failed, err := s.applyTables(bu.parts)
+	events, outs, failed, err := s.applyTables(bu.parts, len(groups) > 0)
 	if err != nil {
 		return failed, err
 	}
 	s.m.b.flowEvents(events, s)
 	for i := range bu.parts {
-		switch m := bu.parts[i].msg.(type) {
-		case *openflow.PortMod:
-			err = s.portMod(m)
-		case *openflow.PacketOut:
-			err = s.m.b.packetOut(m)
+		if m, ok := bu.parts[i].msg.(*openflow.PortMod); ok {
+			if err := s.portMod(m); err != nil {
+				return -1, err
+			}
 		}
-		if err != nil {
-			return -1, err
-		}
+	}
+	for _, out := range outs {
+		out.finish()
 	}
 	return -1, nil
 }
 
-// applyTables changes the tables and groups in one transaction.
-func (s *session) applyTables(parts []part) (events []pipeline.Event, failed int, err error) {
+// applyTables changes the tables and groups in one transaction. The packets of
+// a bundle meet the flow tables as they are at their place in it, unless the bundle
+// changes groups, which have no versions: then as they are in the end. They are
+// executed when all has been committed.
+func (s *session) applyTables(parts []part, groups bool) (events []pipeline.Event, outs []*injection, failed int, err error) {
+	pending := map[int]*injection{}
+	for i := range parts {
+		if m, ok := parts[i].msg.(*openflow.PacketOut); ok {
+			if pending[i] = s.m.b.injection(m); pending[i] == nil {
+				return nil, nil, i, openflow.ErrBRCBadPort.Err()
+			}
+		}
+	}
 	x := s.m.b.pipe.Begin(s.now())
 	defer x.Abort()
 	for i := range parts {
@@ -204,10 +214,15 @@ func (s *session) applyTables(parts []part) (events []pipeline.Event, failed int
 			err = x.FlowMod(m)
 		case *openflow.GroupMod:
 			err = x.GroupMod(m)
+		case *openflow.PacketOut:
+			outs = append(outs, pending[i])
+			if !groups {
+				pending[i].translateIn(x.Version())
+			}
 		}
 		if err != nil {
-			return nil, i, err
+			return nil, nil, i, err
 		}
 	}
-	return x.Commit(), -1, nil
+	return x.Commit(), outs, -1, nil
 }

@@ -1,6 +1,7 @@
 package ofproto
 
 import (
+	"weir/internal/classifier"
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/netdev"
@@ -22,26 +23,28 @@ func makePacket(frame []byte) *netdev.Packet {
 
 // packetOut runs the actions of a packet-out on its frame.
 func (b *Bridge) packetOut(po *openflow.PacketOut) error {
-	if po.BufferID != openflow.NoBuffer {
-		return openflow.ErrBRCBufferUnknown.Err()
-	}
-	key := po.Metadata.Key
-	inPort := openflow.PortNo(key.InPort)
-	if inPort >= openflow.PortMax && inPort != openflow.PortController && inPort != openflow.PortLocal && inPort != openflow.PortNone {
-		return openflow.ErrBRCBadPort.Err()
-	}
 	if err := b.checkPacketOut(po, nil); err != nil {
 		return err
 	}
-	if len(po.Data) > 0 {
-		flow.Extract(po.Data, &key)
+	in := b.injection(po)
+	if in == nil {
+		return openflow.ErrBRCBadPort.Err()
 	}
-	return b.inject(po.Data, &key, po.Actions)
+	in.finish()
+	return nil
 }
 
 // checkPacketOut refuses actions that can't be done. groups are those that will
 // have been added (true) or deleted before.
 func (b *Bridge) checkPacketOut(po *openflow.PacketOut, groups map[uint32]bool) error {
+	if po.BufferID != openflow.NoBuffer {
+		return openflow.ErrBRCBufferUnknown.Err()
+	}
+	switch inPort := openflow.PortNo(po.Metadata.Key.InPort); {
+	case inPort < openflow.PortMax, inPort == openflow.PortController, inPort == openflow.PortLocal, inPort == openflow.PortNone:
+	default:
+		return openflow.ErrBRCBadPort.Err()
+	}
 	for _, id := range pipeline.GroupsOf(po.Actions) {
 		there, changed := groups[id]
 		if changed && !there || !changed && b.pipe.Group(id) == nil {
@@ -51,36 +54,70 @@ func (b *Bridge) checkPacketOut(po *openflow.PacketOut, groups map[uint32]bool) 
 	return b.checkActions(po.Actions, openflow.V13)
 }
 
-// inject translates a frame with actions of its own and executes the result.
-func (b *Bridge) inject(frame []byte, key *flow.Key, actions []openflow.Action) error {
-	be := b.be
-	cfg := be.Snapshot()
+// injection is a packet-out on its way: a frame that is translated with actions
+// of its own and then executed.
+type injection struct {
+	b     *Bridge
+	pkt   *netdev.Packet
+	key   flow.Key // with an OpenFlow port
+	dpKey flow.Key
+	input xlate.Input
+	tr    *xlate.Translator // holds what result refers to
+	res   *xlate.Result
+}
+
+// injection prepares a packet-out in the present configuration, nil when the
+// bridge is going away.
+func (b *Bridge) injection(po *openflow.PacketOut) *injection {
+	cfg := b.be.Snapshot()
 	xb := cfg.Bridges[b.name]
 	if xb == nil {
-		return openflow.ErrBRCBadPort.Err()
+		return nil
 	}
+	in := &injection{b: b, pkt: makePacket(po.Data), key: po.Metadata.Key, tr: xlate.NewTranslator()}
+	if len(po.Data) > 0 {
+		flow.Extract(po.Data, &in.key)
+	}
+	actions := po.Actions
 	if actions == nil {
 		actions = []openflow.Action{}
 	}
-	pkt := makePacket(frame)
-	dpKey := *key
-	dpKey.InPort = uint32(datapath.PortNone)
-	if p := xb.Ports[openflow.PortNo(key.InPort)]; p != nil && !p.Patch {
-		dpKey.InPort = uint32(p.DP)
+	in.dpKey = in.key
+	in.dpKey.InPort = uint32(datapath.PortNone)
+	if p := xb.Ports[openflow.PortNo(in.key.InPort)]; p != nil && !p.Patch {
+		in.dpKey.InPort = uint32(p.DP)
 	}
-	tr := xlate.NewTranslator()
-	res := tr.Translate(&xlate.Input{
-		Config: cfg, Bridge: xb, Key: key, Packet: pkt.Data(), Actions: actions, Now: be.clock.Now(),
-		Learn: true, Credit: true, Bytes: uint64(len(frame)), TCPFlag: key.TCPFlags,
-	})
-	if len(res.Actions) == 0 {
-		return nil
+	in.input = xlate.Input{
+		Config: cfg, Bridge: xb, Key: &in.key, Packet: in.pkt.Data(), Actions: actions, Now: b.be.clock.Now(),
+		Bytes: uint64(len(po.Data)), TCPFlag: in.key.TCPFlags,
 	}
-	acts := append([]datapath.Action(nil), res.Actions...)
-	if err := be.dp.Execute(pkt, &dpKey, acts); err != nil {
-		log.Dbg("bridge %s: executing a packet-out: %s", b.name, err)
+	return in
+}
+
+// translateIn translates with a version of the flow tables that nobody else sees
+// yet. What the packet causes besides waits for finish.
+func (in *injection) translateIn(v classifier.Version) {
+	in.input.Version = v
+	in.res = in.tr.Translate(&in.input)
+}
+
+// finish does with the packet what its translation says, which it makes now
+// unless that has been done.
+func (in *injection) finish() {
+	if in.res == nil {
+		in.input.Learn, in.input.Credit = true, true
+		in.res = in.tr.Translate(&in.input)
+	} else {
+		now := in.input.Now
+		in.res.Effects.Push(xlate.Traffic{Packets: 1, Bytes: in.input.Bytes, Used: now, TCPFlags: in.input.TCPFlag}, now)
 	}
-	return nil
+	if len(in.res.Actions) == 0 {
+		return
+	}
+	acts := append([]datapath.Action(nil), in.res.Actions...)
+	if err := in.b.be.dp.Execute(in.pkt, &in.dpKey, acts); err != nil {
+		log.Dbg("bridge %s: executing a packet-out: %s", in.b.name, err)
+	}
 }
 
 // packetIn delivers a packet to the sessions that want it.

@@ -366,3 +366,35 @@ func TestVersionNegotiationFails(t *testing.T) {
 		t.Fatalf("got %v", e)
 	}
 }
+
+// A packet in a bundle meets the flows that come before it in the bundle, not
+// those after it.
+func TestBundledPacketOut(t *testing.T) {
+	r := newRig(t)
+	r.bridge("br0", 3, true)
+	p := r.connect("br0", openflow.V14)
+	ctl := func(typ openflow.BundleCtrlType) *openflow.BundleControl {
+		return &openflow.BundleControl{ID: 1, Type: typ, Flags: openflow.BundleAtomic}
+	}
+	add := func(m openflow.Message) {
+		raw, err := openflow.Encode(p.p, 99, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.send(&openflow.BundleAdd{ID: 1, Flags: openflow.BundleAtomic, Raw: raw})
+	}
+	out := &openflow.PacketOut{BufferID: openflow.NoBuffer, Data: make([]byte, 64), Actions: []openflow.Action{&openflow.Output{Port: openflow.PortTable}}}
+	out.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(1))
+	ask[*openflow.BundleControl](p, ctl(openflow.BundleOpenRequest))
+	add(addFlow("in_port=1", &openflow.Output{Port: 2}))
+	add(out)
+	add(addFlow("in_port=1", &openflow.Output{Port: 3}))
+	ask[*openflow.BundleControl](p, ctl(openflow.BundleCommitRequest))
+	if r.sent("p2") != 1 || r.sent("p3") != 0 {
+		t.Fatalf("p2 got %d packets, p3 %d", r.sent("p2"), r.sent("p3"))
+	}
+	st := ask[*openflow.FlowStatsReply](p, &openflow.FlowStatsRequest{OutPort: openflow.PortNone, OutGroup: openflow.GroupAny, TableID: openflow.TableAny})
+	if len(st.Stats) != 1 || st.Stats[0].Actions[0].(*openflow.Output).Port != 3 {
+		t.Fatalf("flows %+v", st.Stats)
+	}
+}

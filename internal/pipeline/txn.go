@@ -94,6 +94,10 @@ func (p *Pipeline) collect(now time.Time) {
 	}
 }
 
+// Version is that in which lookups see the tables as the transaction has made
+// them so far, before it is committed.
+func (x *Txn) Version() classifier.Version { return x.version }
+
 // Commit makes the changes visible and says what they were.
 func (x *Txn) Commit() []Event {
 	if x.done {
