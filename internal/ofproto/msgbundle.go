@@ -173,7 +173,7 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 			groups[m.ID] = m.Command != openflow.GroupDelete
 		}
 	}
-	events, outs, failed, err := s.applyTables(bu.parts, len(groups) > 0)
+	events, outs, failed, err := s.applyTables(bu.parts)
 	if err != nil {
 		return failed, err
 	}
@@ -192,10 +192,9 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 }
 
 // applyTables changes the tables and groups in one transaction. The packets of
-// a bundle meet the flow tables as they are at their place in it, unless the bundle
-// changes groups, which have no versions: then as they are in the end. They are
-// executed when all has been committed.
-func (s *session) applyTables(parts []part, groups bool) (events []pipeline.Event, outs []*injection, failed int, err error) {
+// a bundle meet the flow tables and groups as they are at their place in it. They
+// are executed when all has been committed.
+func (s *session) applyTables(parts []part) (events []pipeline.Event, outs []*injection, failed int, err error) {
 	pending := map[int]*injection{}
 	for i := range parts {
 		if m, ok := parts[i].msg.(*openflow.PacketOut); ok {
@@ -215,10 +214,8 @@ func (s *session) applyTables(parts []part, groups bool) (events []pipeline.Even
 		case *openflow.GroupMod:
 			err = x.GroupMod(m)
 		case *openflow.PacketOut:
+			pending[i].translateIn(x)
 			outs = append(outs, pending[i])
-			if !groups {
-				pending[i].translateIn(x.Version())
-			}
 		}
 		if err != nil {
 			return nil, nil, i, err

@@ -1,7 +1,6 @@
 package ofproto
 
 import (
-	"weir/internal/classifier"
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/netdev"
@@ -94,10 +93,10 @@ func (b *Bridge) injection(po *openflow.PacketOut) *injection {
 	return in
 }
 
-// translateIn translates with a version of the flow tables that nobody else sees
-// yet. What the packet causes besides waits for finish.
-func (in *injection) translateIn(v classifier.Version) {
-	in.input.Version = v
+// translateIn translates with the flow tables and groups of a transaction that
+// nobody else sees yet. What the packet causes besides waits for finish.
+func (in *injection) translateIn(x *pipeline.Txn) {
+	in.input.Version, in.input.Group = x.Version(), x.Group
 	in.res = in.tr.Translate(&in.input)
 }
 

@@ -140,7 +140,7 @@ func (p *Pipeline) GroupMod(gm *openflow.GroupMod, now time.Time) ([]Event, erro
 // GroupMod changes the group table; errors are *openflow.Error. Deleting a
 // group deletes the flows that name it.
 func (x *Txn) GroupMod(gm *openflow.GroupMod) error {
-	old := x.group(gm.ID)
+	old := x.Group(gm.ID)
 	switch gm.Command {
 	case openflow.GroupAdd:
 		if gm.ID <= openflow.GroupMax && old != nil {

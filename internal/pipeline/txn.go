@@ -507,7 +507,7 @@ func (x *Txn) check(prog *program) error {
 		return nil
 	}
 	for _, id := range prog.extra.groups {
-		if x.group(id) == nil {
+		if x.Group(id) == nil {
 			return openflow.ErrBACBadOutGroup.Err()
 		}
 	}
@@ -519,7 +519,8 @@ func (x *Txn) check(prog *program) error {
 	return nil
 }
 
-func (x *Txn) group(id uint32) *Group {
+// Group finds a group as the transaction has made it so far, nil for none.
+func (x *Txn) Group(id uint32) *Group {
 	if x.groups != nil {
 		return x.groups[id]
 	}

@@ -95,9 +95,17 @@ func (x *Translator) clone(actions []openflow.Action, last bool) {
 	x.rule, x.table = rule, table
 }
 
+// findGroup finds a group of the bridge that the packet is in.
+func (x *Translator) findGroup(id uint32) *pipeline.Group {
+	if x.in.Group != nil && x.bridge == x.in.Bridge {
+		return x.in.Group(id)
+	}
+	return x.bridge.Pipeline.Group(id)
+}
+
 // toGroup hands the packet to a group.
 func (x *Translator) toGroup(id uint32, last bool) {
-	g := x.bridge.Pipeline.Group(id)
+	g := x.findGroup(id)
 	if g == nil {
 		x.warn("output to nonexistent group %d", id)
 		return
@@ -176,7 +184,7 @@ func (x *Translator) live(b *pipeline.Bucket, depth int) bool {
 		}
 	}
 	if b.WatchGroup != openflow.GroupAny {
-		if g := x.bridge.Pipeline.Group(b.WatchGroup); g != nil {
+		if g := x.findGroup(b.WatchGroup); g != nil {
 			for _, o := range g.Buckets {
 				if x.live(o, depth+1) {
 					return true

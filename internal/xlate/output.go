@@ -138,6 +138,7 @@ type outside struct {
 	wasMPLS     bool
 	conntracked bool
 	mirrored    MirrorSet
+	cookie      uint64
 	traceLen    int
 }
 
@@ -151,7 +152,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 		key: x.flow, bridge: x.bridge, version: x.version, table: x.table,
 		stack: x.stack, actionSet: x.actionSet,
 		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
-		mirrored: x.mirrored,
+		mirrored: x.mirrored, cookie: x.cookie,
 	}
 	last = x.ends(last)
 	x.effect(Effect{Kind: EffectTx, Port: out})
@@ -159,6 +160,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	x.bridge = in.Bridge
 	x.version = in.Bridge.Pipeline.Version()
 	x.stack, x.actionSet, x.exit, x.conntracked, x.mirrored = nil, nil, false, false, 0
+	x.cookie = 0 // that of a miss
 	x.enterBridge(in)
 	o.traceLen = x.traceInto(NodeBridge, "bridge(%q)", in.Bridge.Name)
 	x.depth++
@@ -178,7 +180,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	x.flow, x.bridge, x.version, x.table = o.key, o.bridge, o.version, o.table
 	x.stack, x.actionSet = o.stack, o.actionSet
 	x.exit, x.wasMPLS, x.conntracked = o.exit, o.wasMPLS, o.conntracked
-	x.mirrored = o.mirrored
+	x.mirrored, x.cookie = o.mirrored, o.cookie
 }
 
 // enterBridge makes the packet one that just came in on a port.

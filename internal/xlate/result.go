@@ -19,6 +19,9 @@ type Input struct {
 	// tables to use, 0 for the newest.
 	Bridge  *Bridge
 	Version classifier.Version
+	// Group finds the bridge's groups in a transaction that Version belongs to;
+	// nil: those that are in force.
+	Group func(id uint32) *pipeline.Group
 	// Key is the packet's, with an OpenFlow port in InPort. Translate does not
 	// change it.
 	Key *flow.Key
