@@ -1,9 +1,8 @@
 package storage
 
 import (
-	"bytes"
-	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"weir/internal/json"
@@ -35,9 +34,9 @@ func (t *Txn) Encode(diff bool) []byte { return t.appendRecord(nil, diff) }
 // appendRecord appends what Encode returns to dst.
 func (t *Txn) appendRecord(dst []byte, diff bool) []byte {
 	changes := t.Changes
-	if !slices.IsSortedFunc(changes, byTableAndID) {
+	if !slices.IsSortedFunc(changes, byTable) {
 		changes = slices.Clone(changes)
-		slices.SortFunc(changes, byTableAndID)
+		slices.SortStableFunc(changes, byTable)
 	}
 	start := len(dst)
 	e := recordEncoder{dst: append(dst, '{'), diff: diff}
@@ -50,11 +49,11 @@ func (t *Txn) appendRecord(dst []byte, diff bool) []byte {
 	return e.end(t)
 }
 
-func byTableAndID(a, b Change) int {
-	if a.Table != b.Table {
-		return cmp.Compare(a.Table.Name, b.Table.Name)
+func byTable(a, b Change) int {
+	if a.Table == b.Table {
+		return 0
 	}
-	return bytes.Compare(a.UUID[:], b.UUID[:])
+	return strings.Compare(a.Table.Name, b.Table.Name)
 }
 
 // recordEncoder prints a record.

@@ -1,28 +1,42 @@
 package ovsdbserver
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"time"
-
-	"weir/internal/clock"
 )
 
-// tuneInterval is how often the collector's setting follows the heap.
-const tuneInterval = 10 * time.Second
+// The collector runs when as much has been allocated as is in use, but not
+// before garbage bytes have been: most databases are small, and would be
+// collected without end. Where little is in use the limit is leastUsed times
+// that.
+const (
+	garbage   = 80 << 20
+	leastUsed = 8
+)
 
-// tuneCollector trades memory for fewer collections while the heap is small, as
-// most databases are, and stops doing so as it grows.
-func tuneCollector(clk *clock.Clock) {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	percent := 400
-	switch n := live[0].Value.Uint64(); {
-	case n > 512<<20:
-		percent = 100
-	case n > 64<<20:
-		percent = 200
+// tuneCollector has the collector's setting follow the heap, after each
+// collection.
+func tuneCollector() {
+	last := 0
+	var tune func(struct{})
+	tune = func(struct{}) {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		percent := collectAt(live[0].Value.Uint64())
+		if percent != last {
+			debug.SetGCPercent(percent)
+			last = percent
+		}
+		// The next collection finds this unused.
+		runtime.AddCleanup(&struct{ _ [64]byte }{}, tune, struct{}{})
 	}
-	debug.SetGCPercent(percent)
-	clk.AfterFunc(tuneInterval, func() { tuneCollector(clk) })
+	tune(struct{}{})
+}
+
+// collectAt returns the collector's percentage for a heap of which live bytes
+// are in use, in steps so that it seldom changes.
+func collectAt(live uint64) int {
+	percent := garbage * 100 / max(live, 1<<20)
+	return int(min(max(percent/25*25, 100), leastUsed*100))
 }

@@ -90,7 +90,7 @@ type instance struct {
 func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []string) int {
 	clk := clock.New()
 	in := &instance{settings: s, process: process, tlsConf: &stream.TLS{}}
-	tuneCollector(clk)
+	tuneCollector()
 	in.srv = server.New(clk, "", in.tlsConf)
 	process.AtExit(in.srv.Close)
 	if s.noDiff {

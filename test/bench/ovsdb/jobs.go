@@ -239,6 +239,44 @@ func dumps(s side, clients int) (figure, error) {
 	})
 }
 
+// lateReaders measures the server's peak memory when 200 clients ask for a dump
+// of 10,000 rows and begin to read only when the server has nothing more to do.
+func lateReaders(s side) (figure, error) {
+	const clients = 200
+	v, err := newServer(s)
+	if err != nil {
+		return figure{}, err
+	}
+	defer v.remove()
+	if err := fillRows(v, 10_000); err != nil {
+		return figure{}, err
+	}
+	return measured(v, func() (float64, error) {
+		waiting := make([]*client, clients)
+		for i := range waiting {
+			c, err := dial(v.path("db.sock"))
+			if err != nil {
+				return 0, err
+			}
+			defer c.close()
+			if err := c.send(monitor); err != nil {
+				return 0, err
+			}
+			waiting[i] = c
+		}
+		for used := -1.0; v.cpu() > used; time.Sleep(time.Second) {
+			used = v.cpu()
+		}
+		peak := v.peak()
+		for _, c := range waiting {
+			if err := c.read(); err != nil || !isReply(c.buf[:c.fill]) || isError(c.buf[:c.fill]) {
+				return 0, fmt.Errorf("not a dump: %s (%v)", c.buf[:min(c.fill, 200)], err)
+			}
+		}
+		return peak, nil
+	})
+}
+
 // open measures how long a server needs to open 200,000 rows.
 func open(s side, compacted bool) (figure, error) {
 	v, err := newServer(s)

@@ -20,6 +20,7 @@ var jobs = []compare.Job{
 	{Name: "commit to 200 monitors, p50 (10,000 rows)", Unit: "ms", Run: fanOut},
 	{Name: "initial dump of 10,000 rows to 50 clients", Unit: "s", Run: func(s side) (figure, error) { return dumps(s, 50) }},
 	{Name: "initial dump of 10,000 rows to 200 clients", Unit: "s", Run: func(s side) (figure, error) { return dumps(s, 200) }},
+	{Name: "memory for 200 dumps that nobody reads yet", Unit: "MB", Run: lateReaders},
 	{Name: "open 200,000 rows, log", Unit: "s", Run: func(s side) (figure, error) { return open(s, false) }},
 	{Name: "open 200,000 rows, compacted", Unit: "s", Run: func(s side) (figure, error) { return open(s, true) }},
 	{Name: "longest stall while compacting 200,000 rows", Unit: "ms", Run: compactionStall},
