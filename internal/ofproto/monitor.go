@@ -125,13 +125,13 @@ func (s *session) sortedMonitors() []*openflow.FlowMonitor {
 	return monitors
 }
 
-// uses reports whether a flow outputs to a port and group, or did before it
-// changed.
+// uses reports whether a flow outputs to a port, or did before it changed, and
+// to a group.
 func uses(e *pipeline.Event, port openflow.PortNo, group uint32) bool {
-	if e.Rule.OutputsTo(port) && e.Rule.UsesGroup(group) {
-		return true
+	if !e.Rule.UsesGroup(group) {
+		return false
 	}
-	return e.Old != nil && e.Old.OutputsTo(port) && e.Old.UsesGroup(group)
+	return e.Rule.OutputsTo(port) || e.Old != nil && e.Old.OutputsTo(port)
 }
 
 // ownInFull are the flags by which a session is told of its own changes in

@@ -104,10 +104,12 @@ func (s *session) bundleAdd(raw []byte, a *openflow.BundleAdd) error {
 	}
 	bu.used = s.now()
 	p, err := s.newPart(a.Raw)
-	if err == nil {
-		bu.parts = append(bu.parts, p)
+	if err != nil {
+		s.fail(a.Raw, err) // it is about the message within
+		return nil
 	}
-	return err
+	bu.parts = append(bu.parts, p)
+	return nil
 }
 
 // newPart decodes a message of a bundle, and checks what can be checked before

@@ -2,7 +2,6 @@ package openflow
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -304,23 +303,29 @@ func (p *actParser) nwECN(s string) (Action, error) {
 
 func (p *actParser) mplsLabel(s string) (Action, error) {
 	v, err := parseUint(s, 32, "")
-	if s == "" {
+	switch {
+	case s == "":
 		err = fmt.Errorf("set_mpls_label: expected label.")
+	case err == nil && v > 0xfffff:
+		err = fmt.Errorf("%s: not a valid MPLS label", s)
 	}
-	return &SetMPLSLabel{Label: uint32(v) & 0xfffff}, err
+	return &SetMPLSLabel{Label: uint32(v)}, err
 }
 
 func (p *actParser) mplsTC(s string) (Action, error) {
-	v, err := strconv.ParseUint(s, 0, 8)
-	if err != nil {
+	v, err := parseUint(s, 8, "MPLS TC")
+	switch {
+	case s == "":
 		err = fmt.Errorf("set_mpls_tc: expected tc.")
+	case err == nil && v > 7:
+		err = fmt.Errorf("%s: not a valid MPLS TC", s)
 	}
 	return &SetMPLSTC{TC: uint8(v)}, err
 }
 
 func (p *actParser) mplsTTL(s string) (Action, error) {
-	v, err := strconv.ParseUint(s, 0, 8)
-	if err != nil {
+	v, err := parseUint(s, 8, "MPLS TTL")
+	if s == "" {
 		err = fmt.Errorf("set_mpls_ttl: expected ttl.")
 	}
 	return &SetMPLSTTL{TTL: uint8(v)}, err

@@ -233,7 +233,7 @@ func Encode(p Protocol, xid uint32, m Message) ([]byte, error) {
 
 // Append encodes m as one message and appends it to dst.
 func Append(dst []byte, p Protocol, xid uint32, m Message) ([]byte, error) {
-	e := &encoder{proto: p, v: p.Version(), xid: xid, t: msgTable(), buf: buf{dst[len(dst):]}}
+	e := &encoder{proto: p, v: p.Version(), xid: xid, t: msgTable(), buf: buf{b: dst[len(dst):]}}
 	e.encode(m)
 	if e.err == nil && len(e.msgs) > 0 {
 		e.err = ErrBRCMultipartBufferOverflow.Err()

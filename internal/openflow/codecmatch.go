@@ -397,13 +397,12 @@ func fieldsOnWire(m *flow.Mask, out []*flow.Field) []*flow.Field {
 // an Ethernet header, so that the packet type need not.
 func impliesEthernet(m *Match) bool {
 	w := &m.Mask
-	return m.HasDefaultPacketType() &&
-		(w.EthSrc != packet.MAC{} || w.EthDst != packet.MAC{} || w.EthType != 0 || w.VLANs[0].TCI != 0)
+	return w.EthSrc != packet.MAC{} || w.EthDst != packet.MAC{} || w.EthType != 0 || w.VLANs[0].TCI != 0
 }
 
 // nxFields writes the fields of m. v chooses NXM (V10, V11) or OXM headers.
 func (w *buf) nxFields(m *Match, v Version) {
-	if m.Mask.PacketType != 0 && !impliesEthernet(m) {
+	if m.Mask.PacketType != 0 && (!m.HasDefaultPacketType() || w.typeToo && !impliesEthernet(m)) {
 		w.oxmField(flow.FieldPacketType.Field(), m, v)
 	}
 	var room [24]*flow.Field

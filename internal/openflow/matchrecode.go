@@ -26,6 +26,7 @@ func RecodeNXM(b []byte, v Version, strict bool, o DecodeOptions) (again, fields
 		return nil, nil, d.err
 	}
 	e := &encoder{proto: v.Protocol(), v: v, t: msgTable()}
+	e.typeToo = true
 	if v == V10 {
 		n := e.nxMatch(&m, cookie[0], cookie[1])
 		return e.b, e.b[:n], nil

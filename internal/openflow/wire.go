@@ -117,7 +117,12 @@ func (c *cursor) mac() (m [6]byte) {
 }
 
 // buf appends big-endian values.
-type buf struct{ b []byte }
+type buf struct {
+	b []byte
+	// typeToo writes the packet type of Ethernet, where a match asks for it and
+	// no field of Ethernet says it; it goes without saying elsewhere.
+	typeToo bool
+}
 
 func (w *buf) u8(v uint8)            { w.b = append(w.b, v) }
 func (w *buf) u16(v uint16)          { w.b = binary.BigEndian.AppendUint16(w.b, v) }

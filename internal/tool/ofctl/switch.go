@@ -47,12 +47,12 @@ func mayHoldName(text string) bool {
 	if text == "" {
 		return false
 	}
-	_, _, err := openflow.ParseFlowMod(text, int(openflow.FlowAdd), openflow.ParseOptions{})
-	if err == nil {
-		return false
+	for _, command := range []int{int(openflow.FlowAdd) - 1, int(openflow.FlowDelete)} {
+		if _, _, err := openflow.ParseFlowMod(text, command, openflow.ParseOptions{}); err == nil {
+			return false
+		}
 	}
-	_, _, err = openflow.ParseFlowMod(text, int(openflow.FlowDelete), openflow.ParseOptions{})
-	return err != nil
+	return true
 }
 
 func (t *tool) namesForFile(remote, file string) *openflow.Names {
