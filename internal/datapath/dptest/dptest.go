@@ -22,11 +22,27 @@ type Harness struct {
 	// AddPort makes a device of that name and attaches it with a number of
 	// the data path's choice.
 	AddPort func(t *testing.T, name string) datapath.PortNo
-	// Inject lets a frame come in on a port and returns when it has been
+	// Receive lets a packet come in on a port and returns when it has been
 	// processed.
-	Inject func(t *testing.T, no datapath.PortNo, frame []byte)
-	// Sent takes the frames that went out of a port since the last call.
-	Sent func(t *testing.T, no datapath.PortNo) [][]byte
+	Receive func(t *testing.T, no datapath.PortNo, pkt *netdev.Packet)
+	// Transmitted takes the packets that went out of a port since the last call.
+	Transmitted func(t *testing.T, no datapath.PortNo) []netdev.Packet
+}
+
+// Inject lets a frame come in on a port.
+func (h *Harness) Inject(t *testing.T, no datapath.PortNo, frame []byte) {
+	t.Helper()
+	pkt := netdev.PacketOf(frame)
+	h.Receive(t, no, &pkt)
+}
+
+// Sent takes the frames that went out of a port since the last call.
+func (h *Harness) Sent(t *testing.T, no datapath.PortNo) (frames [][]byte) {
+	t.Helper()
+	for _, p := range h.Transmitted(t, no) {
+		frames = append(frames, p.Data())
+	}
+	return frames
 }
 
 // Factory makes a data path for one test and sees to its end.
@@ -44,6 +60,14 @@ func Run(t *testing.T, factory Factory) {
 		"Execute":     testExecute,
 		"MaskOrder":   testManyMasks,
 		"DumpAndDrop": testFlush,
+		"Truncation":  testTruncation,
+		"Flood":       testFlood,
+		"SuperPacket": testSuperPacket,
+		"Meter":       testMeter,
+		"Hash":        testHash,
+		"Sampling":    testSampling,
+		"Modify":      testModify,
+		"StatsDump":   testStatsDump,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, factory(t)) })
 	}
@@ -150,7 +174,7 @@ const (
 // and a flow executes actions on it. Packets are data path flows.
 var actionCases = []struct {
 	name, in, actions string
-	out2, out3        []string
+	out1, out2, out3  []string
 }{
 	{name: "output", in: tcpPacket, actions: "2", out2: []string{tcpPacket}},
 	{name: "two outputs", in: tcpPacket, actions: "2,3,2", out2: []string{tcpPacket, tcpPacket}, out3: []string{tcpPacket}},
@@ -175,6 +199,18 @@ var actionCases = []struct {
 	{name: "set nd", in: ndPacket, actions: "set(nd(target=fe80::9,sll=00:00:00:00:00:07)),2",
 		out2: []string{"eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x86dd),ipv6(src=fe80::1,dst=fe80::2,label=0,proto=58,tclass=0,hlimit=255,frag=no),icmpv6(type=135,code=0),nd(target=fe80::9,sll=00:00:00:00:00:07)"}},
 	{name: "push and pop mpls", in: tcpPacket, actions: "push_mpls(label=3,tc=1,ttl=9,bos=1,eth_type=0x8847),pop_mpls(eth_type=0x800),2", out2: []string{tcpPacket}},
+	{name: "double tags", in: tcpPacket, actions: "push_vlan(vid=5,pcp=3),push_vlan(tpid=0x88a8,vid=6,pcp=1),pop_vlan,2,pop_vlan,3",
+		out2: []string{"eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x8100),vlan(vid=5,pcp=3),encap(eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(ack))"},
+		out3: []string{tcpPacket}},
+	{name: "addresses", in: tcpPacket, actions: "set(eth(src=00:00:00:00:00:09,dst=00:00:00:00:00:08)),2",
+		out2: []string{"eth(src=00:00:00:00:00:09,dst=00:00:00:00:00:08),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(ack)"}},
+	{name: "dscp alone", in: tcpPacket, actions: "set(ipv4(tos=0x20/0xfc)),2",
+		out2: []string{"eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0x20,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(ack)"}},
+	{name: "clone of a clone", in: tcpPacket, actions: "clone(clone(set(eth(src=00:00:00:00:00:09)),2),3),1",
+		out1: []string{tcpPacket},
+		out2: []string{"eth(src=00:00:00:00:00:09,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(ack)"},
+		out3: []string{tcpPacket}},
+	{name: "back to where it came from", in: tcpPacket, actions: "2,1", out2: []string{tcpPacket}, out1: []string{tcpPacket}},
 	{name: "sample of all", in: tcpPacket, actions: "sample(sample=100.0%,actions(2)),sample(sample=0.0%,actions(3))", out2: []string{tcpPacket}},
 	{name: "length", in: tcpPacket, actions: "check_pkt_len(size=200,gt(3),le(2))", out2: []string{tcpPacket}},
 	{name: "ethernet off and on", in: tcpPacket, actions: "pop_eth,push_eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),2", out2: []string{tcpPacket}},
@@ -199,7 +235,7 @@ func testActions(t *testing.T, h *Harness) {
 			put(t, h.DP, "recirc_id(0),in_port(1),packet_type(ns=0,id=0),"+ethType, tc.actions)
 			put(t, h.DP, "recirc_id(7),in_port(1),packet_type(ns=0,id=0),eth(src=00:00:00:00:00:09),"+ethType, "2")
 			h.Inject(t, 1, in)
-			for no, texts := range map[datapath.PortNo][]string{2: tc.out2, 3: tc.out3} {
+			for no, texts := range map[datapath.PortNo][]string{1: tc.out1, 2: tc.out2, 3: tc.out3} {
 				var want [][]byte
 				for _, text := range texts {
 					want = append(want, frame(t, text))

@@ -2,7 +2,6 @@ package ebpf
 
 import (
 	"os"
-	"slices"
 	"testing"
 	"time"
 
@@ -78,7 +77,7 @@ func newCable(t testing.TB, host *linux.Host, name string) *cable {
 }
 
 // take reads what has arrived.
-func (c *cable) take(t testing.TB) (frames [][]byte) {
+func (c *cable) take(t testing.TB) (pkts []netdev.Packet) {
 	t.Helper()
 	for {
 		n, err := c.far.Recv(0, c.rx)
@@ -86,10 +85,12 @@ func (c *cable) take(t testing.TB) (frames [][]byte) {
 			t.Fatal(err)
 		}
 		if n == 0 {
-			return frames
+			return pkts
 		}
 		for i := range n {
-			frames = append(frames, slices.Clone(c.rx[i].Data()))
+			p := netdev.PacketOf(c.rx[i].Data())
+			p.Offload = c.rx[i].Offload
+			pkts = append(pkts, p)
 		}
 	}
 }
@@ -149,17 +150,16 @@ func harness(t *testing.T) *dptest.Harness {
 			cables[no] = c
 			return no
 		},
-		Inject: func(t *testing.T, no datapath.PortNo, frame []byte) {
+		Receive: func(t *testing.T, no datapath.PortNo, pkt *netdev.Packet) {
 			// Not to user space because the program doesn't know the newest masks.
 			d.mirror.do("commit", d.set.Commit)
-			p := netdev.PacketOf(frame)
-			if n, err := cables[no].far.Send(0, []*netdev.Packet{&p}); n != 1 || err != nil {
+			if n, err := cables[no].far.Send(0, []*netdev.Packet{pkt}); n != 1 || err != nil {
 				t.Fatalf("sent %d packets: %v", n, err)
 			}
 			came++
 			settle(t, d, came)
 		},
-		Sent: func(t *testing.T, no datapath.PortNo) [][]byte {
+		Transmitted: func(t *testing.T, no datapath.PortNo) []netdev.Packet {
 			time.Sleep(2 * time.Millisecond)
 			return cables[no].take(t)
 		},

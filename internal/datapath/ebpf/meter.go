@@ -1,12 +1,19 @@
 package ebpf
 
-import "weir/internal/datapath"
+import (
+	"errors"
+	"io/fs"
 
-// A meter is there twice: the programs have theirs, and packets that user space
-// executes pass the other, of the same rates.
+	"weir/internal/datapath"
+)
+
+// Meters are kept twice: the programs' own limit what they forward, those of
+// user space what comes up. Statistics are the sums.
 
 // MeterSet makes or changes a meter.
 func (d *DP) MeterSet(id uint32, config datapath.MeterConfig) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err := d.set.SetMeter(id, config); err != nil {
 		return err
 	}
@@ -15,29 +22,32 @@ func (d *DP) MeterSet(id uint32, config datapath.MeterConfig) error {
 
 // MeterDel removes a meter.
 func (d *DP) MeterDel(id uint32) error {
-	if err := d.set.DelMeter(id); err != nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.set.DelMeter(id); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return d.soft.MeterDel(id)
 }
 
-// MeterStats are a meter's counters, of both.
+// MeterStats are a meter's counters.
 func (d *DP) MeterStats(id uint32) (datapath.MeterStats, error) {
-	stats, err := d.soft.MeterStats(id)
+	s, err := d.soft.MeterStats(id)
 	if err != nil {
-		return stats, err
+		return s, err
 	}
-	kernel, err := d.set.MeterStats(id)
+	k, err := d.set.MeterStats(id)
 	if err != nil {
-		return stats, err
+		return s, err
 	}
-	sum := func(a *datapath.MeterCount, b datapath.MeterCount) {
-		a.Packets += b.Packets
-		a.Bytes += b.Bytes
+	addCount(&s.In, k.In)
+	for i := range min(len(s.Bands), len(k.Bands)) {
+		addCount(&s.Bands[i], k.Bands[i])
 	}
-	sum(&stats.In, kernel.In)
-	for i := range min(len(stats.Bands), len(kernel.Bands)) {
-		sum(&stats.Bands[i], kernel.Bands[i])
-	}
-	return stats, nil
+	return s, nil
+}
+
+func addCount(a *datapath.MeterCount, b datapath.MeterCount) {
+	a.Packets += b.Packets
+	a.Bytes += b.Bytes
 }

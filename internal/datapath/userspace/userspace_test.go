@@ -17,22 +17,42 @@ import (
 // wire is a dummy device whose sent frames are kept.
 type wire struct {
 	*dummy.Device
-	mu   sync.Mutex
-	sent [][]byte
-	last []netdev.Packet
+	mu       sync.Mutex
+	sent     []netdev.Packet
+	offloads []netdev.Offload // of the packets that are to be received
+}
+
+// receive lets a packet come in.
+func (w *wire) receive(pkt *netdev.Packet) {
+	w.mu.Lock()
+	w.offloads = append(w.offloads, pkt.Offload)
+	w.mu.Unlock()
+	w.Inject(0, slices.Clone(pkt.Data()))
+}
+
+func (w *wire) Recv(q int, batch []netdev.Packet) (int, error) {
+	n, err := w.Device.Recv(q, batch)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range min(n, len(w.offloads)) {
+		batch[i].Offload = w.offloads[i]
+	}
+	w.offloads = w.offloads[min(n, len(w.offloads)):]
+	return n, err
 }
 
 func (w *wire) Send(_ int, batch []*netdev.Packet) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range batch {
-		w.sent = append(w.sent, slices.Clone(p.Data()))
-		w.last = append(w.last, *p)
+		c := *p
+		c.Buf = slices.Clone(p.Buf) // the buffer is the data path's
+		w.sent = append(w.sent, c)
 	}
 	return len(batch), nil
 }
 
-func (w *wire) take() [][]byte {
+func (w *wire) take() []netdev.Packet {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := w.sent
@@ -77,12 +97,12 @@ func harness(cfg userspace.Config) dptest.Factory {
 				wires[no] = w
 				return no
 			},
-			Inject: func(t *testing.T, no datapath.PortNo, frame []byte) {
-				wires[no].Inject(0, slices.Clone(frame))
+			Receive: func(t *testing.T, no datapath.PortNo, pkt *netdev.Packet) {
+				wires[no].receive(pkt)
 				injected++
 				await(t, dp, injected)
 			},
-			Sent: func(t *testing.T, no datapath.PortNo) [][]byte { return wires[no].take() },
+			Transmitted: func(t *testing.T, no datapath.PortNo) []netdev.Packet { return wires[no].take() },
 		}
 	}
 }
@@ -152,7 +172,7 @@ func TestOffloadKept(t *testing.T) {
 	}
 	moved := off
 	moved.HdrLen, moved.CsumStart = 58, 38
-	if len(out.last) != 2 || out.last[0].Offload != off || out.last[1].Offload != moved {
-		t.Errorf("offloads are %+v, want %+v and %+v", out.last, off, moved)
+	if len(out.sent) != 2 || out.sent[0].Offload != off || out.sent[1].Offload != moved {
+		t.Errorf("offloads are %+v, want %+v and %+v", out.sent, off, moved)
 	}
 }

@@ -1,0 +1,263 @@
+package dptest
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/netdev"
+	"weir/internal/packet"
+)
+
+const anyIPv4 = "recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)"
+
+// addPorts adds ports p1, p2 and so on, which get the numbers 1, 2 and so on.
+func addPorts(t *testing.T, h *Harness, n int) {
+	t.Helper()
+	for i := range n {
+		if no := h.AddPort(t, fmt.Sprintf("p%d", i+1)); int(no) != i+1 {
+			t.Fatalf("port p%d has number %d", i+1, no)
+		}
+	}
+}
+
+func testTruncation(t *testing.T, h *Harness) {
+	addPorts(t, h, 3)
+	put(t, h.DP, anyIPv4, "3,trunc(30),2")
+	in := frame(t, tcpPacket)
+	h.Inject(t, 1, in)
+	if got := h.Sent(t, 2); len(got) != 1 || !bytes.Equal(got[0], in[:30]) {
+		t.Errorf("cut to 30 bytes arrives %x", got)
+	}
+	if got := h.Sent(t, 3); len(got) != 1 || !bytes.Equal(got[0], in) {
+		t.Errorf("whole arrives %x", got)
+	}
+}
+
+// testFlood sends one packet to many ports, changed on the way.
+func testFlood(t *testing.T, h *Harness) {
+	const ports = 48
+	addPorts(t, h, ports)
+	var actions bytes.Buffer
+	for no := 2; no <= ports/2; no++ {
+		fmt.Fprintf(&actions, "%d,", no)
+	}
+	actions.WriteString("push_vlan(vid=7,pcp=0)")
+	for no := ports/2 + 1; no <= ports; no++ {
+		fmt.Fprintf(&actions, ",%d", no)
+	}
+	put(t, h.DP, anyIPv4, actions.String())
+	in := frame(t, tcpPacket)
+	tagged := frame(t, "eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x8100),vlan(vid=7,pcp=0),encap(eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(ack))")
+	h.Inject(t, 1, in)
+	for no := 2; no <= ports; no++ {
+		want := in
+		if no > ports/2 {
+			want = tagged
+		}
+		if got := h.Sent(t, datapath.PortNo(no)); len(got) != 1 || !bytes.Equal(got[0], want) {
+			t.Errorf("port %d sent %x, want one packet %x", no, got, want)
+		}
+	}
+}
+
+// superPacket is a TCP segment of many, as a host with segmentation offload
+// hands it to its device.
+func superPacket(t *testing.T) netdev.Packet {
+	t.Helper()
+	k, _, err := datapath.ParseKey(tcpPacket, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := flow.Compose(k, bytes.Repeat([]byte("0123456789abcdef"), 1000))
+	const l4 = packet.EthLen + packet.IPv4Len
+	sum := packet.PseudoIPv4(packet.Be32(b[26:]), packet.Be32(b[30:]), 6, len(b)-l4)
+	packet.PutBe16(b[l4+16:], ^packet.Fold(sum))
+	p := netdev.PacketOf(b)
+	p.Offload = netdev.Offload{Flags: 1, GSOType: 1, HdrLen: l4 + 20, GSOSize: 1448, CsumStart: l4, CsumOff: 16}
+	return p
+}
+
+// testSuperPacket checks that a super-packet stays one, forwarded and changed,
+// hit and missed.
+func testSuperPacket(t *testing.T, h *Harness) {
+	addPorts(t, h, 3)
+	in := superPacket(t)
+	actions, err := datapath.ParseActions("2", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.DP.SetUpcallHandler(&handler{upcall: func(u *datapath.Upcall) datapath.Verdict {
+		if !bytes.Equal(u.Packet.Data(), in.Data()) {
+			t.Errorf("a packet of %d bytes comes up, want the %d as they came in", u.Packet.Len, in.Len)
+		}
+		return datapath.Verdict{Actions: actions}
+	}})
+	check := func(what string, pkts []netdev.Packet, tag int) {
+		t.Helper()
+		if len(pkts) != 1 {
+			t.Errorf("%s: %d packets arrive, want 1", what, len(pkts))
+			return
+		}
+		o, want := pkts[0].Offload, in.Offload
+		if pkts[0].Len != in.Len+tag || o.GSOType&^0x80 != want.GSOType || o.GSOSize != want.GSOSize ||
+			int(o.CsumStart) != int(want.CsumStart)+tag || o.CsumOff != want.CsumOff {
+			t.Errorf("%s: %d bytes with %+v arrive, want %d with %+v", what, pkts[0].Len, o, in.Len+tag, want)
+		}
+		if !partialSumRight(pkts[0].Data(), packet.EthLen+tag) {
+			t.Errorf("%s: the partial checksum is wrong", what)
+		}
+	}
+	pkt := in
+	h.Receive(t, 1, &pkt)
+	check("missed", h.Transmitted(t, 2), 0)
+	put(t, h.DP, anyIPv4+",tcp(src=1)", "2,set(ipv4(src=1.2.3.4)),set(tcp(dst=99)),push_vlan(vid=5,pcp=0),3")
+	pkt = in
+	h.Receive(t, 1, &pkt)
+	check("forwarded", h.Transmitted(t, 2), 0)
+	check("changed", h.Transmitted(t, 3), packet.VLANLen)
+}
+
+// partialSumRight reports whether the checksum field of a TCP segment holds the
+// sum of the pseudo header alone.
+func partialSumRight(b []byte, l3 int) bool {
+	l4 := l3 + packet.IPv4Len
+	sum := packet.PseudoIPv4(packet.Be32(b[l3+12:]), packet.Be32(b[l3+16:]), 6, len(b)-l4)
+	return packet.Be16(b[l4+16:]) == ^packet.Fold(sum)
+}
+
+func testMeter(t *testing.T, h *Harness) {
+	m, ok := h.DP.(datapath.Meterer)
+	if !ok {
+		t.Skip("the data path has no meters")
+	}
+	addPorts(t, h, 2)
+	if err := m.MeterSet(3, datapath.MeterConfig{Packets: true, Bands: []datapath.MeterBand{{Rate: 1, Burst: 2}}}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, h.DP, anyIPv4, "meter(3),2")
+	in := frame(t, tcpPacket)
+	const sent = 8
+	for range sent {
+		h.Inject(t, 1, in)
+	}
+	got := len(h.Sent(t, 2))
+	if got < 2 || got >= sent {
+		t.Errorf("%d of %d packets pass a meter of 1 a second with a burst of 2", got, sent)
+	}
+	s, err := m.MeterStats(3)
+	if err != nil || s.In.Packets != sent || len(s.Bands) != 1 || s.Bands[0].Packets != uint64(sent-got) {
+		t.Errorf("meter counts %+v (%v), want %d in, %d dropped", s, err, sent, sent-got)
+	}
+	if err := m.MeterDel(3); err != nil {
+		t.Error(err)
+	}
+	if err := m.MeterDel(3); err == nil {
+		t.Error("the meter is removed twice")
+	}
+}
+
+// testHash splits flows by their hash, as a select group does: each connection
+// always goes the same way, and some go either.
+func testHash(t *testing.T, h *Harness) {
+	addPorts(t, h, 3)
+	put(t, h.DP, anyIPv4, "hash(l4(0)),recirc(0x5)")
+	put(t, h.DP, "recirc_id(0x5),dp_hash(0x0/0x1),in_port(1),packet_type(ns=0,id=0),eth_type(0x0800)", "2")
+	put(t, h.DP, "recirc_id(0x5),dp_hash(0x1/0x1),in_port(1),packet_type(ns=0,id=0),eth_type(0x0800)", "3")
+	ways := map[int]int{}
+	for port := range 24 {
+		in := frame(t, fmt.Sprintf("eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=%d,dst=2),tcp_flags(ack)", 1000+port))
+		for range 2 {
+			h.Inject(t, 1, in)
+		}
+		a, b := len(h.Sent(t, 2)), len(h.Sent(t, 3))
+		if a+b != 2 || a == b {
+			t.Errorf("of 2 packets of one connection %d go one way, %d the other", a, b)
+		}
+		if a == 2 {
+			ways[2]++
+		} else {
+			ways[3]++
+		}
+	}
+	if ways[2] == 0 || ways[3] == 0 {
+		t.Errorf("connections per way: %v; want some on either", ways)
+	}
+}
+
+func testSampling(t *testing.T, h *Harness) {
+	addPorts(t, h, 3)
+	put(t, h.DP, anyIPv4, "sample(sample=50.0%,actions(2)),3")
+	in := frame(t, tcpPacket)
+	const sent = 60
+	for range sent {
+		h.Inject(t, 1, in)
+	}
+	if n := len(h.Sent(t, 3)); n != sent {
+		t.Errorf("%d of %d packets arrive", n, sent)
+	}
+	// Outside of this once in a hundred million runs.
+	if n := len(h.Sent(t, 2)); n < sent/8 || n > sent*7/8 {
+		t.Errorf("%d of %d packets are sampled, want about half", n, sent)
+	}
+}
+
+// testModify changes the actions of a flow under traffic.
+func testModify(t *testing.T, h *Harness) {
+	addPorts(t, h, 3)
+	f := put(t, h.DP, anyIPv4, "2")
+	in := frame(t, tcpPacket)
+	for i, actions := range []string{"3", "push_vlan(vid=1,pcp=0),pop_vlan,2", "drop", "2,3"} {
+		a, err := datapath.ParseActions(actions, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Actions = a
+		if err := h.DP.FlowPut(f, datapath.PutModify); err != nil {
+			t.Fatal(err)
+		}
+		h.Inject(t, 1, in)
+		want := [][2]int{{0, 1}, {1, 0}, {0, 0}, {1, 1}}[i]
+		if got := [2]int{len(h.Sent(t, 2)), len(h.Sent(t, 3))}; got != want {
+			t.Errorf("with actions %s, %v packets leave, want %v", actions, got, want)
+		}
+	}
+	got, err := h.DP.FlowGet(datapath.UFID{}, &f.Key)
+	if err != nil || got.Stats.Packets != 4 {
+		t.Errorf("the flow counts %+v (%v), want the 4 packets", got.Stats, err)
+	}
+	if err := h.DP.FlowPut(f, datapath.PutModify|datapath.PutZeroStats); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.DP.FlowGet(datapath.UFID{}, &f.Key); err != nil || got.Stats.Packets != 0 {
+		t.Errorf("the flow counts %+v (%v) after it was set to zero", got.Stats, err)
+	}
+}
+
+func testStatsDump(t *testing.T, h *Harness) {
+	d, ok := h.DP.(datapath.StatsDumper)
+	if !ok {
+		t.Skip("the data path dumps whole flows only")
+	}
+	addPorts(t, h, 2)
+	put(t, h.DP, anyIPv4, "2")
+	put(t, h.DP, "recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth_type(0x0806)", "drop")
+	for range 3 {
+		h.Inject(t, 1, frame(t, tcpPacket))
+	}
+	want := map[datapath.UFID]uint64{}
+	h.DP.FlowDump(func(f *datapath.Flow) bool { want[f.UFID] = f.Stats.Packets; return true })
+	got := 0
+	d.DumpStats(func(u *datapath.UFID, s *datapath.Stats) bool {
+		if n, ok := want[*u]; !ok || n != s.Packets {
+			t.Errorf("flow %s counts %d packets, a dump of flows shows %d", datapath.FormatUFID(*u), s.Packets, n)
+		}
+		got++
+		return true
+	})
+	if got != 2 {
+		t.Errorf("%d flows, want 2", got)
+	}
+}
