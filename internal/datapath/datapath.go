@@ -128,29 +128,6 @@ type UpcallHandler interface {
 	Installed(u *Upcall, v *Verdict, err error)
 }
 
-// Features says what a provider can do; translation avoids the rest or takes
-// the slow path.
-type Features struct {
-	MaxVLANs      int
-	MaxMPLSLabels int
-	Recirc        bool
-	Clone         bool
-	Trunc         bool
-	SampleNesting int
-	CTState       bool
-	CTZone        bool
-	CTMark        bool
-	CTLabel       bool
-	CTNAT         bool
-	MaskedSet     bool
-	TNLPush       bool
-	UFID          bool
-	CheckPktLen   bool
-	LBOutput      bool
-	DropAction    bool
-	MaxHashAlg    int
-}
-
 // Port is a device attached to a data path.
 type Port struct {
 	No     PortNo

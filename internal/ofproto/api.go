@@ -15,6 +15,7 @@ import (
 	"weir/internal/pipeline"
 	"weir/internal/protocol/maclearn"
 	"weir/internal/stream"
+	"weir/internal/trace"
 	"weir/internal/upcall"
 	"weir/internal/vlog"
 	"weir/internal/xlate"
@@ -37,6 +38,9 @@ type Backend struct {
 	// again before anybody may read it.
 	snapshot atomic.Pointer[xlate.Config]
 	dirty    atomic.Bool
+
+	// features, when not nil, stand in for those of the data path.
+	features atomic.Pointer[datapath.Features]
 
 	bundleTimeout atomic.Int64 // a time.Duration; 0: the default
 
@@ -75,7 +79,7 @@ func NewBackend(o Options) *Backend {
 	be.dirty.Store(true)
 	be.engine = upcall.New(upcall.Options{
 		Datapath: o.Datapath, Clock: o.Clock, Snapshot: be.Snapshot,
-		PacketIn: be.packetIn, Config: o.Upcall,
+		PacketIn: be.packetIn, Explain: trace.Explain, Config: o.Upcall,
 	})
 	o.Datapath.SetUpcallHandler(be.engine)
 	return be
@@ -89,6 +93,22 @@ func (be *Backend) Start() {
 
 // Datapath is the data path behind the bridges.
 func (be *Backend) Datapath() datapath.Datapath { return be.dp }
+
+// Features are what translation makes use of.
+func (be *Backend) Features() datapath.Features {
+	if f := be.features.Load(); f != nil {
+		return *f
+	}
+	return be.dp.Features()
+}
+
+// SetFeatures has translation make use of other features than those that the
+// data path says it has.
+func (be *Backend) SetFeatures(f datapath.Features) {
+	be.features.Store(&f)
+	be.invalidate()
+	be.engine.Purge()
+}
 
 // Engine answers the upcalls and keeps the megaflows.
 func (be *Backend) Engine() *upcall.Engine { return be.engine }

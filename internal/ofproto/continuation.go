@@ -139,7 +139,9 @@ func (b *Bridge) resume(r *openflow.Resume) error {
 	if p := xb.Ports[openflow.PortNo(meta.InPort)]; p != nil && !p.Patch {
 		dpKey.InPort = uint32(p.DP)
 	}
-	res := xlate.NewTranslator().Translate(&xlate.Input{
+	tr := xlate.NewTranslator()
+	defer tr.Release()
+	res := tr.Translate(&xlate.Input{
 		Config: cfg, Bridge: xb, Key: &key, Packet: pkt.Data(), Frozen: &state, Now: be.clock.Now(),
 		Learn: true, Credit: true, Bytes: uint64(len(r.Data)), TCPFlag: key.TCPFlags,
 	})

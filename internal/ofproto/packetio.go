@@ -103,6 +103,7 @@ func (in *injection) translateIn(x *pipeline.Txn) {
 // finish does with the packet what its translation says, which it makes now
 // unless that has been done.
 func (in *injection) finish() {
+	defer in.tr.Release()
 	if in.res == nil {
 		in.input.Learn, in.input.Credit = true, true
 		in.res = in.tr.Translate(&in.input)

@@ -36,7 +36,7 @@ func (be *Backend) build() *xlate.Config {
 	c := &xlate.Config{
 		Bridges:  make(map[string]*xlate.Bridge, len(be.bridges)),
 		ByDP:     map[datapath.PortNo]*xlate.Port{},
-		Features: be.dp.Features(),
+		Features: be.Features(),
 		Recircs:  be.recirc,
 	}
 	patches := map[string]*xlate.Port{}

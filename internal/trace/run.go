@@ -62,6 +62,19 @@ func RunPacketOut(env *Env, args []string) (*Report, error) {
 	return req.run(env), nil
 }
 
+// Explain translates a packet and tells every step, in text.
+func Explain(in *xlate.Input) string {
+	x := xlate.NewTranslator()
+	defer x.Release()
+	rep := &Report{dp: (*datapath.Namer)(nil).NumbersOnly(), tlv: in.Bridge.Pipeline.TLV()}
+	t := &xlate.Trace{}
+	traced := *in
+	traced.Trace = t
+	res := x.Translate(&traced)
+	rep.Rounds = []Round{{Key: *in.Key, Steps: t.Roots, Result: res, bridge: in.Bridge}}
+	return rep.String()
+}
+
 // check refuses actions that don't go with the packet, if that is asked for or
 // if only versions of OpenFlow can say them that refuse it.
 func (r *request) check(usable openflow.Protocol) error {
@@ -125,7 +138,7 @@ func (r *request) run(env *Env) *Report {
 		for i := range t.Forks {
 			recircs.Ref(t.Forks[i].ID)
 			defer recircs.Unref(t.Forks[i].ID)
-			waiting = append(waiting, r.tracked(&t.Forks[i], round.bridge))
+			waiting = append(waiting, r.tracked(&t.Forks[i]))
 		}
 		if len(waiting) == 0 || len(rep.Rounds) >= maxRounds {
 			return rep
@@ -134,14 +147,14 @@ func (r *request) run(env *Env) *Report {
 		if frozen = recircs.Lookup(next.Fork.ID); frozen == nil {
 			return rep
 		}
-		actions = nil
+		next.bridge, actions = frozen.Bridge, nil
 	}
 }
 
 // tracked is a packet as it comes back from the connection tracker, which finds
 // what the user says, or a new connection.
-func (r *request) tracked(f *xlate.Fork, b *xlate.Bridge) Round {
-	n := Round{Fork: f, Key: f.Key, CTState: flow.CTTrk | flow.CTNew, Assumed: true, bridge: b}
+func (r *request) tracked(f *xlate.Fork) Round {
+	n := Round{Fork: f, Key: f.Key, CTState: flow.CTTrk | flow.CTNew, Assumed: true}
 	if len(r.nextCT) > 0 {
 		n.CTState, n.Assumed, r.nextCT = r.nextCT[0], false, r.nextCT[1:]
 	}

@@ -22,7 +22,12 @@ import (
 	"weir/internal/xlate"
 )
 
-var log = vlog.For("ofproto_dpif_upcall")
+var (
+	log        = vlog.For("ofproto_dpif_upcall")
+	xlateLog   = vlog.For("ofproto_dpif_xlate")
+	complaints vlog.RateLimit
+	explained  vlog.RateLimit
+)
 
 var (
 	coverRevalidate = coverage.New("dumped_new_flow")
@@ -70,7 +75,9 @@ type Options struct {
 	Snapshot func() *xlate.Config
 	// PacketIn delivers packets to controllers; it must not block.
 	PacketIn func(*PacketIn)
-	Config   Config
+	// Explain tells every step of a translation, for the log; nil: nothing does.
+	Explain func(*xlate.Input) string
+	Config  Config
 }
 
 const numShards = 64

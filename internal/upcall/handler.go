@@ -7,6 +7,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/openflow"
 	"weir/internal/xlate"
 )
 
@@ -41,6 +42,7 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 	in.Learn, in.Credit = true, miss
 	in.Bytes, in.TCPFlag = uint64(u.Packet.Len), u.Key.TCPFlags
 	res := tr.Translate(&in)
+	e.complain(&in, res)
 	if !miss {
 		// A flow of the data path counted the packet already.
 		e.execute(u, res.Actions)
@@ -48,6 +50,29 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 	}
 	return e.verdict(u, &in, res, gen)
 }
+
+// complain logs what is wrong with the flow tables that a packet met, and how
+// it got there if it was dropped for that.
+func (e *Engine) complain(in *xlate.Input, res *xlate.Result) {
+	for _, c := range res.Complaints {
+		xlateLog.WarnRL(&complaints, "%s", c)
+	}
+	if res.Err == xlate.ErrNone || len(res.Complaints) == 0 || e.opts.Explain == nil {
+		return
+	}
+	again := *in
+	again.Learn, again.Credit = false, false
+	log.WarnRL(&explained, "%v", explanation{e, &again})
+}
+
+// explanation is made only if the log wants it.
+type explanation struct {
+	e  *Engine
+	in *xlate.Input
+}
+
+// String explains a translation.
+func (x explanation) String() string { return x.e.opts.Explain(x.in) }
 
 func (e *Engine) execute(u *datapath.Upcall, actions []datapath.Action) {
 	if len(actions) == 0 {
@@ -102,7 +127,7 @@ func (e *Engine) record(key *flow.Key, in *xlate.Input, res *xlate.Result, gen u
 	// A flow of a data path either has a tag or it has none: that can't be
 	// left open.
 	if mask.VLANs[0].TCI == 0 {
-		mask.VLANs[0].TCI = vidMask | flow.VLANPresent
+		mask.VLANs[0] = flow.VLAN{TPID: 0xffff, TCI: vidMask | flow.VLANPresent}
 	}
 	mask.InPort, mask.RecircID = ^uint32(0), ^uint32(0)
 	m := &megaflow{key: *dpPart(key), created: in.Now, gen: gen}
@@ -130,9 +155,9 @@ func installed(in *xlate.Input, res *xlate.Result) []datapath.Action {
 	if res.Slow == 0 {
 		return actions(res)
 	}
-	return []datapath.Action{&datapath.Userspace{Cookie: datapath.Cookie{
+	return []datapath.Action{in.Bridge.Metered(openflow.MeterSlowpath, &datapath.Userspace{Cookie: datapath.Cookie{
 		Kind: datapath.CookieSlowPath, Slow: res.Slow, InPort: in.Key.InPort, Bridge: in.Bridge.ID,
-	}}}
+	}})}
 }
 
 // actions are those of the result; of a translation that gave up, a drop for

@@ -1,8 +1,6 @@
 package vswitchd
 
 import (
-	"strconv"
-
 	"weir/internal/datapath"
 	"weir/internal/ovsdb"
 )
@@ -36,20 +34,10 @@ func (s *Switch) capabilities() {
 
 // capabilityMap is Datapath.capabilities (ovs-vswitchd.conf.db(5)).
 func capabilityMap(f datapath.Features) map[string]string {
-	m := map[string]string{
-		"max_vlan_headers": strconv.Itoa(f.MaxVLANs),
-		"sample_nesting":   strconv.Itoa(f.SampleNesting),
-		"max_hash_alg":     strconv.Itoa(int(f.MaxHashAlg)),
-	}
-	for key, on := range map[string]bool{
-		"recirc": f.Recirc, "lb_output_action": f.LBOutput, "masked_set_action": f.MaskedSet,
-		"tnl_push_pop": f.TNLPush, "ufid": f.UFID, "trunc": f.Trunc, "clone": f.Clone,
-		"check_pkt_len": f.CheckPktLen, "explicit_drop_action": f.DropAction,
-		"ct_state": f.CTState, "ct_state_nat": f.CTNAT, "ct_zone": f.CTZone, "ct_mark": f.CTMark, "ct_label": f.CTLabel,
-		"ct_eventmask": false, "ct_clear": false, "ct_timeout": false, "ct_zero_snat": false,
-		"ct_orig_tuple": false, "ct_orig_tuple6": false, "nd_ext": false,
-	} {
-		m[key] = strconv.FormatBool(on)
+	m := map[string]string{}
+	for i := range datapath.FeatureTable {
+		row := &datapath.FeatureTable[i]
+		m[row.Name] = row.Value(&f)
 	}
 	return m
 }

@@ -32,7 +32,7 @@ func (s *Switch) registerDatapaths(srv *unixctl.Server) {
 		return b.String(), nil
 	})
 	srv.Register("dpif/show-slow", "", 0, 0, s.showSlow)
-	srv.Register("dpif/show-dp-features", "bridge", 1, 1, s.showFeatures)
+	s.registerFeatures(srv)
 	srv.Register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, s.dumpBridgeFlows)
 }
 
@@ -83,53 +83,6 @@ func optionsText(dev netdev.Device) string {
 		return ""
 	}
 	return ": " + strings.Join(parts, ", ")
-}
-
-func (s *Switch) showFeatures(r *unixctl.Request) (string, error) {
-	o, err := s.ofproto(r.Args[0])
-	if err != nil {
-		return "", err
-	}
-	f := o.Backend().Datapath().Features()
-	yes := func(on bool) string {
-		if on {
-			return "Yes"
-		}
-		return "No"
-	}
-	var b strings.Builder
-	for _, l := range []struct{ name, value string }{
-		{"Masked set action", yes(f.MaskedSet)},
-		{"Tunnel push pop", yes(f.TNLPush)},
-		{"Ufid", yes(f.UFID)},
-		{"Truncate action", yes(f.Trunc)},
-		{"Clone action", yes(f.Clone)},
-		{"Sample nesting", fmt.Sprint(f.SampleNesting)},
-		{"Max dp_hash algorithm", fmt.Sprint(f.MaxHashAlg)},
-		{"Check pkt length action", yes(f.CheckPktLen)},
-		{"Explicit Drop action", yes(f.DropAction)},
-		{"Optimized Balance TCP mode", yes(f.LBOutput)},
-		{"Max VLAN headers", fmt.Sprint(f.MaxVLANs)},
-		{"Max MPLS depth", fmt.Sprint(f.MaxMPLSLabels)},
-		{"Recirc", yes(f.Recirc)},
-		{"CT state", yes(f.CTState)},
-		{"CT zone", yes(f.CTZone)},
-		{"CT mark", yes(f.CTMark)},
-		{"CT label", yes(f.CTLabel)},
-		{"CT state NAT", yes(f.CTNAT)},
-	} {
-		fmt.Fprintf(&b, "%s: %s\n", l.name, l.value)
-	}
-	if d, ok := o.Backend().Datapath().(*ebpf.DP); ok {
-		for _, f := range d.Probed() {
-			value := yes(true)
-			if f.Err != nil {
-				value = f.Err.Error()
-			}
-			fmt.Fprintf(&b, "Kernel has %s: %s\n", f.Name, value)
-		}
-	}
-	return b.String(), nil
 }
 
 // showSlow says which packets data paths in the kernel left to this process,

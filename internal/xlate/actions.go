@@ -11,6 +11,7 @@ import (
 // run runs actions one after the other. last says that nothing follows the
 // last of them, so that it may leave the packet changed.
 func (x *Translator) run(actions []openflow.Action, last bool) {
+	final := lastToUse(actions)
 	for i, a := range actions {
 		if x.res.Err != ErrNone || x.exit {
 			return
@@ -23,12 +24,25 @@ func (x *Translator) run(actions []openflow.Action, last bool) {
 			return
 		}
 		x.traceAction(a)
-		x.act(a, actions[i+1:], last && i+1 == len(actions))
+		x.act(a, actions[i+1:], last && i >= final)
 		if x.stop {
 			x.stop = false
 			return
 		}
 	}
+}
+
+// lastToUse is the place of the last action that does more than change the
+// packet or the stack: after it nobody sees what became of the packet.
+func lastToUse(actions []openflow.Action) int {
+	for i := len(actions) - 1; i >= 0; i-- {
+		switch actions[i].(type) {
+		case *openflow.SetField, *openflow.Move, *openflow.Push, *openflow.Pop, *openflow.Note:
+		default:
+			return i
+		}
+	}
+	return -1
 }
 
 // act runs one action.
@@ -278,9 +292,7 @@ func (x *Translator) detailSubfield(s openflow.Subfield) {
 func (x *Translator) popStack(dst openflow.Subfield) {
 	n := len(x.stack)
 	if n == 0 {
-		if x.trace != nil {
-			x.trace.add(NodeError, "stack underflow")
-		}
+		x.complain("stack underflow")
 		return
 	}
 	v := x.stack[n-1]

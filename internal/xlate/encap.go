@@ -217,6 +217,9 @@ func (x *Translator) commitOuter() {
 	case f.EthType == packet.EtherTypeNSH:
 		x.emit(&datapath.PushNSH{Header: f.NSH, Metadata: o.metadata})
 	default:
+		if !x.cfg.Features.AddMPLS {
+			x.res.Slow |= datapath.SlowAction
+		}
 		x.emit(&datapath.AddMPLS{LSE: f.MPLS[0], EthType: f.EthType})
 	}
 	b.PacketType = f.PacketType

@@ -43,7 +43,7 @@ var (
 func lawConfig() *Config {
 	cfg := newConfig()
 	cfg.Features = datapath.Features{MaxVLANs: 2, MaxMPLSLabels: 3, Recirc: true, Clone: true, Trunc: true, SampleNesting: 10,
-		CTState: true, CTZone: true, CTMark: true, CTLabel: true, CTNAT: true, MaskedSet: true, CheckPktLen: true}
+		CTState: true, CTZone: true, CTMark: true, CTLabel: true, CTNAT: true, MaskedSet: true, CheckPktLen: true, AddMPLS: true}
 	return cfg
 }
 

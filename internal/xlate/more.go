@@ -48,7 +48,14 @@ func (x *Translator) moreActions(a openflow.Action, rest []openflow.Action, last
 // the limit, and for the others.
 func (x *Translator) checkPktLarger(a *openflow.CheckPktLarger, rest []openflow.Action, last bool) {
 	if !x.cfg.Features.CheckPktLen {
-		x.warn("check_pkt_larger is not supported by the data path, ignored")
+		// The switch itself runs the actions, on each packet in hand.
+		x.res.Slow |= datapath.SlowAction
+		larger := uint64(0)
+		if len(x.in.Packet) > int(a.Len) {
+			larger = 1
+		}
+		x.mark(a.Dst)
+		x.set(a.Dst, flow.V(larger))
 		return
 	}
 	// The branches set fields for themselves only; what both need is set here.

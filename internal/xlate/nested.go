@@ -58,8 +58,32 @@ func (x *Translator) aside(actions []openflow.Action, last bool, run func()) {
 	x.res.Actions = x.res.Actions[:n]
 	x.base, x.outer, x.irreversible = base, outer, irreversible
 	if len(inner) > 0 {
-		x.emit(&datapath.Clone{Actions: inner})
+		x.emitCopy(inner)
 	}
+}
+
+// emitCopy has the data path run actions on a copy of the packet: by a sample
+// of all packets where it has no clone.
+func (x *Translator) emitCopy(inner []datapath.Action) {
+	f := &x.cfg.Features
+	switch {
+	case f.Clone:
+		x.emit(&datapath.Clone{Actions: inner})
+	case sampleDepth(inner)+1 < f.SampleNesting:
+		x.emit(&datapath.Sample{Probability: ^uint32(0), Actions: inner})
+	default:
+		x.complain("the data path can't copy the packet: it has no clone, and samples nest %d deep at most", f.SampleNesting)
+	}
+}
+
+// sampleDepth is how deep samples nest in actions.
+func sampleDepth(actions []datapath.Action) (depth int) {
+	for _, a := range actions {
+		if s, ok := a.(*datapath.Sample); ok {
+			depth = max(depth, 1+sampleDepth(s.Actions))
+		}
+	}
+	return depth
 }
 
 // reversible reports whether setting fields back undoes the actions.

@@ -241,11 +241,29 @@ func (x *Translator) sendFrozen(c *openflow.Controller, s *State) {
 	s.Userdata = c.Userdata
 	id := x.cfg.Recircs.Alloc(s)
 	x.res.Recircs = append(x.res.Recircs, id)
-	x.emit(&datapath.Userspace{
+	meter := c.MeterID
+	if meter == 0 {
+		meter = openflow.MeterController
+	}
+	x.emit(x.bridge.Metered(meter, &datapath.Userspace{
 		Cookie: datapath.Cookie{
 			Kind: datapath.CookieController, InPort: x.flow.InPort, Bridge: x.bridge.ID,
 			RecircID: id, RuleCookie: x.cookie, ControllerID: c.ControllerID, MaxLen: c.MaxLen,
 			Reason: reason, DontSend: x.trace != nil && !x.in.Learn, Continuation: c.Pause,
 		},
-	})
+	}))
+}
+
+// Metered is an action that hands the packet to the switch, by way of a meter
+// of the bridge if there is that meter. What the meter does must not end the
+// packet itself, so it acts on a copy.
+func (b *Bridge) Metered(id uint32, a *datapath.Userspace) datapath.Action {
+	if b.MeterID == nil || b.Pipeline.Meter(id) == nil {
+		return a
+	}
+	dp, ok := b.MeterID(id)
+	if !ok {
+		return a
+	}
+	return &datapath.Sample{Probability: ^uint32(0), Actions: []datapath.Action{&datapath.Meter{ID: dp}, a}}
 }

@@ -110,6 +110,9 @@ type Result struct {
 	Recircs []uint32
 	// HasNormal, HasFin say that the flow used these, for revalidation.
 	HasNormal, HasFin bool
+	// Complaints are the errors in the flow tables that translation came upon,
+	// for the log. There are none where a trace was asked for: it has them.
+	Complaints []string
 }
 
 // Clone copies the result for keeping.

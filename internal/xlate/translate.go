@@ -1,6 +1,7 @@
 package xlate
 
 import (
+	"fmt"
 	"time"
 
 	"weir/internal/classifier"
@@ -15,7 +16,7 @@ import (
 const (
 	MaxDepth     = 64
 	MaxResubmits = 64 * MaxDepth
-	// maxActionBytes and maxStack bound what one packet may cause.
+	// maxActions and maxStack bound what one packet may cause.
 	maxActions = 65535 / 8
 	maxStack   = 65536
 )
@@ -162,7 +163,10 @@ func (x *Translator) start() {
 		return
 	default:
 		x.mirrorIn(inPort)
-		x.first(func(r *pipeline.Rule) { x.runRule(r, false, !x.bridge.InBand) })
+		x.first(func(r *pipeline.Rule) {
+			x.runRule(r, false, !x.bridge.InBand)
+			x.cookie = r.Cookie // the action set is the first rule's
+		})
 		x.deliverDHCP()
 	}
 	x.finishActions()
@@ -346,11 +350,7 @@ func (x *Translator) runRule(r *pipeline.Rule, deeper, last bool) {
 		x.trace.add(NodeAction, "drop")
 	}
 	x.run(r.Actions(), last)
-	x.rule = oldRule
-	if x.depth > 0 {
-		// The action set, which runs last, is credited to the first rule.
-		x.cookie = oldCookie
-	}
+	x.rule, x.cookie = oldRule, oldCookie
 	if deeper {
 		x.depth--
 	}
@@ -365,7 +365,10 @@ func (x *Translator) missToController() {
 	if x.bridge.MissSendLen != 0 {
 		c.MaxLen = x.bridge.MissSendLen
 	}
+	cookie := x.cookie
+	x.cookie = 0 // that of the rule which every table ends with
 	x.controller(&c)
+	x.cookie = cookie
 }
 
 // again is another table lookup of the same packet, as if it came in on
@@ -432,9 +435,17 @@ func (x *Translator) mayGoOn() bool {
 // fail ends translation with an error.
 func (x *Translator) fail(e Err, format string, args ...any) {
 	x.res.Err = e
+	x.complain(format, args...)
+}
+
+// complain notes an error of the flow tables in the trace, or else where the
+// log gets it from.
+func (x *Translator) complain(format string, args ...any) {
 	if x.trace != nil {
 		x.trace.add(NodeError, format, args...)
+		return
 	}
+	x.res.Complaints = append(x.res.Complaints, fmt.Sprintf(format+" on bridge %s while processing %s", append(args, x.bridge.Name, x.in.Key)...))
 }
 
 // detail notes a consequence of the last action in the trace.

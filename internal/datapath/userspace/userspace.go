@@ -124,6 +124,7 @@ func (d *DP) Features() datapath.Features {
 		UFID:          true,
 		CheckPktLen:   true,
 		DropAction:    true,
+		AddMPLS:       true,
 		MaxHashAlg:    datapath.HashSymL4,
 	}
 }
