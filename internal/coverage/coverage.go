@@ -82,29 +82,56 @@ func sum(samples []uint64) (total uint64) {
 	return total
 }
 
-// Show returns the table of all counters that have counted, with average rates
-// over the last five seconds, minute and hour.
-func Show() string {
+// Event is one kind of event that has happened, with average rates per second.
+type Event struct {
+	Name       string  `json:"name"`
+	FiveSecond float64 `json:"per_second_5s"`
+	Minute     float64 `json:"per_second_1m"`
+	Hour       float64 `json:"per_second_1h"`
+	Total      uint64  `json:"total"`
+}
+
+// Table is all counters at one time: those that have counted, by name, and how
+// many have not.
+type Table struct {
+	Events []Event `json:"events"`
+	Never  int     `json:"never_hit"`
+}
+
+// Now returns the table of all counters. Counters made under one name count
+// together.
+func Now() *Table {
 	table.mu.Lock()
 	defer table.mu.Unlock()
 	sorted := slices.Clone(table.counters)
 	slices.SortFunc(sorted, func(a, b *Counter) int { return strings.Compare(a.name, b.name) })
+	t := &Table{Events: []Event{}}
+	for i, c := range sorted {
+		if i == 0 || sorted[i-1].name != c.name {
+			t.Events = append(t.Events, Event{Name: c.name})
+		}
+		e := &t.Events[len(t.Events)-1]
+		e.FiveSecond += float64(c.recent[(table.ticks+fives-1)%fives]) / Interval.Seconds()
+		e.Minute += float64(sum(c.recent[:])) / 60
+		e.Hour += float64(sum(c.history[:])) / 3600
+		e.Total += c.n.Load()
+	}
+	all := len(t.Events)
+	t.Events = slices.DeleteFunc(t.Events, func(e Event) bool { return e.Total == 0 })
+	t.Never = all - len(t.Events)
+	return t
+}
+
+// String is the table as coverage/show prints it.
+func (t *Table) String() string {
 	var rows strings.Builder
 	hash := crc32.NewIEEE()
-	never := 0
-	for _, c := range sorted {
-		n := c.n.Load()
-		if n == 0 {
-			never++
-			continue
-		}
-		fmt.Fprintf(hash, "%s\n", c.name)
-		five := c.recent[(table.ticks+fives-1)%fives]
-		fmt.Fprintf(&rows, "%-24s %5.1f/sec %9.3f/sec %13.4f/sec   total: %d\n", c.name,
-			float64(five)/Interval.Seconds(), float64(sum(c.recent[:]))/60, float64(sum(c.history[:]))/3600, n)
+	for _, e := range t.Events {
+		fmt.Fprintf(hash, "%s\n", e.Name)
+		fmt.Fprintf(&rows, "%-24s %5.1f/sec %9.3f/sec %13.4f/sec   total: %d\n", e.Name, e.FiveSecond, e.Minute, e.Hour, e.Total)
 	}
 	return fmt.Sprintf("Event coverage, avg rate over last: 5 seconds, last minute, last hour,  hash=%08x:\n%s%d events never hit\n",
-		hash.Sum32(), rows.String(), never)
+		hash.Sum32(), rows.String(), t.Never)
 }
 
 // Read returns the count of the counter of that name. Counters made under one

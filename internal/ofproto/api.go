@@ -33,6 +33,7 @@ type Backend struct {
 	clock  *clock.Clock
 	engine *upcall.Engine
 	recirc *xlate.Recircs
+	drops  *xlate.Drops
 
 	// snapshot is what translation reads; dirty says that it must be built
 	// again before anybody may read it.
@@ -73,6 +74,7 @@ func NewBackend(o Options) *Backend {
 	be := &Backend{
 		opts: o, dp: o.Datapath, clock: o.Clock,
 		recirc:  xlate.NewRecircs(),
+		drops:   xlate.NewDrops(),
 		bridges: map[string]*Bridge{},
 		byID:    map[[16]byte]*Bridge{},
 	}
@@ -93,6 +95,9 @@ func (be *Backend) Start() {
 
 // Datapath is the data path behind the bridges.
 func (be *Backend) Datapath() datapath.Datapath { return be.dp }
+
+// Drops are the reasons for which packets of the bridges were dropped.
+func (be *Backend) Drops() *xlate.Drops { return be.drops }
 
 // Features are what translation makes use of.
 func (be *Backend) Features() datapath.Features {

@@ -10,6 +10,7 @@ import (
 // checkFlowMod refuses what no table can do, and settles what the version
 // leaves open.
 func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
+	fm.Origin = s.origin
 	if fm.Flags&openflow.FlowEmerg != 0 {
 		return openflow.ErrFMFCTableFull.Err()
 	}

@@ -65,6 +65,9 @@ func (b *Bridge) meterID(id uint32) (uint32, bool) {
 	return p.dp, ok
 }
 
+// MeterID is the data path's number of a meter of the bridge.
+func (b *Bridge) MeterID(id uint32) (uint32, bool) { return b.meterID(id) }
+
 // syncMeters makes the data path's meters those of the pipeline, or removes
 // them all.
 func (b *Bridge) syncMeters(all bool) {

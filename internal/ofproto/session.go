@@ -26,6 +26,7 @@ type session struct {
 	conn   *stream.Conn
 	kind   ControllerKind
 	of     *target // whose connection this is
+	origin uint16  // what the pipeline knows it by
 	nextID uint32  // xid of the next message that is not an answer
 
 	mu        sync.Mutex
@@ -75,7 +76,7 @@ const (
 func (t *target) newSession(c *stream.Conn) *session {
 	m, conf := t.m, t.config()
 	s := &session{
-		m: m, conn: c, kind: conf.Kind, of: t, in: openflow.NewReader(c),
+		m: m, conn: c, kind: conf.Kind, of: t, origin: m.b.pipe.Origin(conf.Target), in: openflow.NewReader(c),
 		role: openflow.RoleEqual, bundles: map[uint32]*msgBundle{}, monitors: map[uint32]*openflow.FlowMonitor{},
 	}
 	s.cond = sync.NewCond(&s.mu)

@@ -38,6 +38,7 @@ func (be *Backend) build() *xlate.Config {
 		ByDP:     map[datapath.PortNo]*xlate.Port{},
 		Features: be.Features(),
 		Recircs:  be.recirc,
+		Drops:    be.drops,
 	}
 	patches := map[string]*xlate.Port{}
 	peers := map[*xlate.Port]string{}

@@ -156,7 +156,9 @@ type FlowMod struct {
 	OutGroup           uint32 // GroupAny: any
 	Flags              FlowFlags
 	Importance         uint16
-	Actions            []Action
+	// Origin is who sends it, as a number that the receiver gives; not on the wire.
+	Origin  uint16
+	Actions []Action
 }
 
 // PacketInReason says why a packet came to the controller.

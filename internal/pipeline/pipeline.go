@@ -92,6 +92,7 @@ type Pipeline struct {
 	groups  atomic.Pointer[map[uint32]*Group]
 	meters  atomic.Pointer[map[uint32]*Meter]
 	tlv     atomic.Pointer[flow.TLVTable]
+	origins origins
 
 	// Guarded by mu.
 	timed    map[*Rule]struct{} // rules with a timeout

@@ -73,6 +73,7 @@ type Rule struct {
 	timeouts   atomic.Uint32 // in seconds: hard in the high half, idle in the low
 	Importance uint16
 	Flags      openflow.FlowFlags
+	Origin     uint16 // who added it or last changed it; see Pipeline.OriginName
 	Table      uint8
 	miss       bool
 

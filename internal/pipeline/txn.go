@@ -225,7 +225,7 @@ func ruleOf(fm *openflow.FlowMod, prog *program, table uint8) *Rule {
 		table = 0
 	}
 	r := &Rule{
-		Table: table, Cookie: fm.NewCookie, Importance: fm.Importance, Flags: fm.Flags & keptFlags,
+		Table: table, Origin: fm.Origin, Cookie: fm.NewCookie, Importance: fm.Importance, Flags: fm.Flags & keptFlags,
 		program: prog, Stats: new(Stats),
 	}
 	if fm.Priority == 0 {
@@ -288,7 +288,7 @@ func (x *Txn) modify(fm *openflow.FlowMod, prog *program) error {
 	}
 	for _, old := range rules {
 		r := &Rule{
-			Table: old.Table, Cookie: old.Cookie, Importance: old.Importance, Flags: old.Flags, miss: old.miss,
+			Table: old.Table, Origin: fm.Origin, Cookie: old.Cookie, Importance: old.Importance, Flags: old.Flags, miss: old.miss,
 			program: prog, created: old.created, modified: x.now.UnixNano(), Stats: old.Stats,
 		}
 		if fm.ModifyCookie {

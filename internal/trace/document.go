@@ -40,7 +40,7 @@ type StepDocument struct {
 }
 
 // Document is the report for machines.
-func (rep *Report) Document() Document {
+func (rep *Report) Document() any {
 	d := Document{Rounds: []RoundDocument{}}
 	for i := range rep.Rounds {
 		r := &rep.Rounds[i]

@@ -155,8 +155,7 @@ func (rep *Report) writeResult(b *strings.Builder, r *Round) {
 	b.WriteString("\nFinal flow: " + rep.finalFlow(r))
 	b.WriteString("\nMegaflow: ")
 	b.WriteString(rep.megaflow(r))
-	b.WriteString("\nDatapath actions: ")
-	b.WriteString(datapath.FormatActions(res.Actions, rep.dp))
+	b.WriteString("\nDatapath actions: " + rep.actions(r))
 	switch {
 	case res.Err != xlate.ErrNone:
 		b.WriteString("\nTranslation failed (" + res.Err.String() + "), packet is dropped.\n")
@@ -176,6 +175,9 @@ func (rep *Report) megaflow(r *Round) string {
 	}
 	return m.Format(flow.DefaultPriority, rep.ports)
 }
+
+// actions are those of the data path.
+func (rep *Report) actions(r *Round) string { return datapath.FormatActions(r.Result.Actions, rep.dp) }
 
 func slowReasons(slow datapath.SlowReason) (texts []string) {
 	for i, text := range slowTexts {

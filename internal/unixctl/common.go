@@ -16,7 +16,7 @@ func (s *Server) registerCommon() {
 	s.Register("list-commands", "", 0, 0, s.listCommands)
 	s.Register("version", "", 0, 0, func(*Request) (string, error) { return version.Line(s.program), nil })
 	s.Register("set-options", "[--format text|json]", 1, 2, setOptions)
-	s.Register("coverage/show", "", 0, 0, func(*Request) (string, error) { return coverage.Show(), nil })
+	s.Register("coverage/show", "", 0, 0, func(r *Request) (string, error) { return r.Answer(coverage.Now()) })
 	s.Register("coverage/read-counter", "COUNTER", 1, 1, readCounter)
 	s.Register("vlog/list", "", 0, 0, func(*Request) (string, error) { return vlog.List(), nil })
 	s.Register("vlog/list-pattern", "", 0, 0, func(*Request) (string, error) { return vlog.ListPattern(), nil })

@@ -27,15 +27,30 @@ func SocketPath(program, option string) string {
 // RegisterMemory adds memory/show, which prints the usage that fn returns, each
 // as NAME:COUNT, in the order given; those of count 0 are left out.
 func (s *Server) RegisterMemory(fn func() []Usage) {
-	s.Register("memory/show", "", 0, 0, func(*Request) (string, error) {
-		var words []string
-		for _, u := range fn() {
-			if u.Count > 0 {
-				words = append(words, fmt.Sprintf("%s:%d", u.Name, u.Count))
-			}
+	s.Register("memory/show", "", 0, 0, func(r *Request) (string, error) { return r.Answer(usages(fn())) })
+}
+
+// usages are what a daemon holds of several things.
+type usages []Usage
+
+// String leaves out what there is none of.
+func (us usages) String() string {
+	var words []string
+	for _, u := range us {
+		if u.Count > 0 {
+			words = append(words, fmt.Sprintf("%s:%d", u.Name, u.Count))
 		}
-		return strings.Join(words, " "), nil
-	})
+	}
+	return strings.Join(words, " ")
+}
+
+// Document is the counts by name.
+func (us usages) Document() any {
+	m := map[string]int{}
+	for _, u := range us {
+		m[u.Name] = u.Count
+	}
+	return m
 }
 
 // Usage is how many of something a daemon holds.

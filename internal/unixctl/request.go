@@ -58,6 +58,19 @@ func (r *Request) ReplyJSON(v any) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
+// Answer is a command's answer in both forms: its String as text, and in JSON
+// its Document if it has that method, else the value itself. Every command that
+// shows something answers with it.
+func (r *Request) Answer(v fmt.Stringer) (string, error) {
+	if !r.JSON {
+		return v.String(), nil
+	}
+	if d, ok := v.(interface{ Document() any }); ok {
+		return r.ReplyJSON(d.Document())
+	}
+	return r.ReplyJSON(v)
+}
+
 func (s *Server) dispatch(conn net.Conn, state *session, m *message) reply {
 	id := m.ID
 	if id == nil {

@@ -12,26 +12,32 @@ import (
 func (s *Switch) registerTrace(srv *unixctl.Server) {
 	register := func(name, usage string, minArgs int, run func(*trace.Env, []string) (*trace.Report, error)) {
 		srv.Register(name, usage, minArgs, -1, func(r *unixctl.Request) (string, error) {
-			p := s.traced(r.Args)
-			if p == nil {
-				return "", errors.New("there is no bridge to trace in")
-			}
-			env := trace.Env{Config: p.Snapshot(), Datapaths: map[string]*datapath.Namer{}, Now: s.clock.Now()}
-			names := datapath.PortNamer(p.dp.Ports())
-			env.Datapaths[p.dp.Name()] = names
-			env.Datapaths[p.dp.Type()+"@"+p.dp.Name()] = names
-			report, err := run(&env, r.Args)
-			switch {
-			case err != nil:
+			env, err := s.traceEnv(r.Args)
+			if err != nil {
 				return "", err
-			case r.JSON:
-				return r.ReplyJSON(report.Document())
 			}
-			return report.String(), nil
+			report, err := run(env, r.Args)
+			if err != nil {
+				return "", err
+			}
+			return r.Answer(report)
 		})
 	}
 	register("ofproto/trace", trace.Usage, 1, trace.Run)
 	register("ofproto/trace-packet-out", trace.UsagePacketOut, 2, trace.RunPacketOut)
+	s.registerDrops(srv)
+}
+
+// traceEnv is what the arguments of ofproto/trace are to be understood in.
+func (s *Switch) traceEnv(args []string) (*trace.Env, error) {
+	p := s.traced(args)
+	if p == nil {
+		return nil, errors.New("there is no bridge to trace in")
+	}
+	names := datapath.PortNamer(p.dp.Ports())
+	return &trace.Env{Config: p.Snapshot(), Now: s.clock.Now(), Datapaths: map[string]*datapath.Namer{
+		p.dp.Name(): names, p.dp.Type() + "@" + p.dp.Name(): names,
+	}}, nil
 }
 
 // traced is the data path that the arguments of ofproto/trace name, by itself

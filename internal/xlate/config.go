@@ -28,6 +28,9 @@ type Config struct {
 	// Recircs holds the states of packets that come back by recirculation and
 	// of those on their way to a controller. Shared by all snapshots.
 	Recircs *Recircs
+	// Drops counts packets by the reason for which they go nowhere; nil: nothing
+	// does. Shared by all snapshots.
+	Drops *Drops
 }
 
 // Bridge is one bridge of a Config.

@@ -30,6 +30,11 @@ func (x *Translator) ct(a *openflow.CT) {
 	}
 	x.irreversible++
 	x.emit(d)
+	if !x.cfg.Features.CTState {
+		// The data path ends the packet here.
+		x.res.Drop = DropReason{Kind: DropNoTracker, Bridge: x.bridge.Name, Table: x.table, Rule: x.rule}
+		x.countDrop(x.res.Drop)
+	}
 	if a.Table != openflow.CTNoTable {
 		x.forkTracked(d, a.Table)
 	}

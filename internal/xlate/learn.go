@@ -45,7 +45,7 @@ func (x *Translator) learned(a *openflow.Learn) *openflow.FlowMod {
 	fm := &openflow.FlowMod{
 		Command: openflow.FlowModifyStrict, TableID: a.TableID, Priority: a.Priority,
 		NewCookie: a.Cookie, ModifyCookie: a.Cookie != ^uint64(0),
-		IdleTimeout: a.IdleTimeout, HardTimeout: a.HardTimeout, Importance: 0,
+		Origin: pipeline.OriginLearn, IdleTimeout: a.IdleTimeout, HardTimeout: a.HardTimeout, Importance: 0,
 		BufferID: openflow.NoBuffer, OutPort: openflow.PortNone, OutGroup: openflow.GroupAny,
 	}
 	if a.Flags&openflow.LearnSendFlowRem != 0 {

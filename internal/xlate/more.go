@@ -128,6 +128,7 @@ func (x *Translator) selectBucket(g *group, last bool) {
 	}
 	if i < 0 {
 		x.detail("no live bucket")
+		x.deny(DropGroup).Group = g.ID
 		x.effect(Effect{Kind: EffectBucket, Group: g})
 		return
 	}

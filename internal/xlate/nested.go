@@ -132,6 +132,7 @@ func (x *Translator) toGroup(id uint32, last bool) {
 	g := x.findGroup(id)
 	if g == nil {
 		x.warn("output to nonexistent group %d", id)
+		x.deny(DropGroup).Group = id
 		return
 	}
 	if !x.mayGoOn() {
@@ -155,6 +156,7 @@ func (x *Translator) toGroup(id uint32, last bool) {
 			x.bucket(g, i, last)
 		} else {
 			x.detail("no live bucket")
+			x.deny(DropGroup).Group = id
 			x.effect(Effect{Kind: EffectBucket, Group: g})
 		}
 	case openflow.GroupTypeSelect:

@@ -156,20 +156,25 @@ func (x *Translator) normal() {
 	inPort, in := x.inputBundle()
 	if in == nil {
 		x.detail("no input bundle, dropping")
+		x.denyPort(DropNoBundle, openflow.PortNo(x.flow.InPort))
 		return
 	}
 	wire := tagsOf(&x.flow)
 	if !in.admits(&wire) {
 		x.detail("disallowed VLAN VID for this input port, dropping")
+		x.denyPort(DropVLAN, openflow.PortNo(x.flow.InPort))
+		x.denied.VLAN = wire[0].vid
 		return
 	}
 	if x.reservedForMirrors(in) {
+		x.denyPort(DropMirrorPort, openflow.PortNo(x.flow.InPort))
 		return
 	}
 	ts := in.inward(wire)
 	vlan := ts[0].vid
 	if inPort != nil && !x.bridge.ForwardBPDU && x.flow.EthDst.IsReserved() {
 		x.detail("packet has reserved destination MAC, dropping")
+		x.deny(DropReserved)
 		return
 	}
 	gratARP := x.isGratuitousARP()
@@ -188,8 +193,10 @@ func (x *Translator) normal() {
 		x.detail("learned port is unknown, dropping")
 	case out == in:
 		x.detail("learned port is input port, dropping")
+		x.denyPort(DropInputPort, openflow.PortNo(x.flow.InPort))
 	case in.Protected && out.Protected:
 		x.detail("learned port is protected, dropping")
+		x.denyPort(DropProtected, out.Ports[0].No)
 	default:
 		x.detail("forwarding to learned port")
 		x.outputBundle(out, &ts, 0)

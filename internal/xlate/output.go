@@ -37,6 +37,7 @@ func (x *Translator) output(port openflow.PortNo, maxLen uint16, last bool) {
 	default:
 		if port == openflow.PortNo(x.flow.InPort) {
 			x.warn("skipping output to input port")
+			x.denyPort(DropInputPort, port)
 			return
 		}
 		x.outputPort(port, last, 0)
@@ -62,17 +63,21 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 	switch {
 	case p == nil:
 		x.warn("Nonexistent output port")
+		x.denyPort(DropPortMissing, no)
 		return
 	case p.Config&PortNoFwd != 0:
 		x.warn("OFPPC_NO_FWD set, skipping output")
+		x.denyPort(DropPortNoForward, no)
 		return
 	case p.NoForward:
 		x.warn("STP not in forwarding state, skipping output")
+		x.denyPort(DropPortNoForward, no)
 		return
 	}
 	if p.Patch {
 		if p.Peer == nil {
 			x.warn("Nonexistent output port")
+			x.denyPort(DropPortMissing, no)
 			return
 		}
 		if x.wasMPLS {
@@ -87,10 +92,12 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 	}
 	if p.DP == datapath.PortNone {
 		x.warn("Nonexistent output port")
+		x.denyPort(DropPortMissing, no)
 		return
 	}
 	if x.flow.PacketType != 0 && p.PacketTypes == PacketsL2 {
 		x.warn("Trying to send non-Ethernet packet through legacy L2 port. Dropping packet.")
+		x.denyPort(DropPacketType, no)
 		return
 	}
 	tos := x.flow.NwTOS

@@ -102,6 +102,9 @@ type Result struct {
 	// flow must send its packets to the switch, which runs Actions on each.
 	Slow datapath.SlowReason
 	Err  Err
+	// Drop says why the packet goes nowhere, when there are no actions or the data
+	// path can't finish them; its Bridge is empty otherwise.
+	Drop DropReason
 	// Key is the packet's key as it was when translation ended.
 	Key flow.Key
 	// Recircs are the recirculation ids that Actions name. The translator holds
@@ -139,6 +142,7 @@ const (
 	EffectLearn                            // run a learn action again
 	EffectMirror                           // count as copied by a mirror
 	EffectFinTimeout                       // lower Rule's timeouts when the flow ends
+	EffectDrop                             // count in Drop
 )
 
 // Effect is one thing that a packet causes. Which members count depends on Kind.
@@ -155,6 +159,7 @@ type Effect struct {
 	FlowMod    *openflow.FlowMod // of EffectLearn
 	Limit      uint32
 	Idle, Hard uint16 // of EffectFinTimeout
+	Drop       *DropCount
 	Mirror     *MirrorStats
 }
 
@@ -217,6 +222,8 @@ func (e *Effect) push(t Traffic, now time.Time) {
 	case EffectMirror:
 		e.Mirror.Packets.Add(t.Packets)
 		e.Mirror.Bytes.Add(t.Bytes)
+	case EffectDrop:
+		e.Drop.credit(t)
 	case EffectLearn:
 		if t.Packets > 0 {
 			learn(e.Bridge.Pipeline, e.FlowMod, e.Limit, now)

@@ -48,6 +48,8 @@ type Translator struct {
 	conntracked      bool
 	mirrored         MirrorSet // of this bridge, those that have had the packet
 
+	denied DropReason // why the packet goes nowhere, as far as is known
+
 	// outer is what commit has to do first; irreversible counts the actions
 	// given that setting fields can't undo.
 	outer        outerChange
@@ -85,6 +87,7 @@ func (x *Translator) Translate(in *Input) *Result {
 	x.reset(in)
 	x.traceInto(NodeBridge, "bridge(%q)", in.Bridge.Name)
 	x.start()
+	x.noteDrop()
 	x.traceBack(0)
 	x.finish()
 	return &x.res
@@ -113,7 +116,7 @@ func (x *Translator) reset(in *Input) {
 	x.depth, x.resubmits = 0, 0
 	x.exit, x.stop, x.inGroup, x.inActionSet, x.wasMPLS, x.conntracked = false, false, false, false, false, false
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
-	x.outer, x.irreversible = outerChange{}, 0
+	x.outer, x.irreversible, x.denied = outerChange{}, 0, DropReason{}
 	x.freezing, x.frozen, x.recircHash, x.pause = false, nil, nil, nil
 	x.mirrored = 0
 	x.origPriority = in.Key.SkbPriority
@@ -160,6 +163,7 @@ func (x *Translator) start() {
 		x.run(in.Actions, true)
 	case inPort != nil && !x.mayReceive(inPort):
 		x.detail("packet dropped: port %s does not receive", inPort.Name)
+		x.denyPort(DropPortNoReceive, inPort.No)
 		return
 	default:
 		x.mirrorIn(inPort)
@@ -388,6 +392,7 @@ func (x *Translator) again(inPort openflow.PortNo, table uint8, mayController, h
 	// Actions see the port on which the packet came, not that of the lookup.
 	x.flow.InPort = oldPort
 	x.table = table
+	x.followed(rule, missed, table)
 	trace := x.traceTable(rule, missed, table)
 	switch {
 	case rule != nil:
@@ -406,6 +411,7 @@ func (x *Translator) first(run func(r *pipeline.Rule)) {
 	table := uint8(0)
 	rule, missed := x.find(&table, true, true)
 	x.table = table
+	x.followed(rule, missed, table)
 	x.traceTable(rule, missed, table)
 	switch {
 	case rule != nil:

@@ -1,0 +1,351 @@
+package trace
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"weir/internal/flow"
+	"weir/internal/pipeline"
+	"weir/internal/xlate"
+)
+
+// Cause is why packets are dropped, for people and machines.
+type Cause struct {
+	// Kind is a short name that does not change: "no-match", "flow", "port" ...
+	Kind   string `json:"reason"`
+	Bridge string `json:"bridge,omitempty"`
+	Text   string `json:"text"`
+	Table  *uint8 `json:"table,omitempty"`
+	Flow   string `json:"flow,omitempty"`
+	Cookie string `json:"cookie,omitempty"`
+	Origin string `json:"installed_by,omitempty"`
+	Port   string `json:"port,omitempty"`
+}
+
+// kinds are the names of xlate's kinds of drop.
+var kinds = map[xlate.DropKind]string{
+	xlate.DropOther: "other", xlate.DropNoMatch: "no-match", xlate.DropByFlow: "flow", xlate.DropFragment: "fragment",
+	xlate.DropPortNoReceive: "port-no-receive", xlate.DropPortNoForward: "port-no-forward", xlate.DropPortMissing: "port-missing",
+	xlate.DropInputPort: "input-port", xlate.DropNoBundle: "no-bundle", xlate.DropVLAN: "vlan", xlate.DropReserved: "reserved-address",
+	xlate.DropMirrorPort: "mirror-port", xlate.DropProtected: "protected", xlate.DropPacketType: "packet-type",
+	xlate.DropGroup: "group", xlate.DropNoTracker: "no-conntrack", xlate.DropError: "translation-error",
+}
+
+// CauseOf describes a reason. pipe is the tables of its bridge, nil if the
+// bridge is gone.
+func CauseOf(r *xlate.DropReason, pipe *pipeline.Pipeline) Cause {
+	c := Cause{Kind: kinds[r.Kind], Bridge: r.Bridge, Port: r.Port, Text: what(r)}
+	if r.Kind == xlate.DropOther {
+		return c
+	}
+	c.Table = &r.Table
+	if r.Rule == nil {
+		return c
+	}
+	c.Table, c.Flow = &r.Rule.Table, ruleText(r.Rule)
+	c.Cookie = fmt.Sprintf("%#x", r.Rule.Cookie)
+	if pipe != nil {
+		c.Origin = pipe.OriginName(r.Rule.Origin)
+	}
+	return c
+}
+
+// what says what happened to the packet.
+func what(r *xlate.DropReason) string {
+	switch r.Kind {
+	case xlate.DropNoMatch:
+		return fmt.Sprintf("no flow of table %d matches", r.Table)
+	case xlate.DropByFlow:
+		return "the actions of the flow that it matches last send it nowhere"
+	case xlate.DropFragment:
+		return "it is an IP fragment, and the bridge's handling of fragments is \"drop\""
+	case xlate.DropPortNoReceive:
+		return fmt.Sprintf("port %s does not receive: no-receive is set, or its spanning tree state forbids it", r.Port)
+	case xlate.DropPortNoForward:
+		return fmt.Sprintf("port %s does not forward: no-forward is set, or its spanning tree state forbids it", r.Port)
+	case xlate.DropPortMissing:
+		return fmt.Sprintf("output port %s does not exist, or is a patch port without a peer", r.Port)
+	case xlate.DropInputPort:
+		return fmt.Sprintf("it would leave by port %s, by which it came", r.Port)
+	case xlate.DropNoBundle:
+		return fmt.Sprintf("NORMAL: port %s is no port of the bridge", r.Port)
+	case xlate.DropVLAN:
+		return fmt.Sprintf("NORMAL: port %s does not carry VLAN %d", r.Port, r.VLAN)
+	case xlate.DropReserved:
+		return "NORMAL: its destination is an address that bridges do not forward (IEEE 802.1D)"
+	case xlate.DropMirrorPort:
+		return fmt.Sprintf("port %s is the output of a mirror, and receives nothing", r.Port)
+	case xlate.DropProtected:
+		return fmt.Sprintf("NORMAL: both the input port and port %s are protected", r.Port)
+	case xlate.DropPacketType:
+		return fmt.Sprintf("port %s carries Ethernet frames only, and the packet has no Ethernet header", r.Port)
+	case xlate.DropGroup:
+		return fmt.Sprintf("group %d does not exist, or has no live bucket", r.Group)
+	case xlate.DropNoTracker:
+		return "it reaches ct(), and the data path has no connection tracker"
+	case xlate.DropError:
+		return "translation gave up: " + r.Err.String()
+	}
+	return "reasons beyond those that are kept apart"
+}
+
+// remedies say what would let the packet pass.
+func remedies(r *xlate.DropReason, key *flow.Key, pipe *pipeline.Pipeline) []string {
+	br := r.Bridge
+	switch r.Kind {
+	case xlate.DropNoMatch:
+		out := []string{fmt.Sprintf("add a flow to table %d of %s that matches it, or a table-miss flow: ovs-ofctl add-flow %s \"table=%d,priority=0,actions=...\"",
+			r.Table, br, br, r.Table)}
+		return append(out, nearMisses(pipe, r.Table, key)...)
+	case xlate.DropByFlow:
+		if r.Rule == nil {
+			return nil
+		}
+		return []string{fmt.Sprintf("change or delete the flow: ovs-ofctl --strict del-flows %s \"table=%d,%s\"", br, r.Rule.Table, matchText(r.Rule))}
+	case xlate.DropFragment:
+		return []string{fmt.Sprintf("ovs-ofctl set-frags %s normal", br)}
+	case xlate.DropPortNoReceive:
+		return []string{fmt.Sprintf("ovs-ofctl mod-port %s %s receive", br, r.Port)}
+	case xlate.DropPortNoForward:
+		return []string{fmt.Sprintf("ovs-ofctl mod-port %s %s forward", br, r.Port)}
+	case xlate.DropPortMissing:
+		return []string{fmt.Sprintf("add the port to %s (ovs-ofctl show %s lists those there are), or give the patch port's peer in options:peer", br, br)}
+	case xlate.DropInputPort:
+		return []string{"use the action in_port to send packets back where they come from"}
+	case xlate.DropNoBundle:
+		return []string{fmt.Sprintf("ovs-vsctl add-port %s PORT", br)}
+	case xlate.DropVLAN:
+		return []string{fmt.Sprintf("ovs-vsctl set port %s trunks=%d (or tag=%d for packets without a tag)", r.Port, r.VLAN, r.VLAN)}
+	case xlate.DropReserved:
+		return []string{fmt.Sprintf("ovs-vsctl set bridge %s other-config:forward-bpdu=true", br)}
+	case xlate.DropMirrorPort:
+		return []string{"send it to another port, or give the mirror another output_port"}
+	case xlate.DropProtected:
+		return []string{fmt.Sprintf("ovs-vsctl set port %s protected=false", r.Port)}
+	case xlate.DropPacketType:
+		return []string{"give it a header before the output: encap(ethernet)"}
+	case xlate.DropGroup:
+		return []string{fmt.Sprintf("ovs-ofctl -O OpenFlow13 dump-groups %s %d shows the group; its buckets need a watch_port that is up", br, r.Group)}
+	case xlate.DropNoTracker:
+		return []string{"this version has no connection tracker in user space: do without ct()"}
+	case xlate.DropError:
+		return []string{"ofproto/trace shows where translation gave up"}
+	}
+	return nil
+}
+
+// matchText is a flow's match with its priority, as ovs-ofctl takes it.
+func matchText(r *pipeline.Rule) string {
+	text := fmt.Sprintf("priority=%d", r.Priority())
+	if m := r.Match().Format(flow.DefaultPriority, nil); m != "" {
+		text += "," + m
+	}
+	return text
+}
+
+func ruleText(r *pipeline.Rule) string { return fmt.Sprintf("table=%d, %s", r.Table, matchText(r)) }
+
+// Bounds of the search for flows that nearly match.
+const (
+	maxNear     = 3
+	maxSearched = 200000
+)
+
+// nearMisses are the flows of a table that miss the packet by one field.
+func nearMisses(pipe *pipeline.Pipeline, table uint8, key *flow.Key) (out []string) {
+	t := pipe.Table(table)
+	if t == nil {
+		return nil
+	}
+	for i, r := range t.Rules(pipe.Version()) {
+		if i >= maxSearched || len(out) >= maxNear {
+			break
+		}
+		m := r.Match()
+		if differing(m, key) > 2 {
+			continue
+		}
+		if f := onlyDifference(m, key); f != nil {
+			out = append(out, fmt.Sprintf("flow \"%s\" misses it only by %s, which is %s", matchText(r), f.Name,
+				f.FormatValue(f.Get(key), f.Exact(), nil)))
+		}
+	}
+	return out
+}
+
+// differing counts the words of a key in which a match misses it.
+func differing(m *flow.Match, key *flow.Key) (n int) {
+	mk, mm, k := m.Key.Words(), m.Mask.Words(), key.Words()
+	for i := range mm {
+		if (mk[i]^k[i])&mm[i] != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// onlyDifference is the one field by which a match misses a key, nil if there
+// are more.
+func onlyDifference(m *flow.Match, key *flow.Key) (only *flow.Field) {
+	patched := *m
+	for id := flow.FieldID(0); id < flow.NumFields; id++ {
+		f := id.Field()
+		if f.IsWild(&m.Mask) {
+			continue
+		}
+		mask := f.Get(&m.Mask)
+		if f.Get(&m.Key).And(mask) == f.Get(key).And(mask) {
+			continue
+		}
+		if only == nil {
+			only = f
+			f.Unmark(&patched.Mask)
+		}
+	}
+	if only == nil || differing(&patched, key) > 0 {
+		return nil
+	}
+	return only
+}
+
+// Explanation is the answer of drops/explain.
+type Explanation struct {
+	Dropped bool     `json:"dropped"`
+	Flow    string   `json:"flow"`
+	Actions string   `json:"datapath_actions"`
+	Cause   *Cause   `json:"cause,omitempty"`
+	Cures   []string `json:"would_pass_if,omitempty"`
+}
+
+// ExplainDrop carries out drops/explain: the arguments are those of
+// ofproto/trace. It explains the first stage of the packet's way that drops it.
+func ExplainDrop(env *Env, args []string) (*Explanation, error) {
+	rep, err := Run(env, args)
+	if err != nil {
+		return nil, err
+	}
+	e := &Explanation{Flow: rep.Rounds[0].Key.FormatOptions(rep.ports, rep.tlv)}
+	for i := range rep.Rounds {
+		r := &rep.Rounds[i]
+		e.Actions = rep.actions(r)
+		reason := r.Result.Drop
+		if reason.Bridge == "" {
+			continue
+		}
+		var pipe *pipeline.Pipeline
+		if b := env.Config.Bridges[reason.Bridge]; b != nil {
+			pipe = b.Pipeline
+		}
+		cause := CauseOf(&reason, pipe)
+		e.Dropped, e.Cause, e.Cures = true, &cause, remedies(&reason, &r.Result.Key, pipe)
+		break
+	}
+	return e, nil
+}
+
+// String is the explanation as text.
+func (e *Explanation) String() string {
+	var b strings.Builder
+	b.WriteString("Flow: " + e.Flow + "\n")
+	if !e.Dropped {
+		b.WriteString("The packet is not dropped.\nDatapath actions: " + e.Actions + "\n")
+		return b.String()
+	}
+	b.WriteString("The packet is dropped: " + e.Cause.Text + "\n")
+	b.WriteString(e.Cause.details("  "))
+	if len(e.Cures) > 0 {
+		b.WriteString("What would let it pass:\n")
+	}
+	for _, c := range e.Cures {
+		b.WriteString("  - " + c + "\n")
+	}
+	return b.String()
+}
+
+// details are the lines of a cause below its text.
+func (c *Cause) details(indent string) string {
+	var b strings.Builder
+	if c.Bridge != "" {
+		fmt.Fprintf(&b, "%sbridge %s", indent, c.Bridge)
+		if c.Table != nil {
+			fmt.Fprintf(&b, ", table %d", *c.Table)
+		}
+		b.WriteByte('\n')
+	}
+	if c.Flow != "" {
+		fmt.Fprintf(&b, "%sflow %s, cookie %s, installed by %s\n", indent, c.Flow, c.Cookie, c.Origin)
+	}
+	return b.String()
+}
+
+// Drops is the answer of drops/show.
+type Drops struct {
+	Reasons  []DropDocument    `json:"reasons"`
+	Meters   []MeterDocument   `json:"meters"`
+	Datapath map[string]uint64 `json:"datapath"`
+}
+
+// DropDocument is one reason with what was dropped for it.
+type DropDocument struct {
+	Cause
+	Packets uint64  `json:"packets"`
+	Bytes   uint64  `json:"bytes"`
+	Age     float64 `json:"seconds_since"`
+	Example string  `json:"example,omitempty"`
+}
+
+// MeterDocument is what a meter of a bridge dropped.
+type MeterDocument struct {
+	Bridge  string `json:"bridge"`
+	Meter   uint32 `json:"meter"`
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+}
+
+// AddDrops adds the reasons of one data path's bridges for which packets were
+// dropped; bridge limits them to one, "" to none.
+func (d *Drops) AddDrops(env *Env, drops *xlate.Drops, bridge string) {
+	for _, c := range drops.List() {
+		r := &c.Reason
+		n := c.Packets.Load()
+		if n == 0 || bridge != "" && r.Bridge != bridge {
+			continue
+		}
+		var pipe *pipeline.Pipeline
+		if b := env.Config.Bridges[r.Bridge]; b != nil {
+			pipe = b.Pipeline
+		}
+		doc := DropDocument{Cause: CauseOf(r, pipe), Packets: n, Bytes: c.Bytes.Load()}
+		if last := c.Last(); !last.IsZero() {
+			doc.Age = max(env.Now.Sub(last).Seconds(), 0)
+		}
+		if k := c.Example(); k != nil {
+			doc.Example = k.Format(nil)
+		}
+		d.Reasons = append(d.Reasons, doc)
+	}
+}
+
+// String is the drops as text: the reason with the most packets first.
+func (d *Drops) String() string {
+	var b strings.Builder
+	for i := range d.Reasons {
+		r := &d.Reasons[i]
+		fmt.Fprintf(&b, "%d packets, %d bytes, %.3fs ago: %s\n%s", r.Packets, r.Bytes, r.Age, r.Text, r.details("    "))
+		if r.Example != "" {
+			fmt.Fprintf(&b, "    example %s\n", r.Example)
+		}
+	}
+	for _, m := range d.Meters {
+		fmt.Fprintf(&b, "%d packets, %d bytes: meter %d of bridge %s\n", m.Packets, m.Bytes, m.Meter, m.Bridge)
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Datapath)) {
+		fmt.Fprintf(&b, "%d packets: %s\n", d.Datapath[name], name)
+	}
+	if b.Len() == 0 {
+		return "no packets were dropped\n"
+	}
+	return b.String()
+}
