@@ -59,6 +59,9 @@ type File struct {
 	log    *Log
 	schema *ovsdb.DatabaseSchema
 
+	ahead int64 // the size of a file from which on it is decoded on all cores
+	piece int   // the size of what is decoded at once then
+
 	// Room for Commit: records one after another, where each ends, and each.
 	text    []byte
 	ends    []int
@@ -77,7 +80,7 @@ func OpenFile(name string, mode Mode) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Diff: true, log: log}
+	f := &File{Diff: true, log: log, ahead: smallFile, piece: pieceSize}
 	if err := f.readSchema(); err != nil {
 		_ = log.Close()
 		return nil, err

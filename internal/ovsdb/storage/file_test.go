@@ -130,6 +130,9 @@ func TestReplayProperty(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if rapid.Bool().Draw(t, "ahead") {
+			f.ahead, f.piece = 0, 1
+		}
 		got := database{}
 		err = f.Replay(got.lookup, got.apply)
 		if (err != nil) != (cut != ends[want]) {

@@ -16,7 +16,7 @@ import (
 func (f *File) Replay(rows Lookup, apply func(*Txn) error) error {
 	var bad *readRecord
 	var err error
-	if st, serr := f.log.file.Stat(); serr == nil && st.Size() < smallFile {
+	if st, serr := f.log.file.Stat(); serr == nil && st.Size() < f.ahead {
 		bad, err = f.replay(f.readOne, rows, apply)
 	} else {
 		bad, err = f.replayAhead(rows, apply)
@@ -129,7 +129,7 @@ func (p *pipeline) read(work chan<- decodeJob) {
 	defer close(work)
 	for {
 		var r *readRecord
-		if r, p.err = p.file.readRecord(pieceSize); p.err != nil {
+		if r, p.err = p.file.readRecord(p.file.piece); p.err != nil {
 			return
 		}
 		for _, piece := range r.pieces {
