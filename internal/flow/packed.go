@@ -48,3 +48,27 @@ func (p PackedMatch) Unpack(m *Match) {
 		}
 	}
 }
+
+// Identity is the packed form of a match whose tunnel options may have another
+// place in a match that says the same: they stand in it by number, with value
+// and mask, and no mask where all of an option counts. It can't be unpacked.
+func (m *Match) Identity() PackedMatch {
+	if m.Mask.TunMetaPresent == 0 {
+		return PackedMatch(m.AppendPacked(nil))
+	}
+	bare := *m
+	var options []byte
+	for i := range NumTunMeta {
+		f := m.TLV.Field(i)
+		if f == nil || !f.Present(&m.Mask) {
+			continue
+		}
+		options = append(options, byte(i))
+		options = append(options, hexText(f.Get(&m.Key))...)
+		if mask := f.Get(&m.Mask); mask != f.exact || f.HasMask() {
+			options = append(append(options, '/'), hexText(mask)...)
+		}
+		bare.Clear(f)
+	}
+	return PackedMatch(append(bare.AppendPacked(nil), options...))
+}

@@ -46,3 +46,14 @@ func (p *PackedFlowMod) Unpack(m *FlowMod) {
 func (p *PackedFlowMod) SameEffect(o *PackedFlowMod) bool {
 	return p.newCookie == o.newCookie && p.idle == o.idle && p.hard == o.hard && p.importance == o.importance && p.flags == o.flags
 }
+
+// Identity says which packets the flow is for, equal for flows that say it with
+// their tunnel options in other places.
+func (p *PackedFlowMod) Identity() flow.PackedMatch {
+	if p.tlv == nil {
+		return p.Match
+	}
+	m := flow.Match{TLV: p.tlv}
+	p.Match.Unpack(&m)
+	return m.Identity()
+}

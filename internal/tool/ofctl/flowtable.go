@@ -36,7 +36,7 @@ func (ft *flowTable) add(side int, fm openflow.PackedFlowMod) {
 	if fm.TableID == openflow.TableAny {
 		fm.TableID = 0
 	}
-	key := flowKey{fm.Match, fm.Priority, fm.TableID}
+	key := flowKey{fm.Identity(), fm.Priority, fm.TableID}
 	i, ok := ft.index[key]
 	if !ok {
 		i = len(ft.rows)
