@@ -194,7 +194,7 @@ func (be *Backend) NewBridge(cfg Config) (*Bridge, error) {
 		macs:    maclearn.New(cfg.MACAging, cfg.MACTableSize),
 	}
 	_, _ = rand.Read(b.id[:])
-	b.pipe = pipeline.New(be.engine.Wake)
+	b.pipe = pipeline.New(be.engine.Changed)
 	b.internalRules()
 	b.conns = newConnManager(b)
 	be.mu.Lock()

@@ -101,13 +101,14 @@ type Pipeline struct {
 	learners map[learned]int // rules that make these flows
 	garbage  []hidden        // oldest first
 	programs programCache
-	onChange func()
+	onChange func(p *Pipeline, events []Event)
 }
 
 // New makes a pipeline with empty tables. onChange, which may be nil, is
-// called after each commit that changed anything, with the pipeline's lock
-// held: it may only wake somebody.
-func New(onChange func()) *Pipeline {
+// called after each change, with the pipeline's lock held, so it must be quick
+// and not use the pipeline: events say which flows changed, or are nil where
+// groups, meters or the meaning of tunnel options changed.
+func New(onChange func(p *Pipeline, events []Event)) *Pipeline {
 	p := &Pipeline{
 		timed:    map[*Rule]struct{}{},
 		byCookie: map[uint64]*Rule{},

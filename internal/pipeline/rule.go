@@ -104,6 +104,10 @@ func (r *Rule) Match() *flow.Match {
 	return m
 }
 
+// IsClause reports whether the rule is a clause of conjunctive matches, so that
+// others match through it; a nil rule is none.
+func (r *Rule) IsClause() bool { return r != nil && r.program.facts().conj != nil }
+
 // TableMiss reports whether the flow is what OpenFlow 1.3 calls a table-miss
 // flow: of the lowest priority, matching all packets.
 func (r *Rule) TableMiss() bool { return r.miss }

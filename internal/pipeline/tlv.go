@@ -36,7 +36,7 @@ func (p *Pipeline) TLVMod(m *openflow.TLVTableMod) error {
 	}
 	p.tlv.Store(table)
 	if p.onChange != nil {
-		p.onChange()
+		p.onChange(p, nil)
 	}
 	return nil
 }

@@ -122,7 +122,11 @@ func (x *Txn) commit() []Event {
 	}
 	p.version.Store(uint64(x.version))
 	if p.onChange != nil {
-		p.onChange()
+		events := x.events
+		if x.groups != nil || x.meters != nil {
+			events = nil
+		}
+		p.onChange(p, events)
 	}
 	return x.events
 }

@@ -101,7 +101,12 @@ type megaflow struct {
 	effects xlate.Effects
 	recircs []uint32
 	dumped  uint64 // the pass that saw it last
+	stale   bool   // the tables changed since
 	gone    bool
+
+	// Guarded by the index.
+	deps  []dep // what the translation met
+	entry dep   // the table that it looked up first; nil: unknown
 
 	mask *sharedMask
 	key  dpKey // last, as the garbage collector skips what has no pointers there
@@ -115,13 +120,15 @@ type Engine struct {
 	clock   *clock.Clock
 	pool    sync.Pool // of *xlate.Translator
 	masks   maskPool
+	index   index
 	shards  [numShards]shard
 	seeds   [2]maphash.Seed
 	conf    atomic.Pointer[Config]
 	count   atomic.Int64
 	limit   atomic.Int64 // flows allowed now, at most conf.FlowLimit
 	highest atomic.Int64
-	gen     atomic.Uint64 // moves when any flow may have become wrong
+	gen     atomic.Uint64 // moves when every flow may have become wrong
+	due     atomic.Bool   // a pass over all flows
 	wake    chan struct{}
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -145,7 +152,7 @@ type Engine struct {
 
 // New makes an engine; it answers upcalls at once, and revalidates after Start.
 func New(o Options) *Engine {
-	e := &Engine{opts: o, dp: o.Datapath, clock: o.Clock, wake: make(chan struct{}, 1), stop: make(chan struct{}), macGens: map[string]uint64{}}
+	e := &Engine{index: newIndex(), opts: o, dp: o.Datapath, clock: o.Clock, wake: make(chan struct{}, 1), stop: make(chan struct{}), macGens: map[string]uint64{}}
 	e.pool.New = func() any { return xlate.NewTranslator() }
 	for i := range e.shards {
 		e.shards[i].flows = map[datapath.UFID]*megaflow{}
@@ -176,6 +183,7 @@ func (e *Engine) Start() {
 }
 
 func (e *Engine) tick() {
+	e.due.Store(true)
 	e.poke()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -191,7 +199,11 @@ func (e *Engine) run() {
 		case <-e.stop:
 			return
 		case <-e.wake:
-			e.Revalidate()
+			if e.due.Swap(false) {
+				e.Revalidate()
+			} else {
+				e.mend()
+			}
 		}
 	}
 }
@@ -200,6 +212,7 @@ func (e *Engine) run() {
 // looked at again. It doesn't wait.
 func (e *Engine) Wake() {
 	e.gen.Add(1)
+	e.due.Store(true)
 	e.poke()
 }
 
@@ -286,6 +299,7 @@ func (e *Engine) drop(m *megaflow) {
 	m.recircs, m.gone = nil, true
 	m.mu.Unlock()
 	if !again {
+		e.index.remove(m)
 		e.masks.put(m.mask)
 	}
 	e.unref(recircs)

@@ -122,7 +122,7 @@ func newRig(t testing.TB, conf Config) *rig {
 		PacketIn: func(*PacketIn) { r.pins++ }, Config: conf,
 	})
 	b := &xlate.Bridge{Name: "br0", MACs: maclearn.New(0, 0), Ports: map[openflow.PortNo]*xlate.Port{}, Miss: openflow.MissDrop}
-	b.Pipeline = pipeline.New(r.Wake)
+	b.Pipeline = pipeline.New(r.Changed)
 	for no := openflow.PortNo(1); no <= 4; no++ {
 		p := &xlate.Port{Bridge: b, Name: "p" + string(rune('0'+no)), No: no, DP: datapath.PortNo(no)}
 		p.Bundle = &xlate.Bundle{Bridge: b, Name: p.Name, Ports: []*xlate.Port{p}, VLAN: -1, Owner: p.Name}

@@ -31,7 +31,7 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 	}
 	tr := e.translator()
 	defer e.release(tr)
-	gen := e.gen.Load()
+	gen, seq := e.gen.Load(), e.index.now()
 	var in xlate.Input
 	var of flow.Key
 	if !e.input(e.opts.Snapshot(), u.Key, &in, &of) {
@@ -48,7 +48,7 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 		e.execute(u, res.Actions)
 		return datapath.Verdict{}
 	}
-	return e.verdict(u, &in, res, gen)
+	return e.verdict(u, &in, res, gen, seq)
 }
 
 // complain logs what is wrong with the flow tables that a packet met, and how
@@ -85,7 +85,7 @@ func (e *Engine) execute(u *datapath.Upcall, actions []datapath.Action) {
 }
 
 // verdict answers a miss and records the flow that it installs.
-func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result, gen uint64) datapath.Verdict {
+func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result, gen, seq uint64) datapath.Verdict {
 	if res.Err == xlate.ErrNoRecirc || e.count.Load() >= e.limit.Load() {
 		if res.Err == xlate.ErrNone {
 			coverFlowLimit.Inc()
@@ -102,6 +102,7 @@ func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result,
 		return v
 	}
 	e.ref(m.recircs)
+	e.enter(m, in.Key, res, seq)
 	if res.Slow != 0 {
 		// The flow's actions are not what this packet needs, so it isn't the
 		// data path that installs them.
@@ -113,6 +114,21 @@ func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result,
 	}
 	v.Mask, v.UFID, v.Install = &m.mask.mask, m.ufid, true
 	return v
+}
+
+// enter has the index find a record by what its translation met.
+func (e *Engine) enter(m *megaflow, key *flow.Key, res *xlate.Result, seq uint64) {
+	deps, entry := depsOf(key, res)
+	e.index.put(m, deps, entry, seq)
+	if m.isGone() {
+		e.index.remove(m)
+	}
+}
+
+func (m *megaflow) isGone() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gone
 }
 
 // vidMask is the VLAN of a tag.

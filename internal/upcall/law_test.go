@@ -82,12 +82,14 @@ func TestFlowsAreRightAfterPass(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := newRig(&testing.T{}, Config{})
 		for range rapid.IntRange(1, 25).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0:
 				r.change(t)
 			case 1:
 				r.clk.Warp(time.Second, 0)
 				r.Revalidate()
+			case 2:
+				r.mend()
 			default:
 				k, err := flow.ParseKey(drawPacket(t), nil, nil)
 				if err != nil {

@@ -38,6 +38,7 @@ func (e *Engine) Revalidate() {
 	began := e.clock.Now()
 	e.noteMACs()
 	e.pass++
+	e.markStale()
 	p := &pass{gen: e.gen.Load(), now: began, maxIdle: e.maxIdle()}
 	e.visitAll(p)
 	for _, f := range p.strangers {
@@ -102,13 +103,12 @@ func (e *Engine) welcome(p *pass, f *datapath.Flow) {
 	e.visit(p, m, &f.Stats)
 }
 
-// noteMACs moves the generation when a MAC table changed so that flows may
-// have become wrong.
+// noteMACs has the flows looked at that depend on MAC tables, when one changed.
 func (e *Engine) noteMACs() {
 	for name, b := range e.opts.Snapshot().Bridges {
 		if g := b.MACs.Generation(); e.macGens[name] != g {
 			e.macGens[name] = g
-			e.gen.Add(1)
+			e.index.changedMAC()
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (e *Engine) visit(p *pass, m *megaflow, stats *datapath.Stats) {
 	p.known++
 	m.mu.Lock()
 	m.dumped = e.pass
-	stale := m.gen != p.gen
+	stale := m.stale || m.gen != p.gen
 	same := stats.Packets == m.stats.Packets && stats.TCPFlags == m.stats.TCPFlags
 	m.mu.Unlock()
 	used := stats.Used
@@ -198,6 +198,9 @@ func (e *Engine) push(m *megaflow, now datapath.Stats) {
 
 // remove deletes a flow from the data path, with a last push of its statistics.
 func (e *Engine) remove(m *megaflow) {
+	if m.isGone() {
+		return // another may have its name
+	}
 	key := m.key.whole()
 	if stats, err := e.dp.FlowDel(m.ufid, &key); err == nil {
 		e.push(m, stats)
@@ -210,7 +213,7 @@ func (e *Engine) remove(m *megaflow) {
 func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool {
 	var in xlate.Input
 	var of flow.Key
-	key := m.key.whole()
+	key, seq := m.key.whole(), e.index.now()
 	if !e.input(e.opts.Snapshot(), &key, &in, &of) {
 		return false
 	}
@@ -232,9 +235,11 @@ func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool 
 	old := m.recircs
 	m.adopt(&in, res)
 	m.actions = actions
-	m.gen = gen
+	m.gen, m.stale = gen, false
 	e.ref(m.recircs)
 	e.unref(old)
+	deps, entry := depsOf(&of, res)
+	e.index.put(m, deps, entry, seq)
 	return true
 }
 
