@@ -9,6 +9,7 @@ import (
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/engine"
+	"weir/internal/stream"
 	"weir/internal/vlog"
 )
 
@@ -76,7 +77,7 @@ func (r *relay) talk(p *peer) error {
 	}
 	db := r.srv.Lookup(r.name)
 	if db == nil {
-		return errGiveUp // removed meanwhile
+		return stream.ErrGiveUp // removed meanwhile
 	}
 	// A change of schema is a new database.
 	if db.unready || db.Layout().Schema.JSON() != schema.JSON() {

@@ -56,8 +56,7 @@ type remote struct {
 	sessions map[*session]bool
 	lastErr  string
 
-	fsmMu sync.Mutex // owns fsm, of an active method
-	fsm   *stream.FSM
+	link *stream.Link // of an active method, else nil
 }
 
 func (r *remote) options() *RemoteOptions { return r.opts.Load() }
@@ -185,7 +184,7 @@ func (r *remote) open() bool {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	if !stream.IsPassive(r.target) {
-		r.fsm = stream.NewFSM(r.target, r.srv.clock.Now(), reconnectLog)
+		r.link = stream.NewLink(r.target, r.srv.clock, reconnectLog)
 		r.configure(*r.options())
 		go r.connect(ctx)
 		return true
@@ -232,18 +231,16 @@ func (r *remote) accept(ctx context.Context, l *stream.Listener) {
 }
 
 func (r *remote) acceptOne(c *stream.Conn) {
-	now := r.srv.clock.Now()
-	fsm := stream.NewFSM(c.Name, now, reconnectLog)
-	fsm.Quiet = true
-	fsm.MaxTries = 0
-	fsm.ProbeAfter = r.probe(c.Name)
-	fsm.Enable(now)
-	fsm.Connected(now)
-	s := newSession(r.srv, c, r, fsm, &sync.Mutex{})
-	why := r.serve(s)
-	s.fsmMu.Lock()
-	defer s.fsmMu.Unlock()
-	fsm.Disconnected(r.srv.clock.Now(), why)
+	link := stream.NewLink(c.Name, r.srv.clock, reconnectLog)
+	link.Do(func(f *stream.FSM, now time.Time) {
+		f.Quiet = true
+		f.MaxTries = 0
+		f.ProbeAfter = r.probe(c.Name)
+		f.Enable(now)
+		f.Connected(now)
+	})
+	why := r.serve(newSession(r.srv, c, r, link))
+	link.Do(func(f *stream.FSM, now time.Time) { f.Disconnected(now, why) })
 }
 
 // serve runs a session.
@@ -278,59 +275,19 @@ func (r *remote) probe(name string) time.Duration {
 // connect keeps an active method connected.
 func (r *remote) connect(ctx context.Context) {
 	defer close(r.done)
-	clk := r.srv.clock
-	r.fsmMu.Lock()
-	r.fsm.Enable(clk.Now())
-	r.fsmMu.Unlock()
-	for ctx.Err() == nil {
-		r.fsmMu.Lock()
-		action := r.fsm.Run(clk.Now())
-		wait, ok := r.fsm.Wait(clk.Now())
-		r.fsmMu.Unlock()
-		if action == stream.Connect {
-			r.attempt(ctx)
-			continue
-		}
-		if !ok {
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-clk.After(wait):
-		}
-	}
-}
-
-// attempt connects once and serves the connection to its end.
-func (r *remote) attempt(ctx context.Context) {
-	clk := r.srv.clock
-	r.fsmMu.Lock()
-	r.fsm.Connecting(clk.Now())
-	limit, _ := r.fsm.Wait(clk.Now())
-	r.fsmMu.Unlock()
-	dctx, cancel := context.WithTimeout(ctx, limit)
-	c, err := stream.Dial(dctx, r.target, r.streamOptions())
-	cancel()
-	if err != nil {
-		why := stream.ErrText(err)
-		r.mu.Lock()
-		r.lastErr = why
-		r.mu.Unlock()
-		r.fsmMu.Lock()
-		r.fsm.ConnectFailed(clk.Now(), why)
-		r.fsmMu.Unlock()
-		return
-	}
-	r.fsmMu.Lock()
-	r.fsm.Connected(clk.Now())
-	r.fsmMu.Unlock()
-	s := newSession(r.srv, c, r, r.fsm, &r.fsmMu)
-	gone := context.AfterFunc(ctx, s.conn.Close)
-	why := r.serve(s)
-	gone()
-	r.fsmMu.Lock()
-	r.fsm.Disconnected(clk.Now(), why)
-	r.fsmMu.Unlock()
+	r.link.Maintain(ctx, stream.Upkeep{
+		Dial: func(ctx context.Context) (*stream.Conn, error) { return stream.Dial(ctx, r.target, r.streamOptions()) },
+		Serve: func(ctx context.Context, c *stream.Conn) (string, error) {
+			s := newSession(r.srv, c, r, r.link)
+			defer context.AfterFunc(ctx, s.conn.Close)()
+			return r.serve(s), nil
+		},
+		Failed: func(why string) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.lastErr = why
+		},
+	})
 }
 
 // configure applies options; sessions end where they would mean something else.
@@ -349,15 +306,21 @@ func (r *remote) configure(opts RemoteOptions) {
 			s.conn.Close()
 		}
 	}
-	if r.fsm != nil {
-		r.fsmMu.Lock()
-		r.fsm.ProbeAfter = r.probe(r.target)
-		r.fsm.MaxWait = stream.MaxBackoff
-		if opts.MaxBackoff > 0 {
-			r.fsm.MaxWait = max(time.Second, opts.MaxBackoff)
-		}
-		r.fsmMu.Unlock()
+	if r.link != nil {
+		r.link.Do(func(f *stream.FSM, _ time.Time) {
+			f.ProbeAfter = r.probe(r.target)
+			f.MaxWait = maxWait(opts.MaxBackoff)
+		})
 	}
+}
+
+// maxWait is the longest wait between attempts to connect that max_backoff asks
+// for.
+func maxWait(maxBackoff time.Duration) time.Duration {
+	if maxBackoff > 0 {
+		return max(time.Second, maxBackoff)
+	}
+	return stream.MaxBackoff
 }
 
 // close ends the remote and its sessions, and waits for them.
@@ -404,24 +367,12 @@ func (r *remote) status() remoteStatus {
 		st.pairs["n_connections"] = itoa(n)
 	}
 	r.mu.Unlock()
-	now := r.srv.clock.Now()
-	describe := func(f *stream.FSM, mu *sync.Mutex) {
-		mu.Lock()
-		defer mu.Unlock()
-		st.pairs["state"] = f.State().String()
-		up, down, everUp, everDown := f.Since(now)
-		if everUp {
-			st.pairs["sec_since_connect"] = itoa(int(up.Seconds()))
-		}
-		if everDown {
-			st.pairs["sec_since_disconnect"] = itoa(int(down.Seconds()))
-		}
+	link := r.link
+	if link == nil && some != nil {
+		link = some.link
 	}
-	switch {
-	case r.fsm != nil:
-		describe(r.fsm, &r.fsmMu)
-	case some != nil:
-		describe(some.fsm, some.fsmMu)
+	if link != nil {
+		link.Do(func(f *stream.FSM, now time.Time) { st.describe(f, now) })
 	}
 	if some != nil {
 		held, waiting, lost := r.srv.locks.names(some)
@@ -432,4 +383,16 @@ func (r *remote) status() remoteStatus {
 		}
 	}
 	return st
+}
+
+// describe adds what a connection's state machine says.
+func (st *remoteStatus) describe(f *stream.FSM, now time.Time) {
+	st.pairs["state"] = f.State().String()
+	up, down, everUp, everDown := f.Since(now)
+	if everUp {
+		st.pairs["sec_since_connect"] = itoa(int(up.Seconds()))
+	}
+	if everDown {
+		st.pairs["sec_since_disconnect"] = itoa(int(down.Seconds()))
+	}
 }

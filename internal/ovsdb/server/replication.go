@@ -12,6 +12,7 @@ import (
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/engine"
+	"weir/internal/stream"
 	"weir/internal/vlog"
 )
 
@@ -106,7 +107,7 @@ func (r *replication) giveUp() error {
 	r.up, r.dbs = nil, nil
 	r.mu.Unlock()
 	r.setReadOnly(false)
-	return errGiveUp
+	return stream.ErrGiveUp
 }
 
 // setReadOnly says whether clients may change what is replicated.

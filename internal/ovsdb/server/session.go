@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"weir/internal/clock"
 	"weir/internal/json"
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
@@ -58,13 +57,11 @@ type session struct {
 	held     map[string]*lockRequest  // locks held or waited for, by name; srv.locks owns it
 	ended    bool
 
-	fsmMu *sync.Mutex // owns fsm and timer
-	fsm   *stream.FSM
-	timer *clock.Timer
+	link *stream.Link
 }
 
-func newSession(s *Server, c *stream.Conn, r *remote, fsm *stream.FSM, fsmMu *sync.Mutex) *session {
-	c2 := &session{srv: s, conn: jsonrpc.NewConn(c), stream: c, remote: r, fsm: fsm, fsmMu: fsmMu,
+func newSession(s *Server, c *stream.Conn, r *remote, link *stream.Link) *session {
+	c2 := &session{srv: s, conn: jsonrpc.NewConn(c), stream: c, remote: r, link: link,
 		pushes: make(chan struct{}, 1), over: make(chan struct{}),
 		monitors: map[string]*monitor{}, waiting: map[string]chan struct{}{}, held: map[string]*lockRequest{}}
 	c2.taken = sync.NewCond(&c2.tasks)
@@ -93,7 +90,10 @@ func (c *session) serve() string {
 	}
 	s.sessions[c] = true
 	s.mu.Unlock()
-	c.arm()
+	stop := c.link.Watch(func() {
+		_ = c.conn.Send(jsonrpc.AppendRequest(nil, "echo", []byte("[]"), []byte(`"echo"`)))
+	}, c.conn.Close)
+	defer stop()
 	var wg sync.WaitGroup
 	wg.Add(2)
 	go func() { defer wg.Done(); c.conn.WriteLoop() }()
@@ -125,9 +125,7 @@ func (c *session) read() error {
 		if err != nil {
 			return err
 		}
-		c.fsmMu.Lock()
-		c.fsm.Activity(c.srv.clock.Now())
-		c.fsmMu.Unlock()
+		c.link.Activity()
 		if err := c.conn.WaitBacklog(maxBacklog); err != nil {
 			return err
 		}
@@ -166,49 +164,9 @@ func (c *session) peer() string {
 	return ""
 }
 
-// arm sets the timer for the next thing the inactivity probe has to do.
-func (c *session) arm() {
-	c.fsmMu.Lock()
-	defer c.fsmMu.Unlock()
-	d, ok := c.fsm.Wait(c.srv.clock.Now())
-	if !ok {
-		return
-	}
-	if c.timer == nil {
-		c.timer = c.srv.clock.AfterFunc(d, c.tick)
-	} else {
-		c.timer.Reset(d)
-	}
-}
-
-func (c *session) tick() {
-	select {
-	case <-c.over:
-		return
-	default:
-	}
-	c.fsmMu.Lock()
-	action := c.fsm.Run(c.srv.clock.Now())
-	c.fsmMu.Unlock()
-	switch action {
-	case stream.Probe:
-		_ = c.conn.Send(jsonrpc.AppendRequest(nil, "echo", []byte("[]"), []byte(`"echo"`)))
-	case stream.Disconnect:
-		c.conn.Close()
-		return
-	}
-	c.arm()
-}
-
 // setProbe changes the inactivity probe's interval.
 func (c *session) setProbe(d time.Duration) {
-	c.fsmMu.Lock()
-	changed := c.fsm.ProbeAfter != d
-	c.fsm.ProbeAfter = d
-	c.fsmMu.Unlock()
-	if changed {
-		c.arm()
-	}
+	c.link.Do(func(f *stream.FSM, _ time.Time) { f.ProbeAfter = d })
 }
 
 // end takes the session apart.
@@ -227,11 +185,6 @@ func (c *session) end() {
 	for _, m := range monitors {
 		m.db.unsubscribe(c)
 	}
-	c.fsmMu.Lock()
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	c.fsmMu.Unlock()
 }
 
 func (c *session) isAware() bool {

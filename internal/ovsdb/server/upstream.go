@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -36,12 +35,7 @@ type upstream struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 
-	maxBackoff time.Duration // 0: the default
-
-	mu    sync.Mutex // owns all below
-	fsm   *stream.FSM
-	probe time.Duration
-	peer  *peer
+	link *stream.Link
 }
 
 // peer is one connection of an upstream.
@@ -61,12 +55,13 @@ type peer struct {
 
 // follow starts to connect. talk sets the connection up: it returns once all
 // that is left to do is to take updates. Its error ends the connection, and the
-// upstream if it is errGiveUp.
+// upstream if it is stream.ErrGiveUp.
 func (s *Server) follow(from origin, talk func(*peer) error, lost func()) *upstream {
 	ctx, cancel := context.WithCancel(context.Background())
-	u := &upstream{srv: s, targets: strings.Split(from.targets, ","), talk: talk, lost: lost, cancel: cancel, done: make(chan struct{}),
-		probe: from.probe, maxBackoff: from.maxBackoff}
+	u := &upstream{srv: s, targets: strings.Split(from.targets, ","), talk: talk, lost: lost, cancel: cancel, done: make(chan struct{})}
 	rand.Shuffle(len(u.targets), func(i, j int) { u.targets[i], u.targets[j] = u.targets[j], u.targets[i] })
+	u.link = stream.NewLink(u.targets[0], s.clock, reconnectLog)
+	u.link.Do(func(f *stream.FSM, _ time.Time) { f.ProbeAfter, f.MaxWait = from.probe, maxWait(from.maxBackoff) })
 	go u.run(ctx)
 	return u
 }
@@ -79,108 +74,44 @@ func (u *upstream) stop() {
 
 // setProbe changes the inactivity probe's interval.
 func (u *upstream) setProbe(d time.Duration) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.probe = d
-	if u.fsm != nil {
-		u.fsm.ProbeAfter = d
-	}
+	u.link.Do(func(f *stream.FSM, _ time.Time) { f.ProbeAfter = d })
 }
 
-var errGiveUp = errors.New("not worth trying again")
-
+// run keeps connecting to one target after another.
 func (u *upstream) run(ctx context.Context) {
 	defer close(u.done)
-	clk := u.srv.clock
-	for i := 0; ctx.Err() == nil; i++ {
-		target := u.targets[i%len(u.targets)]
-		u.mu.Lock()
-		if u.fsm == nil {
-			u.fsm = stream.NewFSM(target, clk.Now(), reconnectLog)
-			u.fsm.ProbeAfter = u.probe
-			if u.maxBackoff > 0 {
-				u.fsm.MaxWait = max(time.Second, u.maxBackoff)
-			}
-			u.fsm.Enable(clk.Now())
-		}
-		u.fsm.Name = target
-		wait, _ := u.fsm.Wait(clk.Now())
-		u.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return
-		case <-clk.After(wait):
-		}
-		if err := u.once(ctx, target); errors.Is(err, errGiveUp) {
-			return
-		}
-	}
+	target := ""
+	next := 0
+	u.link.Maintain(ctx, stream.Upkeep{
+		Next: func() string {
+			target = u.targets[next%len(u.targets)]
+			next++
+			return target
+		},
+		Dial: func(ctx context.Context) (*stream.Conn, error) {
+			return stream.Dial(ctx, target, stream.Options{DefaultPort: stream.OVSDBPort, RunDir: u.srv.runDir, TLS: u.srv.tls})
+		},
+		Serve: func(ctx context.Context, c *stream.Conn) (string, error) {
+			err := u.serve(ctx, c, target)
+			return reason(err), err
+		},
+	})
 }
 
-// once connects and talks until the connection ends.
-func (u *upstream) once(ctx context.Context, target string) error {
-	clk := u.srv.clock
-	u.mu.Lock()
-	u.fsm.Connecting(clk.Now())
-	limit, _ := u.fsm.Wait(clk.Now())
-	u.mu.Unlock()
-	dctx, cancel := context.WithTimeout(ctx, limit)
-	c, err := stream.Dial(dctx, target, stream.Options{DefaultPort: stream.OVSDBPort, RunDir: u.srv.runDir, TLS: u.srv.tls})
-	cancel()
-	u.mu.Lock()
-	if err != nil {
-		u.fsm.ConnectFailed(clk.Now(), stream.ErrText(err))
-		u.mu.Unlock()
-		return err
-	}
-	u.fsm.Connected(clk.Now())
+// serve talks until the connection ends.
+func (u *upstream) serve(ctx context.Context, c *stream.Conn, target string) error {
 	p := &peer{up: u, conn: jsonrpc.NewConn(c), target: target, waiting: map[string]func(*jsonrpc.Message){}}
-	u.peer = p
-	u.mu.Unlock()
-	stopped := context.AfterFunc(ctx, p.conn.Close)
-	defer stopped()
+	defer context.AfterFunc(ctx, p.conn.Close)()
 	go p.conn.WriteLoop()
-	quiet := make(chan struct{})
-	go u.keepAlive(p, quiet)
-	if err = u.talk(p); err == nil {
-		for err == nil {
-			err = p.step()
-		}
+	stop := u.link.Watch(func() { p.send("echo", []byte("[]"), func(*jsonrpc.Message) {}) }, p.conn.Close)
+	defer stop()
+	err := u.talk(p)
+	for err == nil {
+		err = p.step()
 	}
-	close(quiet)
 	p.end()
-	u.mu.Lock()
-	u.peer = nil
-	u.fsm.Disconnected(clk.Now(), reason(err))
-	u.mu.Unlock()
 	u.lost()
 	return err
-}
-
-// keepAlive probes an idle peer.
-func (u *upstream) keepAlive(p *peer, quiet <-chan struct{}) {
-	clk := u.srv.clock
-	for {
-		u.mu.Lock()
-		action := u.fsm.Run(clk.Now())
-		wait, ok := u.fsm.Wait(clk.Now())
-		u.mu.Unlock()
-		switch {
-		case action == stream.Probe:
-			p.send("echo", []byte("[]"), func(*jsonrpc.Message) {})
-			continue
-		case action == stream.Disconnect:
-			p.conn.Close()
-			return
-		case !ok:
-			wait = time.Second
-		}
-		select {
-		case <-quiet:
-			return
-		case <-clk.After(wait):
-		}
-	}
 }
 
 // end tells whoever waits for a reply that none will come.
@@ -217,9 +148,7 @@ func (p *peer) step() error {
 	if err != nil {
 		return err
 	}
-	p.up.mu.Lock()
-	p.up.fsm.Activity(p.up.srv.clock.Now())
-	p.up.mu.Unlock()
+	p.up.link.Activity()
 	switch m.Kind {
 	case jsonrpc.Request:
 		if m.Method == "echo" {
