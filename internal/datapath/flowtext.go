@@ -74,3 +74,34 @@ func CheckLayers(list string) (bad string, ok bool) {
 	}
 	return "", true
 }
+
+// FlowDocument is a flow as JSON shows it.
+type FlowDocument struct {
+	UFID    string   `json:"ufid,omitempty"`
+	Match   string   `json:"match"`
+	Packets uint64   `json:"packets"`
+	Bytes   uint64   `json:"bytes"`
+	Idle    *float64 `json:"seconds_since_used"` // null: never used
+	Flags   string   `json:"tcp_flags,omitempty"`
+	Layer   string   `json:"layer,omitempty"`
+	Actions string   `json:"actions"`
+}
+
+// DescribeFlow is [FormatFlow] for JSON.
+func DescribeFlow(f *Flow, o *DumpOptions) FlowDocument {
+	d := FlowDocument{
+		Match:   string(FormatKey(&f.Key, &f.Mask, o.Verbose, o.Names)),
+		Packets: f.Stats.Packets, Bytes: f.Stats.Bytes, Layer: f.Layer, Actions: FormatActions(f.Actions, o.Names),
+	}
+	if f.UFID != (UFID{}) {
+		d.UFID = FormatUFID(f.UFID)
+	}
+	if !f.Stats.Used.IsZero() {
+		idle := max(o.Now.Sub(f.Stats.Used).Seconds(), 0)
+		d.Idle = &idle
+	}
+	if f.Stats.TCPFlags != 0 {
+		d.Flags = string(FormatTCPFlags(f.Stats.TCPFlags))
+	}
+	return d
+}

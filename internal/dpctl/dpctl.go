@@ -43,6 +43,7 @@ type command struct {
 type call struct {
 	*Commands
 	out       strings.Builder
+	doc       any // the same for JSON
 	args      []string
 	verbose   int
 	names     bool
@@ -82,7 +83,11 @@ func table() []command {
 func (c *Commands) Register(srv *unixctl.Server) {
 	for _, cmd := range table() {
 		srv.Register("dpctl/"+cmd.name, cmd.usage, 0, -1, func(r *unixctl.Request) (string, error) {
-			return c.do(&cmd, r.Args)
+			text, doc, err := c.do(&cmd, r.Args)
+			if err != nil || doc == nil {
+				return text, err
+			}
+			return r.Answer(unixctl.Both{Text: text, JSON: doc})
 		})
 	}
 	c.registerPMD(srv)
@@ -93,33 +98,34 @@ func (c *Commands) Register(srv *unixctl.Server) {
 func (c *Commands) Run(name string, args []string) (out string, ok bool, err error) {
 	for _, cmd := range table() {
 		if cmd.name == name {
-			out, err = c.do(&cmd, args)
+			out, _, err = c.do(&cmd, args)
 			return out, true, err
 		}
 	}
 	return "", false, nil
 }
 
-func (c *Commands) do(cmd *command, args []string) (string, error) {
+// do runs a command; doc is its answer for JSON, nil if it has none of its own.
+func (c *Commands) do(cmd *command, args []string) (text string, doc any, err error) {
 	l := &call{Commands: c}
 	if err := l.options(args); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if !l.namesSet {
 		l.names = l.verbose > 0
 	}
 	switch n := len(l.args); {
 	case n < cmd.min:
-		return "", fmt.Errorf("\"dpctl/%s\" command requires at least %d arguments", cmd.name, cmd.min)
+		return "", nil, fmt.Errorf("\"dpctl/%s\" command requires at least %d arguments", cmd.name, cmd.min)
 	case cmd.max >= 0 && n > cmd.max:
-		return "", fmt.Errorf("\"dpctl/%s\" command takes at most %d arguments", cmd.name, cmd.max)
+		return "", nil, fmt.Errorf("\"dpctl/%s\" command takes at most %d arguments", cmd.name, cmd.max)
 	}
-	err := cmd.run(l)
+	err = cmd.run(l)
 	if err != nil {
 		// What was done until then is part of the answer.
-		return "", errors.New(l.out.String() + c.Program + ": " + err.Error())
+		return "", nil, errors.New(l.out.String() + c.Program + ": " + err.Error())
 	}
-	return l.out.String(), nil
+	return l.out.String(), l.doc, nil
 }
 
 // options takes the options out of the arguments.
@@ -205,9 +211,12 @@ func (l *call) optional(rest int) (datapath.Datapath, error) {
 }
 
 func (l *call) dumpDPs() error {
+	names := unixctl.Lines{}
 	for _, d := range l.List() {
-		fmt.Fprintln(&l.out, fullName(d))
+		names = append(names, fullName(d))
 	}
+	l.out.WriteString(names.String())
+	l.doc = names.Document()
 	return nil
 }
 

@@ -66,12 +66,15 @@ func (l *call) dumpFlows() error {
 	}
 	o := &datapath.DumpOptions{Verbose: l.verbose > 0, Names: l.namer(d), Now: l.Now()}
 	var lines []string
+	docs := []datapath.FlowDocument{}
 	d.FlowDump(func(f *datapath.Flow) bool {
 		if filter == nil || overlaps(filter, f) {
 			lines = append(lines, datapath.FormatFlow(f, o))
+			docs = append(docs, datapath.DescribeFlow(f, o))
 		}
 		return true
 	})
+	l.doc = docs
 	if len(lines) > 0 && (d.Type() == "netdev" || d.Type() == "dummy") {
 		l.out.WriteString("flow-dump from the main thread:\n")
 	}
@@ -186,6 +189,7 @@ func (l *call) getFlow() error {
 	}
 	o := &datapath.DumpOptions{Verbose: l.verbose > 0, Names: l.namer(d), Now: l.Now()}
 	fmt.Fprintln(&l.out, datapath.FormatFlow(f, o))
+	l.doc = datapath.DescribeFlow(f, o)
 	return nil
 }
 

@@ -26,21 +26,48 @@ func (l *call) show() error {
 			dps = append(dps, d)
 		}
 	}
+	docs := []dpDocument{}
 	for _, d := range dps {
-		l.showOne(d)
+		docs = append(docs, l.showOne(d))
 	}
+	l.doc = docs
 	return nil
 }
 
-func (l *call) showOne(d datapath.Datapath) {
+// dpDocument is a data path as dpctl/show tells it for JSON.
+type dpDocument struct {
+	Name   string         `json:"name"`
+	Hit    uint64         `json:"hit"`
+	Missed uint64         `json:"missed"`
+	Lost   uint64         `json:"lost"`
+	Flows  uint64         `json:"flows"`
+	Masks  uint32         `json:"masks"`
+	Ports  []portDocument `json:"ports"`
+}
+
+type portDocument struct {
+	No    datapath.PortNo `json:"port"`
+	Name  string          `json:"name"`
+	Type  string          `json:"type"`
+	Stats *netdev.Stats   `json:"statistics,omitempty"`
+}
+
+func (l *call) showOne(d datapath.Datapath) dpDocument {
 	s := d.Stats()
+	doc := dpDocument{Name: fullName(d), Hit: s.Hit, Missed: s.Missed, Lost: s.Lost, Flows: s.Flows, Masks: s.Masks, Ports: []portDocument{}}
 	fmt.Fprintf(&l.out, "%s:\n  lookups: hit:%d missed:%d lost:%d\n  flows: %d\n", fullName(d), s.Hit, s.Missed, s.Lost, s.Flows)
 	for _, p := range d.Ports() {
 		fmt.Fprintf(&l.out, "  port %d: %s%s\n", p.No, p.Name, deviceText(p.Device))
+		port := portDocument{No: p.No, Name: p.Name, Type: p.Device.Type()}
 		if l.stats {
 			l.portStats(p.Device)
+			if st, err := p.Device.Stats(); err == nil {
+				port.Stats = &st
+			}
 		}
+		doc.Ports = append(doc.Ports, port)
 	}
+	return doc
 }
 
 // deviceText is the type and options of a device in parentheses.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/internal/flow"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
 )
@@ -26,4 +27,34 @@ func (b *Bridge) DumpFlows() string {
 		}
 	}
 	return out.String()
+}
+
+// FlowDescription is a flow as JSON shows it.
+type FlowDescription struct {
+	Table    uint8   `json:"table"`
+	Priority int     `json:"priority"`
+	Cookie   uint64  `json:"cookie"`
+	Origin   string  `json:"installed_by"`
+	Duration float64 `json:"seconds"`
+	Packets  uint64  `json:"n_packets"`
+	Bytes    uint64  `json:"n_bytes"`
+	Match    string  `json:"match"`
+	Actions  string  `json:"actions"`
+}
+
+// DescribeFlows is DumpFlows for JSON.
+func (b *Bridge) DescribeFlows() []FlowDescription {
+	out := []FlowDescription{}
+	now := b.be.clock.Now()
+	for id := range uint8(pipeline.NumTables) {
+		for _, r := range b.pipe.Table(id).Rules(b.pipe.Version()) {
+			m := b.pipe.Match(r)
+			out = append(out, FlowDescription{
+				Table: id, Priority: r.Priority(), Cookie: r.Cookie, Origin: b.pipe.OriginName(r.Origin),
+				Duration: now.Sub(r.Created()).Seconds(), Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
+				Match: m.Format(flow.DefaultPriority, nil), Actions: openflow.FormatActions(r.Actions(), nil),
+			})
+		}
+	}
+	return out
 }

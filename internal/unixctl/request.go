@@ -71,6 +71,33 @@ func (r *Request) Answer(v fmt.Stringer) (string, error) {
 	return r.ReplyJSON(v)
 }
 
+// Lines is an answer that is a list of words: a line each, or an array.
+type Lines []string
+
+// String is a line for each word.
+func (l Lines) String() string {
+	var b strings.Builder
+	for _, s := range l {
+		b.WriteString(s + "\n")
+	}
+	return b.String()
+}
+
+// Document is the list, never null.
+func (l Lines) Document() any { return append([]string{}, l...) }
+
+// Both is an answer whose text and document are made apart.
+type Both struct {
+	Text string
+	JSON any
+}
+
+// String is the text.
+func (b Both) String() string { return b.Text }
+
+// Document is the other form.
+func (b Both) Document() any { return b.JSON }
+
 func (s *Server) dispatch(conn net.Conn, state *session, m *message) reply {
 	id := m.ID
 	if id == nil {

@@ -5,17 +5,35 @@ import (
 	"strings"
 )
 
-// Show describes the engine as upcall/show does.
-func (e *Engine) Show() string {
+// State is what upcall/show tells of an engine.
+type State struct {
+	Datapath string `json:"datapath"`
+	Flows    int64  `json:"flows"`
+	Average  int64  `json:"average"`
+	Highest  int64  `json:"max"`
+	Limit    int64  `json:"limit"`
+	Dump     int64  `json:"dump_duration_ms"`
+	UFID     bool   `json:"ufid_enabled"`
+}
+
+// State describes the engine.
+func (e *Engine) State() State {
 	e.passMu.Lock()
 	defer e.passMu.Unlock()
+	return State{
+		Datapath: e.dp.Type() + "@" + e.dp.Name(), Flows: e.count.Load(), Average: e.average, Highest: e.highest.Load(),
+		Limit: e.limit.Load(), Dump: e.duration.Milliseconds(), UFID: !e.noUFID.Load(),
+	}
+}
+
+// String is the state as upcall/show prints it.
+func (s *State) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s@%s:\n", e.dp.Type(), e.dp.Name())
-	fmt.Fprintf(&b, "  flows         : (current %d) (avg %d) (max %d) (limit %d)\n",
-		e.count.Load(), e.average, e.highest.Load(), e.limit.Load())
-	fmt.Fprintf(&b, "  dump duration : %dms\n", e.duration.Milliseconds())
-	fmt.Fprintf(&b, "  ufid enabled : %t\n\n", !e.noUFID.Load())
-	fmt.Fprintf(&b, "  0: (keys %d)\n", e.count.Load())
+	fmt.Fprintf(&b, "%s:\n", s.Datapath)
+	fmt.Fprintf(&b, "  flows         : (current %d) (avg %d) (max %d) (limit %d)\n", s.Flows, s.Average, s.Highest, s.Limit)
+	fmt.Fprintf(&b, "  dump duration : %dms\n", s.Dump)
+	fmt.Fprintf(&b, "  ufid enabled : %t\n\n", s.UFID)
+	fmt.Fprintf(&b, "  0: (keys %d)\n", s.Flows)
 	return b.String()
 }
 

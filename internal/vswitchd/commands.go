@@ -77,19 +77,19 @@ func (s *Switch) providers() []*provider {
 }
 
 func (s *Switch) registerBridges(srv *unixctl.Server) {
-	srv.Register("ofproto/list", "", 0, 0, func(*unixctl.Request) (string, error) {
-		var b strings.Builder
+	srv.Register("ofproto/list", "", 0, 0, func(r *unixctl.Request) (string, error) {
+		var names unixctl.Lines
 		for _, o := range s.ofprotos() {
-			fmt.Fprintln(&b, o.Name())
+			names = append(names, o.Name())
 		}
-		return b.String(), nil
+		return r.Answer(names)
 	})
 	srv.Register("bridge/dump-flows", "[--offload-stats] bridge", 1, 2, func(r *unixctl.Request) (string, error) {
 		o, err := s.ofproto(r.Args[len(r.Args)-1])
 		if err != nil {
 			return "", errors.New("Unknown bridge") //nolint:staticcheck // what scripts know
 		}
-		return o.DumpFlows(), nil
+		return r.Answer(unixctl.Both{Text: o.DumpFlows(), JSON: o.DescribeFlows()})
 	})
 	srv.Register("bridge/reconnect", "[bridge]", 0, 1, func(r *unixctl.Request) (string, error) {
 		if len(r.Args) == 1 {
@@ -119,10 +119,10 @@ func (s *Switch) registerUpcalls(srv *unixctl.Server) {
 			return reply, nil
 		})
 	}
-	srv.Register("upcall/show", "", 0, 0, func(*unixctl.Request) (string, error) {
-		var b strings.Builder
-		each(func(e *upcall.Engine) { b.WriteString(e.Show()) })
-		return b.String(), nil
+	srv.Register("upcall/show", "", 0, 0, func(r *unixctl.Request) (string, error) {
+		states := upcallStates{}
+		each(func(e *upcall.Engine) { states = append(states, e.State()) })
+		return r.Answer(states)
 	})
 	simple("upcall/disable-megaflows", "megaflows disabled\n", func(e *upcall.Engine) { e.SetMegaflows(false) })
 	simple("upcall/enable-megaflows", "megaflows enabled\n", func(e *upcall.Engine) { e.SetMegaflows(true) })
@@ -141,6 +141,18 @@ func (s *Switch) registerUpcalls(srv *unixctl.Server) {
 	simple("revalidator/purge", "", func(e *upcall.Engine) { e.Purge() })
 	simple("revalidator/pause", "", func(e *upcall.Engine) { e.Pause() })
 	simple("revalidator/resume", "", func(e *upcall.Engine) { e.Resume() })
+}
+
+// upcallStates is the answer of upcall/show.
+type upcallStates []upcall.State
+
+// String is one block for each data path.
+func (us upcallStates) String() string {
+	var b strings.Builder
+	for i := range us {
+		b.WriteString(us[i].String())
+	}
+	return b.String()
 }
 
 // memory is what memory/show counts.

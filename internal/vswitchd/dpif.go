@@ -13,68 +13,108 @@ import (
 	"weir/internal/ofproto"
 	"weir/internal/openflow"
 	"weir/internal/unixctl"
-	"weir/internal/xlate"
 )
 
 func (s *Switch) registerDatapaths(srv *unixctl.Server) {
-	srv.Register("dpif/dump-dps", "", 0, 0, func(*unixctl.Request) (string, error) {
-		var b strings.Builder
+	srv.Register("dpif/dump-dps", "", 0, 0, func(r *unixctl.Request) (string, error) {
+		var names unixctl.Lines
 		for _, o := range s.ofprotos() {
-			fmt.Fprintf(&b, "%s@%s\n", o.Backend().Datapath().Type(), o.Name())
+			names = append(names, o.Backend().Datapath().Type()+"@"+o.Name())
 		}
-		return b.String(), nil
+		return r.Answer(names)
 	})
-	srv.Register("dpif/show", "", 0, 0, func(*unixctl.Request) (string, error) {
-		var b strings.Builder
+	srv.Register("dpif/show", "", 0, 0, func(r *unixctl.Request) (string, error) {
+		out := shownDatapaths{}
 		for _, p := range s.providers() {
-			s.showDatapath(&b, p)
+			out = append(out, s.showDatapath(p))
 		}
-		return b.String(), nil
+		return r.Answer(out)
 	})
 	srv.Register("dpif/show-slow", "", 0, 0, s.showSlow)
 	s.registerFeatures(srv)
 	srv.Register("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, s.dumpBridgeFlows)
 }
 
-func (s *Switch) showDatapath(b *strings.Builder, p *provider) {
+// shownDatapaths is the answer of dpif/show: a data path with the bridges that
+// use it.
+type shownDatapaths []shownDatapath
+
+type shownDatapath struct {
+	Name    string        `json:"name"`
+	Hit     uint64        `json:"hit"`
+	Missed  uint64        `json:"missed"`
+	Bridges []shownBridge `json:"bridges"`
+}
+
+type shownBridge struct {
+	Name  string      `json:"name"`
+	Ports []shownPort `json:"ports"`
+}
+
+type shownPort struct {
+	Name    string            `json:"name"`
+	No      uint32            `json:"ofport"`
+	DP      *datapath.PortNo  `json:"dp_port"` // null: the data path doesn't know it
+	Type    string            `json:"type"`
+	Options map[string]string `json:"config,omitempty"`
+}
+
+// String is the data paths as users know them.
+func (ds shownDatapaths) String() string {
+	var b strings.Builder
+	for _, d := range ds {
+		fmt.Fprintf(&b, "%s: hit:%d missed:%d\n", d.Name, d.Hit, d.Missed)
+		for _, br := range d.Bridges {
+			fmt.Fprintf(&b, "  %s:\n", br.Name)
+			for _, p := range br.Ports {
+				dp := "none"
+				if p.DP != nil {
+					dp = fmt.Sprint(*p.DP)
+				}
+				fmt.Fprintf(&b, "    %s %d/%s: (%s%s)\n", p.Name, p.No, dp, p.Type, optionsText(p.Options))
+			}
+		}
+	}
+	return b.String()
+}
+
+func (s *Switch) showDatapath(p *provider) shownDatapath {
 	st := p.dp.Stats()
-	fmt.Fprintf(b, "%s@%s: hit:%d missed:%d\n", p.dp.Type(), p.dp.Name(), st.Hit, st.Missed)
+	out := shownDatapath{Name: p.dp.Type() + "@" + p.dp.Name(), Hit: st.Hit, Missed: st.Missed, Bridges: []shownBridge{}}
 	types := map[string]string{}
-	options := map[string]string{}
+	options := map[string]map[string]string{}
 	s.loop.Call(func() {
 		for name, i := range s.ifaces {
-			if i.dev != nil {
-				types[name] = i.dev.Type()
-				options[name] = optionsText(i.dev)
+			if i.dev == nil {
+				continue
+			}
+			types[name] = i.dev.Type()
+			if c, ok := i.dev.(netdev.Configurer); ok {
+				options[name] = c.Options()
 			}
 		}
 	})
 	snap := p.Snapshot()
 	for _, name := range slices.Sorted(maps.Keys(snap.Bridges)) {
-		fmt.Fprintf(b, "  %s:\n", name)
-		ports := slices.Clone(snap.Bridges[name].Order)
-		slices.SortFunc(ports, func(a, c *xlate.Port) int { return strings.Compare(a.Name, c.Name) })
-		for _, port := range ports {
-			no := port.No
-			if no == openflow.PortLocal {
-				no = 65534
+		br := shownBridge{Name: name, Ports: []shownPort{}}
+		for _, port := range snap.Bridges[name].Order {
+			sp := shownPort{Name: port.Name, No: uint32(port.No), Type: types[port.Name], Options: options[port.Name]}
+			if port.No == openflow.PortLocal {
+				sp.No = 65534
 			}
-			dp := "none"
 			if port.DP != datapath.PortNone {
-				dp = fmt.Sprint(port.DP)
+				sp.DP = &port.DP
 			}
-			fmt.Fprintf(b, "    %s %d/%s: (%s%s)\n", port.Name, no, dp, types[port.Name], options[port.Name])
+			br.Ports = append(br.Ports, sp)
 		}
+		slices.SortFunc(br.Ports, func(a, c shownPort) int { return strings.Compare(a.Name, c.Name) })
+		out.Bridges = append(out.Bridges, br)
 	}
+	return out
 }
 
 // optionsText is the options in effect of a device as dpif/show prints them.
-func optionsText(dev netdev.Device) string {
-	c, ok := dev.(netdev.Configurer)
-	if !ok {
-		return ""
-	}
-	options := c.Options()
+func optionsText(options map[string]string) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(options)) {
 		parts = append(parts, k+"="+options[k])
@@ -130,20 +170,22 @@ func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
 		opt.Names = opt.Names.NumbersOnly()
 	}
 	var b strings.Builder
+	docs := []datapath.FlowDocument{}
 	mine := bridgePorts(o)
 	dp.FlowDump(func(f *datapath.Flow) bool {
-		if mine[datapath.PortNo(f.Key.InPort)] {
-			line := *f
-			line.Layer = ""
-			if line.UFID = (datapath.UFID{}); verbose {
-				b.WriteString(datapath.FormatUFID(f.UFID) + " ")
-			}
-			b.WriteString(datapath.FormatFlow(&line, &opt))
-			b.WriteByte('\n')
+		if !mine[datapath.PortNo(f.Key.InPort)] {
+			return true
 		}
+		docs = append(docs, datapath.DescribeFlow(f, &opt))
+		line := *f
+		line.Layer = ""
+		if line.UFID = (datapath.UFID{}); verbose {
+			b.WriteString(datapath.FormatUFID(f.UFID) + " ")
+		}
+		b.WriteString(datapath.FormatFlow(&line, &opt) + "\n")
 		return true
 	})
-	return b.String(), nil
+	return r.Answer(unixctl.Both{Text: b.String(), JSON: docs})
 }
 
 // bridgePorts are the data path ports of a bridge.

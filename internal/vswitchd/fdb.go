@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Switch) registerFDB(srv *unixctl.Server) {
-	srv.Register("fdb/show", "bridge", 1, 1, s.fdbShow)
+	srv.Register("fdb/show", "[bridge...]", 0, -1, s.fdbShow)
 	srv.Register("fdb/stats-show", "bridge", 1, 1, s.fdbStats)
 	srv.Register("fdb/flush", "[bridge]", 0, 1, s.eachFDB("table successfully flushed", func(t *maclearn.Table) { t.Flush() }))
 	srv.Register("fdb/stats-clear", "[bridge]", 0, 1, s.eachFDB("statistics successfully cleared", func(t *maclearn.Table) { t.ClearStats() }))
@@ -24,36 +24,12 @@ func (s *Switch) registerFDB(srv *unixctl.Server) {
 	srv.Register("fdb/del", "bridge vlan mac", 3, 3, s.fdbDel)
 }
 
-// fdbShow prints a bridge's MAC table: as a table, or as JSON an array of
-// objects.
-func (s *Switch) fdbShow(r *unixctl.Request) (string, error) {
-	o, err := s.ofproto(r.Args[0])
-	if err != nil {
-		return "", err
-	}
-	table, now := o.MACs(), s.clock.Now()
-	entries := table.Entries()
-	slices.SortStableFunc(entries, func(a, b maclearn.Entry) int { return cmp.Compare(table.Age(&b, now), table.Age(&a, now)) })
-	if r.JSON {
-		return r.ReplyJSON(fdbJSON(o, entries, now))
-	}
-	var b strings.Builder
-	b.WriteString(" port  VLAN  MAC                Age\n")
-	for i := range entries {
-		e := &entries[i]
-		if e.Port == uint32(openflow.PortLocal) {
-			b.WriteString("LOCAL")
-		} else {
-			fmt.Fprintf(&b, "%5d", e.Port)
-		}
-		fmt.Fprintf(&b, "  %4d  %s  ", e.VLAN, e.MAC)
-		if e.Static {
-			b.WriteString("static\n")
-		} else {
-			fmt.Fprintf(&b, "%3d\n", int(table.Age(e, now)/time.Second))
-		}
-	}
-	return b.String(), nil
+// fdbTables is the answer of fdb/show: the MAC tables of bridges.
+type fdbTables []fdbTable
+
+type fdbTable struct {
+	bridge  string
+	entries []fdbEntry
 }
 
 type fdbEntry struct {
@@ -64,17 +40,76 @@ type fdbEntry struct {
 	Static bool   `json:"static"`
 }
 
-func fdbJSON(o *ofproto.Bridge, entries []maclearn.Entry, now time.Time) any {
-	out := []fdbEntry{}
+// Document is the tables by the names of their bridges.
+func (ts fdbTables) Document() any {
+	m := map[string][]fdbEntry{}
+	for _, t := range ts {
+		m[t.bridge] = t.entries
+	}
+	return m
+}
+
+// String is the one table as scripts know it; of several, each below the name of
+// its bridge.
+func (ts fdbTables) String() string {
+	var b strings.Builder
+	for _, t := range ts {
+		if len(ts) > 1 {
+			b.WriteString(t.bridge + ":\n")
+		}
+		b.WriteString(" port  VLAN  MAC                Age\n")
+		for _, e := range t.entries {
+			if e.Port == uint32(openflow.PortLocal) {
+				b.WriteString("LOCAL")
+			} else {
+				fmt.Fprintf(&b, "%5d", e.Port)
+			}
+			fmt.Fprintf(&b, "  %4d  %s  ", e.VLAN, e.MAC)
+			if e.Static {
+				b.WriteString("static\n")
+			} else {
+				fmt.Fprintf(&b, "%3d\n", *e.Age)
+			}
+		}
+	}
+	return b.String()
+}
+
+// fdbShow shows the MAC tables of the bridges that are named, or of all.
+func (s *Switch) fdbShow(r *unixctl.Request) (string, error) {
+	var bridges []*ofproto.Bridge
+	for _, name := range r.Args {
+		o, err := s.ofproto(name)
+		if err != nil {
+			return "", err
+		}
+		bridges = append(bridges, o)
+	}
+	if len(r.Args) == 0 {
+		bridges = s.ofprotos()
+	}
+	tables := fdbTables{}
+	for _, o := range bridges {
+		tables = append(tables, tableOf(o, s.clock.Now()))
+	}
+	return r.Answer(tables)
+}
+
+// tableOf is the MAC table of a bridge, the oldest address first.
+func tableOf(o *ofproto.Bridge, now time.Time) fdbTable {
+	table := o.MACs()
+	entries := table.Entries()
+	slices.SortStableFunc(entries, func(a, b maclearn.Entry) int { return cmp.Compare(table.Age(&b, now), table.Age(&a, now)) })
+	t := fdbTable{bridge: o.Name(), entries: []fdbEntry{}}
 	for i := range entries {
 		e := fdbEntry{Port: entries[i].Port, VLAN: entries[i].VLAN, MAC: entries[i].MAC.String(), Static: entries[i].Static}
 		if !e.Static {
-			age := int(o.MACs().Age(&entries[i], now) / time.Second)
+			age := int(table.Age(&entries[i], now) / time.Second)
 			e.Age = &age
 		}
-		out = append(out, e)
+		t.entries = append(t.entries, e)
 	}
-	return map[string]any{o.Name(): out}
+	return t
 }
 
 func (s *Switch) fdbStats(r *unixctl.Request) (string, error) {
@@ -84,14 +119,18 @@ func (s *Switch) fdbStats(r *unixctl.Request) (string, error) {
 	}
 	n, statics, limit := o.MACs().Len()
 	st := o.MACs().Stats()
-	return fmt.Sprintf(`Statistics for bridge "%s":
+	text := fmt.Sprintf(`Statistics for bridge "%s":
   Current/maximum MAC entries in the table: %d/%d
   Current static MAC entries in the table : %d
   Total number of learned MAC entries     : %d
   Total number of expired MAC entries     : %d
   Total number of evicted MAC entries     : %d
   Total number of port moved MAC entries  : %d
-`, o.Name(), n, limit, statics, st.Learned, st.Expired, st.Evicted, st.Moved), nil
+`, o.Name(), n, limit, statics, st.Learned, st.Expired, st.Evicted, st.Moved)
+	return r.Answer(unixctl.Both{Text: text, JSON: map[string]any{
+		"bridge": o.Name(), "entries": n, "max_entries": limit, "static": statics,
+		"learned": st.Learned, "expired": st.Expired, "evicted": st.Evicted, "moved": st.Moved,
+	}})
 }
 
 // eachFDB makes a command for one bridge or all of them.

@@ -23,9 +23,11 @@ func (s *Switch) showFeatures(r *unixctl.Request) (string, error) {
 	}
 	f := o.Backend().Features()
 	var b strings.Builder
+	doc := map[string]string{}
 	for i := range datapath.FeatureTable {
 		row := &datapath.FeatureTable[i]
 		value := row.Value(&f)
+		doc[row.Name] = value
 		switch value {
 		case "true":
 			value = "Yes"
@@ -34,7 +36,7 @@ func (s *Switch) showFeatures(r *unixctl.Request) (string, error) {
 		}
 		fmt.Fprintf(&b, "%s: %s\n", row.Title, value)
 	}
-	return b.String(), nil
+	return r.Answer(unixctl.Both{Text: b.String(), JSON: doc})
 }
 
 // setFeature has translation use less (or, for tests, more) than the data path
