@@ -159,7 +159,11 @@ func (e *executor) access(op *operation, row *Row) *ovsdb.Error {
 	if e.env.Access == nil {
 		return nil
 	}
-	return e.env.Access(&Access{op.op, op.table, row, op.set, op.mutations})
+	a := Access{Op: op.op, Table: op.table, Row: row}
+	if op.writing != nil {
+		a.Columns, a.Mutations = op.set, op.mutations
+	}
+	return e.env.Access(&a)
 }
 
 func (e *executor) insert(op *operation) *ovsdb.Error {

@@ -159,16 +159,21 @@ func (p *opParser) parse() (operation, *ovsdb.Error) {
 	case "insert":
 		err = p.insert(&op)
 	case "select":
+		op.reading = &reading{}
 		err = p.selectRows(&op)
 	case "update":
+		op.writing = &writing{}
 		err = p.update(&op)
 	case "mutate":
+		op.writing = &writing{}
 		err = p.mutate(&op)
 	case "delete":
 		err = p.delete(&op)
 	case "wait":
+		op.reading = &reading{}
 		err = p.wait(&op)
 	case "commit":
+		op.reading = &reading{}
 		raw := p.get("durable", kindBool, false)
 		op.equal = len(raw) == 4 // true
 		err = p.finish()

@@ -16,24 +16,35 @@ type Request struct {
 	durable  bool
 }
 
-// operation is one parsed operation. Which fields are set goes with op.
+// operation is one parsed operation. Which fields are set goes with op. Since a
+// request may have thousands of inserts, what these don't need is elsewhere.
 type operation struct {
-	op        string
-	table     *Table
-	where     ovsdb.Condition
-	columns   []*ovsdb.ColumnSchema // select, wait; nil is all
-	sort      []*ovsdb.ColumnSchema // select: an extension of Open vSwitch's
-	cells     ovsdb.Cells           // insert
+	op      string
+	table   *Table
+	where   ovsdb.Condition
+	cells   ovsdb.Cells // insert
+	uuid    ovsdb.UUID  // insert
+	ownUUID bool        // the client chose uuid
+	text    string      // comment, assert
+	*reading
+	*writing
+}
+
+// reading is what a select or wait has, and a commit.
+type reading struct {
+	columns  []*ovsdb.ColumnSchema // nil is all
+	sort     []*ovsdb.ColumnSchema // select: an extension of Open vSwitch's
+	equal    bool                  // wait: until "=="; commit: durable
+	rows     map[string]bool       // wait
+	timeout  time.Duration         // wait
+	hasLimit bool                  // wait: timeout is set
+}
+
+// writing is what an update or mutate has.
+type writing struct {
 	row       ovsdb.Row             // update: those in set
 	set       []*ovsdb.ColumnSchema // update
 	mutations []ovsdb.Mutation
-	uuid      ovsdb.UUID // insert
-	ownUUID   bool       // the client chose uuid
-	equal     bool       // wait: until "=="
-	rows      map[string]bool
-	timeout   time.Duration // wait
-	hasLimit  bool          // wait: timeout is set
-	text      string        // comment, assert
 }
 
 // ReadOnly reports whether no operation writes.
@@ -102,7 +113,7 @@ func ParseRequest(l *Layout, params []byte) (*Request, error) {
 	p := opParser{layout: l, params: params}
 	p.symbols.newUUID = l.newUUID
 	p.dec = ovsdb.Decoder{Symbols: &p.symbols, Share: true}
-	r := &Request{layout: l, readOnly: true, ops: make([]operation, 0, 1+len(params)/128)}
+	r := &Request{layout: l, readOnly: true, ops: make([]operation, 0, 1+len(params)/64)}
 	s := &p.ops
 	s.ResetValid(params)
 	s.Next()
