@@ -2,6 +2,7 @@ package server
 
 import (
 	"slices"
+	"weak"
 
 	"weir/internal/json"
 	"weir/internal/jsonrpc"
@@ -168,10 +169,11 @@ const maxInitials = 32
 // ask for it before the next commit.
 func (db *Database) initial(spec *monitorSpec, snap *engine.Snapshot) []byte {
 	db.pub.Lock()
-	if db.initials == nil || db.initialsOf != snap {
-		db.initials, db.initialsOf = &updateCache{}, snap
+	cache := db.initials.Value()
+	if cache == nil || cache.of != snap {
+		cache = &updateCache{of: snap}
+		db.initials = weak.Make(cache)
 	}
-	cache := db.initials
 	db.pub.Unlock()
 	cache.mu.Lock()
 	full := len(cache.bySpec) >= maxInitials && cache.bySpec[spec.key] == nil

@@ -312,6 +312,8 @@ func (t *specTable) parseChange(raw []byte) error {
 // updateCache holds the updates that one commit makes for the specs that watch
 // it, so that each is made once however many clients there are.
 type updateCache struct {
+	of *engine.Snapshot // of initial contents
+
 	mu     sync.Mutex
 	bySpec map[unique.Handle[string]]*cachedUpdate
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"weir/internal/ovsdb/engine"
 	"weir/internal/vlog"
@@ -26,8 +27,7 @@ type publication struct {
 	sources map[*engine.Table]func() // told when a commit changes the table
 	logged  map[string]bool          // tables whose changes go to the log
 
-	initials   *updateCache // first replies of monitors on initialsOf
-	initialsOf *engine.Snapshot
+	initials weak.Pointer[updateCache] // first replies of monitors, until the next collection
 }
 
 // step is a published commit.
