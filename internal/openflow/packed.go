@@ -13,6 +13,7 @@ type PackedFlowMod struct {
 	outPort                       PortNo
 	Priority                      uint16
 	idle, hard, importance        uint16
+	origin                        uint16
 	flags                         FlowFlags
 	command                       FlowModCommand
 	TableID                       uint8
@@ -27,7 +28,7 @@ func (m *FlowMod) Pack() PackedFlowMod {
 		cookie: m.Cookie, cookieMask: m.CookieMask, newCookie: m.NewCookie, modifyCookie: m.ModifyCookie,
 		bufferID: m.BufferID, outPort: m.OutPort, outGroup: m.OutGroup,
 		idle: m.IdleTimeout, hard: m.HardTimeout, Priority: m.Priority, importance: m.Importance,
-		flags: m.Flags, command: m.Command, TableID: m.TableID,
+		flags: m.Flags, command: m.Command, TableID: m.TableID, origin: m.Origin,
 	}
 }
 
@@ -38,7 +39,7 @@ func (p *PackedFlowMod) Unpack(m *FlowMod) {
 	m.Cookie, m.CookieMask, m.NewCookie, m.ModifyCookie = p.cookie, p.cookieMask, p.newCookie, p.modifyCookie
 	m.BufferID, m.OutPort, m.OutGroup = p.bufferID, p.outPort, p.outGroup
 	m.IdleTimeout, m.HardTimeout, m.Priority, m.Importance = p.idle, p.hard, p.Priority, p.importance
-	m.Flags, m.Command, m.TableID = p.flags, p.command, p.TableID
+	m.Flags, m.Command, m.TableID, m.Origin = p.flags, p.command, p.TableID, p.origin
 }
 
 // SameEffect reports whether two flow mods add flows that differ at most in
