@@ -27,7 +27,7 @@ type meterSlot struct {
 }
 
 type bandSlot struct {
-	full           uint64
+	_              uint64 // full
 	unit           uint64 // 2^-16 nanoseconds a unit
 	burst          uint64 // nanoseconds
 	packets, bytes uint64 // dropped

@@ -194,9 +194,6 @@ func (t *table) hash(r Ref) uint64 {
 // bucket is the slots of one.
 func (t *table) bucket(n uint32) []slot { return t.slots[n*bucketSlots : (n+1)*bucketSlots] }
 
-// maxKicks is how many entries may move to make room for one.
-const maxKicks = 200
-
 // place stores a slot in one of its two buckets, moving others to their second
 // ones if need be: to the new place first, so that programs always find them.
 func (t *table) place(place, h uint64) bool {
