@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"pgregory.net/rapid"
 
 	"weir/internal/datapath"
@@ -213,28 +214,40 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkLoad is what a change of the set of masks costs: assembling,
-// verifying and putting main in place.
+// BenchmarkLoad is what loading a program costs, assembling apart: main, which
+// changes with the masks, by their number, and those that stay.
 func BenchmarkLoad(b *testing.B) {
+	type program struct {
+		name     string
+		assemble func(*Set) asm.Instructions
+	}
+	programs := []program{
+		{"entry", func(s *Set) asm.Instructions { return s.assembleEntry(1, 0) }},
+		{"deep", (*Set).assembleDeep},
+		{"actions", (*Set).assembleActions},
+		{"hash", (*Set).assembleHash},
+		{"upcall", (*Set).assembleUpcall},
+	}
 	for _, n := range []int{1, 4, 16, 64, 128} {
-		b.Run(fmt.Sprintf("masks=%d", n), func(b *testing.B) {
-			s, _, _ := benchSet(b, n)
-			insns := s.assembleMain(s.flows.ranked())
-			p, err := s.program("main", insns)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer p.Close()
+		programs = append(programs, program{fmt.Sprintf("main/masks=%d", n), func(s *Set) asm.Instructions { return s.assembleMain(s.flows.ranked()[:n]) }})
+	}
+	for _, p := range programs {
+		b.Run(p.name, func(b *testing.B) {
+			s, _, _ := benchSet(b, 128)
+			insns := p.assemble(s)
+			verified := uint32(0)
 			for b.Loop() {
-				if err := s.Reorder(); err != nil {
+				prog, err := s.program("bench", insns)
+				if err != nil {
 					b.Fatal(err)
 				}
-			}
-			if info, err := p.Info(); err == nil {
-				verified, _ := info.VerifiedInstructions()
-				b.ReportMetric(float64(verified), "verified")
+				if info, err := prog.Info(); err == nil {
+					verified, _ = info.VerifiedInstructions()
+				}
+				prog.Close()
 			}
 			b.ReportMetric(float64(len(insns)), "insns")
+			b.ReportMetric(float64(verified), "verified")
 		})
 	}
 }

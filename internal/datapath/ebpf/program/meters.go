@@ -12,8 +12,11 @@ import (
 	"weir/internal/datapath"
 )
 
-// maxBands is how many bands a meter may have.
-const maxBands = 8
+// maxBands is how many bands a meter may have, noBand none of them.
+const (
+	maxBands = 8
+	noBand   = 0xff
+)
 
 // meterSlot is a meter in memory. Its bands are token buckets in the form of
 // the generic cell rate algorithm (ITU-T I.371, annex A): full is the time,
@@ -127,9 +130,11 @@ const (
 // several counts as dropped by the one with the highest rate.
 func (b *builder) opMeter(s *Set) {
 	const (
-		units  = frameTemp
-		now    = frameOld
-		worst  = frameNew // one more than the band's number
+		units = frameTemp
+		now   = frameOld
+		// The worst band's number, or noBand. At an odd place the verifier doesn't
+		// keep track of it, and of all ways to get there.
+		worst  = frameNew + 1
 		length = frameIPSum
 	)
 	b.emit(
@@ -153,8 +158,8 @@ func (b *builder) opMeter(s *Set) {
 		asm.StoreMem(asm.R9, units, asm.R2, asm.DWord),
 		asm.FnKtimeGetNs.Call(),
 		asm.StoreMem(asm.R9, now, asm.R0, asm.DWord),
-		asm.Mov.Imm(asm.R0, 0),
-		asm.StoreMem(asm.R9, worst, asm.R0, asm.DWord),
+		asm.Mov.Imm(asm.R0, noBand),
+		asm.StoreMem(asm.R9, worst, asm.R0, asm.Byte),
 	)
 	for i := range maxBands {
 		b.emit(asm.JLE.Imm(asm.R8, int32(i)+1, "meter.done"))
@@ -162,9 +167,7 @@ func (b *builder) opMeter(s *Set) {
 	}
 	b.label("meter.done")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, worst, asm.DWord),
-		asm.JEq.Imm(asm.R1, 0, "next"),
-		asm.Sub.Imm(asm.R1, 1),
+		asm.LoadMem(asm.R1, asm.R9, worst, asm.Byte), // noBand is not below maxBands
 		asm.JGE.Imm(asm.R1, maxBands, "next"),
 		asm.Mul.Imm(asm.R1, int32(bandBytes)),
 		asm.Add.Reg(asm.R7, asm.R1),
@@ -221,9 +224,8 @@ func (b *builder) band(i int, units, now, worst int16) {
 	// The highest rate is the smallest unit.
 	first := b.fresh("band.first")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, worst, asm.DWord),
-		asm.JEq.Imm(asm.R1, 0, first),
-		asm.Sub.Imm(asm.R1, 1),
+		asm.LoadMem(asm.R1, asm.R9, worst, asm.Byte),
+		asm.JEq.Imm(asm.R1, noBand, first),
 		asm.JGE.Imm(asm.R1, maxBands, passed),
 		asm.Mul.Imm(asm.R1, int32(bandBytes)),
 		asm.Mov.Reg(asm.R2, asm.R7),
@@ -233,7 +235,7 @@ func (b *builder) band(i int, units, now, worst int16) {
 		asm.JGE.Reg(asm.R1, asm.R2, passed),
 	)
 	b.label(first)
-	b.emit(asm.Mov.Imm(asm.R1, int32(i)+1), asm.StoreMem(asm.R9, worst, asm.R1, asm.DWord))
+	b.emit(asm.Mov.Imm(asm.R1, int32(i)), asm.StoreMem(asm.R9, worst, asm.R1, asm.Byte))
 	b.label(passed)
 }
 
