@@ -166,6 +166,7 @@ const (
 	stateTunnel  = 1 << 21 // came in through a tunnel
 	statePulled  = 1 << 22 // the headers have been made linear
 	stateDeep    = 1 << 23 // the scratch region says what stands behind the IPv6 header
+	stateScan    = 1 << 24 // all masks are being tried from the first on
 	stateKeep    = stateEgress | stateTunnel
 )
 

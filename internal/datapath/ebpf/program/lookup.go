@@ -80,8 +80,9 @@ func (b *builder) hashKey(m *mask, seed uint64) {
 
 // lookup emits the search for the flow of the key on the stack, mask by mask.
 // It goes to "found" with R9 pointing to the entry and R8 the rank of its mask
-// in masks, or falls through. With hints, it tries first the mask that the
-// hint of the key names; R7 is then 1 while it does, else 0.
+// in masks, or falls through. With hints, it begins at the mask that the hint of
+// the key names and, if neither that nor one after it has the flow, starts main
+// again for all: so the verifier goes through each mask once.
 type lookup struct {
 	*builder
 	set   *Set
@@ -101,7 +102,6 @@ const hintFrom = 3
 func (l *lookup) hinted() bool { return len(l.masks) >= hintFrom }
 
 func (l *lookup) emitLookup() {
-	l.emit(asm.Mov.Imm(asm.R7, 0))
 	if l.hinted() {
 		l.hint()
 	}
@@ -109,6 +109,18 @@ func (l *lookup) emitLookup() {
 		l.try(i)
 	}
 	l.label(tryLabel(len(l.masks)))
+	if l.hinted() {
+		l.emit(
+			asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
+			asm.Mov.Reg(asm.R2, asm.R1),
+			asm.And.Imm(asm.R2, stateScan),
+			asm.JNE.Imm(asm.R2, 0, "miss"),
+			asm.Or.Imm(asm.R1, stateScan),
+			asm.StoreMem(asm.R6, cbState, asm.R1, asm.Word),
+		)
+		l.tailCall(l.set, progMain)
+		l.emit(asm.Ja.Label("lost"))
+	}
 }
 
 func tryLabel(rank int) string { return "mask." + strconv.Itoa(rank) }
@@ -125,11 +137,15 @@ func (l *lookup) hint() {
 	l.emit(
 		asm.Add.Reg(asm.R2, asm.R1),
 		asm.LoadMem(asm.R1, asm.R2, 0, asm.Half),
-		asm.Mov.Imm(asm.R7, 1),
+		asm.StoreMem(asm.R10, localHinted, asm.R1, asm.Half),
+		asm.LoadMem(asm.R2, asm.R6, cbState, asm.Word),
+		asm.Mov.Reg(asm.R3, asm.R2),
+		asm.And.Imm(asm.R3, stateScan),
+		asm.JNE.Imm(asm.R3, 0, "scan"),
 	)
-	l.branch(0, len(l.masks))
-	l.label("scan")
-	l.emit(asm.Mov.Imm(asm.R7, 0))
+	l.branch(1, len(l.masks))
+	l.label("scan") // R2 is the state
+	l.emit(asm.Or.Imm(asm.R2, stateScan), asm.StoreMem(asm.R6, cbState, asm.R2, asm.Word))
 }
 
 // branch goes to the mask, of those in [low, high), whose rank is in R1. If
@@ -175,9 +191,6 @@ func (l *lookup) try(rank int) {
 	)
 	l.probe(check)
 	l.label(fail)
-	if l.hinted() {
-		l.emit(asm.JNE.Imm(asm.R7, 0, "scan"))
-	}
 	l.emit(asm.Ja.Label(tryLabel(rank + 1)))
 	l.label(check)
 	l.check(m, rank, fail)

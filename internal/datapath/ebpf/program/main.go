@@ -107,11 +107,15 @@ func (b *builder) countPacket(s *Set, counter int, dst asm.Register) {
 }
 
 // count adds the packet to the statistics of the flow whose entry is at R9,
-// and remembers its mask, of rank R8; R7 is 1 if the hint was right.
+// and remembers its mask, of rank R8.
 func (b *builder) count(s *Set, hinted bool) {
+	b.join(asm.R8, localRank, asm.Half)
 	if hinted {
 		b.emit(
-			asm.JNE.Imm(asm.R7, 0, "hint.right"),
+			asm.Mov.Imm(asm.R7, 1), // the hint was right
+			asm.LoadMem(asm.R1, asm.R10, localHinted, asm.Half),
+			asm.JEq.Reg(asm.R1, asm.R8, "hint.right"),
+			asm.Mov.Imm(asm.R7, 0),
 			asm.LoadMem(asm.R1, asm.R10, localHint, asm.DWord),
 			asm.JGT.Imm(asm.R1, 2*(hintCount-1), "hint.right"),
 		)
