@@ -118,7 +118,7 @@ type Engine struct {
 	opts    Options
 	dp      datapath.Datapath
 	clock   *clock.Clock
-	pool    sync.Pool // of *xlate.Translator
+	pool    sync.Pool // of *translator
 	masks   maskPool
 	index   index
 	shards  [numShards]shard
@@ -153,7 +153,7 @@ type Engine struct {
 // New makes an engine; it answers upcalls at once, and revalidates after Start.
 func New(o Options) *Engine {
 	e := &Engine{index: newIndex(), opts: o, dp: o.Datapath, clock: o.Clock, wake: make(chan struct{}, 1), stop: make(chan struct{}), macGens: map[string]uint64{}}
-	e.pool.New = func() any { return xlate.NewTranslator() }
+	e.pool.New = func() any { return &translator{Translator: xlate.NewTranslator()} }
 	for i := range e.shards {
 		e.shards[i].flows = map[datapath.UFID]*megaflow{}
 	}
@@ -305,13 +305,21 @@ func (e *Engine) drop(m *megaflow) {
 	e.unref(recircs)
 }
 
+// translator is a Translator with room for what it translates.
+type translator struct {
+	*xlate.Translator
+	in  xlate.Input
+	key flow.Key // as in belongs to: with an OpenFlow port
+}
+
 // translator lends a translator until it is given back with release.
-func (e *Engine) translator() *xlate.Translator { return e.pool.Get().(*xlate.Translator) }
+func (e *Engine) translator() *translator { return e.pool.Get().(*translator) }
 
 // release gives a translator back. The pool may forget it, so it keeps no
 // reference to a recirculation number.
-func (e *Engine) release(tr *xlate.Translator) {
+func (e *Engine) release(tr *translator) {
 	tr.Release()
+	tr.in = xlate.Input{}
 	e.pool.Put(tr)
 }
 

@@ -32,23 +32,22 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 	tr := e.translator()
 	defer e.release(tr)
 	gen, seq := e.gen.Load(), e.index.now()
-	var in xlate.Input
-	var of flow.Key
-	if !e.input(e.opts.Snapshot(), u.Key, &in, &of) {
+	in := &tr.in
+	if !e.input(e.opts.Snapshot(), u.Key, in, &tr.key) {
 		return datapath.Verdict{}
 	}
 	miss := u.Kind == datapath.UpcallMiss
 	in.Packet = u.Packet.Data()
 	in.Learn, in.Credit = true, miss
 	in.Bytes, in.TCPFlag = uint64(u.Packet.Len), u.Key.TCPFlags
-	res := tr.Translate(&in)
-	e.complain(&in, res)
+	res := tr.Translate(in)
+	e.complain(in, res)
 	if !miss {
 		// A flow of the data path counted the packet already.
 		e.execute(u, res.Actions)
 		return datapath.Verdict{}
 	}
-	return e.verdict(u, &in, res, gen, seq)
+	return e.verdict(u, in, res, gen, seq)
 }
 
 // complain logs what is wrong with the flow tables that a packet met, and how

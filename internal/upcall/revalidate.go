@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"weir/internal/datapath"
-	"weir/internal/flow"
 	"weir/internal/xlate"
 )
 
@@ -210,18 +209,17 @@ func (e *Engine) remove(m *megaflow) {
 
 // revalidate translates a flow again. It says false when the flow must go,
 // because another translation needs other bits of the key than the flow has.
-func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool {
-	var in xlate.Input
-	var of flow.Key
+func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	key, seq := m.key.whole(), e.index.now()
-	if !e.input(e.opts.Snapshot(), &key, &in, &of) {
+	in := &tr.in
+	if !e.input(e.opts.Snapshot(), &key, in, &tr.key) {
 		return false
 	}
-	res := tr.Translate(&in)
+	res := tr.Translate(in)
 	if res.Err == xlate.ErrNoRecirc || !within(dpPart(&res.Mask), dpPart(&m.mask.mask)) {
 		return false
 	}
-	actions := installed(&in, res)
+	actions := installed(in, res)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone {
@@ -233,12 +231,12 @@ func (e *Engine) revalidate(tr *xlate.Translator, m *megaflow, gen uint64) bool 
 		}
 	}
 	old := m.recircs
-	m.adopt(&in, res)
+	m.adopt(in, res)
 	m.actions = actions
 	m.gen, m.stale = gen, false
 	e.ref(m.recircs)
 	e.unref(old)
-	deps, entry := depsOf(&of, res)
+	deps, entry := depsOf(&tr.key, res)
 	e.index.put(m, deps, entry, seq)
 	return true
 }

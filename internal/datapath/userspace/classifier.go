@@ -35,6 +35,21 @@ func newMask(w *words) mask {
 	return m
 }
 
+// is reports whether m is the mask of these words.
+func (m *mask) is(w *words) bool {
+	i := 0
+	for x, b := range w {
+		if b == 0 {
+			continue
+		}
+		if i == len(m.idx) || int(m.idx[i]) != x || m.bits[i] != b {
+			return false
+		}
+		i++
+	}
+	return i == len(m.idx)
+}
+
 func (m *mask) equal(o *mask) bool { return slices.Equal(m.idx, o.idx) && slices.Equal(m.bits, o.bits) }
 
 // expand is the mask as a flow.Mask.
@@ -185,14 +200,14 @@ func (c *classifier) find(s *snapshot, k *words) (e *entry, probes int) {
 }
 
 // subtable finds or makes the subtable of a mask.
-func (c *classifier) subtable(m mask) *subtable {
+func (c *classifier) subtable(w *words) *subtable {
 	s := c.snapshot.Load()
 	for _, t := range s.tables {
-		if t.mask.equal(&m) {
+		if t.mask.is(w) {
 			return t
 		}
 	}
-	t := newSubtable(m)
+	t := newSubtable(newMask(w))
 	c.publish(append(slices.Clone(s.tables), t))
 	return t
 }

@@ -175,11 +175,11 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 		log.Err("failed to put flow: in_port is not an exact match")
 		return fmt.Errorf("flow: in_port is not an exact match: %w", unix.EINVAL)
 	}
-	k, m := keyWords(&f.Key), newMask(keyWords(&f.Mask))
+	k := keyWords(&f.Key)
 	if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
 		return fmt.Errorf("flow: %w (%w)", errExist, errOverlap)
 	}
-	e := d.insert(f, k, m)
+	e := d.insert(f, k)
 	if f.UFID != e.ufid {
 		named := *f
 		named.UFID = e.ufid
@@ -191,20 +191,23 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 }
 
 // insert makes the entry of a flow that overlaps no other.
-func (d *DP) insert(f *datapath.Flow, k *words, m mask) *entry {
+func (d *DP) insert(f *datapath.Flow, k *words) *entry {
 	d.puts++
-	e := &entry{ufid: f.UFID, seq: d.puts, key: *k, stats: make([]flowStats, 1+len(d.workers))}
+	sub := d.cls.subtable(keyWords(&f.Mask))
+	m := &sub.mask
+	e := &entry{ufid: f.UFID, seq: d.puts, key: *k, sub: sub, stats: make([]flowStats, 1+len(d.workers)), masked: make([]uint64, len(m.idx))}
 	e.slot.Store(uint32(NoSlot))
-	var masked words
 	for i, x := range m.idx {
-		masked[x] = k[x] & m.bits[i]
-		e.masked = append(e.masked, masked[x])
+		e.masked[i] = k[x] & m.bits[i]
 	}
 	if e.ufid == (datapath.UFID{}) {
-		e.ufid = keyUFID(&masked, &m)
+		var masked words
+		for i, x := range m.idx {
+			masked[x] = e.masked[i]
+		}
+		e.ufid = keyUFID(&masked, m)
 	}
 	e.actions.Store(newProgram(f.Actions))
-	e.sub = d.cls.subtable(m)
 	e.hash = e.sub.mask.hash(k, d.cls.seed)
 	e.sub.insert(e)
 	d.byUFID[e.ufid] = e

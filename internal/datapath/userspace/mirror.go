@@ -54,12 +54,12 @@ func (d *DP) Adopt(flows iter.Seq2[MirrorSlot, *datapath.Flow]) (refused []Mirro
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for slot, f := range flows {
-		k, m := keyWords(&f.Key), newMask(keyWords(&f.Mask))
+		k := keyWords(&f.Key)
 		if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
 			refused = append(refused, slot)
 			continue
 		}
-		d.insert(f, k, m).slot.Store(uint32(slot))
+		d.insert(f, k).slot.Store(uint32(slot))
 	}
 	return refused
 }

@@ -71,6 +71,7 @@ type worker struct {
 	sts   [maxDepth + 1]state
 	ups   [maxDepth + 1]datapath.Upcall
 	vers  [maxDepth + 1]datapath.Verdict
+	flows [maxDepth + 1]datapath.Flow // to be installed; only the data path's words of key and mask are set
 
 	tx    []txQueue // by port slot
 	dirty []int     // slots with packets waiting
@@ -292,12 +293,13 @@ func (w *worker) missed(st *state) {
 	}
 	// The actions change the packet and, by recirculation, the key of deeper
 	// levels only: the flow's key is safe until they are done.
-	f := &datapath.Flow{UFID: v.UFID, Actions: v.Actions}
+	f := &w.flows[st.depth]
+	f.UFID, f.Actions = v.UFID, v.Actions
 	*keyWords(&f.Key) = *keyWords(st.key)
 	*keyWords(&f.Mask) = *keyWords(v.Mask)
 	w.execute(st, newProgram(v.Actions))
 	err := w.dp.put(f, datapath.PutCreate)
 	u.Key = &f.Key
 	box.h.Installed(u, v, err)
-	u.Packet, u.Key = nil, nil
+	u.Packet, u.Key, f.Actions = nil, nil, nil
 }
