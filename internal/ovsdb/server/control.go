@@ -65,6 +65,7 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	})
 	u.Register("ovsdb-server/tlog-set", "DB:TABLE on|off", 2, 2, s.tlogSet)
 	u.Register("ovsdb-server/tlog-list", "", 0, 0, s.tlogList)
+	u.Register("ovsdb/file/column-diff-enable", "", 0, 0, func(*unixctl.Request) (string, error) { return "", s.enableColumnDiff() })
 	u.Register("ovsdb-server/perf-counters-show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.perfCounters(), nil })
 	u.Register("ovsdb-server/perf-counters-clear", "", 0, 0, func(*unixctl.Request) (string, error) { s.clearCounters(); return "", nil })
 	u.Register("ovsdb-server/top", "[COUNT]", 0, 1, s.top)

@@ -224,13 +224,6 @@ func (p *publication) stepsAfter(seq uint64) ([]step, bool) {
 	return p.recent[len(p.recent)-n:], true
 }
 
-// lastSeq returns the Seq of the newest published commit.
-func (p *publication) lastSeq() uint64 {
-	p.pub.Lock()
-	defer p.pub.Unlock()
-	return p.last
-}
-
 // retire wakes whoever waits for a database that is no longer in use.
 func (p *publication) retire() {
 	p.pub.Lock()

@@ -51,7 +51,7 @@ type Server struct {
 	stopped  bool
 
 	onReconfigure func() // set before the first remote is added
-	noDiff        bool   // set before the first database is added
+	noDiff        bool   // of databases opened from now on
 
 	replication replication             // of all databases, as --sync-from says
 	backups     map[string]*replication // of one database each, as a configuration says
@@ -144,7 +144,9 @@ func (s *Server) AddFile(name string) error {
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
 	f.Diff = !s.noDiff
+	s.mu.Unlock()
 	snap, err := load(f)
 	if err != nil {
 		_ = f.Close()
@@ -174,6 +176,28 @@ func load(f *storage.File) (*engine.Snapshot, error) {
 // DisableColumnDiff has the databases opened later written without column
 // diffs, for versions of Open vSwitch before 2.15.
 func (s *Server) DisableColumnDiff() { s.noDiff = true }
+
+// enableColumnDiff has all databases written with column diffs from now on. It
+// takes back DisableColumnDiff, once no older server has to read the files.
+func (s *Server) enableColumnDiff() error {
+	s.mu.Lock()
+	s.noDiff = false
+	var dbs []*Database
+	for _, h := range s.dbs {
+		dbs = append(dbs, h.db)
+	}
+	s.mu.Unlock()
+	for _, db := range dbs {
+		f, ok := db.store.(*storage.File)
+		if !ok {
+			continue
+		}
+		if err := db.exclusive(func() error { f.Diff = true; return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // OnReconfigure has fn called each time before the remotes are brought in line
 // with the configuration. It is to be called before the first remote is added.

@@ -110,7 +110,7 @@ func serveMetrics(addr string, srv *server.Server) (stop func(), bound string, e
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
+		format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 		w.Header().Set("Content-Type", string(format))
 		if err := writeMetrics(w, format, srv); err != nil {
 			log.Warn("metrics for %s: %v", r.RemoteAddr, err)
