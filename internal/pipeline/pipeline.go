@@ -33,7 +33,9 @@ type Table struct {
 	// Lookups that found a flow, and that found none.
 	Matched, Missed atomic.Uint64
 
-	flows int // not hidden, in the newest version; the pipeline's mu
+	// Guarded by the pipeline's mu.
+	flows   int      // not hidden, in the newest version
+	evictor *evictor // nil in a table that doesn't evict
 }
 
 // TableConf is the configuration of a table, immutable once set.
@@ -166,7 +168,9 @@ func (p *Pipeline) ConfigureTable(id uint8, conf TableConf, now time.Time) ([]Ev
 	if !slices.Equal(conf.Prefixes, t.Conf().Prefixes) {
 		t.cls.SetPrefixes(prefixes...)
 	}
+	old := t.Conf()
 	t.conf.Store(&conf)
+	t.configureEviction(old, func() []*Rule { return t.Rules(p.Version()) })
 	if !conf.Evict || conf.Limit < 0 || t.flows <= conf.Limit {
 		return nil, nil
 	}
@@ -261,6 +265,9 @@ func (p *Pipeline) Watch(r *Rule) {
 	defer p.mu.Unlock()
 	if r.VisibleIn(p.Version()) {
 		p.timed[r] = struct{}{}
+		if e := p.tables[r.Table].evictor; e != nil {
+			e.hasten(r)
+		}
 	}
 }
 

@@ -352,21 +352,12 @@ func (x *Txn) selected(fm *openflow.FlowMod) []*Rule {
 	return out
 }
 
-// evict makes room in t by removing the flow that matters least: of the lowest
-// importance, then the one that would expire first. Flows without a timeout
-// are kept.
+// evict makes room in t by removing the flow that its evictor chooses.
 func (x *Txn) evict(t *Table) bool {
-	var victim *Rule
-	var when time.Time
-	for _, r := range t.Rules(x.version) {
-		end, ok := r.expiry()
-		if r.Hidden() || !ok {
-			continue
-		}
-		if victim == nil || r.Importance < victim.Importance || r.Importance == victim.Importance && end.Before(when) {
-			victim, when = r, end
-		}
+	if t.evictor == nil {
+		return false
 	}
+	victim := t.evictor.victim()
 	if victim == nil {
 		return false
 	}
@@ -442,6 +433,9 @@ func (p *Pipeline) index(r *Rule) {
 	if r.timeouts.Load() != 0 {
 		p.timed[r] = struct{}{}
 	}
+	if e := p.tables[r.Table].evictor; e != nil {
+		e.add(r)
+	}
 	if r.nextOfCookie = p.byCookie[r.Cookie]; r.nextOfCookie != nil {
 		r.nextOfCookie.prevOfCookie = r
 	}
@@ -461,6 +455,9 @@ func (p *Pipeline) unindex(r *Rule) {
 		p.tables[r.Table].flows--
 	}
 	delete(p.timed, r)
+	if e := p.tables[r.Table].evictor; e != nil {
+		e.remove(r)
+	}
 	p.unlinkCookie(r)
 	if e := r.program.extra; e != nil {
 		for _, g := range e.groups {
