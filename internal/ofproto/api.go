@@ -180,8 +180,9 @@ type Bridge struct {
 	frags    openflow.FragHandling
 	ttlToCtl bool
 
-	conns  *connManager
-	meters bridgeMeters
+	conns     *connManager
+	vacancies vacancies
+	meters    bridgeMeters
 }
 
 // NewBridge makes a bridge without ports. It fails with fs.ErrExist when there

@@ -1,6 +1,7 @@
 package ofproto
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -235,5 +236,41 @@ func TestFates(t *testing.T) {
 	r.be.Engine().Revalidate()
 	if n := b.fates.ToController.Stats.Packets.Load(); n != 1 {
 		t.Fatalf("%d packets to controllers", n)
+	}
+}
+
+// A table tells when it has become too full, and then when there is room again,
+// once each.
+func TestVacancyEvents(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 0, true)
+	target, accept := r.listen("controller")
+	b.SetControllers([]ControllerConfig{{Target: target, Probe: 0}})
+	p := accept(openflow.V14)
+	cfg := Config{Name: "br0", Secure: true, Tables: map[uint8]TableConfig{0: {Limit: 10}}}
+	if err := b.Configure(cfg); err != nil {
+		t.Fatal(err)
+	}
+	p.send(&openflow.TableMod{TableID: 0, Eviction: -1, Vacancy: 1, VacancyDown: 20, VacancyUp: 80})
+	for i := range 10 {
+		p.send(addFlow(fmt.Sprintf("reg0=%d", i+1), &openflow.Output{Port: 1}))
+	}
+	del := addFlow("")
+	del.Command = openflow.FlowDelete
+	p.send(del)
+	ask := &openflow.BarrierRequest{}
+	p.send(ask)
+	var got []openflow.TableStatusReason
+	for {
+		m := p.recv()
+		if st, ok := m.(*openflow.TableStatus); ok {
+			got = append(got, st.Reason)
+		}
+		if _, ok := m.(*openflow.BarrierReply); ok {
+			break
+		}
+	}
+	if d := cmp.Diff([]openflow.TableStatusReason{openflow.VacancyDownEvent, openflow.VacancyUpEvent}, got); d != "" {
+		t.Fatal(d)
 	}
 }

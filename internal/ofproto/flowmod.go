@@ -140,6 +140,7 @@ func (s *session) tableMod(tm *openflow.TableMod) error {
 		}
 		events, err := b.pipe.ConfigureTable(id, conf, s.now())
 		b.flowEvents(events, s)
+		b.awaitVacancy(id)
 		if err != nil {
 			return err
 		}
@@ -166,6 +167,7 @@ func (b *Bridge) flowEvents(events []pipeline.Event, by *session) {
 		}
 	}
 	b.monitorEvents(events, by)
+	b.checkVacancies(events)
 }
 
 func removedMessage(p *pipeline.Pipeline, e *pipeline.Event, now time.Time) *openflow.FlowRemoved {

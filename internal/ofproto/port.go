@@ -1,6 +1,7 @@
 package ofproto
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -86,9 +87,9 @@ func (b *Bridge) addPort(pc PortConfig) (openflow.PortNo, error) {
 	// A port comes up only after it is there.
 	first := desc
 	first.State &^= openflow.PortLive
-	b.conns.portStatus(openflow.PortAdded, &first)
+	b.conns.portStatus(openflow.PortAdded, &first, nil)
 	if first != desc {
-		b.conns.portStatus(openflow.PortModified, &desc)
+		b.conns.portStatus(openflow.PortModified, &desc, &first)
 	}
 	return no, nil
 }
@@ -107,7 +108,7 @@ func (b *Bridge) delPort(no openflow.PortNo) error {
 	be.invalidate()
 	desc := p.desc
 	be.mu.Unlock()
-	b.conns.portStatus(openflow.PortDeleted, &desc)
+	b.conns.portStatus(openflow.PortDeleted, &desc, nil)
 	if p.patch {
 		return nil
 	}
@@ -165,7 +166,8 @@ func linkFeatures(dev netdev.Device) (openflow.PortFeatures, uint32) {
 // refreshPorts tells controllers of ports whose devices have changed.
 func (b *Bridge) refreshPorts() {
 	be := b.be
-	var changed []openflow.PortDesc
+	type change struct{ is, was openflow.PortDesc }
+	var changed []change
 	be.mu.Lock()
 	for _, p := range b.ports {
 		if p.conf.Device == nil || p.conf.Device.Changes() == p.changes {
@@ -173,14 +175,14 @@ func (b *Bridge) refreshPorts() {
 		}
 		old := p.desc
 		if p.describe(); p.desc != old {
-			changed = append(changed, p.desc)
+			changed = append(changed, change{p.desc, old})
 			be.invalidate()
 		}
 	}
 	be.mu.Unlock()
-	slices.SortFunc(changed, func(a, b openflow.PortDesc) int { return int(int64(a.PortNo) - int64(b.PortNo)) })
+	slices.SortFunc(changed, func(a, b change) int { return cmp.Compare(a.is.PortNo, b.is.PortNo) })
 	for i := range changed {
-		b.conns.portStatus(openflow.PortModified, &changed[i])
+		b.conns.portStatus(openflow.PortModified, &changed[i].is, &changed[i].was)
 	}
 }
 
@@ -250,10 +252,10 @@ func (b *Bridge) setPortConfig(no openflow.PortNo, hw packet.MAC, config, mask o
 		middle.State &^= openflow.PortLive
 	}
 	if middle != before {
-		b.conns.portStatus(openflow.PortModified, &middle)
+		b.conns.portStatus(openflow.PortModified, &middle, &before)
 	}
 	if desc != middle {
-		b.conns.portStatus(openflow.PortModified, &desc)
+		b.conns.portStatus(openflow.PortModified, &desc, &middle)
 	}
 	return err
 }

@@ -122,8 +122,19 @@ func (s *session) asyncIf(t openflow.AsyncType, reason uint8, msg openflow.Messa
 	}
 }
 
-func (m *connManager) portStatus(reason openflow.PortStatusReason, d *openflow.PortDesc) {
+// portStatus tells of a port. was is how it was known before, nil for a port
+// that came or went: OpenFlow 1.0 has no bit for a live port, and so nothing to
+// tell when no other changed.
+func (m *connManager) portStatus(reason openflow.PortStatusReason, d, was *openflow.PortDesc) {
 	m.each(func(s *session) {
+		if was != nil && s.version() == openflow.V10 {
+			is, before := *d, *was
+			is.State &^= openflow.PortLive
+			before.State &^= openflow.PortLive
+			if is == before {
+				return
+			}
+		}
 		s.asyncIf(openflow.AsyncPortStatus, uint8(reason), &openflow.PortStatus{Reason: reason, Desc: *d})
 	})
 }

@@ -192,20 +192,7 @@ func (b *Bridge) tableFeatures(v openflow.Version) []openflow.TableFeatures {
 func (b *Bridge) tableDesc() openflow.Message {
 	r := &openflow.TableDescReply{}
 	for id := range uint8(pipeline.NumTables - 1) {
-		c := b.pipe.Table(id).Conf()
-		d := openflow.TableDesc{TableID: id, Miss: c.Miss, VacancyDown: c.VacancyDown, VacancyUp: c.VacancyUp,
-			EvictionFlags: openflow.EvictOther | openflow.EvictImportance | openflow.EvictLifetime}
-		if c.Evict {
-			d.Eviction = 1
-		}
-		if c.VacancyEvents {
-			d.Vacancy = 1
-			d.VacancyNow = 100
-			if c.Limit > 0 {
-				d.VacancyNow = uint8(max(0, c.Limit-b.pipe.Active(id)) * 100 / c.Limit)
-			}
-		}
-		r.Tables = append(r.Tables, d)
+		r.Tables = append(r.Tables, b.tableDescOf(id))
 	}
 	return r
 }

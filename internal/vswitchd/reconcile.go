@@ -126,12 +126,16 @@ func (s *Switch) sortedPorts(ch *Changes) []ovsdb.UUID {
 // retryFailed tries the interfaces again that could not be made before: their
 // devices may have come, or their names or numbers become free.
 func (s *Switch) retryFailed() {
-	retry := s.retry
-	slices.SortFunc(retry, func(a, b *iface) int { return ofproto.CompareNames(a.conf.Name, b.conf.Name) })
-	for _, i := range retry {
-		if s.failed[i] {
-			s.openInterface(i)
-			s.configureBundle(i.port)
+	// An interface may take its number from another one, which then is next.
+	for len(s.retry) > 0 {
+		retry := s.retry
+		s.retry = nil
+		slices.SortFunc(retry, func(a, b *iface) int { return ofproto.CompareNames(a.conf.Name, b.conf.Name) })
+		for _, i := range retry {
+			if s.failed[i] {
+				s.openInterface(i)
+				s.configureBundle(i.port)
+			}
 		}
 	}
 }
