@@ -160,7 +160,20 @@ func (s *Switch) wantsOtherNumber(i *iface) bool {
 		return false
 	}
 	holder := i.port.bridge.ofports[want]
-	return holder == nil || openflow.PortNo(holder.conf.OfportRequest) != want
+	return holder == nil || s.requestOf(holder) != want
+}
+
+// requestOf is the number that an interface asks for in the configuration that
+// is being applied, which may not have come to the interface yet.
+func (s *Switch) requestOf(i *iface) openflow.PortNo {
+	if p := s.desired.Ports[i.port.conf.UUID]; p != nil {
+		for _, c := range p.Interfaces {
+			if c.UUID == i.conf.UUID {
+				return openflow.PortNo(c.OfportRequest)
+			}
+		}
+	}
+	return openflow.PortNo(i.conf.OfportRequest)
 }
 
 func (s *Switch) deleteInterface(i *iface) {
@@ -298,7 +311,7 @@ func (s *Switch) freeNumber(i *iface) openflow.PortNo {
 		return 0
 	}
 	holder := b.ofports[want]
-	if holder != nil && holder != i && openflow.PortNo(holder.conf.OfportRequest) != want {
+	if holder != nil && holder != i && s.requestOf(holder) != want {
 		s.closeInterface(holder)
 		holder.conf.Ofport = 0
 		s.failed[holder] = true

@@ -205,6 +205,23 @@ func TestReconcile(t *testing.T) {
 		t.Errorf("p1 has number %d", got)
 	}
 
+	// One asks for the number that the other gives up at the same time, then
+	// they change places.
+	db.set("Interface", i1, "ofport_request", number(5))
+	db.set("Interface", i2, "ofport_request", optNumber(0, false))
+	commit(s, db)
+	if got := f.bridges["br0"].names["p1"]; got != 5 {
+		t.Errorf("p1 has number %d, not the one given up", got)
+	}
+	db.set("Interface", i2, "ofport_request", number(6))
+	commit(s, db)
+	db.set("Interface", i1, "ofport_request", number(6))
+	db.set("Interface", i2, "ofport_request", number(5))
+	commit(s, db)
+	if n := f.bridges["br0"].names; n["p1"] != 6 || n["p2"] != 5 {
+		t.Errorf("the numbers are %v, want p1 6 and p2 5", n)
+	}
+
 	// The bridge goes.
 	db.set("Open_vSwitch", db.root, "bridges", ref())
 	db.check(db.tx.Delete("Bridge", br))
