@@ -64,11 +64,15 @@ const (
 // packet must come out where the flows say at that moment, unchanged and once;
 // a steady stream between two ports must lose nothing; nothing may leak.
 func TestSoak(t *testing.T) {
-	t.Run("first", func(t *testing.T) { newDP(t) }) // what the runtime opens once
+	host := linux.NewHost()
+	t.Run("first", func(t *testing.T) { // what is opened once
+		newDP(t)
+		newCable(t, host, "first")
+	})
 	before := descriptors(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	s := &soak{t: t, host: linux.NewHost(), rng: rand.New(rand.NewPCG(seed, 1)), cables: map[datapath.PortNo]*cable{}, flows: map[int]*soakFlow{}}
+	s := &soak{t: t, host: host, rng: rand.New(rand.NewPCG(seed, 1)), cables: map[datapath.PortNo]*cable{}, flows: map[int]*soakFlow{}}
 	t.Run("run", func(t *testing.T) {
 		s.t = t
 		s.d = newDP(t)
