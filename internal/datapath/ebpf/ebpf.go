@@ -164,6 +164,7 @@ func (d *DP) replacePins() error {
 // Start lets packets that come up be handled.
 func (d *DP) Start() {
 	d.soft.Start()
+	d.mirror.start()
 	for _, p := range d.pollers {
 		go p.run()
 	}

@@ -37,9 +37,13 @@ var _ userspace.Mirror = (*mirror)(nil)
 func newMirror(set *program.Set, c *clock.Clock) *mirror {
 	m := &mirror{clock: c, set: set, kick: make(chan struct{}, 1), stop: make(chan struct{}), refused: map[string]uint64{}}
 	m.tick()
+	return m
+}
+
+// start begins the background work.
+func (m *mirror) start() {
 	m.done.Add(1)
 	go m.keep()
-	return m
 }
 
 // Times of the keeper's work.

@@ -147,6 +147,10 @@ func (d *demo) build() error {
 			return err
 		}
 	}
+	// Which data path it is, and why where it isn't the one in the kernel.
+	if err := d.sayTool("ovs-vsctl", "get", "Bridge", bridges[0], "status"); err != nil {
+		return err
+	}
 	if err := lab.IP("-n " + switchSpace + " link add trunk-left type veth peer name trunk-right"); err != nil {
 		return err
 	}

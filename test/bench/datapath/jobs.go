@@ -99,7 +99,8 @@ func runMasks(st *stage) ([]float64, error) {
 	if err := os.WriteFile(st.path("flows"), []byte(file.String()), 0o600); err != nil {
 		return nil, err
 	}
-	if _, err := st.tool("ovs-appctl", "dpctl/add-flows", st.path("flows")); err != nil {
+	// First, since the flow that there is matches all of their packets.
+	if err := st.tools("ovs-appctl dpctl/del-flows", "ovs-appctl dpctl/add-flows "+st.path("flows")); err != nil {
 		return nil, err
 	}
 	return packets("-flows", "1000", "-masks")(st)
