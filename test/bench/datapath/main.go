@@ -38,7 +38,11 @@ func main() {
 	jobs := flag.String("job", "", "only jobs whose names contain this")
 	flag.StringVar(&o.json, "json", "", "write the result to this file")
 	flag.StringVar(&o.svg, "svg", "", "draw the result to this file")
+	from := flag.String("from", "", "measure nothing: put together the results in these files, separated by commas")
 	flag.Parse()
+	if *from != "" {
+		exit(together(&o, strings.Split(*from, ",")))
+	}
 	for _, s := range switches {
 		if *only == "" || slices.Contains(strings.Split(*only, ","), s.name) {
 			o.switches = append(o.switches, s)

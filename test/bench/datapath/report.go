@@ -118,7 +118,11 @@ func (r *report) printJob(out io.Writer, j *job) {
 		}
 		fmt.Fprintln(out)
 	}
-	for _, x := range r.results(j) {
+	r.printTable(out, r.results(j))
+}
+
+func (r *report) printTable(out io.Writer, results []*result) {
+	for _, x := range results {
 		fmt.Fprintf(out, "%-44s", x.Name+", "+x.Unit)
 		for _, name := range switchNames() {
 			v, ok := x.Medians[name]
@@ -159,6 +163,25 @@ func number(v float64) string {
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.3g", v)
+}
+
+// together prints and writes what earlier runs measured, in the order of the files.
+func together(o *options, files []string) error {
+	all := newReport()
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		var r report
+		if err := json.Unmarshal(text, &r); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		all.Kernel, all.CPUs = r.Kernel, r.CPUs
+		all.Figures = append(all.Figures, r.Figures...)
+	}
+	all.printTable(os.Stdout, all.Figures)
+	return all.write(o)
 }
 
 // write writes the files that were asked for.
