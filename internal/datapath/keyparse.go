@@ -15,6 +15,9 @@ import (
 // that can't be read, with all that follows it.
 func ParseKey(s string, names *Namer) (*flow.Key, *flow.Mask, error) {
 	p := &keyParser{names: names}
+	if strings.ContainsAny(s, "\n\t") {
+		s = strings.Join(strings.Fields(s), "") // it was broken into lines
+	}
 	if err := p.groups(s, 0); err != nil {
 		return nil, nil, err
 	}

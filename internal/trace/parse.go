@@ -162,7 +162,7 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 			text = strings.TrimLeft(text[i:], ", ")
 		}
 	}
-	if !strings.Contains(text, "(") || len(args) == 2 && env.Config.Bridges[args[0]] != nil {
+	if !strings.Contains(strings.ReplaceAll(text, "packet_type=(", ""), "(") {
 		return false, nil
 	}
 	var namer *datapath.Namer

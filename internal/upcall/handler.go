@@ -61,7 +61,7 @@ func (e *Engine) complain(in *xlate.Input, res *xlate.Result) {
 	}
 	again := *in
 	again.Learn, again.Credit = false, false
-	log.WarnRL(&explained, "%v", explanation{e, &again})
+	log.InfoRL(&explained, "%v", explanation{e, &again})
 }
 
 // explanation is made only if the log wants it.

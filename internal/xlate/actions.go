@@ -16,7 +16,7 @@ func (x *Translator) run(actions []openflow.Action, last bool) {
 		if x.res.Err != ErrNone || x.exit {
 			return
 		}
-		if x.wasMPLS && !x.freezing && freezesAfterMPLS(a) {
+		if x.wasMPLS && !x.freezing && x.freezesAfterMPLS(a) {
 			x.freezeHere()
 		}
 		if x.freezing {
@@ -425,7 +425,7 @@ func (x *Translator) outputTrunc(a *openflow.OutputTrunc, last bool) {
 	port := a.Port
 	if p := x.bridge.Ports[port]; p != nil && p.Patch {
 		if x.trace != nil {
-			x.trace.add(NodeError, "output_trunc does not support patch output port")
+			x.trace.add(NodeError, "output_trunc does not support patch port %d", port)
 		}
 		return
 	}

@@ -111,7 +111,7 @@ func (x *Translator) encapMPLS(packetType uint32) {
 	lse := uint32(lseBOS | 64)
 	labels := [flow.MaxMPLSLabels]uint32{}
 	if isMPLS(uint16(f.PacketType)) && f.PacketType != 0 {
-		if x.tooManyLabels(numLabels(f), "push") {
+		if x.tooManyLabels(numLabels(f), "encap MPLS action", false) {
 			return
 		}
 		labels = f.MPLS
@@ -177,7 +177,7 @@ func (x *Translator) decapMPLS(next uint32) {
 	f := &x.flow
 	n := numLabels(f)
 	x.markLabels()
-	if x.tooManyLabels(n, "pop") {
+	if x.tooManyLabels(n, "MPLS decap", true) {
 		return
 	}
 	if next == openflow.PacketTypeUseNext {
@@ -221,6 +221,10 @@ func (x *Translator) commitOuter() {
 			x.res.Slow |= datapath.SlowAction
 		}
 		x.emit(&datapath.AddMPLS{LSE: f.MPLS[0], EthType: f.EthType})
+		// The addresses stay, for what an error says of the packet.
+		clear(b.Words()[flow.StageStart[2]:])
+		b.EthType, b.MPLS = f.EthType, f.MPLS
+		return
 	}
 	b.PacketType = f.PacketType
 	copy(b.Words()[flow.StageStart[1]:], f.Words()[flow.StageStart[1]:])

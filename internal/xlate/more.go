@@ -84,13 +84,16 @@ func (x *Translator) checkPktLarger(a *openflow.CheckPktLarger, rest []openflow.
 
 // freezesAfterMPLS reports whether an action needs what stands behind the last
 // label that was popped, so that the packet must be parsed again before it.
-func freezesAfterMPLS(a openflow.Action) bool {
+func (x *Translator) freezesAfterMPLS(a openflow.Action) bool {
 	switch a := a.(type) {
+	case *openflow.PushMPLS:
+		// A label takes its TTL from the IP header, if there is one.
+		return isIP(x.flow.EthType) && x.flow.NwTTL == 0
 	case *openflow.Output, *openflow.Controller, *openflow.Enqueue, *openflow.OutputReg, *openflow.OutputTrunc,
 		*openflow.SetVLANVID, *openflow.SetVLANPCP, *openflow.StripVLAN, *openflow.PushVLAN,
 		*openflow.SetEthSrc, *openflow.SetEthDst, *openflow.SetTunnelID, *openflow.SetQueue, *openflow.PopQueue,
 		*openflow.Group, *openflow.Note, *openflow.WriteMetadata, *openflow.WriteActions, *openflow.ClearActions,
-		*openflow.Exit, *openflow.SetMPLSLabel, *openflow.SetMPLSTC, *openflow.SetMPLSTTL, *openflow.PushMPLS,
+		*openflow.Exit, *openflow.SetMPLSLabel, *openflow.SetMPLSTC, *openflow.SetMPLSTTL,
 		*openflow.Sample, *openflow.Conjunction:
 		return false
 	case *openflow.SetField:

@@ -62,7 +62,7 @@ func (x *Translator) pushMPLS(ethType uint16) {
 		// The payload of the first label is what it was: set what OpenFlow can
 		// still change about it now.
 		x.commit()
-	} else if x.tooManyLabels(n, "push") {
+	} else if x.tooManyLabels(n, "MPLS push action", false) {
 		return
 	}
 	for i := range n {
@@ -110,7 +110,7 @@ func (x *Translator) popMPLS(ethType uint16) {
 	for i := 1; i < n; i++ {
 		w.MPLS[i] = ^uint32(0)
 	}
-	if x.tooManyLabels(n, "pop") {
+	if x.tooManyLabels(n, "MPLS pop action", true) {
 		return
 	}
 	copy(f.MPLS[:], f.MPLS[1:])
@@ -123,16 +123,17 @@ func (x *Translator) popMPLS(ethType uint16) {
 
 // tooManyLabels gives up on a packet with as many labels as a key holds, onto
 // which no other can be pushed, or whose last but these a pop would bring up.
-func (x *Translator) tooManyLabels(n int, action string) bool {
-	if n < flow.MaxMPLSLabels || action == "pop" && x.flow.MPLS[n-1]&lseBOS != 0 {
+// The action is as the error names it.
+func (x *Translator) tooManyLabels(n int, action string, pop bool) bool {
+	if n < flow.MaxMPLSLabels || pop && x.flow.MPLS[n-1]&lseBOS != 0 {
 		return false
 	}
 	has := "would have"
-	if action == "pop" {
+	if pop {
 		has = "has"
 	}
-	x.fail(ErrTooManyMPLS, "bridge %s: dropping packet on which an MPLS %s action can't be performed as it %s more MPLS LSEs than the %d supported.",
-		x.bridge.Name, action, has, flow.MaxMPLSLabels)
+	x.fail(ErrTooManyMPLS, "dropping packet on which an %s can't be performed as it %s more MPLS LSEs than the %d supported.",
+		action, has, flow.MaxMPLSLabels)
 	return true
 }
 

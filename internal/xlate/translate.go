@@ -451,7 +451,7 @@ func (x *Translator) complain(format string, args ...any) {
 		x.trace.add(NodeError, format, args...)
 		return
 	}
-	x.res.Complaints = append(x.res.Complaints, fmt.Sprintf(format+" on bridge %s while processing %s", append(args, x.bridge.Name, x.in.Key)...))
+	x.res.Complaints = append(x.res.Complaints, fmt.Sprintf(format+" on bridge %s while processing %s", append(args, x.bridge.Name, &x.base)...))
 }
 
 // detail notes a consequence of the last action in the trace.
