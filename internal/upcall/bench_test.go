@@ -17,7 +17,7 @@ import (
 func benchRig(b *testing.B, flows int) (*rig, *userspace.DP) {
 	r := newRig(b, Config{FlowLimit: 1 << 20})
 	r.SetFlowLimit(1 << 20)
-	dp, err := userspace.New(userspace.Config{Type: "dummy", Name: "bench", Synchronous: true, Clock: clock.New()})
+	dp, err := userspace.New(userspace.Config{Type: "dummy", Name: "bench", Workers: 2, Clock: clock.New()})
 	if err != nil {
 		b.Fatal(err)
 	}

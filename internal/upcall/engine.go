@@ -100,6 +100,7 @@ type megaflow struct {
 	gen     uint64         // of the tables that actions were right for
 	effects xlate.Effects
 	recircs []uint32
+	normal  bool   // NORMAL had a part in it
 	dumped  uint64 // the pass that saw it last
 	stale   bool   // the tables changed since
 	gone    bool

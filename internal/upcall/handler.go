@@ -162,6 +162,7 @@ func (m *megaflow) adopt(in *xlate.Input, res *xlate.Result) {
 	m.actions = installed(in, res)
 	m.effects = slices.Clone(res.Effects)
 	m.recircs = slices.Clone(res.Recircs)
+	m.normal = res.HasNormal
 }
 
 // installed are the actions that the data path gets: those of the result, or

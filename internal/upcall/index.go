@@ -3,6 +3,7 @@ package upcall
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"weir/internal/flow"
@@ -15,8 +16,8 @@ import (
 // they looked up. mu guards all of it, and deps and entry of the records. Who
 // holds it takes no other lock.
 type index struct {
+	seq  atomic.Uint64 // moves with each change; written with mu held
 	mu   sync.Mutex
-	seq  uint64 // moves with each change
 	on   map[dep]*dependents
 	todo map[*megaflow]struct{} // that changes may have made wrong
 }
@@ -38,10 +39,15 @@ func newIndex() index {
 
 // now is the number of the last change. Who reads it and then translates finds
 // by [index.put] whether something changed meanwhile.
-func (x *index) now() uint64 {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.seq
+func (x *index) now() uint64 { return x.seq.Load() }
+
+// recheck is [index.put] of a translation that found what the record has.
+func (x *index) recheck(m *megaflow, seq uint64) {
+	if x.seq.Load() != seq {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.todo[m] = struct{}{}
+	}
 }
 
 // put enters what a record depends on, in place of what it did before. seq is
@@ -49,7 +55,7 @@ func (x *index) now() uint64 {
 func (x *index) put(m *megaflow, deps []dep, entry dep, seq uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if seq != x.seq {
+	if seq != x.seq.Load() {
 		x.todo[m] = struct{}{}
 	}
 	m.entry = entry
@@ -130,7 +136,7 @@ func (x *index) all(d dep) {
 func (x *index) changedMAC() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.seq++
+	x.seq.Add(1)
 	x.all(anyMAC)
 }
 
@@ -145,7 +151,7 @@ const fewAdditions = 16
 func (x *index) changed(p *pipeline.Pipeline, events []pipeline.Event) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.seq++
+	x.seq.Add(1)
 	var added map[uint8][]*pipeline.Rule
 	whole := map[uint8]bool{}
 	for i := range events {

@@ -3,6 +3,7 @@ package upcall
 import (
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,15 +80,83 @@ func (e *Engine) visitAll(p *pass) {
 		})
 		return
 	}
+	if e.count.Load() < manyFlows {
+		d.DumpStats(func(ufid *datapath.UFID, stats *datapath.Stats) bool {
+			e.sight(p, &sighting{*ufid, *stats})
+			return true
+		})
+		return
+	}
+	e.visitMany(p, d)
+}
+
+// sighting is what a dump of statistics shows of one flow.
+type sighting struct {
+	ufid  datapath.UFID
+	stats datapath.Stats
+}
+
+// sight finds the record of a flow and visits it.
+func (e *Engine) sight(p *pass, s *sighting) {
+	p.flows++
+	if m := e.find(s.ufid); m != nil {
+		e.visit(p, m, &s.stats)
+	} else if f, err := e.dp.FlowGet(s.ufid, nil); err == nil {
+		p.strangers = append(p.strangers, f)
+	}
+}
+
+// manyFlows is how many flows are visited by more than one goroutine.
+const manyFlows = 8192
+
+// visitMany has the flows visited while the dump goes on.
+func (e *Engine) visitMany(p *pass, d datapath.StatsDumper) {
+	const size = 512
+	batches := make(chan []sighting, 2*runtime.GOMAXPROCS(0))
+	spare := make(chan []sighting, cap(batches)+runtime.GOMAXPROCS(0))
+	parts := make([]pass, max(1, runtime.GOMAXPROCS(0)-1))
+	var wg sync.WaitGroup
+	for i := range parts {
+		parts[i] = pass{gen: p.gen, now: p.now, maxIdle: p.maxIdle}
+		wg.Go(func() {
+			for b := range batches {
+				for j := range b {
+					e.sight(&parts[i], &b[j])
+				}
+				select {
+				case spare <- b[:0]:
+				default:
+				}
+			}
+		})
+	}
+	b := make([]sighting, 0, size)
 	d.DumpStats(func(ufid *datapath.UFID, stats *datapath.Stats) bool {
-		p.flows++
-		if m := e.find(*ufid); m != nil {
-			e.visit(p, m, stats)
-		} else if f, err := e.dp.FlowGet(*ufid, nil); err == nil {
-			p.strangers = append(p.strangers, f)
+		if b = append(b, sighting{*ufid, *stats}); len(b) < size {
+			return true
+		}
+		batches <- b
+		select {
+		case b = <-spare:
+		default:
+			b = make([]sighting, 0, size)
 		}
 		return true
 	})
+	batches <- b
+	close(batches)
+	wg.Wait()
+	for i := range parts {
+		p.add(&parts[i])
+	}
+}
+
+// add takes over what another goroutine found in its part of the pass.
+func (p *pass) add(o *pass) {
+	p.flows += o.flows
+	p.known += o.known
+	p.due = append(p.due, o.due...)
+	p.strangers = append(p.strangers, o.strangers...)
 }
 
 // welcome makes a record of a flow that somebody else installed; it is kept if
@@ -219,12 +288,17 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	if res.Err == xlate.ErrNoRecirc || !within(dpPart(&res.Mask), dpPart(&m.mask.mask)) {
 		return false
 	}
-	actions := installed(in, res)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone {
 		return true
 	}
+	if m.stillIs(res) {
+		m.gen, m.stale = gen, false
+		e.index.recheck(m, seq)
+		return true
+	}
+	actions := installed(in, res)
 	if !sameActions(actions, m.actions) {
 		if err := e.dp.FlowPut(m.flow(actions), datapath.PutModify); err != nil {
 			return false
@@ -251,8 +325,15 @@ func within(need, mask *dpKey) bool {
 	return true
 }
 
+// stillIs reports whether a translation found what the record has already, as
+// most do that were made once more.
+func (m *megaflow) stillIs(res *xlate.Result) bool {
+	return res.Slow == 0 && res.Err == xlate.ErrNone && m.normal == res.HasNormal && slices.Equal(m.effects, res.Effects) &&
+		slices.Equal(m.recircs, res.Recircs) && sameActions(m.actions, res.Actions)
+}
+
 func sameActions(a, b []datapath.Action) bool {
-	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
+	return slices.EqualFunc(a, b, func(x, y datapath.Action) bool { return x == y || reflect.DeepEqual(x, y) })
 }
 
 // sweep drops the records of flows that are no longer in the data path.

@@ -30,6 +30,7 @@ type entry struct {
 	stats []flowStats
 	slot  atomic.Uint32 // a MirrorSlot
 	ufid  datapath.UFID
+	at    int    // in the data path's list
 	seq   uint64 // numbers entries in the order in which they were put
 	key   words  // as given, not masked; last, since the garbage collector skips what has no pointers there
 }
@@ -211,6 +212,8 @@ func (d *DP) insert(f *datapath.Flow, k *words) *entry {
 	e.hash = e.sub.mask.hash(k, d.cls.seed)
 	e.sub.insert(e)
 	d.byUFID[e.ufid] = e
+	e.at = len(d.all)
+	d.all = append(d.all, e)
 	return e
 }
 
@@ -254,6 +257,10 @@ func (d *DP) drop(e *entry) datapath.Stats {
 	e.dead.Store(true)
 	d.cls.remove(e)
 	delete(d.byUFID, e.ufid)
+	last := len(d.all) - 1
+	d.all[e.at], d.all[last].at = d.all[last], e.at
+	d.all[last] = nil
+	d.all = d.all[:last]
 	slot := MirrorSlot(e.slot.Swap(uint32(NoSlot)))
 	if slot == NoSlot {
 		return e.sum()
@@ -308,15 +315,7 @@ func (d *DP) DumpStats(yield func(*datapath.UFID, *datapath.Stats) bool) {
 func (d *DP) entries() []*entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	entries := make([]*entry, 0, len(d.byUFID))
-	for _, t := range d.cls.snapshot.Load().tables {
-		table := *t.table.Load()
-		for i := range table {
-			if e := table[i].Load(); e != nil && e != tombstone {
-				entries = append(entries, e)
-			}
-		}
-	}
+	entries := slices.Clone(d.all)
 	if d.cfg.Synchronous {
 		slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
 	}
@@ -334,6 +333,7 @@ func (d *DP) FlowFlush() error {
 		}
 	}
 	clear(d.byUFID)
+	d.all = nil
 	d.cls.publish(nil)
 	return nil
 }

@@ -57,7 +57,10 @@ type DP struct {
 
 	mu     sync.Mutex
 	byUFID map[datapath.UFID]*entry
-	puts   uint64 // entries made so far
+	// all has every flow, mostly in the order in which they were put: so they
+	// lie in memory, and a walk over many is quick.
+	all  []*entry
+	puts uint64 // entries made so far
 	// cleared is where WorkerStats counts from.
 	cleared []WorkerStats
 }
