@@ -101,5 +101,8 @@ func (db *Database) rewrite(schema *ovsdb.DatabaseSchema, snap *engine.Snapshot)
 	if err == nil {
 		err = c.Finish()
 	}
+	if err == nil {
+		err = db.store.Commit(nil, true) // nobody may see it go away again
+	}
 	return err
 }

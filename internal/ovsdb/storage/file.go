@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"sync/atomic"
 
 	"weir/internal/ovsdb"
@@ -166,6 +167,7 @@ func printSnapshot(w io.Writer, rows Rows, t *Txn) error {
 				return err
 			}
 			e.dst = e.dst[:0]
+			runtime.Gosched() // others have more to hurry
 		}
 	}
 	_, err := w.Write(e.end(t))

@@ -48,20 +48,22 @@ const (
 
 // Log is a file of records.  One goroutine uses a Log at a time.
 type Log struct {
-	name   string // as messages have it
-	path   string // symbolic links followed
-	magic  string
-	file   disk
-	lock   *Lock
-	mode   Mode
-	r      *bufio.Reader // nil once the log is being written
-	buf    []byte        // of Append
-	offset int64         // just after the last good record
-	prev   int64         // just after the record before that
-	first  int64         // size of what compaction left, see GrewLots
-	torn   bool          // what follows offset is to be cut off
-	unread bool          // what follows is whole, but was taken for bad
-	err    error         // why nothing can be written any more
+	name    string // as messages have it
+	path    string // symbolic links followed
+	magic   string
+	file    disk
+	lock    *Lock
+	mode    Mode
+	r       *bufio.Reader // nil once the log is being written
+	buf     []byte        // of Append
+	offset  int64         // just after the last good record
+	prev    int64         // just after the record before that
+	first   int64         // size of what compaction left, see GrewLots
+	torn    bool          // what follows offset is to be cut off
+	unread  bool          // what follows is whole, but was taken for bad
+	synced  int64         // what precedes it was on disk at the last Sync
+	renamed bool          // the file's name is not known to be on disk
+	err     error         // why nothing can be written any more
 }
 
 // disk is what a Log needs of an open file: a seam for tests that let disks fill
@@ -444,6 +446,13 @@ func (l *Log) Sync() error {
 	if err := l.file.Sync(); err != nil {
 		return ioError(err, "%s: fsync failed", l.name)
 	}
+	if l.renamed {
+		if err := syncDir(l.path); err != nil {
+			return err
+		}
+		l.renamed = false
+	}
+	l.synced = l.offset
 	return nil
 }
 
@@ -469,6 +478,9 @@ func syncDir(path string) error {
 
 // Close closes the file and releases the lock.
 func (l *Log) Close() error {
+	if l.renamed {
+		_ = syncDir(l.path)
+	}
 	err := l.file.Close()
 	l.lock.Unlock()
 	return err

@@ -91,9 +91,7 @@ func addRecord(f io.WriterAt, at int64, magic string, print func(io.Writer) erro
 // CatchUp copies what has been appended to the old log up to the given offset,
 // and waits until all is on disk, so that little is left to do for Finish.
 func (r *Replacement) CatchUp(offset int64) error {
-	n, err := io.Copy(io.NewOffsetWriter(r.file, r.size), io.NewSectionReader(r.log.file, r.from, offset-r.from))
-	r.size += n
-	r.from += n
+	err := r.copyTo(offset)
 	if err == nil {
 		err = r.file.Sync()
 	}
@@ -103,24 +101,36 @@ func (r *Replacement) CatchUp(offset int64) error {
 	return nil
 }
 
-// Finish puts the replacement in the log's place. After an error the log is what
-// it was.
+// copyTo copies what has been appended to the old log up to the given offset.
+func (r *Replacement) copyTo(offset int64) error {
+	n, err := io.Copy(io.NewOffsetWriter(r.file, r.size), io.NewSectionReader(r.log.file, r.from, offset-r.from))
+	r.size += n
+	r.from += n
+	return err
+}
+
+// Finish puts the replacement, which has caught up before, in the log's place.
+// After an error the log is what it was. Since others wait meanwhile, it waits
+// for the disk only where something that was durable has to be so again.
 func (r *Replacement) Finish() error {
 	l := r.log
-	if r.from != l.offset || r.size == 0 {
-		if err := r.CatchUp(l.offset); err != nil {
-			r.Abandon()
-			return err
-		}
+	durable := l.synced > r.from
+	err := r.copyTo(l.offset)
+	if err == nil && durable {
+		err = r.file.Sync()
 	}
-	if err := os.Rename(r.path, l.path); err != nil {
+	if err == nil {
+		err = os.Rename(r.path, l.path)
+	}
+	if err != nil {
 		r.Abandon()
 		return ioError(err, "%s: failed to replace it by its compacted version", l.name)
 	}
 	_ = l.file.Close()
 	l.file, l.r, l.torn, l.unread = r.file, nil, false, false
 	l.offset, l.prev, l.first = r.size, r.size, r.size
-	return syncDir(l.path)
+	l.synced, l.renamed = 0, true
+	return nil
 }
 
 // Abandon gives the replacement up.
