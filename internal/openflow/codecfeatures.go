@@ -80,7 +80,7 @@ func oxmBits(s *FieldSet) (b uint64) {
 	for i := range flow.Fields {
 		f := &flow.Fields[i]
 		c, ok := f.Codepoint(flow.OF12)
-		if ok && s.Has(uint16(f.ID)) && c.Header.Class() == flow.ClassBasic && c.Header.Number() < 40 {
+		if ok && s.Has(uint16(f.ID)) && c.Since <= flow.OF12 && c.Header.Class() == flow.ClassBasic && c.Header.Number() < 40 {
 			b |= 1 << c.Header.Number()
 		}
 	}

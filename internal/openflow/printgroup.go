@@ -264,8 +264,8 @@ func (p *printer) meterFeatures(m *MeterFeaturesReply) {
 	p.f("%s\ncapabilities: %s\n", strings.Join(types, " "), strings.TrimSuffix(meterFlagsText(uint16(m.Capabilities)), " "))
 }
 
-// tableFeaturesList prints tables. Those that equal the one before, and differ
-// from the first of their kind only in their number, are folded to a range.
+// tableFeaturesList prints tables. Those that equal the one before are folded:
+// tables without names to a range.
 func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) {
 	var prev *TableFeatures
 	var prevStats *TableStats
@@ -277,7 +277,14 @@ func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) 
 			s = &stats[i]
 			f.TableID = s.TableID
 		}
-		if prev != nil && sameFeatures(f, prev) && sameStats(s, prevStats) && i > 1 {
+		if prev != nil && sameFeatures(f, prev) && sameStats(s, prevStats) {
+			if f.Name != "" {
+				if len(folded) == 0 && i > 0 && tables[i-1].TableID == prev.TableID {
+					p.WriteByte('\n')
+				}
+				p.f("  table %s (%q): ditto\n", p.opt.Names.table(f.TableID), f.Name)
+				continue
+			}
 			folded = append(folded, f.TableID)
 			continue
 		}
@@ -307,6 +314,12 @@ func sameStats(a, b *TableStats) bool {
 func sameFeatures(a, b *TableFeatures) bool {
 	x, y := *a, *b
 	x.TableID, y.TableID, x.Name, y.Name = 0, 0, "", ""
+	// That a table leads to those behind it is the same of every table.
+	for _, id := range []uint8{a.TableID, b.TableID} {
+		for _, n := range []*[32]byte{&x.NonMiss.Next, &x.Miss.Next, &y.NonMiss.Next, &y.Miss.Next} {
+			n[id/8] &^= 1 << (id % 8)
+		}
+	}
 	return x == y
 }
 
@@ -319,7 +332,7 @@ func (p *printer) tableFeatures(f, prev *TableFeatures, s *TableStats) {
 	same := prev != nil && sameFeatures(f, prev)
 	if s != nil {
 		p.f("\n    active=%d, lookup=%d, matched=%d\n", s.Active, s.Lookup, s.Matched)
-		p.statsRest(f, same)
+		p.statsRest(f, prev, same)
 		return
 	}
 	p.WriteByte('\n')
@@ -327,10 +340,10 @@ func (p *printer) tableFeatures(f, prev *TableFeatures, s *TableStats) {
 		p.WriteString("    (same features)\n")
 		return
 	}
-	p.features2(f)
+	p.features2(f, prev)
 }
 
-func (p *printer) statsRest(f *TableFeatures, same bool) {
+func (p *printer) statsRest(f, prev *TableFeatures, same bool) {
 	if f.MaxEntries == 0 && f.Match.Empty() && f.Name == "" {
 		return
 	}
@@ -338,11 +351,13 @@ func (p *printer) statsRest(f *TableFeatures, same bool) {
 		p.WriteString("    (same features)\n")
 		return
 	}
-	p.features2(f)
+	p.features2(f, prev)
 }
 
-func (p *printer) features2(f *TableFeatures) {
-	if f.MetadataMatch|f.MetadataWrite != 0 && p.h.Version >= V13 {
+// features2 prints what a table can; of what the one before can too, only that
+// it is the same.
+func (p *printer) features2(f, prev *TableFeatures) {
+	if f.MetadataMatch|f.MetadataWrite != 0 && p.h.Version >= V12 {
 		p.f("    metadata: match=%s write=%s\n", hex64(f.MetadataMatch), hex64(f.MetadataWrite))
 	}
 	if f.MissConfig != MissDefault {
@@ -363,24 +378,35 @@ func (p *printer) features2(f *TableFeatures) {
 	if f.MaxEntries != 0 {
 		p.f("    max_entries=%d\n", f.MaxEntries)
 	}
-	p.tableInstructions(f)
+	p.tableInstructions(f, prev)
+	if prev != nil && !f.Match.Empty() && f.Match == prev.Match && f.Mask == prev.Mask && f.Wildcard == prev.Wildcard {
+		p.WriteString("    (same matching)\n")
+		return
+	}
 	p.matching(f)
 }
 
-func (p *printer) tableInstructions(f *TableFeatures) {
+func (p *printer) tableInstructions(f, prev *TableFeatures) {
 	empty := TableInstructions{}
 	if p.h.Version == V10 || f.NonMiss == empty && f.Miss == empty {
 		return
 	}
+	before := &empty
+	if prev != nil {
+		before = &prev.NonMiss
+	}
 	if f.NonMiss == f.Miss {
 		p.WriteString("    instructions (table miss and others):\n")
-		p.instructionSet(f.TableID, &f.NonMiss)
+		p.instructionSet(f.TableID, &f.NonMiss, before)
 		return
 	}
 	p.WriteString("    instructions (other than table miss):\n")
-	p.instructionSet(f.TableID, &f.NonMiss)
+	p.instructionSet(f.TableID, &f.NonMiss, before)
+	if prev != nil {
+		before = &prev.Miss
+	}
 	p.WriteString("    instructions (table miss):\n")
-	p.instructionSet(f.TableID, &f.Miss)
+	p.instructionSet(f.TableID, &f.Miss, before)
 }
 
 // instructionNames in the order in which they are listed.
@@ -389,11 +415,15 @@ var instructionNames = []bitName{
 	{1 << InstWrite, "write_actions"}, {1 << InstMetadata, "write_metadata"}, {1 << InstGoto, "goto_table"},
 }
 
-func (p *printer) instructionSet(id uint8, t *TableInstructions) {
+func (p *printer) instructionSet(id uint8, t, before *TableInstructions) {
 	if s := tableRanges(id, t.Next); s != "" {
 		p.WriteString("      next tables: " + s + "\n")
 	}
 	p.f("      instructions: %s\n", orNone(bitNames(t.Instructions, instructionNames)))
+	if t.Write == before.Write && t.Apply == before.Apply && t.Write != (TableActions{}) {
+		p.WriteString("      (same actions)\n")
+		return
+	}
 	if t.Write == t.Apply {
 		p.WriteString("      Write-Actions and Apply-Actions features:\n")
 		p.tableActions(&t.Write)

@@ -300,7 +300,7 @@ var missNames = []string{"default", "controller", "continue", "drop"}
 func (m TableMiss) String() string { return missNames[m&3] }
 
 func evictionFlagsText(f uint32) string {
-	return bitNames(f, []bitName{{EvictOther, "OTHER"}, {EvictImportance, "IMPORTANCE"}, {EvictLifetime, "LIFETIME"}})
+	return strings.ReplaceAll(bitNames(f, []bitName{{EvictOther, "OTHER"}, {EvictImportance, "IMPORTANCE"}, {EvictLifetime, "LIFETIME"}}), " ", "|")
 }
 
 func onOff(v int8) string {
@@ -365,6 +365,13 @@ func fieldNames(s *FieldSet) string {
 			names = append(names, flow.FieldID(i).Field().Name)
 		}
 	}
+	return foldNames(names, " ")
+}
+
+// foldNames joins names: neighbours that are the same up to an underscore as
+// that and the rests in braces, three or more with consecutive numbers as the
+// first and the last.
+func foldNames(names []string, sep string) string {
 	var out []string
 	for i := 0; i < len(names); {
 		if j := registerRun(names, i); j > i+2 {
@@ -384,13 +391,13 @@ func fieldNames(s *FieldSet) string {
 			j++
 		}
 		if len(group) > 1 {
-			out = append(out, prefix+"_{"+strings.Join(group, ",")+"}")
+			out = append(out, prefix+"_{"+foldNames(group, ",")+"}")
 		} else {
 			out = append(out, names[i])
 		}
 		i = j
 	}
-	return strings.Join(out, " ")
+	return strings.Join(out, sep)
 }
 
 // registerRun finds the end of a run of numbered fields that starts at i.
