@@ -26,6 +26,8 @@ type printer struct {
 	h   MsgHeader
 	raw []byte
 	row *msgRow
+	// ditto: the last line said that a table equals the one before.
+	ditto bool
 }
 
 func (p *printer) f(format string, args ...any) { fmt.Fprintf(p, format, args...) }

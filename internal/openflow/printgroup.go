@@ -279,9 +279,10 @@ func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) 
 		}
 		if prev != nil && sameFeatures(f, prev) && sameStats(s, prevStats) {
 			if f.Name != "" {
-				if len(folded) == 0 && i > 0 && tables[i-1].TableID == prev.TableID {
+				if !p.ditto {
 					p.WriteByte('\n')
 				}
+				p.ditto = true
 				p.f("  table %s (%q): ditto\n", p.opt.Names.table(f.TableID), f.Name)
 				continue
 			}
@@ -324,7 +325,11 @@ func sameFeatures(a, b *TableFeatures) bool {
 }
 
 func (p *printer) tableFeatures(f, prev *TableFeatures, s *TableStats) {
-	p.WriteString("\n  table " + p.opt.Names.table(f.TableID))
+	if !p.ditto {
+		p.WriteByte('\n')
+	}
+	p.ditto = false
+	p.WriteString("  table " + p.opt.Names.table(f.TableID))
 	if f.Name != "" && p.opt.Names.table(f.TableID) == fmt.Sprint(f.TableID) {
 		p.f(" (%q)", f.Name)
 	}
@@ -389,6 +394,10 @@ func (p *printer) features2(f, prev *TableFeatures) {
 func (p *printer) tableInstructions(f, prev *TableFeatures) {
 	empty := TableInstructions{}
 	if p.h.Version == V10 || f.NonMiss == empty && f.Miss == empty {
+		return
+	}
+	if prev != nil && f.NonMiss == prev.NonMiss && f.Miss == prev.Miss {
+		p.WriteString("    (same instructions)\n")
 		return
 	}
 	before := &empty
@@ -499,4 +508,12 @@ func (p *printer) matching(f *TableFeatures) {
 			p.f("      %s: %s\n", l.name, fieldNames(l.s))
 		}
 	}
+}
+
+// FormatTableFeatures prints the features of tables, as dump-table-features does
+// when it has them all.
+func FormatTableFeatures(tables []TableFeatures, v Version, names *Names) string {
+	p := &printer{h: MsgHeader{Version: v}, opt: PrintOptions{Names: names}}
+	p.tableFeaturesList(tables, nil)
+	return strings.TrimPrefix(p.String(), "\n")
 }

@@ -194,6 +194,42 @@ func request(m openflow.Message) func(*tool, *conn, []string) (openflow.Message,
 	return func(*tool, *conn, []string) (openflow.Message, error) { return m, nil }
 }
 
+// dumpTableFeatures prints the features of all tables at once, so that what
+// tables have in common is said once.
+func dumpTableFeatures(t *tool, args []string) error {
+	return t.with(args[0], func(v *conn) error {
+		xid, err := v.send(&openflow.TableFeaturesRequest{})
+		if err != nil {
+			return err
+		}
+		var tables []openflow.TableFeatures
+		for {
+			b, err := v.recvXid(xid)
+			if err != nil {
+				return err
+			}
+			if t.json != nil || b[1] == 1 {
+				err = v.reply(b)
+			}
+			if err != nil || b[1] == 1 {
+				return err
+			}
+			r, h, err := decode[*openflow.TableFeaturesReply](v, b)
+			if err != nil {
+				return err
+			}
+			tables = append(tables, r.Tables...)
+			if !h.More {
+				break
+			}
+		}
+		if t.json == nil {
+			t.printf("%s", openflow.FormatTableFeatures(tables, v.version, t.shownNames(v)))
+		}
+		return nil
+	})
+}
+
 // portArg reads a port by number or name.
 func (v *conn) portArg(s string) (openflow.PortNo, error) {
 	if p, ok := flow.ParsePort(s, nil); ok {
