@@ -278,6 +278,7 @@ func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) 
 			f.TableID = s.TableID
 		}
 		if prev != nil && sameFeatures(f, prev) && sameStats(s, prevStats) {
+			prev, prevStats = f, s
 			if f.Name != "" {
 				if !p.ditto {
 					p.WriteByte('\n')

@@ -1,0 +1,175 @@
+package openflow
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Text of the actions on connection tracking: ct and nat.
+
+func (p *actParser) ct(s string) (Action, error) {
+	c := &CT{Table: CTNoTable}
+	var nat Action
+	var exec []Action
+	for _, kv := range SplitKeyValues(s) {
+		var err error
+		switch kv.Key {
+		case "commit":
+			c.Flags |= CTCommit
+		case "force":
+			c.Flags |= CTForce
+		case "table":
+			c.Table, err = p.tableArg(kv.Value)
+			if err == nil && c.Table == CTNoTable {
+				err = fmt.Errorf("invalid table %#x", c.Table)
+			}
+		case "zone":
+			if v, e := parseUint(kv.Value, 16, "zone"); e == nil {
+				c.ZoneImm = uint16(v)
+			} else if c.ZoneSrc, err = ParseSubfield(kv.Value); err == nil && c.ZoneSrc.N != 16 {
+				err = fmt.Errorf("zone n_bits %d not within valid range [16..16]", c.ZoneSrc.N)
+			}
+		case "alg":
+			err = c.parseALG(kv.Value)
+		case "nat":
+			nat, err = p.nat(kv.Value)
+		case "exec":
+			outer := p.nested
+			p.nested = "ct"
+			exec, err = p.list(kv.Value)
+			p.nested = outer
+		default:
+			err = fmt.Errorf("invalid argument to \"ct\" action: `%s'", kv.Key)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if nat != nil {
+		c.Actions = append(c.Actions, nat)
+	}
+	c.Actions = append(c.Actions, exec...)
+	if c.Flags&CTForce != 0 && c.Flags&CTCommit == 0 {
+		return nil, fmt.Errorf("\"force\" flag requires \"commit\" flag.")
+	}
+	if text, code := c.checkNested(); code != 0 {
+		return nil, fmt.Errorf("%s", text)
+	}
+	return c, nil
+}
+
+func (c *CT) parseALG(s string) error {
+	switch s {
+	case "ftp":
+		c.ALG = CTALGFTP
+	case "tftp":
+		c.ALG = CTALGTFTP
+	default:
+		v, err := strconv.ParseUint(s, 0, 16)
+		if err != nil {
+			return fmt.Errorf("invalid port number or service name \"%s\"", s)
+		}
+		c.ALG = uint16(v)
+	}
+	return nil
+}
+
+func (p *actParser) nat(s string) (Action, error) {
+	n := &NAT{}
+	for _, kv := range SplitKeyValues(s) {
+		switch kv.Key {
+		case "src", "dst":
+			n.Flags |= NATSrc
+			if kv.Key == "dst" {
+				n.Flags ^= NATSrc | NATDst
+			}
+			if kv.Value != "" {
+				if err := n.parseRange(kv.Value); err != nil {
+					return nil, err
+				}
+			}
+		case "persistent":
+			n.Flags |= NATPersistent
+		case "hash":
+			n.Flags |= NATProtoHash
+		case "random":
+			n.Flags |= NATProtoRandom
+		default:
+			return nil, fmt.Errorf("invalid key %q in \"nat\" argument", kv.Key)
+		}
+	}
+	if n.Flags&NATProtoHash != 0 && n.Flags&NATProtoRandom != 0 {
+		return nil, fmt.Errorf("Both \"hash\" and \"random\" specified.")
+	}
+	if n.Flags&(NATSrc|NATDst) == 0 && n.Flags != 0 {
+		return nil, fmt.Errorf("Flags allowed only with \"src\" or \"dst\".")
+	}
+	return n, nil
+}
+
+// parseRange reads ADDR[-ADDR][:PORT[-PORT]]; IPv6 addresses with ports in
+// brackets.
+func (n *NAT) parseRange(s string) error {
+	addrs, ports := s, ""
+	hasPorts := false
+	if strings.HasPrefix(s, "[") {
+		i := strings.LastIndex(s, "]")
+		addrs, ports = s[:max(i+1, 0)], s[max(i+1, 0):]
+		if ports, hasPorts = strings.CutPrefix(ports, ":"); !hasPorts && ports != "" {
+			return natError(s)
+		}
+	} else if strings.Count(s, ":") == 1 {
+		addrs, ports, hasPorts = strings.Cut(s, ":")
+	}
+	if addrs != "" {
+		lo, hi, isRange := strings.Cut(addrs, "-")
+		if err := n.setAddr(&n.AddrMin, lo, s); err != nil {
+			return err
+		}
+		n.HasAddr = true
+		if isRange {
+			if err := n.setAddr(&n.AddrMax, hi, s); err != nil {
+				return err
+			}
+			if string(n.AddrMax[:]) < string(n.AddrMin[:]) {
+				return natError(s)
+			}
+		}
+	}
+	if !hasPorts {
+		return nil
+	}
+	lo, hi, isRange := strings.Cut(ports, "-")
+	v, err := strconv.ParseUint(lo, 10, 16)
+	n.ProtoMin = uint16(v)
+	if err != nil {
+		return natError(s)
+	}
+	if isRange {
+		v, err := strconv.ParseUint(hi, 10, 16)
+		n.ProtoMax = uint16(v)
+		if err != nil || n.ProtoMax < n.ProtoMin {
+			return natError(s)
+		}
+	}
+	return nil
+}
+
+func natError(s string) error { return fmt.Errorf("garbage (%s) after nat range %q (pos: 0)", s, s) }
+
+func (n *NAT) setAddr(dst *[16]byte, s, whole string) error {
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	if err != nil {
+		return natError(whole)
+	}
+	if a.Is4() {
+		b := a.As4()
+		copy(dst[:], b[:])
+		return nil
+	}
+	n.IPv6 = true
+	*dst = a.As16()
+	return nil
+}

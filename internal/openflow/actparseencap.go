@@ -1,0 +1,95 @@
+package openflow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Text of the actions that push and pop whole headers: encap and decap.
+
+func (p *actParser) encap(s string) (Action, error) {
+	e := &Encap{}
+	kvs := SplitKeyValues(s)
+	if len(kvs) == 0 {
+		return nil, fmt.Errorf("Missing encap hdr: %s", s)
+	}
+	p.usable &= P13 | P14 | P15
+	switch kvs[0].Key {
+	case "ethernet":
+		e.PacketType = PacketTypeEthernet
+	case "mpls":
+		e.PacketType = PacketTypeMPLS
+	case "mpls_mc":
+		e.PacketType = PacketTypeMPLSMC
+	case "nsh":
+		e.PacketType = PacketTypeNSH
+		return e, e.parseNSH(kvs[0].Value)
+	default:
+		return nil, fmt.Errorf("Encap hdr not supported: %s", kvs[0].Value)
+	}
+	return e, nil
+}
+
+func (e *Encap) parseNSH(s string) error {
+	for _, kv := range SplitKeyValues(s) {
+		switch kv.Key {
+		case "md_type":
+			v, err := strconv.ParseUint(kv.Value, 0, 8)
+			if err != nil || v != 1 && v != 2 {
+				return fmt.Errorf("invalid md_type")
+			}
+			e.Props = append(e.Props, EncapProp{Class: 4, Type: 1, Data: []byte{byte(v)}})
+		case "tlv":
+			w := words(kv.Value)
+			if len(w) != 3 || !strings.HasPrefix(w[2], "0x") {
+				return fmt.Errorf("Invalid tlv: %s", kv.Value)
+			}
+			class, err1 := strconv.ParseUint(w[0], 0, 16)
+			typ, err2 := strconv.ParseUint(w[1], 0, 8)
+			hexes := w[2][2:]
+			if len(hexes)%2 != 0 {
+				hexes = "0" + hexes
+			}
+			data, err3 := parseDotHex(hexes)
+			if err1 != nil || err2 != nil || err3 != nil {
+				return fmt.Errorf("Invalid tlv: %s", kv.Value)
+			}
+			e.Props = append(e.Props, EncapProp{
+				Class: 4, Type: 2, Data: append([]byte{byte(class >> 8), byte(class), byte(typ)}, data...),
+			})
+		default:
+			return fmt.Errorf("Invalid property: %s", kv.Key)
+		}
+	}
+	return nil
+}
+
+func (p *actParser) decap(s string) (Action, error) {
+	p.usable &= P13 | P14 | P15
+	d := &Decap{NewPacketType: PacketTypeUseNext}
+	if s == "" {
+		return d, nil
+	}
+	kvs := SplitKeyValues(s)
+	if kvs[0].Key != "packet_type" {
+		return nil, fmt.Errorf("Invalid decap argument: %s", kvs[0].Key)
+	}
+	var ns, typ uint64
+	for _, kv := range SplitKeyValues(kvs[0].Value) {
+		v, err := strconv.ParseUint(kv.Value, 0, 16)
+		if err != nil {
+			return nil, fmt.Errorf("Invalid packet_type value: %s", kv.Value)
+		}
+		switch kv.Key {
+		case "ns":
+			ns = v
+		case "type":
+			typ = v
+		default:
+			return nil, fmt.Errorf("Invalid decap packet_type argument: %s", kv.Key)
+		}
+	}
+	d.NewPacketType = uint32(ns<<16 | typ)
+	return d, nil
+}
