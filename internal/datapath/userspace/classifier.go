@@ -50,8 +50,6 @@ func (m *mask) is(w *words) bool {
 	return i == len(m.idx)
 }
 
-func (m *mask) equal(o *mask) bool { return slices.Equal(m.idx, o.idx) && slices.Equal(m.bits, o.bits) }
-
 // expand is the mask as a flow.Mask.
 func (m *mask) expand(out *flow.Mask) {
 	w := keyWords(out)

@@ -112,16 +112,20 @@ func (x *result) judge(f *figure) {
 
 func (r *report) printJob(out io.Writer, j *job) {
 	if len(r.Figures) > 0 && r.Figures[0].job == j.name {
-		fmt.Fprintf(out, "%-44s", "medians")
-		for _, name := range switchNames() {
-			fmt.Fprintf(out, "%10s", name)
-		}
-		fmt.Fprintln(out)
+		printHeading(out)
 	}
-	r.printTable(out, r.results(j))
+	printTable(out, r.results(j))
 }
 
-func (r *report) printTable(out io.Writer, results []*result) {
+func printHeading(out io.Writer) {
+	fmt.Fprintf(out, "%-44s", "medians")
+	for _, name := range switchNames() {
+		fmt.Fprintf(out, "%10s", name)
+	}
+	fmt.Fprintln(out)
+}
+
+func printTable(out io.Writer, results []*result) {
 	for _, x := range results {
 		fmt.Fprintf(out, "%-44s", x.Name+", "+x.Unit)
 		for _, name := range switchNames() {
@@ -180,7 +184,8 @@ func together(o *options, files []string) error {
 		all.Kernel, all.CPUs = r.Kernel, r.CPUs
 		all.Figures = append(all.Figures, r.Figures...)
 	}
-	all.printTable(os.Stdout, all.Figures)
+	printHeading(os.Stdout)
+	printTable(os.Stdout, all.Figures)
 	return all.write(o)
 }
 
