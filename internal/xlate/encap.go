@@ -223,7 +223,7 @@ func (x *Translator) commitOuter() {
 		x.emit(&datapath.AddMPLS{LSE: f.MPLS[0], EthType: f.EthType})
 		// The addresses stay, for what an error says of the packet.
 		clear(b.Words()[flow.StageStart[2]:])
-		b.EthType, b.MPLS = f.EthType, f.MPLS
+		b.EthType, b.MPLS, b.VLANs = f.EthType, f.MPLS, [flow.MaxVLANs]flow.VLAN{}
 		return
 	}
 	b.PacketType = f.PacketType
