@@ -81,10 +81,16 @@ func (e *Engine) visitAll(p *pass) {
 		return
 	}
 	if e.count.Load() < manyFlows {
+		var seen []sighting
 		d.DumpStats(func(ufid *datapath.UFID, stats *datapath.Stats) bool {
-			e.sight(p, &sighting{*ufid, *stats})
+			seen = append(seen, sighting{*ufid, *stats})
 			return true
 		})
+		// What packets cause, such as learning, happens in their order.
+		slices.SortStableFunc(seen, func(a, b sighting) int { return a.stats.Used.Compare(b.stats.Used) })
+		for i := range seen {
+			e.sight(p, &seen[i])
+		}
 		return
 	}
 	e.visitMany(p, d)
