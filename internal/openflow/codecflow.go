@@ -1,6 +1,6 @@
 package openflow
 
-// Codecs of flow mods, flow statistics and flow removed messages (OpenFlow
+// Codecs of flow mods and of requests about flows (OpenFlow
 // 1.0, 5.3.3; 1.1, A.3.4.1; 1.5, 7.3.4.2; NXT_FLOW_MOD and NXST_FLOW).
 
 // flowFlags reads the flags of a flow mod; unknown ones are an error.

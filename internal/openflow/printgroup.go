@@ -516,5 +516,5 @@ func (p *printer) matching(f *TableFeatures) {
 func FormatTableFeatures(tables []TableFeatures, v Version, names *Names) string {
 	p := &printer{h: MsgHeader{Version: v}, opt: PrintOptions{Names: names}}
 	p.tableFeaturesList(tables, nil)
-	return strings.TrimPrefix(p.String(), "\n")
+	return strings.TrimPrefix(p.String(), "\n") + "\n"
 }

@@ -68,7 +68,7 @@ func (t *tool) sendGroups(remote string, ms []openflow.Message, usable openflow.
 	}
 	if t.allowed&openflow.P15 == 0 {
 		for _, m := range ms {
-			if g, ok := m.(*openflow.GroupMod); ok && g.Command >= openflow.GroupInsertBucket {
+			if g, ok := m.(*openflow.GroupMod); ok && (g.Command == openflow.GroupInsertBucket || g.Command == openflow.GroupRemoveBucket) {
 				return fmt.Errorf("%s needs OpenFlow 1.5 or later ('-O OpenFlow15')",
 					map[bool]string{true: "insert-bucket", false: "remove-bucket"}[g.Command == openflow.GroupInsertBucket])
 			}
