@@ -46,3 +46,6 @@ func (o *Options) startGuest(g *guest, pidfile string) (*Process, error) {
 	}
 	return p, nil
 }
+
+// IsGuest reports whether the daemon runs inside another one's process.
+func (p *Process) IsGuest() bool { return p.role.guest != nil }

@@ -164,7 +164,8 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 	keeper := keepMemory(c)
 	defer keeper.Stop()
 	sw.Run(p.Context())
-	sw.Close(cleanup.Load())
+	// A switch that somebody else's process runs is not to be taken over.
+	sw.Close(cleanup.Load() || p.IsGuest())
 	return nil
 }
 
