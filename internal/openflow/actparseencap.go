@@ -33,6 +33,9 @@ func (p *actParser) encap(s string) (Action, error) {
 
 func (e *Encap) parseNSH(s string) error {
 	for _, kv := range SplitKeyValues(s) {
+		if kv.Value == "" {
+			return fmt.Errorf("Value missing for encap property")
+		}
 		switch kv.Key {
 		case "md_type":
 			v, err := strconv.ParseUint(kv.Value, 0, 8)

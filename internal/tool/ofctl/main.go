@@ -215,7 +215,7 @@ func (t *tool) log(module, site string, warn bool, text string) {
 	if rl == nil {
 		rl = new(vlog.RateLimit)
 		if site == "normalize" {
-			rl.Burst = 30 // ten changes of three lines
+			rl.Burst = 15 // five changes of three lines
 		}
 		t.limits[key] = rl
 	}
