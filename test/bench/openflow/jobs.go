@@ -115,12 +115,12 @@ func replaceFlows(s side) (figure, error) {
 	if err := writeFlows(d.path("flows"), func(i int) bool { return i%10 == 0 }); err != nil {
 		return figure{}, err
 	}
-	took, f, err := d.measured("ovs-ofctl", "replace-flows", "br0", d.path("flows"))
+	took, f, err := d.measured("ovs-ofctl", "-O", "OpenFlow14", "replace-flows", "br0", d.path("flows"))
 	if err != nil {
 		return f, err
 	}
 	f.Value = took.Seconds()
-	_, err = d.tool("ovs-ofctl", "diff-flows", "br0", d.path("flows"))
+	_, err = d.tool("ovs-ofctl", "-O", "OpenFlow14", "diff-flows", "br0", d.path("flows"))
 	return f, err
 }
 
