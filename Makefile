@@ -2,6 +2,7 @@
 # make install    into $(DESTDIR)$(PREFIX), as Debian's packages lay things out
 # make demo       real packets between network namespaces, on this machine
 # make test       everything CI runs, but for the ratchet over the peer's suite
+# make bench      the three below, one after the other: ten to twenty minutes
 # make bench-ovsdb  our database server beside Debian's, as ratios
 # make bench-openflow  our switch's tables and ovs-ofctl beside Debian's, as ratios
 # make bench-datapath  our data paths beside veth, a Linux bridge and Debian's Open vSwitch, as ratios
@@ -12,7 +13,7 @@ export CGO_ENABLED ?= 0
 
 SBIN = ovsdb-server ovs-vswitchd
 
-.PHONY: all build install demo test check unit blackbox bench-datapath bench-ovsdb bench-openflow clean
+.PHONY: all build install demo test check unit blackbox bench bench-datapath bench-ovsdb bench-openflow clean
 all: build
 
 build:
@@ -60,6 +61,8 @@ blackbox: build
 	@echo '== script, namespace, interop and reliability tests'
 	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/interop/... ./test/reliability/...
 	cd test/interop/libovsdb && $(GO) vet ./... && $(GO) test -count=1 ./...
+
+bench: bench-datapath bench-ovsdb bench-openflow
 
 bench-ovsdb: build
 	scripts/install-packages test

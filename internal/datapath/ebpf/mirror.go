@@ -194,17 +194,23 @@ func (m *mirror) refuse(err error) {
 	m.refused[err.Error()]++
 }
 
-// Changed gives a flow other actions.
-func (m *mirror) Changed(slot userspace.MirrorSlot, f *datapath.Flow) {
+// Changed gives a flow other actions, if there is memory for them.
+func (m *mirror) Changed(slot userspace.MirrorSlot, f *datapath.Flow) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.detached {
-		return
+		return true
 	}
 	code, _ := m.set.Compile(&f.Key, &f.Mask, f.Actions)
-	if err := m.set.SetCode(program.Ref(slot), code); err != nil {
-		log.ErrRL(&keeperRL, "flow %s: the kernel keeps its old actions: %v", datapath.FormatUFID(f.UFID), err)
+	err := m.set.SetCode(program.Ref(slot), code)
+	if errors.Is(err, program.ErrFull) && m.set.Reclaim() == nil {
+		err = m.set.SetCode(program.Ref(slot), code)
 	}
+	if err != nil {
+		m.refuse(err)
+		log.DbgRL(&refusedRL, "flow goes back to user space: %v", err)
+	}
+	return err == nil
 }
 
 // Removed takes a flow out.

@@ -227,13 +227,28 @@ func (d *DP) existing(ufid datapath.UFID, k *flow.Key) *entry {
 }
 
 // mirrorChange tells the mirror of new actions; a flow that it refused before
-// it may take now.
+// it may take now, and one whose actions it can't take it must not keep.
 func (d *DP) mirrorChange(e *entry, f *datapath.Flow) {
-	if slot := MirrorSlot(e.slot.Load()); slot != NoSlot {
-		d.mirror.Changed(slot, f)
+	slot := MirrorSlot(e.slot.Load())
+	if slot == NoSlot {
+		e.slot.Store(uint32(d.mirror.Added(f)))
 		return
 	}
-	e.slot.Store(uint32(d.mirror.Added(f)))
+	if !d.mirror.Changed(slot, f) {
+		e.slot.Store(uint32(NoSlot))
+		e.credit(d.mirror.Removed(slot))
+	}
+}
+
+// credit adds what was counted elsewhere.
+func (e *entry) credit(s datapath.Stats) {
+	shared := &e.stats[0]
+	shared.packets.Add(s.Packets)
+	shared.bytes.Add(s.Bytes)
+	shared.flags.Or(uint32(s.TCPFlags))
+	if !s.Used.IsZero() {
+		shared.used.Store(max(shared.used.Load(), s.Used.UnixNano()))
+	}
 }
 
 // FlowDel removes a flow and returns its last statistics.

@@ -19,8 +19,9 @@ type Mirror interface {
 	// Added takes a new flow; the mirror may refuse it by NoSlot. The Flow is
 	// the caller's again afterwards, its actions are immutable.
 	Added(f *datapath.Flow) MirrorSlot
-	// Changed gives the flow of a slot new actions.
-	Changed(slot MirrorSlot, f *datapath.Flow)
+	// Changed gives the flow of a slot new actions. False says that the mirror
+	// can't take them: the flow is then removed from it.
+	Changed(slot MirrorSlot, f *datapath.Flow) bool
 	// Removed takes a flow out and returns what it counted to the last.
 	Removed(slot MirrorSlot) datapath.Stats
 	// Stats are those of a slot, ZeroStats starts them from zero.
@@ -31,11 +32,11 @@ type Mirror interface {
 // noMirror is the Mirror of a data path without one.
 type noMirror struct{}
 
-func (noMirror) Added(*datapath.Flow) MirrorSlot    { return NoSlot }
-func (noMirror) Changed(MirrorSlot, *datapath.Flow) {}
-func (noMirror) Removed(MirrorSlot) datapath.Stats  { return datapath.Stats{} }
-func (noMirror) Stats(MirrorSlot) datapath.Stats    { return datapath.Stats{} }
-func (noMirror) ZeroStats(MirrorSlot)               {}
+func (noMirror) Added(*datapath.Flow) MirrorSlot         { return NoSlot }
+func (noMirror) Changed(MirrorSlot, *datapath.Flow) bool { return true }
+func (noMirror) Removed(MirrorSlot) datapath.Stats       { return datapath.Stats{} }
+func (noMirror) Stats(MirrorSlot) datapath.Stats         { return datapath.Stats{} }
+func (noMirror) ZeroStats(MirrorSlot)                    {}
 
 // addStats adds what two places counted of one flow.
 func addStats(a, b datapath.Stats) datapath.Stats {
