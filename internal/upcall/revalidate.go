@@ -178,7 +178,12 @@ func (e *Engine) welcome(p *pass, f *datapath.Flow) {
 }
 
 // noteMACs has the flows looked at that depend on MAC tables, when one changed.
+// Without flows nobody has use for a snapshot, which costs as much as there are
+// ports.
 func (e *Engine) noteMACs() {
+	if e.count.Load() == 0 {
+		return
+	}
 	for name, b := range e.opts.Snapshot().Bridges {
 		if g := b.MACs.Generation(); e.macGens[name] != g {
 			e.macGens[name] = g

@@ -18,14 +18,33 @@ func pickMAC(b *bridge) packet.MAC {
 	var best packet.MAC
 	found := false
 	for _, p := range b.ports {
-		if m, ok := portMAC(b, p); ok && (!found || m.Uint64() < best.Uint64()) {
-			best, found = m, true
+		a := &p.address
+		if !a.known {
+			a.mac, a.usable = portMAC(b, p)
+			a.known = true
+		}
+		if a.usable && (!found || a.mac.Uint64() < best.Uint64()) {
+			best, found = a.mac, true
 		}
 	}
 	if found {
 		return best
 	}
 	return uuidMAC(b)
+}
+
+// address is by which a port takes part in the choice, as portMAC last said. It
+// is kept because a bridge's address is settled after each change of a port.
+type address struct {
+	mac           packet.MAC
+	usable, known bool
+}
+
+// deviceMoved notes that an interface's device came, went or changed: its port's
+// address, and so that of the bridge, may be another.
+func (s *Switch) deviceMoved(i *iface) {
+	i.port.address.known = false
+	s.moved[i.port.bridge] = true
 }
 
 // portMAC is the address by which a port takes part in the choice.

@@ -21,6 +21,7 @@ type port struct {
 	bridge  *bridge
 	ifaces  map[string]*iface
 	bundled bool // the bridge has its bundle
+	address address
 }
 
 // iface is an interface of an actual port. Without a device it failed, and
@@ -43,7 +44,7 @@ func (s *Switch) configurePort(b *bridge, conf *PortConf) {
 		s.ports[conf.UUID] = p
 		b.ports[conf.UUID] = p
 	}
-	p.conf = conf
+	p.conf, p.address.known = conf, false
 	s.report("port "+conf.Name, conf.Unsupported)
 	s.writer.port(p)
 	for name, i := range p.ifaces {
@@ -202,7 +203,7 @@ func (s *Switch) closeInterface(i *iface) {
 	if b.countMTU(i, 0) {
 		b.lowerMTUs()
 	}
-	s.moved[b] = true
+	s.deviceMoved(i)
 	delete(b.ofports, i.ofport)
 	if s.patches[i.conf.Name] == i {
 		delete(s.patches, i.conf.Name)
@@ -264,7 +265,7 @@ func (s *Switch) openInterface(i *iface) {
 	}
 	log.Info("bridge %s: added interface %s on port %d", b.conf.Name, name, shortNumber(no))
 	s.adjustDevice(i)
-	s.moved[b] = true
+	s.deviceMoved(i)
 	s.writer.iface(i)
 }
 

@@ -140,7 +140,7 @@ func (s *Switch) refresh() {
 		if i.changes != i.dev.Changes() {
 			s.writer.deviceStatus(i)
 			s.followMTU(i)
-			s.moved[i.port.bridge] = true
+			s.deviceMoved(i)
 		}
 		if stats {
 			s.writer.deviceStats(i)
