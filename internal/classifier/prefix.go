@@ -60,12 +60,6 @@ func (p prefix) bit(i uint8) int {
 	return int(p.lo >> (127 - i) & 1)
 }
 
-// head keeps the first n bits.
-func (p prefix) head(n uint8) prefix {
-	m := ones(n)
-	return prefix{p.hi & m.hi, p.lo & m.lo}
-}
-
 // ones is a mask of the first n bits.
 func ones(n uint8) prefix {
 	switch {
