@@ -55,6 +55,8 @@ check:
 unit:
 	@echo '== unit tests, with the race detector'
 	CGO_ENABLED=1 $(GO) test -race ./cmd/... ./internal/... ./schema/...
+	@echo '== what a build with cgo cannot do: changing the user'
+	CGO_ENABLED=0 $(GO) test ./internal/daemon
 
 # The programs from the outside: command lines, real packets, Debian's C programs.
 blackbox: build
