@@ -58,8 +58,7 @@ func TestRelay(t *testing.T) {
 	source.transact(insertOp("a"))
 	relay := h.follower(func(s *Server) error { return s.AddDB("relay:db:unix:sock") })
 	server := func() string {
-		out, _ := relay.client().call("transact", `["_Server",{"op":"select","table":"Database","where":[["name","==","db"]],"columns":["connected","model"]}]`)
-		return out
+		return relay.ask("transact", `["_Server",{"op":"select","table":"Database","where":[["name","==","db"]],"columns":["connected","model"]}]`)
 	}
 	until(t, server, `"connected":true`, `"model":"relay"`)
 	c := relay.client()
@@ -98,7 +97,7 @@ func TestRelay(t *testing.T) {
 	}
 	h.client().transact(`{"op":"delete","table":"root","where":[["name","==","a"]]},` + insertOp("c"))
 	until(t, server, `"connected":true`)
-	until(t, func() string { return relay.client().transact(names) }, `"b"`, `"c"`)
+	until(t, relay.names, `"b"`, `"c"`)
 	if got := relay.client().transact(names); strings.Contains(got, `"a"`) {
 		t.Errorf("a deleted row is there: %s", got)
 	}
@@ -133,7 +132,7 @@ func TestBackup(t *testing.T) {
 	h := newHarness(t)
 	h.client().transact(insertOp("a"))
 	b := h.backup("")
-	until(t, func() string { return b.client().transact(names) }, `"a"`)
+	until(t, b.names, `"a"`)
 	until(t, b.syncStatus, "state: backup", "replicating: unix:sock", "database: db")
 	for _, ask := range []string{insertOp("x"), `{"op":"delete","table":"root","where":[]}`} {
 		if got := b.client().transact(ask); !strings.Contains(got, "not allowed when database server is in read only mode") {
@@ -144,7 +143,7 @@ func TestBackup(t *testing.T) {
 		t.Errorf("lock: %s", got)
 	}
 	h.client().transact(`{"op":"update","table":"root","where":[],"row":{"name":"b"}}`)
-	until(t, func() string { return b.client().transact(names) }, `"b"`)
+	until(t, b.names, `"b"`)
 
 	b.replication.stop()
 	until(t, b.syncStatus, "state: active")
