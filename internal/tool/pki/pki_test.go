@@ -88,20 +88,21 @@ func TestHierarchy(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	r := runner{t, t.TempDir()}
-	for args, want := range map[string]string{
-		"":            "missing command name; use --help for help",
-		"foo":         "foo command unknown; use --help for help",
-		"sign":        "sign must have one or two arguments; use --help for help",
-		"sign a b":    "type argument must be 'switch' or 'controller'",
-		"sign a":      "a-req.pem: no such file or directory",
-		"-k dsa init": "DSA keys are not supported",
-		"-B 12 init":  "--bits=12: argument must be at least 1024",
-		"req+sign a":  "pki/switchca: no such authority",
-		"verify a":    "a-cert.pem: no such file or directory",
+	// In this order: req+sign leaves a request behind, which sign a would find.
+	for _, c := range []struct{ args, want string }{
+		{"", "missing command name; use --help for help"},
+		{"foo", "foo command unknown; use --help for help"},
+		{"sign", "sign must have one or two arguments; use --help for help"},
+		{"sign a b", "type argument must be 'switch' or 'controller'"},
+		{"sign a", "a-req.pem: no such file or directory"},
+		{"-k dsa init", "DSA keys are not supported"},
+		{"-B 12 init", "--bits=12: argument must be at least 1024"},
+		{"verify a", "a-cert.pem: no such file or directory"},
+		{"req+sign a", "pki/switchca: no such authority"},
 	} {
-		status, out := r.run("", strings.Fields(args)...)
-		if status != 1 || !strings.Contains(out, want) {
-			t.Errorf("%s: status %d, %s", args, status, out)
+		status, out := r.run("", strings.Fields(c.args)...)
+		if status != 1 || !strings.Contains(out, c.want) {
+			t.Errorf("%s: status %d, %s", c.args, status, out)
 		}
 	}
 	if err := os.WriteFile("bad-req.pem", []byte("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"), 0o600); err != nil {
