@@ -219,6 +219,36 @@ func TestInBand(t *testing.T) {
 	}
 }
 
+// In-band control over IPv6 has neighbour discovery where that over IPv4 has ARP.
+func TestInBandIPv6(t *testing.T) {
+	r := newRig(t)
+	r.be.opts.Router = func(ip netip.Addr) (packet.MAC, bool) {
+		return packet.MAC{2, 0, 0, 0, 0, 1}, ip == netip.MustParseAddr("2001:db8::1")
+	}
+	b := r.bridge("br0", 1, true)
+	b.SetControllers([]ControllerConfig{{Target: "tcp:[2001:db8::1]:6653"}})
+	if got := len(b.conns.inBand.rules); got != 12 {
+		t.Fatalf("%d hidden flows", got)
+	}
+	for i, test := range []struct {
+		packet string
+		passes bool
+	}{
+		{"dl_src=02:00:00:00:00:01,dl_dst=33:33:ff:00:00:09,icmp6,icmpv6_type=135,ipv6_src=fe80::1,ipv6_dst=ff02::1:ff00:9", true},
+		{"dl_src=50:54:00:00:00:05,dl_dst=33:33:ff:00:00:09,icmp6,icmpv6_type=135,ipv6_src=2001:db8::1,ipv6_dst=ff02::1:ff00:9", true},
+		{"dl_src=50:54:00:00:00:05,dl_dst=33:33:ff:00:00:09,icmp6,icmpv6_type=135,ipv6_src=2001:db8::7,ipv6_dst=ff02::1:ff00:9", false},
+		{"dl_src=50:54:00:00:00:05,dl_dst=33:33:00:00:00:01,icmp6,icmpv6_type=134,ipv6_src=fe80::5,ipv6_dst=ff02::1", true},
+		{"dl_src=50:54:00:00:00:05,dl_dst=ff:ff:ff:ff:ff:ff,tcp6,ipv6_src=2001:db8::1,ipv6_dst=2001:db8::9,tcp_src=6653,tcp_dst=1", true},
+		{"dl_src=50:54:00:00:00:05,dl_dst=ff:ff:ff:ff:ff:ff,tcp6,ipv6_src=2001:db8::1,ipv6_dst=2001:db8::9,tcp_src=22,tcp_dst=1", false},
+	} {
+		before := r.sent("br0")
+		r.receive("p1", test.packet)
+		if got := r.sent("br0") > before; got != test.passes {
+			t.Errorf("packet %d came through: %v", i, got)
+		}
+	}
+}
+
 // Packets that match no flow are credited to the hidden flow of their fate.
 func TestFates(t *testing.T) {
 	r := newRig(t)

@@ -40,9 +40,11 @@ const (
 	hopUnknown = time.Second
 )
 
-// Priorities of the hidden flows, all above what OpenFlow can give a flow.
+// Priorities of the hidden flows, all above what OpenFlow can give a flow. Those
+// of IPv6 stand beside their likes of IPv4, with neighbour discovery (RFC 4861)
+// for ARP; Open vSwitch has none.
 const (
-	inBandFromLocalDHCP  = 180000 + iota // (a) DHCP requests of the local port
+	inBandFromLocalDHCP  = 180000 + iota // (a) DHCP requests of the local port; also its router solicitations, and the answers
 	inBandToLocalARP                     // (b) ARP replies to the local port
 	inBandFromLocalARP                   // (c) ARP requests of the local port
 	inBandToNextHopARP                   // (d) ARP replies to a next hop
@@ -62,41 +64,124 @@ type inBandFlow struct {
 }
 
 // inBandFlows lists the flows that control traffic needs: of any bridge with
-// remotes, for each next hop, each remote's address, and each remote (IPv4
-// only). local is the address of the local port.
-func inBandFlows(remotes []netip.AddrPort, local packet.MAC, hops []packet.MAC, queue int) map[inBandFlow]bool {
-	out := map[inBandFlow]bool{}
-	add := func(priority int, settings ...setting) {
-		f := inBandFlow{priority: priority, queue: queue}
-		for _, s := range settings {
-			f.match.SetExact(s.field.Field(), s.value)
-		}
-		out[f] = true
+// remotes, for each next hop, each remote's address, and each remote. local is
+// the address of the local port.
+func inBandFlows(remotes []netip.AddrPort, local packet.MAC, hops []hop, queue int) map[inBandFlow]bool {
+	l := inBandList{queue: queue, flows: map[inBandFlow]bool{}}
+	var v4, v6 bool
+	for _, r := range remotes {
+		v4, v6 = v4 || r.Addr().Is4(), v6 || r.Addr().Is6()
 	}
-	arp := setting{flow.FieldEthType, flow.V(packet.EtherTypeARP)}
-	request, reply := setting{flow.FieldARPOp, flow.V(1)}, setting{flow.FieldARPOp, flow.V(2)}
-	ip := setting{flow.FieldEthType, flow.V(packet.EtherTypeIPv4)}
-	tcp, udp := setting{flow.FieldIPProto, flow.V(6)}, setting{flow.FieldIPProto, flow.V(17)}
-	const dhcpServer, dhcpClient = 67, 68
-	if len(remotes) > 0 && !local.IsZero() {
-		add(inBandFromLocalDHCP, ip, udp, setting{flow.FieldInPortOXM, flow.V(uint64(openflow.PortLocal))},
-			setting{flow.FieldEthSrc, macValue(local)},
-			setting{flow.FieldUDPSrc, flow.V(dhcpClient)}, setting{flow.FieldUDPDst, flow.V(dhcpServer)})
-		add(inBandToLocalARP, arp, reply, setting{flow.FieldEthDst, macValue(local)})
-		add(inBandFromLocalARP, arp, request, setting{flow.FieldEthSrc, macValue(local)})
+	if v4 && !local.IsZero() {
+		l.local4(macValue(local))
 	}
-	for _, hop := range hops {
-		add(inBandToNextHopARP, arp, reply, setting{flow.FieldEthDst, macValue(hop)})
-		add(inBandFromNextHopARP, arp, request, setting{flow.FieldEthSrc, macValue(hop)})
+	if v6 && !local.IsZero() {
+		l.local6(macValue(local))
+	}
+	for _, h := range hops {
+		request, reply := resolution(h.v6)
+		l.add(inBandToNextHopARP, reply, setting{flow.FieldEthDst, macValue(h.mac)})
+		l.add(inBandFromNextHopARP, request, setting{flow.FieldEthSrc, macValue(h.mac)})
 	}
 	for _, r := range remotes {
-		addr, port := ipValue(r.Addr()), flow.V(uint64(r.Port()))
-		add(inBandToRemoteARP, arp, reply, setting{flow.FieldARPTPA, addr})
-		add(inBandFromRemoteARP, arp, request, setting{flow.FieldARPSPA, addr})
-		add(inBandToRemoteTCP, ip, tcp, setting{flow.FieldIPv4Dst, addr}, setting{flow.FieldTCPDst, port})
-		add(inBandFromRemoteTCP, ip, tcp, setting{flow.FieldIPv4Src, addr}, setting{flow.FieldTCPSrc, port})
+		l.remote(r)
 	}
-	return out
+	return l.flows
+}
+
+// inBandList gathers the flows of [inBandFlows].
+type inBandList struct {
+	queue int
+	flows map[inBandFlow]bool
+}
+
+func (l *inBandList) add(priority int, proto []setting, settings ...setting) {
+	f := inBandFlow{priority: priority, queue: l.queue}
+	for _, list := range [][]setting{proto, settings} {
+		for _, s := range list {
+			f.match.SetExact(s.field.Field(), s.value)
+		}
+	}
+	l.flows[f] = true
+}
+
+// resolution is what a request for the Ethernet address of an IP address looks
+// like, and the answer: of ARP, or of neighbour discovery (RFC 4861, 4.3, 4.4).
+func resolution(v6 bool) (request, reply []setting) {
+	if v6 {
+		const solicitation, advertisement = 135, 136
+		return icmp6(solicitation), icmp6(advertisement)
+	}
+	arp := setting{flow.FieldEthType, flow.V(packet.EtherTypeARP)}
+	return []setting{arp, {flow.FieldARPOp, flow.V(1)}}, []setting{arp, {flow.FieldARPOp, flow.V(2)}}
+}
+
+// transport is a protocol on one version of IP.
+func transport(v6 bool, proto uint64) []setting {
+	typ := flow.V(packet.EtherTypeIPv4)
+	if v6 {
+		typ = flow.V(packet.EtherTypeIPv6)
+	}
+	return []setting{{flow.FieldEthType, typ}, {flow.FieldIPProto, flow.V(proto)}}
+}
+
+func icmp6(typ uint64) []setting {
+	const icmpv6 = 58
+	return append(transport(true, icmpv6), setting{flow.FieldICMPv6Type, flow.V(typ)})
+}
+
+// IP protocols.
+const (
+	protoTCP = 6
+	protoUDP = 17
+)
+
+// local4 lists what the local port needs to get an IPv4 address and to be found.
+func (l *inBandList) local4(mac flow.Value) {
+	const server, client = 67, 68
+	request, reply := resolution(false)
+	l.add(inBandFromLocalDHCP, transport(false, protoUDP), inPortLocal(), setting{flow.FieldEthSrc, mac},
+		setting{flow.FieldUDPSrc, flow.V(client)}, setting{flow.FieldUDPDst, flow.V(server)})
+	l.add(inBandToLocalARP, reply, setting{flow.FieldEthDst, mac})
+	l.add(inBandFromLocalARP, request, setting{flow.FieldEthSrc, mac})
+}
+
+// local6 is local4 for IPv6: DHCPv6 (RFC 8415, 7.2) and the way to a router and a
+// prefix (RFC 4861, 4.1 and 4.2), whose advertisements come to the local port or
+// to all nodes.
+func (l *inBandList) local6(mac flow.Value) {
+	const server, client = 547, 546
+	const routerSolicitation, routerAdvertisement = 133, 134
+	allNodes := macValue(packet.MAC{0x33, 0x33, 0, 0, 0, 1})
+	request, reply := resolution(true)
+	l.add(inBandFromLocalDHCP, transport(true, protoUDP), inPortLocal(), setting{flow.FieldEthSrc, mac},
+		setting{flow.FieldUDPSrc, flow.V(client)}, setting{flow.FieldUDPDst, flow.V(server)})
+	l.add(inBandFromLocalDHCP, icmp6(routerSolicitation), inPortLocal(), setting{flow.FieldEthSrc, mac})
+	l.add(inBandFromLocalDHCP, icmp6(routerAdvertisement), setting{flow.FieldEthDst, mac})
+	l.add(inBandFromLocalDHCP, icmp6(routerAdvertisement), setting{flow.FieldEthDst, allNodes})
+	l.add(inBandToLocalARP, reply, setting{flow.FieldEthDst, mac})
+	l.add(inBandFromLocalARP, request, setting{flow.FieldEthSrc, mac})
+}
+
+func inPortLocal() setting {
+	return setting{flow.FieldInPortOXM, flow.V(uint64(openflow.PortLocal))}
+}
+
+// remote lists what is needed to find a remote and to speak to it.
+func (l *inBandList) remote(r netip.AddrPort) {
+	v6 := r.Addr().Is6()
+	request, reply := resolution(v6)
+	addr, port := ipValue(r.Addr()), flow.V(uint64(r.Port()))
+	src, dst, asks, asked := flow.FieldIPv4Src, flow.FieldIPv4Dst, flow.FieldARPSPA, flow.FieldARPTPA
+	if v6 {
+		src, dst = flow.FieldIPv6Src, flow.FieldIPv6Dst
+		asks, asked = src, dst
+	}
+	l.add(inBandToRemoteARP, reply, setting{asked, addr})
+	l.add(inBandFromRemoteARP, request, setting{asks, addr})
+	tcp := transport(v6, protoTCP)
+	l.add(inBandToRemoteTCP, tcp, setting{dst, addr}, setting{flow.FieldTCPDst, port})
+	l.add(inBandFromRemoteTCP, tcp, setting{src, addr}, setting{flow.FieldTCPSrc, port})
 }
 
 // setting is a field that a hidden flow matches exactly.
@@ -105,18 +190,9 @@ type setting struct {
 	value flow.Value
 }
 
-func macValue(m packet.MAC) flow.Value {
-	var n uint64
-	for _, b := range m {
-		n = n<<8 | uint64(b)
-	}
-	return flow.V(n)
-}
+func macValue(m packet.MAC) flow.Value { return flow.V(m.Uint64()) }
 
-func ipValue(a netip.Addr) flow.Value {
-	b := a.As4()
-	return flow.V(uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3]))
-}
+func ipValue(a netip.Addr) flow.Value { return flow.ValueFromBytes(a.AsSlice()) }
 
 // remotes lists the controllers that are reached through the bridge, and the
 // managers, of which the same is assumed.
@@ -135,40 +211,46 @@ func (m *connManager) remotes(cfg *Config) []netip.AddrPort {
 	return out
 }
 
-// Remote is the endpoint that an active connection method names by its IPv4
-// address.
+// Remote is the endpoint that an active connection method names by its IP
+// address, which in-band control can carry the traffic of.
 func Remote(target string, defPort int) (netip.AddrPort, bool) {
 	p, err := stream.Parse(target, defPort, "")
 	if err != nil || p.Passive || p.Kind == "unix" {
 		return netip.AddrPort{}, false
 	}
 	a, err := netip.ParseAddr(p.Host)
-	if err != nil || !a.Unmap().Is4() {
+	if err != nil {
 		return netip.AddrPort{}, false
 	}
-	return netip.AddrPortFrom(a.Unmap(), uint16(p.Port)), true
+	return netip.AddrPortFrom(a.Unmap().WithZone(""), uint16(p.Port)), true
+}
+
+// hop is the next hop on the way to a remote.
+type hop struct {
+	mac packet.MAC
+	v6  bool // the remote is an IPv6 address
 }
 
 // nextHops finds the addresses of the next hops. It looks at the host's tables
 // only when it is time to.
-func (ib *inBand) nextHops(remotes []netip.AddrPort, route Router, now time.Time) []packet.MAC {
+func (ib *inBand) nextHops(remotes []netip.AddrPort, route Router, now time.Time) []hop {
 	if route == nil {
 		return nil
 	}
-	var out []packet.MAC
+	var out []hop
 	known := map[netip.Addr]nextHop{}
 	for _, r := range remotes {
-		hop, ok := ib.hops[r.Addr()]
-		if !ok || !now.Before(hop.due) {
+		next, ok := ib.hops[r.Addr()]
+		if !ok || !now.Before(next.due) {
 			if mac, ok := route(r.Addr()); ok {
-				hop = nextHop{mac, now.Add(hopKnown)}
+				next = nextHop{mac, now.Add(hopKnown)}
 			} else {
-				hop.due = now.Add(hopUnknown)
+				next.due = now.Add(hopUnknown)
 			}
 		}
-		known[r.Addr()] = hop
-		if !hop.mac.IsZero() {
-			out = append(out, hop.mac)
+		known[r.Addr()] = next
+		if !next.mac.IsZero() {
+			out = append(out, hop{next.mac, r.Addr().Is6()})
 		}
 	}
 	ib.hops = known

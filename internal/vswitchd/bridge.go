@@ -76,6 +76,7 @@ type bridge struct {
 	dpid        uint64
 	controllers map[string]ofproto.ControllerStatus // as last written
 	localIP     localIP                             // as last set
+	notes       []note                              // what its configuration asks for in vain
 }
 
 // effectiveType is the data path type with its default.
@@ -163,16 +164,18 @@ func (s *Switch) deleteBridge(b *bridge, _ bool) {
 
 // configureBridge brings all but the ports of a bridge to what is wanted.
 func (s *Switch) configureBridge(b *bridge) {
-	s.report("bridge "+b.conf.Name, b.conf.Unsupported)
 	s.updateAddress(b)
+	b.notes = slices.Clone(b.conf.Notes)
 	b.applied = s.bridgeConfig(b)
 	if b.dpid != b.logged {
 		log.Info("bridge %s: using datapath ID %016x", b.conf.Name, b.dpid)
 		b.logged = b.dpid
 	}
 	if err := b.obj.Configure(b.applied); err != nil {
-		log.Warn("bridge %s: %v", b.conf.Name, err)
+		log.Warn("%v", err)
+		b.notes = append(b.notes, invalid("%v", err))
 	}
+	s.report("bridge "+b.conf.Name, b.notes)
 	b.obj.SetControllers(s.controllers(b))
 	s.configureLocalIP(b)
 	s.writer.bridge(b)

@@ -8,7 +8,7 @@ import (
 // DatapathConf is a row of table Datapath, by the type that refers to it.
 type DatapathConf struct {
 	UUID  ovsdb.UUID
-	Zones bool // it configures zones of connection tracking
+	Notes []note // what is asked for in vain
 }
 
 // capabilities writes what the data paths can do into the rows that the
@@ -18,9 +18,7 @@ func (s *Switch) capabilities() {
 		return
 	}
 	for typ, row := range s.desired.Open.Datapaths {
-		if row.Zones {
-			s.report("Datapath "+typ, []string{"zones of connection tracking (ct_zones) are not supported yet: they have no effect"})
-		}
+		s.report("Datapath "+typ, row.Notes)
 		be := s.backends[typ]
 		if be == nil {
 			continue

@@ -29,6 +29,7 @@ type OpenConf struct {
 	Datapaths   map[string]DatapathConf // by type
 	// Managers are those that are reached through the bridges (in-band control).
 	Managers []netip.AddrPort
+	Notes    []note // what is asked for in vain
 }
 
 // SSLConf is the public key configuration for controllers (table SSL).
@@ -50,7 +51,7 @@ type BridgeConf struct {
 	FlowTables   map[int64]TableConf
 	Mirrors      []MirrorConf // sorted by name
 	Ports        []ovsdb.UUID // sorted
-	Unsupported  []string     // features asked for that this version lacks, in sentences
+	Notes        []note       // what is asked for in vain
 }
 
 // TableConf is the configuration of one flow table (table Flow_Table).
@@ -79,6 +80,7 @@ type ControllerConf struct {
 	LocalNetmask    string
 	LocalGateway    string
 	ConnectionGiven bool // connection_mode is set
+	Notes           []note
 }
 
 // VLANMode is Port.vlan_mode once its default is settled.
@@ -110,7 +112,7 @@ type PortConf struct {
 	Interfaces  []*InterfaceConf // sorted by name
 	OtherConfig map[string]string
 	QueueDSCP   map[uint32]uint8 // by queue
-	Unsupported []string
+	Notes       []note
 }
 
 // InterfaceConf is one desired interface.
@@ -124,7 +126,7 @@ type InterfaceConf struct {
 	Ofport        int64 // as the database last had it; 0: none
 	MAC           string
 	MTURequest    int64 // 0: none
-	Unsupported   []string
+	Notes         []note
 }
 
 func readOpen(s *client.Snapshot) *OpenConf {
@@ -135,6 +137,7 @@ func readOpen(s *client.Snapshot) *OpenConf {
 			NextCfg:     next,
 			OtherConfig: r.Map("other_config"),
 			Bridges:     r.Refs("bridges"),
+			Notes:       notes(r),
 		}
 		if id, ok := r.Ref("ssl"); ok {
 			if t := s.Row("SSL", id); t != nil {
@@ -146,7 +149,7 @@ func readOpen(s *client.Snapshot) *OpenConf {
 		for typ, id := range r.StringRefs("datapaths") {
 			d := DatapathConf{UUID: id}
 			if t := s.Row("Datapath", id); t != nil {
-				d.Zones = t.Datum("ct_zones").Len() > 0
+				d.Notes = notes(t)
 			}
 			if o.Datapaths == nil {
 				o.Datapaths = map[string]DatapathConf{}
@@ -184,7 +187,7 @@ func readBridge(s *client.Snapshot, r *client.Row) *BridgeConf {
 		}
 	}
 	readMirrors(s, r, b)
-	b.Unsupported = unsupportedBridge(s, r)
+	b.Notes = append(notes(r), sampledFlows(s, r.UUID())...)
 	return b
 }
 
@@ -235,33 +238,18 @@ func readController(r *client.Row) ControllerConf {
 	c.RateLimit, _ = r.Int("controller_rate_limit")
 	c.BurstLimit, _ = r.Int("controller_burst_limit")
 	c.QueueSize, _ = r.Int("controller_queue_size")
+	c.Notes = append(notes(r), c.check()...)
 	return c
 }
 
-// unsupportedBridge lists the features that a Bridge row asks for and that
-// this version can't give: they are reported, never passed over in silence.
-func unsupportedBridge(s *client.Snapshot, r *client.Row) []string {
-	var out []string
-	add := func(on bool, what string) {
-		if on {
-			out = append(out, what)
-		}
-	}
-	is := func(col string) bool { on, _ := r.Bool(col); return on }
-	add(is("stp_enable"), "STP (stp_enable) is not supported yet: the bridge forwards without it")
-	add(is("rstp_enable"), "RSTP (rstp_enable) is not supported yet: the bridge forwards without it")
-	add(is("mcast_snooping_enable"), "multicast snooping (mcast_snooping_enable) is not supported yet: multicast floods")
-	add(len(r.Refs("netflow")) > 0, "NetFlow is not supported yet: no record is sent")
-	add(len(r.Refs("sflow")) > 0, "sFlow is not supported yet: no sample is sent")
-	add(len(r.Refs("ipfix")) > 0, "IPFIX is not supported yet: no record is sent")
-	add(len(r.Refs("auto_attach")) > 0, "Auto-Attach (auto_attach) is not supported yet: nothing is announced")
+// sampledFlows notes that flows of a bridge are to be sampled.
+func sampledFlows(s *client.Snapshot, bridge ovsdb.UUID) []note {
 	for c := range s.Rows("Flow_Sample_Collector_Set") {
-		if id, ok := c.Ref("bridge"); ok && id == r.UUID() {
-			add(true, "IPFIX of sampled flows (Flow_Sample_Collector_Set) is not supported yet: no record is sent")
-			break
+		if id, ok := c.Ref("bridge"); ok && id == bridge {
+			return notes(c)
 		}
 	}
-	return out
+	return nil
 }
 
 func readPort(s *client.Snapshot, r *client.Row) *PortConf {
@@ -287,14 +275,11 @@ func readPort(s *client.Snapshot, r *client.Row) *PortConf {
 	slices.SortFunc(p.Interfaces, func(a, b *InterfaceConf) int { return strings.Compare(a.Name, b.Name) })
 	p.Bond = len(p.Interfaces) > 1
 	if p.Bond {
-		p.Unsupported = append(p.Unsupported, "bonds are not supported yet: none of its interfaces is used")
+		p.Notes = append(p.Notes, lack("bonds are not supported yet: none of its interfaces is used"))
 	}
-	if lacp := r.String("lacp"); lacp == "active" || lacp == "passive" {
-		p.Unsupported = append(p.Unsupported, "LACP is not supported yet: the port sends no LACPDU")
-	}
+	p.Notes = append(p.Notes, notes(r)...)
 	if id, ok := r.Ref("qos"); ok {
 		p.QueueDSCP = readQueues(s, id)
-		p.Unsupported = append(p.Unsupported, "QoS is not supported yet: traffic is not shaped, but marked with the queues' dscp")
 	}
 	return p
 }
@@ -352,18 +337,9 @@ func readInterface(r *client.Row) *InterfaceConf {
 	i.OfportRequest, _ = r.Int("ofport_request")
 	i.Ofport, _ = r.Int("ofport")
 	i.MTURequest, _ = r.Int("mtu_request")
-	nonzero := func(col string) bool { n, _ := r.Int(col); return n != 0 }
-	if nonzero("ingress_policing_rate") || nonzero("ingress_policing_kpkts_rate") {
-		i.Unsupported = append(i.Unsupported, "ingress policing is not supported yet: traffic is not limited")
-	}
-	if r.Map("bfd")["enable"] == "true" {
-		i.Unsupported = append(i.Unsupported, "BFD is not supported yet: no session runs")
-	}
-	if _, ok := r.Int("cfm_mpid"); ok {
-		i.Unsupported = append(i.Unsupported, "CFM is not supported yet: no CCM is sent")
-	}
-	if r.Map("lldp")["enable"] == "true" {
-		i.Unsupported = append(i.Unsupported, "LLDP is not supported yet: nothing is announced")
+	i.Notes = notes(r)
+	if _, ok := parseMAC(i.MAC); i.MAC != "" && !ok {
+		i.Notes = append(i.Notes, invalid("mac: %q is not an Ethernet address: it is ignored", i.MAC))
 	}
 	return i
 }

@@ -61,11 +61,11 @@ func readMirrors(s *client.Snapshot, r *client.Row, b *BridgeConf) {
 const wholePacket = 65535
 
 // mirrors are the mirrors of a bridge that can be. Others are told of in the
-// log, each once until it changes.
+// notes of the bridge.
 func (s *Switch) mirrors(b *bridge) []ofproto.MirrorConfig {
 	var out []ofproto.MirrorConfig
 	refuse := func(m *MirrorConf, why string) {
-		s.report("bridge "+b.conf.Name+": mirror "+m.Name, []string{why})
+		b.notes = append(b.notes, invalid("mirror %s: %s", m.Name, why))
 	}
 	for i := range b.conf.Mirrors {
 		m := &b.conf.Mirrors[i]

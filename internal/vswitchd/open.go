@@ -41,11 +41,7 @@ func (s *Switch) configureOpen() {
 			b.obj.SetControllers(s.controllers(b))
 		}
 	}
-	for key, what := range unsupportedOptions {
-		if v, ok := s.other[key]; ok && v != "false" && v != "0" {
-			s.report("Open_vSwitch other_config:"+key, []string{what})
-		}
-	}
+	s.report("Open_vSwitch", open.Notes)
 }
 
 // limitVLANs obeys other_config:vlan-limit.
@@ -61,24 +57,6 @@ func (s *Switch) limitVLANs() {
 			p.Engine().Purge() // flows of another idea of what a frame is
 		}
 	}
-}
-
-// unsupportedOptions are keys of other_config that this version can't obey, or
-// that have nothing to say to it.
-var unsupportedOptions = map[string]string{
-	"hw-offload":            "hardware offload is not supported yet: flows stay in software",
-	"offload-rebalance":     "hardware offload is not supported yet: flows stay in software",
-	"tc-policy":             "hardware offload is not supported yet: flows stay in software",
-	"enable-statistics":     "statistics of the system are not supported yet: the column stays empty",
-	"dpdk-init":             "DPDK is not supported: use AF_PACKET devices (type system)",
-	"userspace-tso-enable":  "has no effect: super-packets pass wherever the devices know them",
-	"n-handler-threads":     "has no effect: upcalls are answered on all cores",
-	"n-revalidator-threads": "has no effect: one pass at a time revalidates the flows",
-	"min-revalidate-pps":    "has no effect: flows are revalidated however slow they are",
-	"pmd-cpu-mask":          "has no effect: there are no PMD threads",
-	"pmd-rxq-assign":        "has no effect: there are no PMD threads",
-	"pmd-auto-lb":           "has no effect: there are no PMD threads",
-	"tx-flush-interval":     "has no effect: packets leave with the batch that they came in",
 }
 
 // bundleTimeout is other_config:bundle-idle-timeout.

@@ -45,7 +45,7 @@ func (s *Switch) configurePort(b *bridge, conf *PortConf) {
 		b.ports[conf.UUID] = p
 	}
 	p.conf, p.address.known = conf, false
-	s.report("port "+conf.Name, conf.Unsupported)
+	s.report("port "+conf.Name, conf.Notes)
 	s.writer.port(p)
 	for name, i := range p.ifaces {
 		if !slices.ContainsFunc(conf.Interfaces, func(c *InterfaceConf) bool { return c.Name == name && c.UUID == i.conf.UUID }) {
@@ -120,7 +120,7 @@ func priorityTags(text string) ofproto.PriorityTags {
 
 // configureInterface makes, changes or makes anew an interface.
 func (s *Switch) configureInterface(p *port, conf *InterfaceConf) {
-	s.report("interface "+conf.Name, conf.Unsupported)
+	s.report("interface "+conf.Name, conf.Notes)
 	i := p.ifaces[conf.Name]
 	if i == nil {
 		i = &iface{conf: conf, port: p}

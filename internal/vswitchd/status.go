@@ -52,7 +52,7 @@ func (w *writer) deviceStatus(i *iface) {
 	if i.dev != nil {
 		i.changes = i.dev.Changes()
 		deviceColumns(i.dev, columns)
-		columns["status"] = texts(notSupported(i.conf.Unsupported, i.dev.Status()))
+		columns["status"] = texts(withNotes(i.conf.Notes, i.dev.Status()))
 	}
 	for c, d := range columns {
 		w.set("Interface", i.conf.UUID, c, d)
@@ -177,13 +177,13 @@ func (s *Switch) refreshControllers(times bool) {
 				b.controllers = map[string]ofproto.ControllerStatus{}
 			}
 			b.controllers[c.Target] = st
-			s.writer.controller(c.UUID, st)
+			s.writer.controller(&c, st)
 		}
 	}
 }
 
-func (w *writer) controller(id ovsdb.UUID, st ofproto.ControllerStatus) {
-	m := map[string]string{}
+func (w *writer) controller(c *ControllerConf, st ofproto.ControllerStatus) {
+	id, m := c.UUID, withNotes(c.Notes, nil)
 	if st.State != "" {
 		m["state"] = st.State
 	}

@@ -125,7 +125,7 @@ var tablesRead = map[string][]string{
 	"Flow_Sample_Collector_Set": {"bridge"},
 	"Flow_Table":                {"name", "flow_limit", "overflow_policy", "groups", "prefixes"},
 	"SSL":                       nil,
-	"Datapath":                  {"ct_zones"},
+	"Datapath":                  {"ct_zones", "ct_zone_default_limit"},
 }
 
 // Run keeps the switch until ctx ends. The loop must be running.
@@ -218,10 +218,10 @@ func (s *Switch) reconcile(snap *client.Snapshot) {
 	}
 }
 
-// report logs once that something asked for isn't supported, or can't be.
-func (s *Switch) report(object string, features []string) {
-	for _, f := range features {
-		text := fmt.Sprintf("%s: %s", object, f)
+// report logs once what is asked for in vain.
+func (s *Switch) report(object string, list []note) {
+	for _, n := range list {
+		text := fmt.Sprintf("%s: %s", object, n.text)
 		if !s.missing[text] {
 			s.missing[text] = true
 			log.Info("%s", text)

@@ -193,21 +193,23 @@ func (w *writer) bridge(b *bridge) {
 	if p, ok := b.backend.Backend.(*provider); ok {
 		status = p.Status()
 	}
-	w.set("Bridge", id, "status", texts(notSupported(b.conf.Unsupported, status)))
+	w.set("Bridge", id, "status", texts(withNotes(b.notes, status)))
 }
 
 func (w *writer) port(p *port) {
-	w.set("Port", p.conf.UUID, "status", texts(notSupported(p.conf.Unsupported, nil)))
+	w.set("Port", p.conf.UUID, "status", texts(withNotes(p.conf.Notes, nil)))
 }
 
-// notSupported adds the features that a row asks for in vain to its status.
-func notSupported(features []string, status map[string]string) map[string]string {
+// withNotes adds to a status what a row asks for in vain.
+func withNotes(list []note, status map[string]string) map[string]string {
 	out := maps.Clone(status)
 	if out == nil {
 		out = map[string]string{}
 	}
-	for i, f := range features {
-		out[fmt.Sprintf("not_supported_%d", i+1)] = f
+	number := map[string]int{}
+	for _, n := range list {
+		number[n.kind]++
+		out[fmt.Sprintf("%s_%d", n.kind, number[n.kind])] = n.text
 	}
 	return out
 }

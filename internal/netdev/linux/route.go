@@ -10,7 +10,7 @@ import (
 	"weir/internal/packet"
 )
 
-// NextHop is the Ethernet address to which the host sends packets for an IPv4
+// NextHop is the Ethernet address to which the host sends packets for an IP
 // address: that of its gateway, or its own. ok is false without a route, and
 // while the kernel hasn't resolved the address.
 func (h *Host) NextHop(ip netip.Addr) (mac packet.MAC, ok bool) {
@@ -22,7 +22,11 @@ func (h *Host) NextHop(ip netip.Addr) (mac packet.MAC, ok bool) {
 	if via == nil {
 		via = ip.AsSlice()
 	}
-	neighbours, err := netlink.NeighList(routes[0].LinkIndex, netlink.FAMILY_V4)
+	family := netlink.FAMILY_V4
+	if via.To4() == nil {
+		family = netlink.FAMILY_V6
+	}
+	neighbours, err := netlink.NeighList(routes[0].LinkIndex, family)
 	if err != nil {
 		return mac, false
 	}
