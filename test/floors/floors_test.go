@@ -44,9 +44,10 @@ var floors = map[string]int{
 	"internal/tool/ovsdbserver": 9, "internal/tool/testcontroller": 9, "internal/tool/vswitchd": 9, "internal/tool/vtepctl": 9,
 	"internal/tool/ctl": 9, "internal/tool/demo": 9, "internal/tool/pcap": 9, "internal/tool/pki": 9,
 
-	"internal/tool/up": 10, // database and switch in one process
+	"internal/tool/up":        10, // database and switch in one process
+	"internal/tool/multicall": 9,
 
-	"cmd/weir": 11,
+	"cmd/weir": 11, "cmd/weir-ctl": 11,
 }
 
 type pkg struct {

@@ -34,6 +34,11 @@ type Config struct {
 	// Tables are the tables wanted with their columns, a nil list for all
 	// columns. A nil map wants everything. What the schema lacks is left out.
 	Tables map[string][]string
+	// Where restricts the rows of tables wanted: a <condition> in JSON for each
+	// table, whose clauses any one row has to satisfy (ovsdb-server(7), 4.1.12);
+	// tables that it doesn't name are whole. Servers older than that method send
+	// all rows.
+	Where map[string]string
 	// Lock, when not empty, is a lock to ask for; transactions then assert it.
 	Lock string
 	// Known, where set, is a schema that the database probably has: one that is

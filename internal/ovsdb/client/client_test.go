@@ -221,3 +221,65 @@ func TestReconnect(t *testing.T) {
 		t.Error("an unchanged row is another one after reconnection")
 	}
 }
+
+// Conditions choose rows, and columns that aren't kept can be changed.
+func TestWhere(t *testing.T) {
+	remote := peerServer(t)
+	all, ctx := start(t, Config{Remote: remote, Database: "Test", Quiet: true})
+	snap, err := all.WaitFor(ctx, func(*Snapshot) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := NewTxn(snap)
+	root, _ := tx.Insert("Root")
+	for _, name := range []string{"a", "b"} {
+		kid, _ := tx.Insert("Kid")
+		_ = tx.Set("Kid", kid, "name", ovsdb.ScalarDatum(ovsdb.StringAtom(name)))
+		_ = tx.AddElements("Root", root, "kids", ovsdb.ScalarDatum(ovsdb.UUIDAtom(kid)))
+	}
+	if _, err := all.Commit(ctx, tx); err != nil {
+		t.Fatal(err)
+	}
+
+	part, ctx := start(t, Config{Remote: remote, Database: "Test", Quiet: true,
+		Tables: map[string][]string{"Root": {"n"}, "Kid": {"name"}},
+		Where:  map[string]string{"Kid": `[["name","==","b"],["name","==","c"]]`}})
+	if snap, err = part.WaitFor(ctx, func(*Snapshot) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	names := func(s *Snapshot) (out string) {
+		for row := range s.Rows("Kid") {
+			out += row.String("name")
+		}
+		return out
+	}
+	if got := names(snap); got != "b" {
+		t.Errorf("kids are %q, want b alone", got)
+	}
+	tx = NewTxn(snap)
+	for row := range snap.Rows("Root") {
+		kid, _ := tx.Insert("Kid")
+		_ = tx.Set("Kid", kid, "name", ovsdb.ScalarDatum(ovsdb.StringAtom("c")))
+		if err := tx.AddElements("Root", row.UUID(), "kids", ovsdb.ScalarDatum(ovsdb.UUIDAtom(kid))); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.AddElements("Root", row.UUID(), "none", ovsdb.ScalarDatum(ovsdb.UUIDAtom(kid))); err == nil {
+			t.Error("a column that the schema hasn't got was changed")
+		}
+	}
+	if _, err := part.Commit(ctx, tx); err != nil {
+		t.Fatal(err)
+	}
+	if got := part.Snapshot().Len("Kid"); got != 2 {
+		t.Errorf("%d kids after the insertion, want b and c", got)
+	}
+	whole, err := all.WaitFor(ctx, func(s *Snapshot) bool { return s.Len("Kid") == 3 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range whole.Rows("Root") {
+		if got := len(row.Refs("kids")); got != 3 {
+			t.Errorf("root has %d kids, want 3", got)
+		}
+	}
+}

@@ -59,8 +59,9 @@ func (r *replica) snapshot() *Snapshot {
 	return s
 }
 
-// appendRequests appends the <monitor-requests> object for the replica.
-func (r *replica) appendRequests(dst []byte) []byte {
+// appendRequests appends the <monitor-requests> object for the replica, or the
+// <monitor-cond-requests> object where there are conditions.
+func (r *replica) appendRequests(dst []byte, where map[string]string) []byte {
 	dst = append(dst, '{')
 	for i, t := range r.schemaOrder() {
 		if i > 0 {
@@ -74,7 +75,11 @@ func (r *replica) appendRequests(dst []byte) []byte {
 			}
 			dst = json.AppendString(dst, c)
 		}
-		dst = append(dst, `]}]`...)
+		dst = append(dst, ']')
+		if w, ok := where[t]; ok {
+			dst = append(append(dst, `,"where":`...), w...)
+		}
+		dst = append(dst, `}]`...)
 	}
 	return append(dst, '}')
 }

@@ -228,14 +228,19 @@ func (s *session) useSchema(raw []byte) error {
 	return nil
 }
 
-func (s *session) monitorParams() []byte {
+// monitorParams are the parameters of the methods that monitor, those that
+// know conditions if cond is set.
+func (s *session) monitorParams(cond bool) []byte {
 	p := json.AppendString([]byte{'['}, s.db.schema.Name)
 	p = append(p, `,`+dbMonitor+`,`...)
-	return s.db.appendRequests(p)
+	if !cond {
+		return s.db.appendRequests(p, nil)
+	}
+	return s.db.appendRequests(p, s.cfg.Where)
 }
 
 func (s *session) monitorSince() {
-	params := append(s.monitorParams(), `,"`+s.lastTxn+`"]`...)
+	params := append(s.monitorParams(true), `,"`+s.lastTxn+`"]`...)
 	s.request("monitor_cond_since", params, func(result, rpcErr []byte) error {
 		if rpcErr != nil {
 			s.monitorPlain("monitor_cond", updates2)
@@ -257,7 +262,7 @@ func (s *session) monitorSince() {
 }
 
 func (s *session) monitorPlain(method string, format updateFormat) {
-	s.request(method, append(s.monitorParams(), ']'), func(result, rpcErr []byte) error {
+	s.request(method, append(s.monitorParams(method != "monitor"), ']'), func(result, rpcErr []byte) error {
 		switch {
 		case rpcErr == nil:
 			return s.contents(applyTo(s.db, result, format, true))

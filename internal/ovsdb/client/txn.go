@@ -215,6 +215,8 @@ func (t *Txn) SetBlind(table string, id ovsdb.UUID, column string, d ovsdb.Datum
 // AddElements adds the elements of d to a set or map column. The server
 // merges them into whatever the column then holds, so that concurrent writers
 // don't undo one another. Keys of a map that are there already keep their value.
+// A column of a row of the snapshot that the replica doesn't keep may be
+// changed as well; it can't be read back.
 func (t *Txn) AddElements(table string, id ovsdb.UUID, column string, d ovsdb.Datum) error {
 	return t.mutate(table, id, column, func(cur ovsdb.Datum, m *mutation) ovsdb.Datum {
 		m.del = m.del.Subtract(keysOf(d))
@@ -262,17 +264,20 @@ func (t *Txn) mutate(table string, id ovsdb.UUID, column string, f func(cur ovsd
 	if err != nil {
 		return err
 	}
-	i, err := r.column(column)
-	if err != nil {
+	i, kept := r.cur.info.columns[column]
+	col := r.cur.info.schema.Column(column)
+	if col == nil || !kept && r.old == nil {
+		_, err := r.column(column)
 		return err
 	}
 	m := r.mutations[column]
 	if m == nil {
-		empty := ovsdb.EmptyDatum(r.cur.vals[i].KeyType(), r.cur.vals[i].ValueType())
+		empty := ovsdb.EmptyDatum(col.Type.Key.Type, col.Type.Value.Type)
 		m = &mutation{del: empty, ins: empty}
 	}
-	r.cur = r.cur.with(i, f(r.cur.vals[i], m))
-	if r.old == nil || r.written[column] {
+	if !kept {
+		f(m.ins, m)
+	} else if r.cur = r.cur.with(i, f(r.cur.vals[i], m)); r.old == nil || r.written[column] {
 		return nil // the column is sent whole anyhow
 	}
 	if r.mutations == nil {

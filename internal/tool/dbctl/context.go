@@ -159,9 +159,16 @@ func (c *Context) FindRow(t *ovsdb.TableSchema, record string, mustExist bool) (
 	return nil, nil
 }
 
+// uuidPrefix reports whether a record's name may be the beginning of its UUID:
+// at least 4 digits, but not all.
+func uuidPrefix(name string) bool {
+	n := ovsdb.UUIDPrefixLen(name)
+	return n >= 4 && n == len(name) && n < 36
+}
+
 // byPrefix finds a record by the beginning of its UUID, at least 4 digits.
 func (c *Context) byPrefix(t *ovsdb.TableSchema, record string) (*client.Row, error) {
-	if n := ovsdb.UUIDPrefixLen(record); n < 4 || n != len(record) || n == 36 {
+	if !uuidPrefix(record) {
 		return nil, nil
 	}
 	var found *client.Row

@@ -151,7 +151,18 @@ func (r *Runner) run(ctx context.Context, words []string, local []cli.Parsed) er
 		}
 	}
 	level("Called as %s", line)
-	needs := &Needs{prog: r.Prog, tables: map[string]map[string]bool{}, all: map[string]bool{}}
+	// Most commands end before a collection would be worth its while.
+	debug.SetGCPercent(800)
+	if err = r.attempt(ctx, commands, line, false); errors.Is(err, ErrWhole) {
+		err = r.attempt(ctx, commands, line, true)
+	}
+	return err
+}
+
+// attempt runs the commands on a replica of what they need, of whole tables if
+// whole is set.
+func (r *Runner) attempt(ctx context.Context, commands []*Command, line string, whole bool) error {
+	needs := newNeeds(r.Prog, whole)
 	if r.Prog.Prerequisites != nil {
 		r.Prog.Prerequisites(needs)
 	}
@@ -168,12 +179,11 @@ func (r *Runner) run(ctx context.Context, words []string, local []cli.Parsed) er
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	tables, where := needs.config()
 	cl := client.New(client.Config{
-		Remote: r.DB, Database: r.Prog.Schema.Name, Tables: needs.config(), LeaderOnly: !r.Follow, Once: !r.Retry,
+		Remote: r.DB, Database: r.Prog.Schema.Name, Tables: tables, Where: where, LeaderOnly: !r.Follow, Once: !r.Retry,
 		Known: r.Prog.Schema, Quiet: true, Stream: opt,
 	})
-	// Most commands end before a collection would be worth its while.
-	debug.SetGCPercent(800)
 	failed := make(chan error, 1)
 	go func() { failed <- cl.Run(ctx) }()
 	return r.loop(ctx, cl, commands, line)

@@ -20,7 +20,7 @@ func (p *Program) verbs() []Syntax {
 		{Name: "remove", Min: 4, Max: Unlimited, Args: "!TABLE !RECORD !COLUMN +KEY|VALUE|KEY=VALUE", Options: "--if-exists", Needs: needsColumn, Run: cmdRemove, writesAny: true},
 		{Name: "clear", Min: 3, Max: Unlimited, Args: "!TABLE !RECORD +COLUMN", Options: "--if-exists", Needs: needsColumns(3), Run: cmdClear, writesAny: true},
 		{Name: "create", Min: 2, Max: Unlimited, Args: "!TABLE +COLUMN?:KEY=VALUE", Options: "--id=", Needs: needsCreate, Run: cmdCreate, Post: postCreate, writesAny: true},
-		{Name: "destroy", Min: 1, Max: Unlimited, Args: "!TABLE *RECORD", Options: "--if-exists,--all", Needs: needsColumns(1 << 29), Run: cmdDestroy, writesAny: true},
+		{Name: "destroy", Min: 1, Max: Unlimited, Args: "!TABLE *RECORD", Options: "--if-exists,--all", Needs: needsRecords, Run: cmdDestroy, writesAny: true},
 		{Name: "wait-until", Min: 2, Max: Unlimited, Args: "!TABLE !RECORD *COLUMN?:KEY=VALUE", ReadOnly: true, Needs: needsColumns(3), Run: cmdWaitUntil},
 	}
 	if len(p.Show) > 0 {

@@ -22,6 +22,9 @@ type model struct {
 	ifaces  map[string]*iface
 	added   []ovsdb.UUID // interfaces that the transaction made
 	stale   bool
+	// partial: the replica has no more than needsPort asks for, and the bridges
+	// are those that aren't fake, without their ports.
+	partial bool
 }
 
 // Stale says that database verbs may have changed what m was made of.
@@ -96,6 +99,7 @@ func modelOf(c *dbctl.Context) *model {
 	}
 	m = &model{bridges: map[string]*bridge{}, ports: map[string]*port{}, ifaces: map[string]*iface{}, added: added}
 	m.ovs, _ = rootRow(c)
+	m.partial = !c.Txn.Snapshot().HasColumn("Bridge", "ports")
 	if root := c.Txn.Row("Open_vSwitch", m.ovs); root != nil {
 		for _, u := range root.Refs("bridges") {
 			m.loadBridge(c, u)
@@ -208,6 +212,23 @@ func (m *model) conflicts(name, what string) error {
 		return fmt.Errorf("%s because an interface named %s already exists on bridge %s", what, name, i.port.bridge.name)
 	}
 	return nil
+}
+
+// mayConflict reports whether adding a port with interfaces of these names to a
+// bridge takes a model that isn't partial to decide: the bridge is fake or
+// missing, or a bridge, port or interface has such a name.
+func (m *model) mayConflict(c *dbctl.Context, bridgeName string, names []string) bool {
+	if m.bridges[bridgeName] == nil {
+		return true
+	}
+	for _, table := range []string{"Bridge", "Port", "Interface"} {
+		for row := range c.Txn.Rows(table) {
+			if slices.Contains(names, row.String("name")) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sorted returns the keys of a map in order.

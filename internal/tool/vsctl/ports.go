@@ -9,17 +9,33 @@ import (
 	"weir/internal/tool/dbctl"
 )
 
-// needsPort asks for the model and the columns of Port that settings name.
+// needsPort asks for what adding a port takes: the names of the bridges, which
+// ports and interfaces have one of the names to be used, and the columns of Port
+// that settings name. Fake bridges and ports that may be there already need the
+// whole model.
 func needsPort(n *dbctl.Needs, c *dbctl.Command) error {
-	n.Table("Port", "bond_fake_iface")
-	for _, arg := range c.Argv[3:] {
-		if strings.Contains(arg, "=") {
-			if err := n.Setting("Port", arg); err != nil {
-				return err
-			}
+	if n.Whole || c.Has("--may-exist") {
+		if err := needsModel(n, c); err != nil {
+			return err
 		}
 	}
-	return needsModel(n, c)
+	n.Table("Open_vSwitch", "bridges")
+	n.Table("Bridge", "name")
+	n.Columns("Port", "name", "fake_bridge", "tag", "interfaces", "bond_fake_iface")
+	n.Columns("Interface", "name", "type", "ofport", "error")
+	names := []string{c.Argv[2]}
+	for _, arg := range c.Argv[3:] {
+		if !strings.Contains(arg, "=") {
+			names = append(names, arg)
+		} else if err := n.Setting("Port", arg); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		n.Rows("Port", "name", name)
+		n.Rows("Interface", "name", name)
+	}
+	return nil
 }
 
 func cmdAddPort(c *dbctl.Context) error {
@@ -43,6 +59,9 @@ func addPort(c *dbctl.Context, bridgeName, name string, ifaces, settings []strin
 	m := modelOf(c)
 	if name == "" {
 		return fmt.Errorf("port name must not be empty string")
+	}
+	if m.partial && m.mayConflict(c, bridgeName, append([]string{name}, ifaces...)) {
+		return dbctl.ErrWhole
 	}
 	if p := m.ports[name]; p != nil && c.Has("--may-exist") {
 		return checkExisting(c, m, p, bridgeName, ifaces)

@@ -1,4 +1,4 @@
-package main
+package multicall
 
 import (
 	"bytes"
