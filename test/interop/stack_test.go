@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weir/internal/lab"
 )
 
 // side says whose program it is.
@@ -59,8 +61,9 @@ func (s side) program(t testing.TB, name string) string {
 
 // stack is a database server and perhaps a switch, in a directory of its own.
 type stack struct {
-	t   testing.TB
-	dir string
+	t     testing.TB
+	dir   string
+	space string // network namespace of all programs; empty is the test's own
 }
 
 // newStack starts a database server of one side, with an empty Open_vSwitch
@@ -80,7 +83,7 @@ func emptyStack(t testing.TB) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{t, dir}
+	s := &stack{t: t, dir: dir}
 	t.Cleanup(s.cleanUp)
 	return s
 }
@@ -135,7 +138,18 @@ func (s *stack) startSwitch(of, vsctl side) {
 // env is the environment that has programs use the stack's directory.
 func (s *stack) env() []string {
 	return append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
-		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=20", "OVS_SYSLOG_METHOD=null")
+		"OVS_SYSCONFDIR="+s.dir, "OVN_RUNDIR="+s.dir, "OVN_LOGDIR="+s.dir, "OVS_CTL_TIMEOUT=20", "OVS_SYSLOG_METHOD=null")
+}
+
+// command is a program with the stack's directory and namespace around it.
+func (s *stack) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	if s.space != "" {
+		cmd = lab.Command(ctx, s.space, append([]string{program}, args...)...)
+	}
+	cmd.Env = s.env()
+	cmd.WaitDelay = time.Second
+	return cmd
 }
 
 // try runs a program of a side and returns what it prints, and where it fails
@@ -144,9 +158,7 @@ func (s *stack) env() []string {
 func (s *stack) try(of side, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, of.program(s.t, name), args...)
-	cmd.Env = s.env()
-	cmd.WaitDelay = time.Second
+	cmd := s.command(ctx, of.program(s.t, name), args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
