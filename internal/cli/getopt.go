@@ -25,6 +25,9 @@ type Option struct {
 	// Set, if not nil, is called with the argument (empty where absent) as the
 	// option is met. Its error ends the parsing.
 	Set func(value string) error
+	// Answer, if not nil, is all that the program does where the option is given
+	// (--help): the first such option counts, once all could be parsed.
+	Answer func(*Env, *Parser)
 	// Hidden keeps the option out of what PrintOptions lists.
 	Hidden bool
 }

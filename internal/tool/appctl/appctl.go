@@ -21,7 +21,6 @@ type settings struct {
 	timeout uint
 	json    bool
 	pretty  bool
-	action  byte // h, V or o where only help, version or options are wanted
 }
 
 // Main runs ovs-appctl. Its exit status is 2 where the daemon answers with an
@@ -29,21 +28,11 @@ type settings struct {
 func Main(_ context.Context, env *cli.Env) int {
 	vlog.SetProgram(env.Name)
 	s := settings{target: "ovs-vswitchd"}
-	p := s.parser()
-	_, words, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch s.action {
-	case 'h':
-		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, env.Name)
-		return 0
-	case 'V':
-		return env.PrintVersion()
-	case 'o':
-		p.PrintOptions(optionWriter{env.Stdout})
-		return 0
-	}
+	return s.parser().Start(env, func(_ []cli.Parsed, words []string) int { return s.start(env, words) })
+}
+
+// start sends the command in words to the target.
+func (s *settings) start(env *cli.Env, words []string) int {
 	if s.pretty && !s.json {
 		return env.Fatal("--pretty is supported with --format json only")
 	}
@@ -55,22 +44,14 @@ func Main(_ context.Context, env *cli.Env) int {
 }
 
 func (s *settings) parser() *cli.Parser {
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if s.action == 0 {
-				s.action = c
-			}
-			return nil
-		}
-	}
 	p := &cli.Parser{InOrder: true, Options: []cli.Option{
 		{Long: "target", Short: 't', Arg: cli.RequiredArg, Set: func(v string) error { s.target = v; return nil }},
 		{Long: "execute", Short: 'e'}, // historical; has no effect
 		{Long: "format", Short: 'f', Arg: cli.RequiredArg, Set: s.setFormat},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "option", Short: 'o', Set: act('o')},
+		cli.Help(func(env *cli.Env) { fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, env.Name) }),
+		{Long: "option", Short: 'o', Answer: func(env *cli.Env, p *cli.Parser) { p.PrintOptions(optionWriter{env.Stdout}) }},
 		{Long: "pretty", Set: func(string) error { s.pretty = true; return nil }},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Version(),
 		{Long: "timeout", Short: 'T', Arg: cli.RequiredArg, Set: func(v string) (err error) {
 			s.timeout, err = cli.ParseTimeout("-T or --timeout", v)
 			return err

@@ -34,25 +34,17 @@ type Runner struct {
 	Follow  bool // --no-leader-only
 	Basic   bool // without the options that only ovs-vsctl has
 	Timeout uint
+	Help    func() // prints --help
 	// Committed, if not nil, is called after a commit, before the output is
 	// printed, when the tool is to wait for its effects.
 	Committed func(ctx context.Context, c *client.Client, result *client.Result) error
 
-	action  byte
 	tls     stream.TLS
 	tlsUsed bool
 }
 
 // Options returns the options that the tools share.
 func (r *Runner) Options() []cli.Option {
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if r.action == 0 {
-				r.action = c
-			}
-			return nil
-		}
-	}
 	set := func(b *bool, v bool) func(string) error {
 		return func(string) error { *b = v; return nil }
 	}
@@ -68,14 +60,14 @@ func (r *Runner) Options() []cli.Option {
 			return err
 		}},
 		{Long: "retry", Set: set(&r.Retry, true)},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "commands", Set: act('c')},
-		{Long: "options", Set: act('o')},
+		cli.Help(func(*cli.Env) { r.Help() }),
+		{Long: "commands", Answer: func(env *cli.Env, _ *cli.Parser) { r.Prog.PrintCommands(env) }},
+		cli.List("options", 0),
 		{Long: "leader-only", Set: set(&r.Follow, false)},
 		{Long: "no-leader-only", Set: set(&r.Follow, true)},
 		{Long: "shuffle-remotes", Set: nothing},
 		{Long: "no-shuffle-remotes", Set: nothing},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Version("DB Schema " + r.Prog.Schema.Version),
 	}
 	if r.Basic {
 		all = slices.DeleteFunc(all, func(o cli.Option) bool {
@@ -96,8 +88,8 @@ func (p *Program) module() string {
 // DefaultDB is where the database server listens by default.
 func DefaultDB() string { return "unix:" + paths.InRunDir("db.sock") }
 
-// Main parses the command line and runs the commands.  help prints --help.
-func (r *Runner) Main(ctx context.Context, help func()) int {
+// Main parses the command line and runs the commands.
+func (r *Runner) Main(ctx context.Context) int {
 	vlog.SetProgram(r.Env.Name)
 	_ = vlog.Set("console:warn")
 	r.DB = DefaultDB()
@@ -106,25 +98,12 @@ func (r *Runner) Main(ctx context.Context, help func()) int {
 	options = append(options, table.Options(&r.Style)...)
 	options = append(options, tlsopt.Options(&r.tls.TLSFiles, &r.tlsUsed)...)
 	all := append(options, r.Prog.localOptions(options)...)
-	p := &cli.Parser{InOrder: true, Options: all}
-	parsed, words, err := p.Parse(r.Env.Args)
-	if err != nil {
-		return r.Env.Exit(err)
-	}
-	switch r.action {
-	case 'h':
-		help()
-		return 0
-	case 'c':
-		r.Prog.PrintCommands(r.Env)
-		return 0
-	case 'o':
-		p.ListPlain = true
-		p.PrintOptions(r.Env.Stdout)
-		return 0
-	case 'V':
-		return r.Env.PrintVersion("DB Schema " + r.Prog.Schema.Version)
-	}
+	p := &cli.Parser{InOrder: true, ListPlain: true, Options: all}
+	return p.Start(r.Env, func(parsed []cli.Parsed, words []string) int { return r.start(ctx, parsed, words) })
+}
+
+// start runs the commands in words.
+func (r *Runner) start(ctx context.Context, parsed []cli.Parsed, words []string) int {
 	r.Env.AlarmOr(r.Timeout)
 	var local []cli.Parsed
 	for _, o := range parsed {

@@ -18,7 +18,6 @@ const daemon = "ovs-vswitchd"
 // settings are the options given; those of the commands are passed on.
 type settings struct {
 	timeout uint
-	action  byte // h, V or o where only help, version or options are wanted
 	pass    []string
 }
 
@@ -26,37 +25,16 @@ type settings struct {
 func Main(_ context.Context, env *cli.Env) int {
 	vlog.SetProgram(env.Name)
 	s := &settings{}
-	p := s.parser()
-	_, words, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch s.action {
-	case 'h':
-		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, cli.LogUsage(env.Name))
-		return 0
-	case 'V':
-		return env.PrintVersion()
-	case 'o':
-		p.PrintOptions(env.Stdout)
-		return 0
-	}
-	if len(words) == 0 {
-		return env.Fatal("missing command name; use --help for help")
-	}
-	env.AlarmOr(s.timeout)
-	return s.run(env, words[0], append(s.pass, words[1:]...))
+	return s.parser().Start(env, func(_ []cli.Parsed, words []string) int {
+		if len(words) == 0 {
+			return env.Fatal("missing command name; use --help for help")
+		}
+		env.AlarmOr(s.timeout)
+		return s.run(env, words[0], append(s.pass, words[1:]...))
+	})
 }
 
 func (s *settings) parser() *cli.Parser {
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if s.action == 0 {
-				s.action = c
-			}
-			return nil
-		}
-	}
 	pass := func(o string) func(string) error {
 		return func(string) error { s.pass = append(s.pass, o); return nil }
 	}
@@ -72,9 +50,9 @@ func (s *settings) parser() *cli.Parser {
 			s.timeout, err = cli.ParseTimeout("-t or --timeout", v)
 			return err
 		}},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "option", Short: 'o', Set: act('o')},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Help(func(env *cli.Env) { fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, cli.LogUsage(env.Name)) }),
+		cli.List("option", 'o'),
+		cli.Version(),
 	}, cli.LogOptions()...)}
 }
 

@@ -47,7 +47,6 @@ type tool struct {
 	packetIn int
 	sort     []criterion
 	unixctl  string
-	action   byte
 	daemon   daemon.Options
 	tls      *stream.TLS
 	tlsFiles stream.TLSFiles
@@ -79,24 +78,12 @@ func Main(ctx context.Context, env *cli.Env) int {
 	}
 	t.daemon.KeepStdout, t.daemon.KeepStderr = true, true
 	p := &cli.Parser{Options: t.options(), InOrder: false}
-	_, words, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch t.action {
-	case 'h':
-		fmt.Fprint(env.Stdout, usageText(env.Name))
-		return 0
-	case 'V':
-		return env.PrintVersion("OpenFlow versions 0x1:0x6")
-	case 'o':
-		p.PrintOptions(env.Stdout)
-		return 0
-	}
-	if err := t.finishOptions(); err != nil {
-		return env.Exit(err)
-	}
-	return t.dispatch(words)
+	return p.Start(env, func(_ []cli.Parsed, words []string) int {
+		if err := t.finishOptions(); err != nil {
+			return env.Exit(err)
+		}
+		return t.dispatch(words)
+	})
 }
 
 // finishOptions settles what the options mean together.

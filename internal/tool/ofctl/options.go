@@ -13,14 +13,6 @@ func (t *tool) options() []cli.Option {
 	flag := func(p *bool) func(string) error {
 		return func(string) error { *p = true; return nil }
 	}
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if t.action == 0 {
-				t.action = c
-			}
-			return nil
-		}
-	}
 	o := []cli.Option{
 		{Long: "timeout", Short: 't', Arg: cli.RequiredArg, Set: func(v string) (err error) {
 			t.timeout, err = cli.ParseTimeout("-t or --timeout", v)
@@ -48,9 +40,9 @@ func (t *tool) options() []cli.Option {
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: func(v string) error { t.unixctl = v; return nil }},
 		{Long: "format", Short: 'f', Arg: cli.RequiredArg, Set: t.setFormat},
 		{Long: "pretty", Set: flag(&t.pretty)},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "option", Short: 'o', Set: act('o')},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Help(func(env *cli.Env) { fmt.Fprint(env.Stdout, usageText(env.Name)) }),
+		cli.List("option", 'o'),
+		cli.Version("OpenFlow versions 0x1:0x6"),
 	}
 	o = append(o, tlsopt.Options(&t.tlsFiles, nil)...)
 	return append(o, t.daemon.CLI()...)

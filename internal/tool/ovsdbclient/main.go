@@ -28,7 +28,6 @@ type settings struct {
 	aware     bool // tell the server that we follow changes of its databases
 	unixctl   string
 	tls       stream.TLSFiles
-	action    byte // h, V or o where only help, version or options are wanted
 }
 
 // need says what a command wants before its own arguments.
@@ -86,21 +85,11 @@ var commands = []command{
 func Main(ctx context.Context, env *cli.Env) int {
 	vlog.SetProgram(env.Name)
 	s := &settings{style: table.Style{Format: table.FormatTable, Data: table.DataString}}
-	p := s.parser()
-	_, words, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch s.action {
-	case 'h':
-		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, defaultServer(), table.Usage, tlsopt.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
-		return 0
-	case 'V':
-		return env.PrintVersion()
-	case 'o':
-		p.PrintOptions(env.Stdout)
-		return 0
-	}
+	return s.parser().Start(env, func(_ []cli.Parsed, words []string) int { return s.dispatch(ctx, env, words) })
+}
+
+// dispatch runs the command in words.
+func (s *settings) dispatch(ctx context.Context, env *cli.Env, words []string) int {
 	if len(words) == 0 {
 		return env.Fatal("missing command name; use --help for help")
 	}
@@ -195,14 +184,6 @@ func (c *call) chooseDatabase(cmd *command) error {
 }
 
 func (s *settings) parser() *cli.Parser {
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if s.action == 0 {
-				s.action = c
-			}
-			return nil
-		}
-	}
 	set := func(p *string) func(string) error { return func(v string) error { *p = v; return nil } }
 	none := func(string) error { return nil }
 	missing := func(what string) func(string) error {
@@ -222,9 +203,11 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
 		{Long: "record", Arg: cli.OptionalArg, Set: missing("--record")},
 		{Long: "replay", Arg: cli.OptionalArg, Set: missing("--replay")},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "option", Set: act('o')},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Help(func(env *cli.Env) {
+			fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, defaultServer(), table.Usage, tlsopt.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
+		}),
+		cli.List("option", 0),
+		cli.Version(),
 	}}
 	p.Options = append(p.Options, tlsopt.Options(&s.tls, nil)...)
 	p.Options = append(p.Options, table.Options(&s.style)...)

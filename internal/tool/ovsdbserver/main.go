@@ -36,7 +36,6 @@ type settings struct {
 	metrics string // --metrics, an address to listen at
 	noDiff  bool
 	tls     stream.TLSFiles
-	action  byte // h, V or o where only help, version or options are wanted
 
 	syncFrom, syncExclude string
 	active                bool
@@ -46,21 +45,11 @@ type settings struct {
 func Main(ctx context.Context, env *cli.Env) int {
 	vlog.SetProgram(env.Name)
 	s := &settings{}
-	p := s.parser()
-	_, databases, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch s.action {
-	case 'h':
-		fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, paths.InDBDir("conf.db"), daemon.Usage(env.Name), tlsopt.Usage, cli.LogUsage(env.Name))
-		return 0
-	case 'V':
-		return env.PrintVersion()
-	case 'o':
-		p.PrintOptions(env.Stdout)
-		return 0
-	}
+	return s.parser().Start(env, func(_ []cli.Parsed, databases []string) int { return s.start(ctx, env, databases) })
+}
+
+// start becomes a daemon, if asked to, and serves.
+func (s *settings) start(ctx context.Context, env *cli.Env, databases []string) int {
 	if s.config != "" {
 		if err := s.configAlone(databases); err != nil {
 			return env.Exit(err)
@@ -238,14 +227,6 @@ func (in *instance) childStatus(env *cli.Env, child *exec.Cmd) int {
 }
 
 func (s *settings) parser() *cli.Parser {
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if s.action == 0 {
-				s.action = c
-			}
-			return nil
-		}
-	}
 	set := func(p *string) func(string) error { return func(v string) error { *p = v; return nil } }
 	flag := func(p *bool) func(string) error { return func(string) error { *p = true; return nil } }
 	missing := func(what string) func(string) error {
@@ -265,9 +246,11 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "replay", Arg: cli.OptionalArg, Set: missing("--replay")},
 		{Long: "disable-file-column-diff", Set: flag(&s.noDiff)},
 		{Long: "disable-file-no-data-conversion", Set: func(string) error { return nil }}, // conversions always write the data
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "option", Set: act('o')},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Help(func(env *cli.Env) {
+			fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, paths.InDBDir("conf.db"), daemon.Usage(env.Name), tlsopt.Usage, cli.LogUsage(env.Name))
+		}),
+		cli.List("option", 0),
+		cli.Version(),
 	}}
 	p.Options = append(p.Options, tlsopt.Options(&s.tls, nil)...)
 	p.Options = append(p.Options, s.daemon.CLI()...)

@@ -70,10 +70,6 @@ func commandTable() []command {
 func Main(_ context.Context, env *cli.Env) int {
 	vlog.SetProgram(env.Name)
 	t := &tool{env: env}
-	action := byte(0)
-	act := func(c byte) func(string) error {
-		return func(string) error { action = c; return nil }
-	}
 	set := func(to *string) func(string) error {
 		return func(v string) error { *to = v; return nil }
 	}
@@ -82,29 +78,17 @@ func Main(_ context.Context, env *cli.Env) int {
 		{Long: "rbac-role", Arg: cli.RequiredArg, Set: set(&t.rbacRole)},
 		{Long: "cid", Arg: cli.RequiredArg, Set: set(&t.cid)},
 		{Long: "election-timer", Arg: cli.RequiredArg, Set: set(&t.election)},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "option", Short: 'o', Set: act('o')},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Help(func(*cli.Env) { _ = t.help(nil) }),
+		cli.List("option", 'o'),
+		cli.Version(),
 	}}
 	p.Options = append(p.Options, cli.LogOptions()...)
-	_, args, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch action {
-	case 'h':
-		_ = t.help(nil)
-		return 0
-	case 'V':
-		return env.PrintVersion()
-	case 'o':
-		p.PrintOptions(env.Stdout)
-		return 0
-	}
-	if err := t.run(args); err != nil {
-		return env.Exit(err)
-	}
-	return t.status
+	return p.Start(env, func(_ []cli.Parsed, args []string) int {
+		if err := t.run(args); err != nil {
+			return env.Exit(err)
+		}
+		return t.status
+	})
 }
 
 func (t *tool) run(args []string) error {

@@ -18,25 +18,14 @@ import (
 	"weir/internal/vlog"
 )
 
-// parse parses the options both programs have. done says that there is nothing
-// left to do but to exit.
-func parse(env *cli.Env, usage string) (operands []string, status int, done bool) {
-	var help, version bool
-	p := cli.Parser{Options: []cli.Option{
-		{Long: "help", Short: 'h', Set: func(string) error { help = true; return nil }},
-		{Long: "version", Short: 'V', Set: func(string) error { version = true; return nil }},
+// start parses the options both programs have and runs the program with its
+// operands.
+func start(env *cli.Env, usage string, program func(operands []string) int) int {
+	p := &cli.Parser{Options: []cli.Option{
+		cli.Help(func(env *cli.Env) { fmt.Fprintf(env.Stdout, usage+commonUsage, env.Name, env.Name) }),
+		cli.Version(),
 	}}
-	_, operands, err := p.Parse(env.Args)
-	switch {
-	case err != nil:
-		return nil, env.Exit(err), true
-	case help:
-		fmt.Fprintf(env.Stdout, usage+commonUsage, env.Name, env.Name)
-		return nil, 0, true
-	case version:
-		return nil, env.PrintVersion(), true
-	}
-	return operands, 0, false
+	return p.Start(env, func(_ []cli.Parsed, operands []string) int { return program(operands) })
 }
 
 const commonUsage = `
@@ -47,10 +36,10 @@ The following options are also available:
 
 // Main runs ovs-pcap: it prints each packet of a pcap file on a line.
 func Main(_ context.Context, env *cli.Env) int {
-	operands, status, done := parse(env, "%s: print pcap file packet data as hex\nusage: %s FILE\nwhere FILE is a PCAP file.\n")
-	if done {
-		return status
-	}
+	return start(env, "%s: print pcap file packet data as hex\nusage: %s FILE\nwhere FILE is a PCAP file.\n", func(operands []string) int { return dump(env, operands) })
+}
+
+func dump(env *cli.Env, operands []string) int {
 	if len(operands) != 1 {
 		return env.Fatal("exactly 1 non-option argument required (use --help for help)")
 	}
@@ -85,10 +74,10 @@ var hexLine = regexp.MustCompile(`^\s+0x([0-9a-fA-F]+): ((?: [0-9a-fA-F]{2,4})+)
 // UndumpMain runs ovs-tcpundump: it reads the output of tcpdump -xx and prints
 // each packet on a line.
 func UndumpMain(_ context.Context, env *cli.Env) int {
-	operands, status, done := parse(env, "%s: print \"tcpdump -xx\" output as hex\nusage: %s < FILE\nwhere FILE is output from \"tcpdump -xx\".\n")
-	if done {
-		return status
-	}
+	return start(env, "%s: print \"tcpdump -xx\" output as hex\nusage: %s < FILE\nwhere FILE is output from \"tcpdump -xx\".\n", func(operands []string) int { return undump(env, operands) })
+}
+
+func undump(env *cli.Env, operands []string) int {
 	if len(operands) != 0 {
 		return env.Fatal("non-option argument not supported (use --help for help)")
 	}

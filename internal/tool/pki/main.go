@@ -41,7 +41,6 @@ type tool struct {
 	batch  bool // don't ask
 	force  bool // overwrite
 	unique bool // the name alone is the subject's common name
-	action byte // h or V where only help or version are wanted
 }
 
 // command is one of the program's commands.
@@ -65,17 +64,12 @@ var commands = []command{
 // Main runs ovs-pki.
 func Main(_ context.Context, env *cli.Env) int {
 	t := &tool{env: env, clock: clock.New(), dir: defaultDir, log: paths.InLogDir("ovs-pki.log"), bits: defaultBits}
-	_, words, err := t.parser().Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch t.action {
-	case 'h':
-		fmt.Fprintf(env.Stdout, usage, env.Name, defaultBits, defaultDir, t.log)
-		return 0
-	case 'V':
-		return env.PrintVersion()
-	}
+	return t.parser().Start(env, func(_ []cli.Parsed, words []string) int { return t.dispatch(words) })
+}
+
+// dispatch runs the command in words.
+func (t *tool) dispatch(words []string) int {
+	env := t.env
 	if len(words) == 0 {
 		return env.Fatal("missing command name; use --help for help")
 	}
@@ -98,7 +92,6 @@ func Main(_ context.Context, env *cli.Env) int {
 func (t *tool) parser() *cli.Parser {
 	flag := func(p *bool) func(string) error { return func(string) error { *p = true; return nil } }
 	set := func(p *string) func(string) error { return func(v string) error { *p = v; return nil } }
-	act := func(c byte) func(string) error { return func(string) error { t.action = c; return nil } }
 	return &cli.Parser{Options: []cli.Option{
 		{Long: "key", Short: 'k', Arg: cli.RequiredArg, Set: keyType},
 		{Long: "bits", Short: 'B', Arg: cli.RequiredArg, Set: t.setBits},
@@ -108,8 +101,8 @@ func (t *tool) parser() *cli.Parser {
 		{Long: "dir", Short: 'd', Arg: cli.RequiredArg, Set: set(&t.dir)},
 		{Long: "log", Short: 'l', Arg: cli.RequiredArg, Set: set(&t.log)},
 		{Long: "unique", Short: 'u', Set: flag(&t.unique)},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Help(func(env *cli.Env) { fmt.Fprintf(env.Stdout, usage, env.Name, defaultBits, defaultDir, t.log) }),
+		cli.Version(),
 	}}
 }
 

@@ -35,7 +35,6 @@ type settings struct {
 	daemon   daemon.Options
 	unixctl  string
 	tlsFiles stream.TLSFiles
-	action   byte // h, V or o where only help, version or options are wanted
 }
 
 // defaultIdle is the idle timeout of flows in seconds.
@@ -52,20 +51,11 @@ func Main(_ context.Context, env *cli.Env) int {
 		versions: openflow.AllVersions, usable: openflow.PAny,
 	}
 	p := &cli.Parser{Options: s.options()}
-	_, methods, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch s.action {
-	case 'h':
-		fmt.Fprint(env.Stdout, usage(env.Name))
-		return 0
-	case 'V':
-		return env.PrintVersion("OpenFlow versions 0x1:0x6")
-	case 'o':
-		p.PrintOptions(env.Stdout)
-		return 0
-	}
+	return p.Start(env, func(_ []cli.Parsed, methods []string) int { return s.start(env, methods) })
+}
+
+// start becomes a daemon, if asked to, and serves the switches at methods.
+func (s *settings) start(env *cli.Env, methods []string) int {
 	if len(methods) == 0 {
 		return env.Fatal("need at least one vconn argument; use --help for usage")
 	}
@@ -84,14 +74,6 @@ func (s *settings) options() []cli.Option {
 	flag := func(p *bool) func(string) error {
 		return func(string) error { *p = true; return nil }
 	}
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if s.action == 0 {
-				s.action = c
-			}
-			return nil
-		}
-	}
 	o := []cli.Option{
 		{Long: "hub", Short: 'H', Set: flag(&s.hub)},
 		{Long: "noflow", Short: 'n', Set: flag(&s.noFlow)},
@@ -104,9 +86,9 @@ func (s *settings) options() []cli.Option {
 		{Long: "with-flows", Arg: cli.RequiredArg, Set: s.addFlows},
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: func(v string) error { s.unixctl = v; return nil }},
 		{Long: "protocols", Short: 'O', Arg: cli.RequiredArg, Set: s.setVersions},
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "option", Short: 'o', Set: act('o')},
-		{Long: "version", Short: 'V', Set: act('V')},
+		cli.Help(func(env *cli.Env) { fmt.Fprint(env.Stdout, usage(env.Name)) }),
+		cli.List("option", 'o'),
+		cli.Version("OpenFlow versions 0x1:0x6"),
 	}
 	o = append(o, tlsopt.Options(&s.tlsFiles, nil)...)
 	return append(o, s.daemon.CLI()...)

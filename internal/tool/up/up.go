@@ -41,7 +41,6 @@ type up struct {
 
 	options    daemon.Options
 	foreground bool
-	help       bool
 }
 
 func (u *up) main() int {
@@ -49,15 +48,13 @@ func (u *up) main() int {
 	u.options = daemon.Options{Pidfile: true, Network: true}
 	p := &cli.Parser{Options: append(u.options.CLI(),
 		cli.Option{Long: "foreground", Set: func(string) error { u.foreground = true; return nil }},
-		cli.Option{Long: "help", Short: 'h', Set: func(string) error { u.help = true; return nil }})}
-	_, words, err := p.Parse(u.env.Args)
-	switch {
-	case err != nil:
-		return u.env.Exit(err)
-	case u.help:
-		fmt.Fprintf(u.env.Stdout, usage, daemon.Usage(name), cli.LogUsage(name))
-		return 0
-	case len(words) > 0:
+		cli.Help(func(env *cli.Env) { fmt.Fprintf(env.Stdout, usage, daemon.Usage(name), cli.LogUsage(name)) }))}
+	return p.Start(u.env, func(_ []cli.Parsed, words []string) int { return u.begin(words) })
+}
+
+// begin becomes a daemon, unless it is to stay in the foreground, and runs both.
+func (u *up) begin(words []string) int {
+	if len(words) > 0 {
 		return u.env.Fatal("up: unexpected argument \"%s\" (it takes none)", words[0])
 	}
 	u.options.Detach = !u.foreground

@@ -129,11 +129,11 @@ func Main(ctx context.Context, env *cli.Env) int {
 			return nil
 		},
 	}
-	r := &dbctl.Runner{Prog: prog, Env: env, Log: log}
+	r := &dbctl.Runner{Prog: prog, Env: env, Log: log, Help: func() { help(env, prog) }}
 	r.Committed = func(ctx context.Context, cl *client.Client, result *client.Result) error {
 		return waitForSwitch(ctx, env, cl, result, last)
 	}
-	return r.Main(ctx, func() { help(env, prog) })
+	return r.Main(ctx)
 }
 
 // waitForSwitch waits until ovs-vswitchd has done what the transaction asked

@@ -29,7 +29,6 @@ type settings struct {
 	daemon  daemon.Options
 	unixctl string
 	mlock   bool
-	action  byte // h, V or o where only help, version or options are wanted
 	tls     stream.TLSFiles
 	types   vswitchd.Providers
 }
@@ -37,21 +36,11 @@ type settings struct {
 // Main runs ovs-vswitchd.
 func Main(_ context.Context, env *cli.Env) int {
 	s := &settings{daemon: daemon.Options{Network: true}}
-	p := s.parser()
-	_, words, err := p.Parse(env.Args)
-	if err != nil {
-		return env.Exit(err)
-	}
-	switch s.action {
-	case 'h':
-		s.usage(env)
-		return 0
-	case 'V':
-		return env.PrintVersion()
-	case 'o':
-		p.PrintOptions(env.Stdout)
-		return 0
-	}
+	return s.parser().Start(env, func(_ []cli.Parsed, words []string) int { return s.start(env, words) })
+}
+
+// start becomes a daemon, if asked to, and runs the switch.
+func (s *settings) start(env *cli.Env, words []string) int {
 	database := "unix:" + paths.InRunDir("db.sock")
 	switch len(words) {
 	case 0:
@@ -72,14 +61,6 @@ func Main(_ context.Context, env *cli.Env) int {
 }
 
 func (s *settings) parser() *cli.Parser {
-	act := func(c byte) func(string) error {
-		return func(string) error {
-			if s.action == 0 {
-				s.action = c
-			}
-			return nil
-		}
-	}
 	set := func(p *string) func(string) error {
 		return func(v string) error { *p = v; return nil }
 	}
@@ -88,9 +69,9 @@ func (s *settings) parser() *cli.Parser {
 	}
 	nothing := func(string) error { return nil }
 	options := []cli.Option{
-		{Long: "help", Short: 'h', Set: act('h')},
-		{Long: "version", Short: 'V', Set: act('V')},
-		{Long: "option", Short: 'o', Set: act('o')},
+		cli.Help(s.usage),
+		cli.Version(),
+		cli.List("option", 'o'),
 		{Long: "mlockall", Set: flag(&s.mlock)},
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
 		{Long: "enable-dummy", Arg: cli.OptionalArg, Set: s.enableDummy},

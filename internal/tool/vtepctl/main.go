@@ -89,8 +89,8 @@ func Main(ctx context.Context, env *cli.Env) int {
 		Schema: s, RowIDs: rowIDs(), Show: showTables(), Commands: commands(), Begin: begin,
 		Prerequisites: func(n *dbctl.Needs) { n.Table("Global") },
 	}
-	r := &dbctl.Runner{Prog: prog, Env: env, Log: log, NoWait: true, Basic: true, Retry: false}
-	return r.Main(ctx, func() { help(env, prog) })
+	r := &dbctl.Runner{Prog: prog, Env: env, Log: log, Help: func() { help(env, prog) }, NoWait: true, Basic: true}
+	return r.Main(ctx)
 }
 
 func help(env *cli.Env, prog *dbctl.Program) {
