@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -13,7 +14,7 @@ const hexDigits = "0123456789abcdef"
 func AppendString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	from := 0
-	for i := range len(s) {
+	for i := plainLen(s); i < len(s); i++ {
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue
@@ -39,6 +40,13 @@ func AppendString[T string | []byte](dst []byte, s T) []byte {
 	}
 	dst = append(dst, s[from:]...)
 	return append(dst, '"')
+}
+
+// plainLen is plain.
+func plainLen[T string | []byte](s T) int {
+	// A slice begins as a string does: with the address and the length.
+	v := *(*string)(unsafe.Pointer(&s))
+	return plain(unsafe.Slice(unsafe.StringData(v), len(v)))
 }
 
 // AppendReal appends v as C's printf would with "%.*g": 15 significant digits

@@ -153,3 +153,22 @@ func Valid(data []byte) error {
 	}
 	return s.Finish()
 }
+
+// Mark is a place in a Scanner's input to go back to.
+type Mark struct {
+	start, pos, depth int
+	state             scanState
+	kind              Kind
+}
+
+// Mark returns where the scanner is.
+func (s *Scanner) Mark() Mark {
+	return Mark{start: s.start, pos: s.pos, depth: len(s.stack), state: s.state, kind: s.kind}
+}
+
+// Back goes back to a token, which isn't a string or a number, from within the
+// container that it begins or that it is in. An error since then is forgotten.
+func (s *Scanner) Back(m Mark) {
+	s.start, s.pos, s.stack, s.state, s.kind = m.start, m.pos, s.stack[:m.depth], m.state, m.kind
+	s.name, s.err = false, nil
+}

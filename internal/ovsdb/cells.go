@@ -5,13 +5,27 @@ import (
 	"unsafe"
 )
 
-// StoredRow is a row as databases keep it: immutable, and packed so that a row
-// costs two allocations, of which the collector looks into only the first.
+// StoredRow is a row as databases keep it: immutable, in one piece of memory that
+// the collector doesn't look into. Its Cells follow the two UUIDs there, so that a
+// StoredRow can't be copied or made by a composite literal: PackRow makes them.
 type StoredRow struct {
+	_       noCopy
 	ID      UUID // _uuid
 	Version UUID // _version
-	Cells   Cells
 }
+
+// rowHead is where a row's Cells begin.
+const rowHead = int(unsafe.Sizeof(StoredRow{}))
+
+// noCopy makes "go vet" find copies, and comparisons of what points to a struct
+// an error of the compiler's.
+type noCopy [0]func()
+
+// Lock and Unlock are what "go vet" looks for.
+func (*noCopy) Lock() {}
+
+// Unlock does nothing; see Lock.
+func (*noCopy) Unlock() {}
 
 // Cells are the columns of a row but _uuid and _version, packed: the number of
 // columns (15 bits, and one that says whether offsets have 32 bits or 16), where
@@ -28,7 +42,7 @@ const (
 
 // Store packs a row of t, whose _uuid and _version are taken from it.
 func Store(t *TableSchema, row Row) *StoredRow {
-	return &StoredRow{ID: row[UUIDColumn].UUID(), Version: row[VersionColumn].UUID(), Cells: PackCells(t, row)}
+	return PackRow(t, row[UUIDColumn].UUID(), row[VersionColumn].UUID(), row)
 }
 
 // Get returns the value of a column of the row's table. It shares the row's
@@ -40,7 +54,36 @@ func (r *StoredRow) Get(c *ColumnSchema) Datum {
 	case VersionColumn:
 		return uuidDatum(&r.Version)
 	}
-	return r.Cells.get(c.Index-firstCell, c.Type.Key.Type, c.Type.Value.Type)
+	return unpackCell(r.Cells().cell(c.Index-firstCell), c.Type.Key.Type, c.Type.Value.Type)
+}
+
+// Cells returns the row's columns. They share its memory.
+func (r *StoredRow) Cells() Cells {
+	first := (*byte)(unsafe.Add(unsafe.Pointer(r), rowHead))
+	head := Cells(unsafe.String(first, cellsHead))
+	n, width := head.columns()
+	if n == 0 {
+		return head
+	}
+	base := cellsHead + width*n
+	return Cells(unsafe.String(first, base+Cells(unsafe.String(first, base)).end(n-1, width)))
+}
+
+// Equal reports whether two rows of a table are the same, versions included.
+func (r *StoredRow) Equal(o *StoredRow) bool {
+	return r.ID == o.ID && r.Version == o.Version && r.Cells() == o.Cells()
+}
+
+// IsDefault reports whether a column that isn't _uuid or _version has its default
+// value.
+func (r *StoredRow) IsDefault(c *ColumnSchema) bool {
+	return r.Cells().cell(c.Index-firstCell) == c.defCell
+}
+
+// Same reports whether a column that isn't _uuid or _version has the same value in
+// another row of the table.
+func (r *StoredRow) Same(o *StoredRow, c *ColumnSchema) bool {
+	return r.Cells().cell(c.Index-firstCell) == o.Cells().cell(c.Index-firstCell)
 }
 
 // Unpack sets row, which has a place for every column of t.
@@ -59,7 +102,7 @@ func (r *StoredRow) With(t *TableSchema, columns []*ColumnSchema, row Row, versi
 	for _, c := range columns {
 		all[c.Index] = row[c.Index]
 	}
-	return &StoredRow{ID: r.ID, Version: version, Cells: PackCells(t, all)}
+	return PackRow(t, r.ID, version, all)
 }
 
 func uuidDatum(u *UUID) Datum {
@@ -68,14 +111,16 @@ func uuidDatum(u *UUID) Datum {
 
 const firstCell = VersionColumn + 1
 
-// PackCells packs a row of t but for its _uuid and _version.
-func PackCells(t *TableSchema, row Row) Cells {
+// PackRow packs a row of t, whose _uuid and _version are not those in row.
+func PackRow(t *TableSchema, id, version UUID, row Row) *StoredRow {
 	var buf [1024]byte
-	b := appendCells(buf[:0], row[firstCell:], 2)
+	head := append(append(buf[:0], id[:]...), version[:]...)
+	b := appendCells(head, row[firstCell:], 2)
 	if b == nil {
-		b = appendCells(nil, row[firstCell:], 4)
+		b = appendCells(head, row[firstCell:], 4)
 	}
-	return Cells(b)
+	own := append([]byte(nil), b...) // b stays on the stack
+	return (*StoredRow)(unsafe.Pointer(unsafe.SliceData(own)))
 }
 
 // appendCells packs cells with ends of the given width, unless that is too small
@@ -86,36 +131,51 @@ func appendCells(dst []byte, cells []Datum, width int) []byte {
 		head |= cellsWide
 	}
 	dst = binary.LittleEndian.AppendUint16(dst, head)
+	at := len(dst)
 	for range cells {
 		dst = append(dst, 0, 0, 0, 0)[:len(dst)+width]
 	}
 	base := len(dst)
 	for i := range cells {
-		d := &cells[i]
-		if d.n > 0 {
-			dst = binary.AppendUvarint(dst, uint64(d.n))
-			if d.vt != Void {
-				dst = binary.AppendUvarint(dst, uint64(len(d.keys)))
-			}
-			dst = append(dst, d.keys...)
-			dst = append(dst, d.vals...)
-		}
+		dst = cells[i].appendCell(dst)
 		end := len(dst) - base
 		if width == 4 {
-			binary.LittleEndian.PutUint32(dst[cellsHead+4*i:], uint32(end))
+			binary.LittleEndian.PutUint32(dst[at+4*i:], uint32(end))
 		} else {
 			if end >= 1<<16 {
 				return nil
 			}
-			binary.LittleEndian.PutUint16(dst[cellsHead+2*i:], uint16(end))
+			binary.LittleEndian.PutUint16(dst[at+2*i:], uint16(end))
 		}
 	}
 	return dst
 }
 
+// appendCell appends d as Cells have it.
+func (d *Datum) appendCell(dst []byte) []byte {
+	if d.n == 0 {
+		return dst
+	}
+	dst = binary.AppendUvarint(dst, uint64(d.n))
+	if d.vt != Void {
+		dst = binary.AppendUvarint(dst, uint64(len(d.keys)))
+	}
+	dst = append(dst, d.keys...)
+	return append(dst, d.vals...)
+}
+
+// columns returns how many columns there are, and the width of their ends.
+func (x Cells) columns() (n, width int) {
+	n, width = int(x[0])|int(x[1])<<8, 2
+	if n&cellsWide != 0 {
+		n, width = n&^cellsWide, 4
+	}
+	return n, width
+}
+
 // end returns where the i'th cell ends.
-func (x Cells) end(i int, wide bool) int {
-	if wide {
+func (x Cells) end(i, width int) int {
+	if width == 4 {
 		at := x[cellsHead+4*i:]
 		return int(at[0]) | int(at[1])<<8 | int(at[2])<<16 | int(at[3])<<24
 	}
@@ -123,19 +183,20 @@ func (x Cells) end(i int, wide bool) int {
 	return int(at[0]) | int(at[1])<<8
 }
 
-func (x Cells) get(i int, kt, vt AtomicType) Datum {
-	d := Datum{kt: kt, vt: vt}
-	head := int(x[0]) | int(x[1])<<8
-	n, wide := head&^cellsWide, head&cellsWide != 0
-	base := cellsHead + 2*n
-	if wide {
-		base = cellsHead + 4*n
-	}
+// cell returns the i'th cell, packed.
+func (x Cells) cell(i int) string {
+	n, width := x.columns()
+	base := cellsHead + width*n
 	start := 0
 	if i > 0 {
-		start = x.end(i-1, wide)
+		start = x.end(i-1, width)
 	}
-	s := string(x[base+start : base+x.end(i, wide)])
+	return string(x[base+start : base+x.end(i, width)])
+}
+
+// unpackCell returns the value of a cell, whose memory it shares.
+func unpackCell(s string, kt, vt AtomicType) Datum {
+	d := Datum{kt: kt, vt: vt}
 	if s == "" {
 		return d
 	}
@@ -171,4 +232,4 @@ func (r *StoredRow) AppendJSON(dst []byte, columns []*ColumnSchema) []byte {
 }
 
 // Size returns the bytes that the row takes, for memory accounting.
-func (r *StoredRow) Size() int { return int(unsafe.Sizeof(*r)) + len(r.Cells) }
+func (r *StoredRow) Size() int { return rowHead + len(r.Cells()) }

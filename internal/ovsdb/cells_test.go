@@ -85,7 +85,7 @@ func TestCells(t *testing.T) {
 		mixed[VersionColumn] = b[VersionColumn]
 		with := stored.With(table, columns, b, b[VersionColumn].UUID())
 		check(with, mixed)
-		if *with != *Store(table, mixed) {
+		if !with.Equal(Store(table, mixed)) {
 			t.Fatal("equal rows packed differently")
 		}
 	})

@@ -43,11 +43,12 @@ type Decoder struct {
 	// each other: for those that don't live long, or as long as the input.
 	Share bool
 
-	s    *json.Scanner
-	lax  bool // don't check constraints
-	keys []Atom
-	vals []Atom
-	mem  []byte // the rest of a piece of memory that shared datums are packed in
+	s     *json.Scanner
+	lax   bool // don't check constraints
+	order columnOrder
+	keys  []Atom
+	vals  []Atom
+	mem   []byte // the rest of a piece of memory that shared datums are packed in
 }
 
 // Value parses a <value> of type t; see ColumnType.ParseJSON.

@@ -23,8 +23,9 @@ func (p *Decoder) Row(t *TableSchema, s *json.Scanner, row Row, set func(*Column
 	from := s.Offset()
 	var first error
 	unknown, isUnknown := "", false // a column may be asked for by an empty name
+	p.order.begin(t)
 	err := s.Members(func(name []byte) error {
-		c := t.byName[string(name)]
+		c := p.order.column(name)
 		if c == nil && !isUnknown {
 			unknown, isUnknown = string(name), true
 		}
@@ -46,6 +47,37 @@ func (p *Decoder) Row(t *TableSchema, s *json.Scanner, row Row, set func(*Column
 		return SyntaxErrorf(s.Data(from, s.End()), TagUnknownColumn, "No column %s in table %s.", unknown, t.Name)
 	}
 	return first
+}
+
+// columnOrder finds a table's columns by name. Rows that follow each other mostly
+// have the same members in the same order, so it looks first at the one that the
+// row before had in the place.
+type columnOrder struct {
+	table *TableSchema
+	last  []*ColumnSchema
+	at    int
+}
+
+// begin goes to another row.
+func (o *columnOrder) begin(t *TableSchema) {
+	if o.table != t {
+		o.table, o.last = t, o.last[:0]
+	}
+	o.at = 0
+}
+
+// column returns the column of the row's next member, or nil.
+func (o *columnOrder) column(name []byte) *ColumnSchema {
+	at := o.at
+	o.at++
+	if at < len(o.last) && o.last[at].Name == string(name) {
+		return o.last[at]
+	}
+	c := o.table.byName[string(name)]
+	if c != nil && at <= len(o.last) {
+		o.last = append(o.last[:at], c)
+	}
+	return c
 }
 
 // AppendRowJSON appends as a <row> the columns of row that include accepts, all

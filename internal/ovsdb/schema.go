@@ -13,7 +13,8 @@ type ColumnSchema struct {
 	Persistent bool // false: "ephemeral", kept in memory only
 	Index      int  // its place in TableSchema.Columns, and so in rows
 
-	def Datum // Type's default, from AddColumn on
+	def     Datum  // Type's default, from AddColumn on
+	defCell string // the same as Cells have it
 }
 
 // IsDefault reports whether d, of the column's type, is its default.
@@ -54,6 +55,7 @@ func NewTableSchema(name string) *TableSchema {
 func (t *TableSchema) AddColumn(c *ColumnSchema) {
 	t.byName[c.Name] = c
 	c.def = c.Type.Default()
+	c.defCell = string(c.def.appendCell(nil))
 	at := len(t.Columns)
 	for at > VersionColumn+1 && t.Columns[at-1].Name > c.Name {
 		at--

@@ -36,17 +36,18 @@ const hexPairs = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e
 
 // Append appends the text form to dst.
 func (u UUID) Append(dst []byte) []byte {
-	var b [36]byte
-	n := 0
+	n := len(dst)
+	dst = append(dst, "00000000-0000-0000-0000-000000000000"...)
+	b := (*[36]byte)(dst[n:])
+	at := 0
 	for i, v := range u {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			b[n] = '-'
-			n++
+		b[at], b[at+1] = hexPairs[2*int(v)], hexPairs[2*int(v)+1]
+		at += 2
+		if i == 3 || i == 5 || i == 7 || i == 9 {
+			at++
 		}
-		b[n], b[n+1] = hexPairs[2*int(v)], hexPairs[2*int(v)+1]
-		n += 2
 	}
-	return append(dst, b[:]...)
+	return dst
 }
 
 // ParseUUID parses the text form, whose digits may be in either case.

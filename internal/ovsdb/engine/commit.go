@@ -47,7 +47,7 @@ func (rt *rowTxn) changed() bool {
 	if rt.old == nil || rt.now == nil {
 		return rt.old != rt.now
 	}
-	return rt.old != rt.now && rt.old.Cells != rt.now.Cells
+	return rt.old != rt.now && rt.old.Cells() != rt.now.Cells()
 }
 
 // refChecker sees to references.

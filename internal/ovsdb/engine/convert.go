@@ -21,7 +21,7 @@ func Convert(s *Snapshot, to *Layout) (*Snapshot, *ovsdb.Error) {
 			if err != nil {
 				return nil, err
 			}
-			x.insert(t, &Row{ID: row.ID, Version: row.Version, Cells: ovsdb.PackCells(t.TableSchema, cols)}, true)
+			x.insert(t, ovsdb.PackRow(t.TableSchema, row.ID, row.Version, cols), true)
 		}
 	}
 	changes, err := x.check()

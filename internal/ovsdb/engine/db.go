@@ -96,10 +96,13 @@ func (db *DB) change(changes []Change) {
 	for i := range changes {
 		c := &changes[i]
 		e := db.rows[c.Table.Num].edit(db.own)
-		if c.New != nil {
-			e.set(c.New)
-		} else {
+		switch {
+		case c.New == nil:
 			e.remove(c.Old.ID)
+		case c.Old == nil:
+			e.add(c.New)
+		default:
+			e.set(c.New)
 		}
 		db.rows[c.Table.Num] = e.done()
 	}

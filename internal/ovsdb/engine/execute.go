@@ -63,6 +63,7 @@ func (r *Request) Read(s *Snapshot, env *Env) Outcome {
 }
 
 func (r *Request) run(x *Txn, env *Env) Outcome {
+	x.inserts = r.inserts
 	e := &executor{x: x, env: env, out: append(slices.Grow(env.Room[:0], 64*len(r.ops)+2), '[')}
 	err := r.runOps(e)
 	if e.blocked {
@@ -160,23 +161,23 @@ func (e *executor) access(op *operation, row *Row) *ovsdb.Error {
 		return nil
 	}
 	a := Access{Op: op.op, Table: op.table, Row: row}
-	if op.writing != nil {
+	if op.details != nil {
 		a.Columns, a.Mutations = op.set, op.mutations
 	}
 	return e.env.Access(&a)
 }
 
 func (e *executor) insert(op *operation) *ovsdb.Error {
-	if op.ownUUID && e.x.known(rowKey{op.table.Num, op.uuid}) {
-		return ovsdb.SyntaxErrorf([]byte(`"`+op.uuid.String()+`"`), ovsdb.TagDuplicateUUID, "This UUID would duplicate a UUID already present within the table or deleted within the same transaction.")
+	row := op.insert
+	if op.ownUUID && e.x.known(rowKey{op.table.Num, row.ID}) {
+		return ovsdb.SyntaxErrorf([]byte(`"`+row.ID.String()+`"`), ovsdb.TagDuplicateUUID, "This UUID would duplicate a UUID already present within the table or deleted within the same transaction.")
 	}
-	row := &Row{ID: op.uuid, Version: e.x.layout.newUUID(), Cells: op.cells}
 	if err := e.access(op, row); err != nil {
 		return err
 	}
 	e.x.insert(op.table, row, !op.ownUUID)
 	e.out = append(e.out, `{"uuid":["uuid","`...)
-	e.out = op.uuid.Append(e.out)
+	e.out = row.ID.Append(e.out)
 	e.out = append(e.out, `"]}`...)
 	return nil
 }

@@ -26,6 +26,7 @@ type opParser struct {
 
 	scan json.Scanner
 	row  ovsdb.Row // of an insert
+	last *Table    // that tableNamed found
 }
 
 type opMember struct {
@@ -154,26 +155,24 @@ func (p *opParser) parse() (operation, *ovsdb.Error) {
 		return op, p.err
 	}
 	op.op = name
+	if name != "insert" {
+		op.details = &details{}
+	}
 	var err *ovsdb.Error
 	switch name {
 	case "insert":
 		err = p.insert(&op)
 	case "select":
-		op.reading = &reading{}
 		err = p.selectRows(&op)
 	case "update":
-		op.writing = &writing{}
 		err = p.update(&op)
 	case "mutate":
-		op.writing = &writing{}
 		err = p.mutate(&op)
 	case "delete":
 		err = p.delete(&op)
 	case "wait":
-		op.reading = &reading{}
 		err = p.wait(&op)
 	case "commit":
-		op.reading = &reading{}
 		raw := p.get("durable", kindBool, false)
 		op.equal = len(raw) == 4 // true
 		err = p.finish()
@@ -217,30 +216,39 @@ func (p *opParser) insert(op *operation) *ovsdb.Error {
 	if err := p.finish(); err != nil {
 		return err
 	}
+	id := ovsdb.UUID{}
 	if hasOwn {
-		id, ok := ovsdb.ParseUUID(own)
-		if !ok {
+		var ok bool
+		if id, ok = ovsdb.ParseUUID(own); !ok {
 			return ovsdb.SyntaxErrorf(json.AppendString(nil, own), "", "bad uuid")
 		}
-		op.uuid, op.ownUUID = id, true
+		op.ownUUID = true
 	} else {
-		op.uuid = p.layout.newUUID()
+		id = p.layout.newUUID()
 	}
 	if hasName {
-		id, ok := p.symbols.define(name, op.uuid, hasOwn)
-		if !ok {
+		var ok bool
+		if id, ok = p.symbols.define(name, id, hasOwn); !ok {
 			return ovsdb.SyntaxErrorf(json.AppendString(nil, name), ovsdb.TagDuplicateUUIDName, "This \"uuid-name\" appeared on an earlier \"insert\" operation.")
 		}
-		op.uuid = id
 	}
-	return p.insertRow(op, row)
+	if err := p.insertRow(op.table, p.scanner(row)); err != nil {
+		return err
+	}
+	op.insert = p.packRow(op.table, id)
+	return nil
 }
 
-func (p *opParser) insertRow(op *operation, raw []byte) *ovsdb.Error {
-	t := op.table
+// packRow returns the row that insertRow has read.
+func (p *opParser) packRow(t *Table, id ovsdb.UUID) *Row {
+	return ovsdb.PackRow(t.TableSchema, id, p.layout.newUUID(), p.row)
+}
+
+// insertRow reads an insert's row, at the scanner's current token, into row.
+func (p *opParser) insertRow(t *Table, s *json.Scanner) *ovsdb.Error {
 	p.row = append(p.row[:0], t.defaults...)
 	var given [4]uint64 // the first 256 columns; later ones count as not given
-	err := p.dec.Row(t.TableSchema, p.scanner(raw), p.row, func(c *ovsdb.ColumnSchema) error {
+	err := p.dec.Row(t.TableSchema, s, p.row, func(c *ovsdb.ColumnSchema) error {
 		if c.Index < 256 {
 			given[c.Index/64] |= 1 << (c.Index % 64)
 		}
@@ -256,7 +264,6 @@ func (p *opParser) insertRow(op *operation, raw []byte) *ovsdb.Error {
 			}
 		}
 	}
-	op.cells = ovsdb.PackCells(t.TableSchema, p.row)
 	return nil
 }
 

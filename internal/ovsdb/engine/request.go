@@ -12,39 +12,35 @@ type Request struct {
 	ops      []operation
 	failed   *ovsdb.Error // what is wrong with the operation after ops, if any
 	total    int          // operations the client sent, for the length of the reply
+	inserts  int
 	readOnly bool
 	durable  bool
 }
 
-// operation is one parsed operation. Which fields are set goes with op. Since a
-// request may have thousands of inserts, what these don't need is elsewhere.
+// operation is one parsed operation. Since a request may have thousands of
+// inserts, what these don't need is elsewhere.
 type operation struct {
 	op      string
 	table   *Table
-	where   ovsdb.Condition
-	cells   ovsdb.Cells // insert
-	uuid    ovsdb.UUID  // insert
-	ownUUID bool        // the client chose uuid
-	text    string      // comment, assert
-	*reading
-	*writing
+	insert  *Row // insert: the new row
+	ownUUID bool // insert: the client chose its UUID
+	*details
 }
 
-// reading is what a select or wait has, and a commit.
-type reading struct {
-	columns  []*ovsdb.ColumnSchema // nil is all
-	sort     []*ovsdb.ColumnSchema // select: an extension of Open vSwitch's
-	equal    bool                  // wait: until "=="; commit: durable
-	rows     map[string]bool       // wait
-	timeout  time.Duration         // wait
-	hasLimit bool                  // wait: timeout is set
-}
-
-// writing is what an update or mutate has.
-type writing struct {
+// details are what operations other than inserts have. Which fields are set goes
+// with the operation.
+type details struct {
+	where     ovsdb.Condition
+	text      string                // comment, assert
+	columns   []*ovsdb.ColumnSchema // select, wait: nil is all
+	sort      []*ovsdb.ColumnSchema // select: an extension of Open vSwitch's
+	equal     bool                  // wait: until "=="; commit: durable
+	rows      map[string]bool       // wait
+	timeout   time.Duration         // wait
+	hasLimit  bool                  // wait: timeout is set
 	row       ovsdb.Row             // update: those in set
 	set       []*ovsdb.ColumnSchema // update
-	mutations []ovsdb.Mutation
+	mutations []ovsdb.Mutation      // mutate
 }
 
 // ReadOnly reports whether no operation writes.
@@ -125,9 +121,12 @@ func ParseRequest(l *Layout, params []byte) (*Request, error) {
 		if r.failed != nil {
 			return s.Skip()
 		}
-		p.begin(i)
-		op, err := p.parse()
-		if r.failed = err; err == nil {
+		op, ok := p.quickInsert()
+		if !ok {
+			p.begin(i)
+			op, r.failed = p.parse()
+		}
+		if r.failed == nil {
 			r.add(op)
 		}
 		return nil
@@ -137,7 +136,10 @@ func ParseRequest(l *Layout, params []byte) (*Request, error) {
 
 func (r *Request) add(op operation) {
 	switch op.op {
-	case "insert", "update", "mutate", "delete":
+	case "insert":
+		r.readOnly = false
+		r.inserts++
+	case "update", "mutate", "delete":
 		r.readOnly = false
 	case "commit":
 		r.durable = r.durable || op.equal

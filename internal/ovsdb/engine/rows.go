@@ -14,8 +14,8 @@ import (
 type Row = ovsdb.StoredRow
 
 // Rows is an immutable set of rows with distinct IDs: a hash trie of 64-way
-// nodes, so that a changed set shares all but a few nodes with the one it came
-// from. The zero Rows is empty.
+// nodes that ends in short lists, so that a changed set shares all but a few nodes
+// with the one it came from. The zero Rows is empty.
 type Rows struct {
 	root *node
 	n    int
@@ -24,10 +24,12 @@ type Rows struct {
 const (
 	trieBits = 6
 	trieMask = 1<<trieBits - 1
-	maxShift = 66 // beyond it the hash is used up and rows form a list
+	maxShift = 66 // beyond it the hash is used up and lists may have any length
+	maxList  = 8  // rows of a list elsewhere
 )
 
-// node has up to 64 places; each holds a child, a row, or nothing.
+// node has up to 64 places, each of which holds a child, a row, or nothing; or it
+// is a list of rows in no order, where no place is taken.
 type node struct {
 	owner  *owner // whose editors may change the node in place
 	kidMap uint64
@@ -53,11 +55,9 @@ func (r Rows) Get(id ovsdb.UUID) *Row {
 	h := hashID(id)
 	n := r.root
 	for shift := uint(0); n != nil; shift += trieBits {
-		if shift >= maxShift {
-			for _, row := range n.rows {
-				if row.ID == id {
-					return row
-				}
+		if n.isList() {
+			if i := n.find(id); i >= 0 {
+				return n.rows[i]
 			}
 			return nil
 		}
@@ -75,6 +75,18 @@ func (r Rows) Get(id ovsdb.UUID) *Row {
 		}
 	}
 	return nil
+}
+
+func (n *node) isList() bool { return n.kidMap|n.rowMap == 0 }
+
+// find returns the place of a row in a list, -1 where it isn't there.
+func (n *node) find(id ovsdb.UUID) int {
+	for i, row := range n.rows {
+		if row.ID == id {
+			return i
+		}
+	}
+	return -1
 }
 
 // All ranges over the rows in no particular order.
@@ -116,7 +128,10 @@ func (r Rows) edit(own *owner) editor { return editor{root: r.root, n: r.n, own:
 func (e *editor) done() Rows { return Rows{e.root, e.n} }
 
 // set adds row, in place of one with the same ID.
-func (e *editor) set(row *Row) { e.root = e.insert(e.root, row, hashID(row.ID), 0) }
+func (e *editor) set(row *Row) { e.root = e.insert(e.root, row, hashID(row.ID), 0, false) }
+
+// add is set for a row that is known not to be there: it need not look at others.
+func (e *editor) add(row *Row) { e.root = e.insert(e.root, row, hashID(row.ID), 0, true) }
 
 // remove takes the row of that ID away, if there is one.
 func (e *editor) remove(id ovsdb.UUID) { e.root = e.delete(e.root, id, hashID(id), 0) }
@@ -136,52 +151,74 @@ func (e *editor) mine(n *node) *node {
 	return &c
 }
 
-func (e *editor) insert(n *node, row *Row, h uint64, shift uint) *node {
+// insert is set, or add where isNew, below n.
+func (e *editor) insert(n *node, row *Row, h uint64, shift uint, isNew bool) *node {
 	n = e.mine(n)
-	if shift >= maxShift {
-		for i, old := range n.rows {
-			if old.ID == row.ID {
-				n.rows[i] = row
-				return n
-			}
+	if !n.isList() {
+		e.place(n, row, h, shift, isNew)
+		return n
+	}
+	if !isNew {
+		if i := n.find(row.ID); i >= 0 {
+			n.rows[i] = row
+			return n
 		}
+	}
+	if len(n.rows) < maxList || shift >= maxShift {
 		n.rows = append(n.rows, row)
 		e.n++
 		return n
 	}
+	list := n.rows
+	n.rows = make([]*Row, 0, 2*maxList)
+	e.n -= len(list) // which were counted already
+	for _, old := range list {
+		e.place(n, old, hashID(old.ID), shift, true)
+	}
+	e.place(n, row, h, shift, true)
+	return n
+}
+
+// place is insert into a node of e's that isn't a list, or not one any more.
+func (e *editor) place(n *node, row *Row, h uint64, shift uint, isNew bool) {
 	bit := uint64(1) << (h >> shift & trieMask)
 	at := bits.OnesCount64(n.rowMap & (bit - 1))
 	kidAt := bits.OnesCount64(n.kidMap & (bit - 1))
 	switch {
 	case n.kidMap&bit != 0:
-		n.kids[kidAt] = e.insert(n.kids[kidAt], row, h, shift+trieBits)
+		n.kids[kidAt] = e.insert(n.kids[kidAt], row, h, shift+trieBits, isNew)
 	case n.rowMap&bit == 0:
 		n.rowMap |= bit
 		n.rows = slices.Insert(n.rows, at, row)
 		e.n++
-	case n.rows[at].ID == row.ID:
+	case !isNew && n.rows[at].ID == row.ID:
 		n.rows[at] = row
 	default:
-		// Two rows want the place: both move into a child.
-		old := n.rows[at]
-		kid := &node{owner: e.own, rows: make([]*Row, 0, 4)}
-		kid = e.insert(kid, old, hashID(old.ID), shift+trieBits)
-		e.n-- // old was counted already
-		kid = e.insert(kid, row, h, shift+trieBits)
+		kid := e.pair(n.rows[at], row)
 		n.rowMap &^= bit
 		n.rows = slices.Delete(n.rows, at, at+1)
 		n.kidMap |= bit
 		n.kids = slices.Insert(n.kids, kidAt, kid)
+		e.n++
 	}
-	return n
+}
+
+// pair returns a list of two rows, with room for more.
+func (e *editor) pair(a, b *Row) *node {
+	list := &struct {
+		node
+		room [maxList / 2]*Row
+	}{node: node{owner: e.own}}
+	list.rows = append(list.room[:0], a, b)
+	return &list.node
 }
 
 func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
 	if n == nil {
 		return nil
 	}
-	if shift >= maxShift {
-		i := slices.IndexFunc(n.rows, func(r *Row) bool { return r.ID == id })
+	if n.isList() {
+		i := n.find(id)
 		if i < 0 {
 			return n
 		}
@@ -228,13 +265,13 @@ func (n *node) orNil() *node {
 
 // Diff calls fn for each row that is in only one of a and b, or differs: with
 // nil for a row that isn't there. Parts that a and b share cost nothing.
-func Diff(a, b Rows, fn func(old, now *Row)) { diffNodes(a.root, b.root, 0, fn) }
+func Diff(a, b Rows, fn func(old, now *Row)) { diffNodes(a.root, b.root, fn) }
 
-func diffNodes(a, b *node, shift uint, fn func(old, now *Row)) {
+func diffNodes(a, b *node, fn func(old, now *Row)) {
 	if a == b {
 		return
 	}
-	if a == nil || b == nil || shift >= maxShift {
+	if a == nil || b == nil || a.isList() || b.isList() {
 		diffLists(a, b, fn)
 		return
 	}
@@ -244,7 +281,7 @@ func diffNodes(a, b *node, shift uint, fn func(old, now *Row)) {
 		rb, kb := b.at(bit)
 		switch {
 		case ka != nil && kb != nil:
-			diffNodes(ka, kb, shift+trieBits, fn)
+			diffNodes(ka, kb, fn)
 		case ka == nil && kb == nil:
 			diffPair(ra, rb, fn)
 		case ka != nil:

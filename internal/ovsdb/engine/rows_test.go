@@ -33,7 +33,11 @@ func TestRows(t *testing.T) {
 					continue
 				}
 				row := &Row{ID: id}
-				e.set(row)
+				if want[id] == nil && rapid.Bool().Draw(t, "add") {
+					e.add(row)
+				} else {
+					e.set(row)
+				}
 				want[id] = row
 			}
 			versions = append(versions, version{e.done(), want})
@@ -80,9 +84,15 @@ func TestCollisions(t *testing.T) {
 	e := Rows{}.edit(&owner{})
 	a, b := &Row{ID: ovsdb.UUID{1}}, &Row{ID: ovsdb.UUID{2}}
 	h := uint64(7)
-	e.root = e.insert(e.insert(nil, a, h, maxShift), b, h, maxShift)
-	if e.n != 2 || len(e.root.rows) != 2 {
+	e.root = e.insert(e.insert(nil, a, h, maxShift, true), b, h, maxShift, false)
+	for i := range 2 * maxList {
+		e.root = e.insert(e.root, &Row{ID: ovsdb.UUID{3, byte(i)}}, h, maxShift, i%2 == 0)
+	}
+	if e.n != 2+2*maxList || len(e.root.rows) != e.n {
 		t.Fatalf("%d rows, %d in the list", e.n, len(e.root.rows))
+	}
+	for i := range 2 * maxList {
+		e.root = e.delete(e.root, ovsdb.UUID{3, byte(i)}, h, maxShift)
 	}
 	if e.root = e.delete(e.root, a.ID, h, maxShift); e.n != 1 || e.root.rows[0] != b {
 		t.Fatal("delete")

@@ -15,6 +15,8 @@ type Txn struct {
 	rows   []Rows     // what it started from, by Table.Num
 	db     *DB        // nil for a transaction that only reads
 	tabs   []tableTxn // by Table.Num
+
+	inserts int // how many rows will be inserted
 }
 
 type tableTxn struct {
@@ -90,6 +92,9 @@ func (x *Txn) insert(t *Table, row *Row, isNew bool) {
 	tt := &x.tabs[t.Num]
 	tt.grown++
 	if isNew {
+		if tt.order == nil {
+			tt.order = make([]rowTxn, 0, x.inserts)
+		}
 		tt.order = append(tt.order, rowTxn{id: row.ID, now: row})
 		return
 	}

@@ -210,6 +210,7 @@ func followParams(db string, id string, tables []*engine.Table) []byte {
 // only tables are concerned.
 func parseUpdates(s *engine.Snapshot, tables []*engine.Table, raw []byte) ([]engine.Change, error) {
 	var changes []engine.Change
+	seen := map[ovsdb.UUID]*engine.Table{}
 	sc := json.NewScanner(raw)
 	if sc.Next() != json.ObjectBegin {
 		return nil, sc.Errorf("<table-updates> is not an object")
@@ -226,6 +227,10 @@ func parseUpdates(s *engine.Snapshot, tables []*engine.Table, raw []byte) ([]eng
 			if !ok {
 				return sc.Errorf("<table-update> contains bad UUID \"%s\"", uuid)
 			}
+			if seen[id] == tables[i] {
+				return sc.Errorf("<table-update> contains row %s twice", id)
+			}
+			seen[id] = tables[i]
 			c, err := parseRowUpdate(s, tables[i], id, sc)
 			if err == nil && (c.Old != nil || c.New != nil) {
 				changes = append(changes, c)
@@ -262,7 +267,7 @@ func resetChanges(s *engine.Snapshot, tables []*engine.Table, initial []engine.C
 	var out []engine.Change
 	for i := range initial {
 		c := &initial[i]
-		if c.Old == nil || *c.Old != *c.New {
+		if c.Old == nil || !c.Old.Equal(c.New) {
 			out = append(out, *c)
 		}
 		if there[c.Table] == nil {

@@ -87,7 +87,7 @@ func (c *Contents) Convert(schema *ovsdb.DatabaseSchema) (*Contents, error) {
 			}
 			converted[col.Index] = value
 		}
-		out.Tables[t.Name][row.ID] = &ovsdb.StoredRow{ID: row.ID, Cells: ovsdb.PackCells(t, converted)}
+		out.Tables[t.Name][row.ID] = ovsdb.PackRow(t, row.ID, ovsdb.UUID{}, converted)
 	}
 	return out, nil
 }

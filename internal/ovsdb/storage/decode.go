@@ -49,9 +49,9 @@ type piece struct {
 type pieceRow struct {
 	table   *ovsdb.TableSchema
 	uuid    ovsdb.UUID
-	raw     []byte       // unchecked; nil for a deletion
-	cells   ovsdb.Cells  // of a new row
-	notNew  *ovsdb.Error // why it can't be one
+	raw     []byte           // unchecked; nil for a deletion
+	new     *ovsdb.StoredRow // a new row
+	notNew  *ovsdb.Error     // why it can't be one
 	columns []*ovsdb.ColumnSchema
 	values  []ovsdb.Datum
 }
@@ -189,7 +189,7 @@ func (d *rowDecoder) row(row *pieceRow) error {
 		return err
 	}
 	if row.notNew == nil {
-		row.cells = ovsdb.PackCells(t, d.cells)
+		row.new = ovsdb.PackRow(t, row.uuid, ovsdb.UUID{}, d.cells)
 	}
 	return s.Finish()
 }
@@ -243,7 +243,7 @@ func (row *pieceRow) change(diff bool, rows Lookup) (Change, error) {
 	case c.Old == nil && row.notNew != nil:
 		return c, row.notNew
 	case c.Old == nil:
-		c.New = &ovsdb.StoredRow{ID: row.uuid, Cells: row.cells}
+		c.New = row.new
 		return c, nil
 	}
 	now := make(ovsdb.Row, len(row.table.Columns))

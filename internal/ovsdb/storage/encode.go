@@ -34,7 +34,7 @@ func (t *Txn) Encode(diff bool) []byte { return t.appendRecord(nil, diff) }
 // appendRecord appends what Encode returns to dst.
 func (t *Txn) appendRecord(dst []byte, diff bool) []byte {
 	changes := t.Changes
-	if !slices.IsSortedFunc(changes, byTable) {
+	if !sortedByTable(changes) {
 		changes = slices.Clone(changes)
 		slices.SortStableFunc(changes, byTable)
 	}
@@ -47,6 +47,16 @@ func (t *Txn) appendRecord(dst []byte, diff bool) []byte {
 		return dst[:start]
 	}
 	return e.end(t)
+}
+
+// sortedByTable reports whether changes are in the order of byTable.
+func sortedByTable(changes []Change) bool {
+	for i := 1; i < len(changes); i++ {
+		if changes[i].Table != changes[i-1].Table && changes[i].Table.Name < changes[i-1].Table.Name {
+			return false
+		}
+	}
+	return true
 }
 
 func byTable(a, b Change) int {
@@ -98,15 +108,12 @@ func (e *recordEncoder) row(c *Change) bool {
 		if !col.Persistent {
 			continue
 		}
-		value := c.New.Get(col)
-		if c.Old == nil {
-			if col.IsDefault(value) {
-				continue
-			}
-		} else if old := c.Old.Get(col); old == value {
+		if c.Old == nil && c.New.IsDefault(col) || c.Old != nil && c.New.Same(c.Old, col) {
 			continue
-		} else if e.diff {
-			value = col.Type.Diff(old, value)
+		}
+		value := c.New.Get(col)
+		if c.Old != nil && e.diff {
+			value = col.Type.Diff(c.Old.Get(col), value)
 		}
 		if len(e.dst) > start {
 			e.dst = append(e.dst, ',')
