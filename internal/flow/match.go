@@ -1,5 +1,7 @@
 package flow
 
+import "math/bits"
+
 // DefaultPriority is the priority of flows that don't say theirs
 // (OFP_DEFAULT_PRIORITY).
 const DefaultPriority = 32768
@@ -109,7 +111,15 @@ func (m *Match) SetDefaultPacketType() {
 // there were any.
 func (m *Match) Normalize() (any bool) {
 	for {
-		changed := m.dropInapplicable()
+		apply, rest := m.applicable()
+		changed := false
+		for f := range rest.each {
+			// What this clears may have been what other fields need.
+			if !f.sharesPlace(&apply) {
+				m.Clear(f)
+				changed = true
+			}
+		}
 		any = any || changed
 		if !changed {
 			return any
@@ -117,37 +127,62 @@ func (m *Match) Normalize() (any bool) {
 	}
 }
 
-// dropInapplicable is one round of Normalize; what it clears may have been what
-// other fields need.
-func (m *Match) dropInapplicable() (any bool) {
-	in := matched(&m.Mask)
-	var room [2][32]*Field
-	apply, rest := room[0][:0], room[1][:0]
-	for f := range in.each {
-		switch {
-		case !f.needsProtocol():
-		case f.AppliesTo(m):
-			apply = append(apply, f)
-		default:
-			rest = append(rest, f)
+// IsNormal reports whether there is nothing that Normalize would clear.
+func (m *Match) IsNormal() bool {
+	apply, rest := m.applicable()
+	for f := range rest.each {
+		if !f.sharesPlace(&apply) {
+			return false
 		}
 	}
-	for _, f := range rest {
-		if !f.sharesPlace(apply) {
-			m.Clear(f)
-			any = true
-		}
-	}
-	return any
+	return true
 }
+
+// applicable parts the fields of protocols that the match is about: those that
+// all its packets have, and the rest.
+func (m *Match) applicable() (apply, rest fieldBits) {
+	in := matched(&m.Mask)
+	var known, holds uint32 // by prerequisite: asked already, and the answer
+	for i, b := range in {
+		b &= ofProtocols[i]
+		for ; b != 0; b &= b - 1 {
+			low := b & -b
+			f := &Fields[64*i+bits.TrailingZeros64(b)]
+			bit := uint32(1) << f.Prereq
+			if known&bit == 0 {
+				known |= bit
+				if f.Prereq.holds(facts{&m.Key, &m.Mask}) {
+					holds |= bit
+				}
+			}
+			if holds&bit != 0 {
+				apply[i] |= low
+			} else {
+				rest[i] |= low
+			}
+		}
+	}
+	return apply, rest
+}
+
+// ofProtocols are the fields of the headers of some protocol, which have a
+// prerequisite beyond Ethernet.
+var ofProtocols = func() (s fieldBits) {
+	for i := range Fields {
+		if Fields[i].needsProtocol() {
+			s[i/64] |= 1 << (i % 64)
+		}
+	}
+	return s
+}()
 
 // needsProtocol reports whether the field is of the header of some protocol.
 func (f *Field) needsProtocol() bool { return f.Prereq > PrereqVLAN && f.place.kind != placeUnbound }
 
 // sharesPlace reports whether one of the fields has bits in f's place: fields
 // of different protocols share places in a key.
-func (f *Field) sharesPlace(others []*Field) bool {
-	for _, g := range others {
+func (f *Field) sharesPlace(others *fieldBits) bool {
+	for g := range others.each {
 		if g.place.off == f.place.off && (g.place.mask&f.place.mask != 0 || g.place.kind == placeBytes) {
 			return true
 		}

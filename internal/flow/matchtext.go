@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"strings"
 
 	"weir/internal/packet"
 )
 
 // matchPrinter prints a match in the order of ovs-ofctl dump-flows.
 type matchPrinter struct {
-	strings.Builder
+	b     []byte
 	k     *Key
 	m     *Mask
 	names PortNames
@@ -24,12 +23,17 @@ func (m *Match) String() string { return m.Format(DefaultPriority, nil) }
 // Format prints the match as ovs-ofctl dump-flows does; the default priority
 // is left out. The empty match prints as nothing.
 func (m *Match) Format(priority int, names PortNames) string {
-	p := &matchPrinter{k: &m.Key, m: &m.Mask, names: names, tlv: m.TLV}
-	p.Grow(112)
+	var room [192]byte
+	return string(m.Append(room[:0], priority, names))
+}
+
+// Append appends to dst what [Match.Format] prints.
+func (m *Match) Append(dst []byte, priority int, names PortNames) []byte {
+	p := matchPrinter{b: dst, k: &m.Key, m: &m.Mask, names: names, tlv: m.TLV}
 	if priority != DefaultPriority && priority >= 0 {
-		p.WriteString("priority=")
+		p.text("priority=")
 		p.uint(uint64(priority))
-		p.WriteByte(',')
+		p.byte(',')
 	}
 	p.metadata()
 	p.conntrack()
@@ -42,15 +46,27 @@ func (m *Match) Format(priority int, names PortNames) string {
 	p.field(FieldEthSrc, "dl_src")
 	p.field(FieldEthDst, "dl_dst")
 	if !skipType && p.m.EthType != 0 {
-		fmt.Fprintf(p, "dl_type=0x%04x,", p.k.EthType)
+		p.printf("dl_type=0x%04x,", p.k.EthType)
 	}
 	p.l3(skipProto)
 	p.l4()
-	return strings.TrimSuffix(p.Builder.String(), ",")
+	if n := len(p.b); n > len(dst) && p.b[n-1] == ',' {
+		p.b = p.b[:n-1]
+	}
+	return p.b
 }
+
+func (p *matchPrinter) text(s string) { p.b = append(p.b, s...) }
+
+func (p *matchPrinter) byte(c byte) { p.b = append(p.b, c) }
+
+func (p *matchPrinter) printf(format string, args ...any) { p.b = fmt.Appendf(p.b, format, args...) }
 
 // field prints name=value, when a bit of the field counts.
 func (p *matchPrinter) field(id FieldID, name string) {
+	if o := &oneWord[id]; o.mask != 0 && p.m.Words()[o.word]&o.mask == 0 {
+		return
+	}
 	f := id.Field()
 	mask := f.Get(p.m)
 	if mask.IsZero() {
@@ -59,10 +75,10 @@ func (p *matchPrinter) field(id FieldID, name string) {
 	if mask == f.full {
 		mask = f.exact
 	}
-	p.WriteString(name)
-	p.WriteByte('=')
+	p.text(name)
+	p.byte('=')
 	p.value(f, f.Get(p.k), mask)
-	p.WriteByte(',')
+	p.byte(',')
 }
 
 // value prints a value; the forms that most flows have without detour.
@@ -73,18 +89,14 @@ func (p *matchPrinter) value(f *Field, v, mask Value) {
 		p.uint(v.Lo)
 		return
 	case f.Form == FormIPv4:
-		var room [16]byte
 		a := uint32(v.Lo)
-		_, _ = p.Write(netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).AppendTo(room[:0]))
+		p.b = netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).AppendTo(p.b)
 		return
 	}
-	p.WriteString(f.FormatValue(v, mask, p.names))
+	p.text(f.FormatValue(v, mask, p.names))
 }
 
-func (p *matchPrinter) uint(n uint64) {
-	var room [20]byte
-	_, _ = p.Write(strconv.AppendUint(room[:0], n, 10))
-}
+func (p *matchPrinter) uint(n uint64) { p.b = strconv.AppendUint(p.b, n, 10) }
 
 // hexField prints a field in hexadecimal, zero as 0x0.
 func (p *matchPrinter) hexField(id FieldID, name string) {
@@ -92,26 +104,26 @@ func (p *matchPrinter) hexField(id FieldID, name string) {
 	if f.IsWild(p.m) {
 		return
 	}
-	fmt.Fprintf(p, "%s=0x%x", name, f.Get(p.k).Lo)
+	p.printf("%s=0x%x", name, f.Get(p.k).Lo)
 	if !f.IsExact(p.m) {
-		fmt.Fprintf(p, "/0x%x", f.Get(p.m).Lo)
+		p.printf("/0x%x", f.Get(p.m).Lo)
 	}
-	p.WriteByte(',')
+	p.byte(',')
 }
 
 func (p *matchPrinter) metadata() {
 	p.field(FieldPktMark, "pkt_mark")
 	if p.m.RecircID != 0 {
-		p.WriteString("recirc_id=" + hexText(V(uint64(p.k.RecircID))))
+		p.text("recirc_id=" + hexText(V(uint64(p.k.RecircID))))
 		if p.m.RecircID != 0xffffffff {
-			p.WriteString("/" + hexText(V(uint64(p.m.RecircID))))
+			p.text("/" + hexText(V(uint64(p.m.RecircID))))
 		}
-		p.WriteByte(',')
+		p.byte(',')
 	}
 	p.field(FieldDPHash, "dp_hash")
 	p.field(FieldConjID, "conj_id")
 	if p.m.SkbPriority != 0 {
-		fmt.Fprintf(p, "skb_priority=%s,", hexText(V(uint64(p.k.SkbPriority))))
+		p.printf("skb_priority=%s,", hexText(V(uint64(p.k.SkbPriority))))
 	}
 	p.field(FieldActsetOutput, "actset_output")
 }
@@ -122,14 +134,14 @@ func (p *matchPrinter) conntrack() {
 		if p.m.CTState != 0xff {
 			s = FlagSigns(uint32(p.k.CTState), uint32(p.m.CTState), ctStateNames)
 		}
-		p.WriteString("ct_state=" + s + ",")
+		p.text("ct_state=" + s + ",")
 	}
 	if p.m.CTZone != 0 {
-		fmt.Fprintf(p, "ct_zone=%d", p.k.CTZone)
+		p.printf("ct_zone=%d", p.k.CTZone)
 		if p.m.CTZone != 0xffff {
-			fmt.Fprintf(p, "/0x%x", p.m.CTZone)
+			p.printf("/0x%x", p.m.CTZone)
 		}
-		p.WriteByte(',')
+		p.byte(',')
 	}
 	p.field(FieldCTMark, "ct_mark")
 	p.field(FieldCTLabel, "ct_label")
@@ -177,13 +189,13 @@ func (p *matchPrinter) protocol() (skipType, skipProto bool) {
 		isDefault := p.k.PacketType == 0 && p.m.PacketType == 0xffffffff
 		switch {
 		case isDefault && p.m.RecircID != 0: // a megaflow says it
-			p.WriteString("eth,")
+			p.text("eth,")
 		case !isDefault:
-			p.WriteString("packet_type=" + FormatPacketType(p.k.PacketType))
+			p.text("packet_type=" + FormatPacketType(p.k.PacketType))
 			if p.m.PacketType != 0xffffffff {
-				p.WriteString("/" + FormatPacketType(p.m.PacketType))
+				p.text("/" + FormatPacketType(p.m.PacketType))
 			}
-			p.WriteByte(',')
+			p.byte(',')
 		}
 	}
 	if p.m.EthType == 0 {
@@ -194,7 +206,7 @@ func (p *matchPrinter) protocol() (skipType, skipProto bool) {
 			continue
 		}
 		if n.Proto < 0 || p.m.NwProto != 0 && int(p.k.NwProto) == n.Proto {
-			p.WriteString(n.Name + ",")
+			p.text(n.Name + ",")
 			return true, n.Proto >= 0
 		}
 	}
@@ -226,18 +238,18 @@ func (p *matchPrinter) tunnelOptions() {
 		if f == nil || !f.Present(p.m) {
 			continue
 		}
-		p.WriteString(f.Name)
+		p.text(f.Name)
 		v, mask := f.Get(p.k), f.Get(p.m)
 		switch {
 		case !f.Present(p.k):
-			p.WriteString("=NP")
+			p.text("=NP")
 		case mask.IsZero():
 		case mask == f.exact:
-			p.WriteString("=" + hexText(v))
+			p.text("=" + hexText(v))
 		default:
-			p.WriteString("=" + hexText(v) + "/" + hexText(mask))
+			p.text("=" + hexText(v) + "/" + hexText(mask))
 		}
-		p.WriteByte(',')
+		p.byte(',')
 	}
 }
 
@@ -267,7 +279,7 @@ func (p *matchPrinter) tunnelHeader() {
 		if m.Flags&tunFlagsKnown == tunFlagsKnown {
 			s = FlagNames(uint32(t.Flags), tunFlagNames, "|")
 		}
-		p.WriteString("tun_flags=" + s + ",")
+		p.text("tun_flags=" + s + ",")
 	}
 }
 
@@ -288,15 +300,15 @@ func (p *matchPrinter) vlans() {
 		switch {
 		case m&v&VLANPresent != 0 && plain:
 			if vid != 0 {
-				fmt.Fprintf(p, "dl_vlan%s=%d,", suffix, v&0x0fff)
+				p.printf("dl_vlan%s=%d,", suffix, v&0x0fff)
 			}
 			if pcp != 0 {
-				fmt.Fprintf(p, "dl_vlan_pcp%s=%d,", suffix, v>>13)
+				p.printf("dl_vlan_pcp%s=%d,", suffix, v>>13)
 			}
 		case m == 0xffff:
-			fmt.Fprintf(p, "vlan_tci%s=0x%04x,", suffix, v)
+			p.printf("vlan_tci%s=0x%04x,", suffix, v)
 		default:
-			fmt.Fprintf(p, "vlan_tci%s=0x%04x/0x%04x,", suffix, v, m)
+			p.printf("vlan_tci%s=0x%04x/0x%04x,", suffix, v, m)
 		}
 	}
 }
@@ -318,9 +330,9 @@ func (p *matchPrinter) l3(skipProto bool) {
 		p.field(FieldIPv6Src, "ipv6_src")
 		p.field(FieldIPv6Dst, "ipv6_dst")
 		if m := p.m.IPv6Label; m == 0xfffff || m == 0xffffffff {
-			fmt.Fprintf(p, "ipv6_label=0x%05x,", p.k.IPv6Label)
+			p.printf("ipv6_label=0x%05x,", p.k.IPv6Label)
 		} else if m != 0 {
-			fmt.Fprintf(p, "ipv6_label=0x%05x/0x%05x,", p.k.IPv6Label, m)
+			p.printf("ipv6_label=0x%05x/0x%05x,", p.k.IPv6Label, m)
 		}
 	case arp:
 		p.field(FieldARPSPA, "arp_spa")
@@ -339,7 +351,7 @@ func (p *matchPrinter) l3(skipProto bool) {
 		p.field(FieldIPProto, "nw_proto")
 	}
 	if p.m.NwTOS&0xfc != 0 {
-		fmt.Fprintf(p, "nw_tos=%d,", p.k.NwTOS&0xfc)
+		p.printf("nw_tos=%d,", p.k.NwTOS&0xfc)
 	}
 	p.field(FieldIPECN, "nw_ecn")
 	p.field(FieldIPTTL, "nw_ttl")
@@ -359,9 +371,9 @@ func (p *matchPrinter) mpls() {
 		switch m := p.m.MPLS[i]; m {
 		case 0:
 		case 0xffffffff:
-			fmt.Fprintf(p, "mpls_lse%d=%d,", i, p.k.MPLS[i])
+			p.printf("mpls_lse%d=%d,", i, p.k.MPLS[i])
 		default:
-			fmt.Fprintf(p, "mpls_lse%d=0x%08x/0x%08x,", i, p.k.MPLS[i], m)
+			p.printf("mpls_lse%d=0x%08x/0x%08x,", i, p.k.MPLS[i], m)
 		}
 	}
 }

@@ -58,7 +58,11 @@ func (b *Bridge) checkActions(actions []openflow.Action, v openflow.Version) err
 	return nil
 }
 
-func (s *session) flowMod(fm *openflow.FlowMod) error {
+func (s *session) flowMod(raw []byte, fm *openflow.FlowMod) error {
+	if later, err := s.postpone(raw, fm); later {
+		return err
+	}
+	s.applyAdditions()
 	if err := s.checkFlowMod(fm); err != nil {
 		return err
 	}

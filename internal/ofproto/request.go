@@ -18,12 +18,19 @@ func (s *session) receive(b []byte) {
 			err = openflow.ErrBRCBadVersion.Err()
 		}
 	}
+	if _, mod := msg.(*openflow.FlowMod); err != nil || !mod {
+		s.applyAdditions()
+	}
 	s.request = h.Xid
 	if err == nil {
 		err = s.handle(h, b, msg)
 	}
 	if err != nil {
+		s.applyAdditions()
 		s.fail(b, err)
+	}
+	if len(s.additions) >= maxAdditions || !s.in.Buffered() {
+		s.applyAdditions()
 	}
 }
 
@@ -80,7 +87,7 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 	case *openflow.BarrierRequest:
 		return s.send(h.Xid, &openflow.BarrierReply{})
 	case *openflow.FlowMod:
-		return s.flowMod(msg)
+		return s.flowMod(raw, msg)
 	case *openflow.GroupMod:
 		return s.groupMod(raw, msg)
 	case *openflow.MeterMod:

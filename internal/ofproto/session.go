@@ -50,11 +50,12 @@ type session struct {
 
 	// Only the reading goroutine's. request is the xid of the request that it
 	// works on.
-	in       *openflow.Reader
-	dec      openflow.Decoder
-	prepare  pipeline.Preparer
-	request  uint32
-	monitors map[uint32]*openflow.FlowMonitor
+	in        *openflow.Reader
+	dec       openflow.Decoder
+	prepare   pipeline.Preparer
+	additions []addition // that wait to be applied together
+	request   uint32
+	monitors  map[uint32]*openflow.FlowMonitor
 }
 
 // queued is an encoded message that waits to be written.
@@ -159,6 +160,7 @@ func (s *session) run() string {
 	for {
 		b, err := s.read()
 		if err != nil {
+			s.applyAdditions()
 			s.drain()
 			if err == io.EOF {
 				return ""
@@ -211,10 +213,8 @@ func (s *session) write() {
 		s.queue, s.unsent, s.flushed = nil, 0, false
 		s.cond.Broadcast()
 		s.mu.Unlock()
-		var out []byte
 		packetIns, updates := 0, 0
 		for i := range batch {
-			out = append(out, batch[i].b...)
 			switch batch[i].kind {
 			case packetInMsg:
 				packetIns++
@@ -222,7 +222,7 @@ func (s *session) write() {
 				updates += len(batch[i].b)
 			}
 		}
-		if _, err := s.conn.Write(out); err != nil {
+		if err := s.writeBatch(batch); err != nil {
 			s.close()
 			return
 		}
@@ -231,6 +231,42 @@ func (s *session) write() {
 		s.mu.Unlock()
 		s.updatesWritten(updates)
 	}
+}
+
+// gathered is up to how many bytes of small messages go out in one write.
+const gathered = 16 << 10
+
+// writeBatch writes messages, small ones together.
+func (s *session) writeBatch(batch []queued) error {
+	var out []byte
+	flush := func() error {
+		if len(out) == 0 {
+			return nil
+		}
+		_, err := s.conn.Write(out)
+		out = out[:0]
+		return err
+	}
+	for i := range batch {
+		b := batch[i].b
+		if len(out)+len(b) > gathered {
+			if err := flush(); err != nil {
+				return err
+			}
+			if len(b) > gathered {
+				if _, err := s.conn.Write(b); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if len(batch) == 1 {
+			_, err := s.conn.Write(b)
+			return err
+		}
+		out = append(out, b...)
+	}
+	return flush()
 }
 
 // drain waits until what is queued has been sent.

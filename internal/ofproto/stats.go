@@ -148,16 +148,16 @@ func (s *session) sendFlows(xid uint32, r *openflow.FlowStatsRequest) error {
 	return w.Close()
 }
 
+// ruleStats writes all of f: the statistics of a rule. There are many, and an
+// entry is large, so its members are set one by one.
 func (b *Bridge) ruleStats(f *openflow.FlowStats, r *pipeline.Rule, now time.Time) {
-	*f = openflow.FlowStats{
-		Cookie: r.Cookie, TableID: r.Table, Priority: uint16(r.Priority()),
-		IdleTimeout: r.IdleTimeout(), HardTimeout: r.HardTimeout(),
-		IdleAge: int(now.Sub(r.LastUsed()) / time.Second), HardAge: int(now.Sub(r.Since()) / time.Second),
-		Packets: r.Stats.Packets.Load(), Bytes: r.Stats.Bytes.Load(),
-		Flags: r.Flags, Importance: r.Importance, Actions: r.Actions(),
-	}
-	b.pipe.MatchInto(r, &f.Match)
+	f.Cookie, f.TableID, f.Priority = r.Cookie, r.Table, uint16(r.Priority())
+	f.IdleTimeout, f.HardTimeout = r.IdleTimeout(), r.HardTimeout()
+	f.IdleAge, f.HardAge = int(now.Sub(r.LastUsed())/time.Second), int(now.Sub(r.Since())/time.Second)
+	f.Packets, f.Bytes = r.Stats.Packets.Load(), r.Stats.Bytes.Load()
+	f.Flags, f.Importance, f.Actions = r.Flags, r.Importance, r.Actions()
 	f.DurationSec, f.DurationNsec = duration(now.Sub(r.Created()))
+	b.pipe.MatchInto(r, &f.Match)
 }
 
 func (b *Bridge) tableStats(v openflow.Version) openflow.Message {

@@ -45,18 +45,38 @@ func FormatActions(as []Action, names *Names) string {
 	if len(as) == 0 {
 		return "drop"
 	}
-	var b strings.Builder
-	formatList(&b, as, names)
-	return b.String()
+	return string(appendList(nil, as, names))
 }
 
-func formatList(b *strings.Builder, as []Action, names *Names) {
+// AppendActions appends to dst what [FormatActions] prints.
+func AppendActions(dst []byte, as []Action, names *Names) []byte {
+	if len(as) == 0 {
+		return append(dst, "drop"...)
+	}
+	return appendList(dst, as, names)
+}
+
+func appendList(dst []byte, as []Action, names *Names) []byte {
 	for i, a := range as {
 		if i > 0 {
-			b.WriteByte(',')
+			dst = append(dst, ',')
 		}
-		b.WriteString(FormatAction(a, names))
+		dst = appendAction(dst, a, names)
 	}
+	return dst
+}
+
+// appendAction appends an action, those that most flows have without detour.
+func appendAction(dst []byte, a Action, names *Names) []byte {
+	switch a := a.(type) {
+	case *Output:
+		if a.Port < PortMax && names.ports() == nil {
+			return strconv.AppendUint(append(dst, "output:"...), uint64(a.Port), 10)
+		}
+	case *GotoTable:
+		return append(append(dst, "goto_table:"...), names.table(a.Table)...)
+	}
+	return append(dst, FormatAction(a, names)...)
 }
 
 // FormatAction prints one action (ovs-actions(7)).

@@ -37,9 +37,7 @@ func formatBig(a Action, names *Names) string {
 }
 
 func nestedText(as []Action, names *Names) string {
-	var b strings.Builder
-	formatList(&b, as, names)
-	return b.String()
+	return string(appendList(nil, as, names))
 }
 
 func formatLearn(l *Learn, names *Names) string {

@@ -31,7 +31,7 @@ func (x *Decoder) FlowStats(b []byte, opt DecodeOptions, visit func(*FlowStats))
 	if err := d.begin(b, opt); err != nil {
 		return d.MsgHeader, err
 	}
-	if name := d.row.name(); name != "OFPST_FLOW_REPLY" && name != "NXST_FLOW_REPLY" {
+	if !d.row.isFlowReply() {
 		return d.MsgHeader, ErrBRCBadType.Err()
 	}
 	for d.left() > 0 && d.err == nil {

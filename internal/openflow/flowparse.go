@@ -320,12 +320,13 @@ func NormalizeMatch(m *Match, log func(module, site string, warn bool, text stri
 		m.Normalize()
 		return
 	}
-	before := *m
-	if !m.Normalize() {
+	if m.IsNormal() {
 		return
 	}
+	before := m.Format(flow.DefaultPriority, nil)
+	m.Normalize()
 	log("ofp_match", "normalize", false, "normalization changed ofp_match, details:")
-	log("ofp_match", "normalize", false, " pre: "+before.Format(flow.DefaultPriority, nil))
+	log("ofp_match", "normalize", false, " pre: "+before)
 	log("ofp_match", "normalize", false, "post: "+m.Format(flow.DefaultPriority, nil))
 }
 

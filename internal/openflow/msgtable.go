@@ -50,6 +50,11 @@ func (r *msgRow) isStats() bool {
 
 func (r *msgRow) isReply() bool { return strings.HasSuffix(r.full, "_REPLY") }
 
+// isFlowReply: the statistics of flows, in either form.
+func (r *msgRow) isFlowReply() bool {
+	return r.isStats() && (r.full == "NXST_FLOW_REPLY" || r.kind == kindOFPST && strings.HasSuffix(r.full, "_FLOW_REPLY"))
+}
+
 func (r *msgRow) vendor() uint32 {
 	switch r.kind {
 	case kindNXT, kindNXST:

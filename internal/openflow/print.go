@@ -21,11 +21,13 @@ type PrintOptions struct {
 
 // printer prints one message.
 type printer struct {
-	strings.Builder
+	text
 	opt PrintOptions
 	h   MsgHeader
 	raw []byte
 	row *msgRow
+	// reuse is the memory for what there are many of.
+	reuse *Decoder
 	// ditto: the last line said that a table equals the one before.
 	ditto bool
 }
@@ -35,13 +37,23 @@ func (p *printer) f(format string, args ...any) { fmt.Fprintf(p, format, args...
 // FormatMessage prints the message in b as ovs-ofctl ofp-print does, ended by
 // a newline. It never fails: what can't be decoded is dumped.
 func FormatMessage(b []byte, opt PrintOptions) string {
+	return string(new(Printer).Append(nil, b, opt))
+}
+
+// Printer prints messages one after another and reuses its memory. It belongs
+// to one goroutine; its zero value is ready to use.
+type Printer struct{ dec Decoder }
+
+// Append appends to dst what [FormatMessage] prints.
+func (x *Printer) Append(dst, b []byte, opt PrintOptions) []byte {
 	if len(b) == 0 {
-		return "OpenFlow message is empty\n"
+		return append(dst, "OpenFlow message is empty\n"...)
 	}
+	p := &printer{text: text{dst}, opt: opt, raw: b, reuse: &x.dec}
 	if len(b) < HeaderLen {
-		return fmt.Sprintf("OpenFlow packet too short (only %d bytes):\n%s", len(b), HexDump(b, 0, true))
+		p.f("OpenFlow packet too short (only %d bytes):\n%s", len(b), HexDump(b, 0, true))
+		return p.b
 	}
-	p := &printer{opt: opt, raw: b}
 	p.h, _ = DecodeHeader(b)
 	switch {
 	case p.h.Length > len(b):
@@ -57,7 +69,7 @@ func FormatMessage(b []byte, opt PrintOptions) string {
 	default:
 		p.message(b)
 	}
-	return p.String()
+	return p.b
 }
 
 // peek identifies a message that may be cut short.
@@ -90,17 +102,25 @@ func (p *printer) message(b []byte) {
 		p.decodeError(err)
 		return
 	}
+	start := len(p.b)
 	p.title(d)
 	if d.row.isStats() {
 		p.statsFlags(b)
 	}
-	m := d.row.dec(d)
+	body := len(p.b)
+	var m Message
+	if d.row.isFlowReply() {
+		p.flowReply(d)
+	} else {
+		m = d.row.dec(d)
+	}
 	if d.err == nil && d.left() > 0 {
 		d.fail(ErrBRCBadLen)
 	}
 	if d.err != nil {
+		p.b = p.b[:body]
 		if CodeOf(d.err) == ErrBRCBadLen && d.exactLen() {
-			p.Reset()
+			p.b = p.b[:start]
 			p.decodeError(d.err)
 			return
 		}
@@ -109,10 +129,24 @@ func (p *printer) message(b []byte) {
 		return
 	}
 	p.h.More = d.More
-	body := p.body(m)
-	p.WriteString(body)
-	if !strings.HasSuffix(p.String(), "\n") {
+	if m != nil {
+		p.WriteString(p.body(m))
+	}
+	if p.b[len(p.b)-1] != '\n' {
 		p.WriteByte('\n')
+	}
+}
+
+// flowReply prints the entries of a reply with the statistics of flows as it
+// decodes them.
+func (p *printer) flowReply(d *decoder) {
+	d.reuse = p.reuse
+	s := &p.reuse.stats
+	for d.left() > 0 && d.err == nil {
+		*s = FlowStats{}
+		if d.flowStats(s); d.err == nil {
+			p.b = AppendFlowStats(append(p.b, "\n "...), s, true, p.opt.Names)
+		}
 	}
 }
 
@@ -155,7 +189,7 @@ func (p *printer) statsFlags(b []byte) {
 
 // body prints a decoded message after its title.
 func (p *printer) body(m Message) string {
-	q := &printer{opt: p.opt, h: p.h, raw: p.raw, row: p.row}
+	q := &printer{opt: p.opt, h: p.h, raw: p.raw, row: p.row, reuse: p.reuse}
 	if q.basic(m) || q.flows(m) || q.ports(m) || q.groups(m) || q.control(m) {
 		return q.String()
 	}
@@ -309,7 +343,11 @@ func (p *printer) config(c SwitchConfig) {
 // least three.
 func Duration(sec, nsec uint32) string {
 	var room [24]byte
-	b := strconv.AppendUint(room[:0], uint64(sec), 10)
+	return string(appendDuration(room[:0], sec, nsec))
+}
+
+func appendDuration(b []byte, sec, nsec uint32) []byte {
+	b = strconv.AppendUint(b, uint64(sec), 10)
 	if nsec != 0 {
 		at := len(b)
 		b = strconv.AppendUint(b, 1e9+uint64(nsec), 10)
@@ -318,7 +356,7 @@ func Duration(sec, nsec uint32) string {
 			b = b[:len(b)-1]
 		}
 	}
-	return string(append(b, 's'))
+	return append(b, 's')
 }
 
 // packet prints a packet as its flow and, at higher verbosity, its bytes.

@@ -63,7 +63,7 @@ func (p *printer) flows(m Message) bool {
 	case *FlowStatsReply:
 		for i := range m.Stats {
 			var room [512]byte
-			p.Write(appendFlowStats(append(room[:0], "\n "...), &m.Stats[i], true, p.opt.Names))
+			p.Write(AppendFlowStats(append(room[:0], "\n "...), &m.Stats[i], true, p.opt.Names))
 		}
 	case *AggregateStatsReply:
 		p.f(" packet_count=%s byte_count=%s flow_count=%d", count(m.Packets), count(m.Bytes), m.Flows)
@@ -95,10 +95,11 @@ func count(n uint64) string {
 // space; stats also shows what changes by itself.
 func FormatFlowStats(s *FlowStats, stats bool, names *Names) string {
 	var room [512]byte
-	return string(appendFlowStats(room[:0], s, stats, names))
+	return string(AppendFlowStats(room[:0], s, stats, names))
 }
 
-func appendFlowStats(b []byte, s *FlowStats, stats bool, names *Names) []byte {
+// AppendFlowStats appends to b what [FormatFlowStats] prints.
+func AppendFlowStats(b []byte, s *FlowStats, stats bool, names *Names) []byte {
 	number := func(name string, v uint64) {
 		b = append(b, name...)
 		b = append(strconv.AppendUint(b, v, 10), ", "...)
@@ -110,7 +111,7 @@ func appendFlowStats(b []byte, s *FlowStats, stats bool, names *Names) []byte {
 	}
 	if stats {
 		b = append(b, "duration="...)
-		b = append(append(b, Duration(s.DurationSec, s.DurationNsec)...), ", "...)
+		b = append(appendDuration(b, s.DurationSec, s.DurationNsec), ", "...)
 	}
 	if stats || s.TableID != 0 {
 		b = append(b, "table="...)
@@ -126,7 +127,9 @@ func appendFlowStats(b []byte, s *FlowStats, stats bool, names *Names) []byte {
 	if s.HardTimeout != 0 {
 		number("hard_timeout=", uint64(s.HardTimeout))
 	}
-	b = append(b, s.Flags.Text()...)
+	if s.Flags != 0 {
+		b = append(b, s.Flags.Text()...)
+	}
 	if s.Importance != 0 {
 		number("importance=", uint64(s.Importance))
 	}
@@ -136,12 +139,12 @@ func appendFlowStats(b []byte, s *FlowStats, stats bool, names *Names) []byte {
 	if stats && s.HardAge >= 0 && s.HardAge != int(s.DurationSec) {
 		number("hard_age=", uint64(s.HardAge))
 	}
-	b = append(b, s.Match.Format(int(s.Priority), names.ports())...)
+	b = s.Match.Append(b, int(s.Priority), names.ports())
 	if len(b) > start && b[len(b)-1] != ' ' {
 		b = append(b, ' ')
 	}
 	b = append(b, "actions="...)
-	return append(b, FormatActions(s.Actions, names)...)
+	return AppendActions(b, s.Actions, names)
 }
 
 func (p *printer) flowMod(m *FlowMod) {

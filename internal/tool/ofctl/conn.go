@@ -32,6 +32,9 @@ type conn struct {
 	xid     uint32
 	// queued are messages that came while another was waited for.
 	queued [][]byte
+
+	printer openflow.Printer
+	text    []byte // memory for what is printed
 }
 
 // socketName finds the connection method for what a user calls a switch: a

@@ -28,6 +28,9 @@ func dumpFlows(t *tool, args []string) error {
 		return err
 	}
 	defer v.close()
+	if len(t.sort) == 0 && t.json == nil {
+		return v.printFlows(fsr, names)
+	}
 	flows, err := v.collectFlows(fsr)
 	if err != nil {
 		return err
@@ -116,6 +119,27 @@ func (v *conn) dumpOne(m openflow.Message) error {
 func (v *conn) collectFlows(fsr *openflow.FlowStatsRequest) (out []openflow.FlowStats, err error) {
 	err = v.eachFlow(fsr, func(s *openflow.FlowStats) { out = append(out, *s) })
 	return out, err
+}
+
+// printFlows asks for flows and prints them as the replies come.
+func (v *conn) printFlows(fsr *openflow.FlowStatsRequest, names *openflow.Names) error {
+	const enough = 64 << 10
+	var out []byte
+	var failed error
+	flush := func() {
+		if _, err := v.t.out.Write(out); err != nil && failed == nil {
+			failed = err
+		}
+		out = out[:0]
+	}
+	err := v.eachFlow(fsr, func(s *openflow.FlowStats) {
+		out = openflow.AppendFlowStats(append(out, ' '), s, !v.t.noStats, names)
+		if out = append(out, '\n'); len(out) >= enough {
+			flush()
+		}
+	})
+	flush()
+	return cmp.Or(err, failed)
 }
 
 // eachFlow asks for flows and visits them as the replies come; what it visits

@@ -42,8 +42,9 @@ func (v *conn) reply(b []byte) error {
 	t := v.t
 	names := t.shownNames(v)
 	if t.json == nil || b[1] == 1 {
-		fmt.Fprint(t.out, openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: t.verbosity + 1, Names: names, Log: t.log}))
-		return nil
+		v.text = v.printer.Append(v.text[:0], b, openflow.PrintOptions{Verbosity: t.verbosity + 1, Names: names, Log: t.log})
+		_, err := t.out.Write(v.text)
+		return err
 	}
 	h, m, err := openflow.Decode(b, t.decodeOptions())
 	if err != nil {
