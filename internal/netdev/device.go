@@ -5,6 +5,8 @@ package netdev
 
 import (
 	"net/netip"
+
+	"weir/internal/flow"
 	"weir/internal/packet"
 )
 
@@ -30,6 +32,10 @@ type Packet struct {
 	Mark    uint32
 	Prio    uint32
 	RxHash  uint32
+	// Tunnel is the outer headers of a packet of a tunnel's device, as they were
+	// or are to be; nil on others. Of a received packet it is valid until the
+	// next Recv.
+	Tunnel *flow.Tunnel
 }
 
 // Data is the frame.

@@ -52,6 +52,8 @@ type Backend struct {
 	closed  bool
 
 	meterIDs meterPool
+	// underlays are the data path's devices that carry tunnels, by name.
+	underlays map[string]*underlay
 }
 
 // Options are what a Backend is made of.

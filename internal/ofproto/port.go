@@ -11,6 +11,7 @@ import (
 	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/packet"
+	"weir/internal/tunnel"
 	"weir/internal/xlate"
 )
 
@@ -23,7 +24,8 @@ type port struct {
 	config  openflow.PortConfig // as OpenFlow set it; PortDown follows the device
 	desc    openflow.PortDesc   // as controllers know it
 	changes uint64              // of the device, when desc was made
-	counted *xlate.PortStats    // of a patch port
+	counted *xlate.PortStats    // of a patch or tunnel port
+	tunnel  *tunnel.Config      // of a tunnel port, when the snapshot was last built
 	bundle  *bundle
 	created time.Time
 }
@@ -59,23 +61,15 @@ func (b *Bridge) addPort(pc PortConfig) (openflow.PortNo, error) {
 	case gone:
 		return 0, fmt.Errorf("bridge %s: %w", b.name, fs.ErrClosed)
 	}
-	if p.patch {
-		p.counted = new(xlate.PortStats)
-	} else {
-		// Workers of the data path may be waiting for mu, so it isn't held here.
-		dp, err := be.dp.PortAdd(pc.Device, pc.Type, datapath.PortNone)
-		if err != nil {
-			return 0, fmt.Errorf("bridge %s: port %s: %w", b.name, pc.Name, err)
-		}
-		p.dp = dp
+	// Workers of the data path may be waiting for mu, so it isn't held here.
+	if err := be.attach(p); err != nil {
+		return 0, fmt.Errorf("bridge %s: port %s: %w", b.name, pc.Name, err)
 	}
 	be.mu.Lock()
 	no, err := b.allocPort(pc.Request)
 	if err != nil {
 		be.mu.Unlock()
-		if !p.patch {
-			_ = be.dp.PortDel(p.dp)
-		}
+		_ = be.detach(p)
 		return 0, err
 	}
 	p.no = no
@@ -109,7 +103,30 @@ func (b *Bridge) delPort(no openflow.PortNo) error {
 	desc := p.desc
 	be.mu.Unlock()
 	b.conns.portStatus(openflow.PortDeleted, &desc, nil)
+	return be.detach(p)
+}
+
+// attach makes the port's device one of the data path: that of a tunnel port is
+// its underlay. A patch port has none.
+func (be *Backend) attach(p *port) (err error) {
+	if t, ok := p.conf.Device.(netdev.Tunnel); ok {
+		p.counted = new(xlate.PortStats)
+		return be.attachTunnel(p, t)
+	}
 	if p.patch {
+		p.counted = new(xlate.PortStats)
+		return nil
+	}
+	p.dp, err = be.dp.PortAdd(p.conf.Device, p.conf.Type, datapath.PortNone)
+	return err
+}
+
+// detach undoes attach.
+func (be *Backend) detach(p *port) error {
+	switch {
+	case p.tunnel != nil:
+		return be.detachTunnel(p)
+	case p.patch:
 		return nil
 	}
 	return be.dp.PortDel(p.dp)
@@ -174,6 +191,9 @@ func (b *Bridge) refreshPorts() {
 			continue
 		}
 		old := p.desc
+		if p.tunnel != nil {
+			be.invalidate()
+		}
 		if p.describe(); p.desc != old {
 			changed = append(changed, change{p.desc, old})
 			be.invalidate()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"weir/internal/datapath"
+	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/xlate"
 )
@@ -46,10 +47,13 @@ func (be *Backend) build() *xlate.Config {
 		xb := b.build()
 		c.Bridges[b.name] = xb
 		for _, xp := range xb.Order {
-			if xp.Patch {
+			switch {
+			case xp.Tunnel != nil:
+				c.Tunnels.Add(uint32(xp.DP), xp.Tunnel, xp)
+			case xp.Patch:
 				patches[xp.Name] = xp
 				peers[xp] = b.ports[xp.No].conf.Peer
-			} else {
+			default:
 				c.ByDP[xp.DP] = xp
 			}
 		}
@@ -84,6 +88,10 @@ func (b *Bridge) build() *xlate.Bridge {
 		xp := &xlate.Port{
 			Bridge: xb, Name: p.conf.Name, No: p.no, DP: p.dp, Patch: p.patch,
 			MAC: p.desc.HWAddr, Stats: p.counted, Config: xlatePortConfig(&p.desc),
+		}
+		if t, ok := p.conf.Device.(netdev.Tunnel); ok {
+			p.tunnel = t.Tunnel()
+			xp.Tunnel = p.tunnel
 		}
 		xb.Ports[p.no] = xp
 		xb.Order = append(xb.Order, xp)

@@ -31,6 +31,7 @@ var kinds = map[xlate.DropKind]string{
 	xlate.DropInputPort: "input-port", xlate.DropNoBundle: "no-bundle", xlate.DropVLAN: "vlan", xlate.DropReserved: "reserved-address",
 	xlate.DropMirrorPort: "mirror-port", xlate.DropProtected: "protected", xlate.DropPacketType: "packet-type",
 	xlate.DropGroup: "group", xlate.DropNoTracker: "no-conntrack", xlate.DropError: "translation-error",
+	xlate.DropTunnelECN: "tunnel-ecn", xlate.DropTunnelEnd: "tunnel-endpoint",
 }
 
 // CauseOf describes a reason. pipe is the tables of its bridge, nil if the
@@ -85,6 +86,10 @@ func what(r *xlate.DropReason) string {
 		return fmt.Sprintf("group %d does not exist, or has no live bucket", r.Group)
 	case xlate.DropNoTracker:
 		return "it reaches ct(), and the data path has no connection tracker"
+	case xlate.DropTunnelECN:
+		return fmt.Sprintf("congestion was marked on the way through tunnel %s, and the packet's own header knows no ECN (RFC 6040)", r.Port)
+	case xlate.DropTunnelEnd:
+		return fmt.Sprintf("tunnel %s has remote_ip=flow, and no action set tun_dst or tun_ipv6_dst", r.Port)
 	case xlate.DropError:
 		return "translation gave up: " + r.Err.String()
 	}
@@ -130,6 +135,10 @@ func remedies(r *xlate.DropReason, key *flow.Key, pipe *pipeline.Pipeline) []str
 		return []string{fmt.Sprintf("ovs-ofctl -O OpenFlow13 dump-groups %s %d shows the group; its buckets need a watch_port that is up", br, r.Group)}
 	case xlate.DropNoTracker:
 		return []string{"this version has no connection tracker in user space: do without ct()"}
+	case xlate.DropTunnelECN:
+		return []string{"nothing: its sender would not understand that it must slow down; look for congestion between the tunnel's ends"}
+	case xlate.DropTunnelEnd:
+		return []string{"set_field:ADDRESS->tun_dst before the output, or ovs-vsctl set interface " + r.Port + " options:remote_ip=ADDRESS"}
 	case xlate.DropError:
 		return []string{"ofproto/trace shows where translation gave up"}
 	}

@@ -203,7 +203,7 @@ func (e *Engine) toController(u *datapath.Upcall) {
 	}
 	cfg := e.opts.Snapshot()
 	p := &PacketIn{Cookie: u.Cookie, Packet: u.Packet.Data(), Key: u.Key, State: cfg.Recircs.Lookup(u.Cookie.RecircID)}
-	if port := cfg.ByDP[datapath.PortNo(u.Key.InPort)]; port != nil {
+	if port := cfg.PortOf(u.Key); port != nil {
 		p.Port, p.Bridge = port.No, port.Bridge
 	}
 	if p.State != nil && p.State.Bridge != nil {

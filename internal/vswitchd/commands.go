@@ -202,8 +202,7 @@ func (s *Switch) registerNone(srv *unixctl.Server) {
 	none("cfm/show", "[interface]", 1, "", "no such CFM object")
 	none("stp/show", "[bridge]", 1, "", "no such stp object")
 	none("rstp/show", "[bridge]", 1, "", "No such RSTP object")
-	none("ofproto/list-tunnels", "", 0, "", "")
-	none("tnl/ports/show", "-v", 1, "Listening ports:\n", "")
+	s.registerTunnels(srv)
 	srv.Register("mdb/show", "bridge", 1, 1, func(r *unixctl.Request) (string, error) {
 		if _, err := s.ofproto(r.Args[0]); err != nil {
 			return "", err

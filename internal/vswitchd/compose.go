@@ -103,6 +103,7 @@ func (c *composer) devices(typ string) netdev.Providers {
 	if c.providers.Dummy != DummyOff {
 		ps = append(ps, c.dummies.Providers()...)
 	}
+	ps = append(ps, c.tunnels(typ)...)
 	return append(ps, c.hostDevices(typ)...)
 }
 

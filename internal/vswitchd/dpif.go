@@ -10,7 +10,6 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/datapath/ebpf"
 	"weir/internal/netdev"
-	"weir/internal/ofproto"
 	"weir/internal/openflow"
 	"weir/internal/unixctl"
 )
@@ -171,9 +170,9 @@ func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
 	}
 	var b strings.Builder
 	docs := []datapath.FlowDocument{}
-	mine := bridgePorts(o)
+	snap := o.Backend().Snapshot()
 	dp.FlowDump(func(f *datapath.Flow) bool {
-		if !mine[datapath.PortNo(f.Key.InPort)] {
+		if p := snap.PortOf(&f.Key); p == nil || p.Bridge.Name != o.Name() {
 			return true
 		}
 		docs = append(docs, datapath.DescribeFlow(f, &opt))
@@ -186,17 +185,4 @@ func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
 		return true
 	})
 	return r.Answer(unixctl.Both{Text: b.String(), JSON: docs})
-}
-
-// bridgePorts are the data path ports of a bridge.
-func bridgePorts(o *ofproto.Bridge) map[datapath.PortNo]bool {
-	m := map[datapath.PortNo]bool{}
-	if br := o.Backend().Snapshot().Bridges[o.Name()]; br != nil {
-		for _, p := range br.Order {
-			if p.DP != datapath.PortNone {
-				m[p.DP] = true
-			}
-		}
-	}
-	return m
 }

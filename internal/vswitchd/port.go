@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"weir/internal/netdev"
+	"weir/internal/netdev/tunnelport"
 	"weir/internal/ofproto"
 	"weir/internal/openflow"
 	"weir/internal/vlog"
@@ -139,7 +140,13 @@ func (s *Switch) configureInterface(p *port, conf *InterfaceConf) {
 		s.closeInterface(i)
 		s.openInterface(i)
 	default:
-		if err := setOptions(i.dev, conf.Options); err != nil {
+		err := setOptions(i.dev, conf.Options)
+		if errors.Is(err, tunnelport.ErrReopen) {
+			s.closeInterface(i)
+			s.openInterface(i)
+			break
+		}
+		if err != nil {
 			s.closeInterface(i)
 			s.failInterface(i, optionError(conf.Name, err))
 			return
@@ -250,7 +257,7 @@ func (s *Switch) openInterface(i *iface) {
 	if err != nil {
 		i.dev = nil
 		_ = dev.Close()
-		text := fmt.Sprintf("could not add network device %s to ofproto (%s)", name, vlog.ErrText(err))
+		text := fmt.Sprintf("could not add network device %s to ofproto (%s)", name, addError(err))
 		if i.err != text {
 			log.Warn("%s", text)
 		}
@@ -267,6 +274,15 @@ func (s *Switch) openInterface(i *iface) {
 	s.adjustDevice(i)
 	s.deviceMoved(i)
 	s.writer.iface(i)
+}
+
+// addError is the part of an error that users are told who know which port it
+// is about.
+func addError(err error) string {
+	if errors.Is(err, fs.ErrExist) {
+		return vlog.Strerror(syscall.EEXIST)
+	}
+	return vlog.ErrText(err)
 }
 
 // openError is the text for the error column, which it logs when it is new.

@@ -90,6 +90,7 @@ func (p *provider) Close() {
 	if err := end(); err != nil {
 		log.Warn("%s: closing the data path: %v", p.dp.Name(), err)
 	}
+	p.CloseUnderlays()
 	if p.local != nil {
 		_ = p.local.Close()
 	}

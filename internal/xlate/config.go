@@ -11,6 +11,7 @@ import (
 	"weir/internal/packet"
 	"weir/internal/pipeline"
 	"weir/internal/protocol/maclearn"
+	"weir/internal/tunnel"
 )
 
 // Config is an immutable snapshot of what translation depends on besides flow
@@ -19,8 +20,11 @@ import (
 // change of ports, bundles or settings and swaps it in whole.
 type Config struct {
 	Bridges map[string]*Bridge
-	// ByDP finds the port behind a data path port.
+	// ByDP finds the port behind a data path port; Tunnels that of a packet that
+	// came through a tunnel, of which many may share a data path port. PortOf
+	// asks both.
 	ByDP     map[datapath.PortNo]*Port
+	Tunnels  tunnel.Table[*Port]
 	Features datapath.Features
 	// QueuePriority is the packet priority that means a queue to the data path;
 	// nil: the queue's number.
@@ -184,10 +188,12 @@ type Port struct {
 	DSCP map[uint32]uint8
 	// PacketTypes says what the device carries.
 	PacketTypes PacketTypes
-	// Counters of a patch port's device, credited by effects; nil elsewhere.
+	// Counters of a patch or tunnel port, credited by effects; nil elsewhere.
 	Stats *PortStats
 	// Out outputs to DP; immutable and shared by results. It may be nil.
 	Out *datapath.Output
+	// Tunnel is what the options of a tunnel port ask for, nil on others.
+	Tunnel *tunnel.Config
 	// NoLearn and NoForward are those of a spanning tree state.
 	NoLearn, NoForward bool
 }

@@ -34,6 +34,8 @@ const (
 	DropGroup                         // a group that isn't there, or has no live bucket
 	DropNoTracker                     // ct: the data path has no connection tracker
 	DropError                         // translation gave up
+	DropTunnelECN                     // marked as congested on its way through a tunnel, and knows no ECN
+	DropTunnelEnd                     // a tunnel with remote_ip=flow, and no action said where to
 )
 
 // DropReason is why packets are dropped, and where. It is comparable.

@@ -140,10 +140,20 @@ func (c *Config) Start(key *flow.Key) (b *Bridge, frozen *State, ok bool) {
 		key.InPort = s.Key.InPort
 		return b, s, true
 	}
-	p := c.ByDP[datapath.PortNo(key.InPort)]
+	p := c.PortOf(key)
 	if p == nil {
 		return nil, nil, false
 	}
 	key.InPort = uint32(p.No)
 	return p.Bridge, nil, true
+}
+
+// PortOf is the port on which a packet came in, with the data path's port number
+// in its key; nil if it belongs to none.
+func (c *Config) PortOf(key *flow.Key) *Port {
+	if p := c.ByDP[datapath.PortNo(key.InPort)]; p != nil {
+		return p
+	}
+	p, _ := c.Tunnels.Find(key.InPort, &key.Tunnel)
+	return p
 }

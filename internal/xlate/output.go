@@ -100,6 +100,10 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 		x.denyPort(DropPacketType, no)
 		return
 	}
+	if p.Tunnel != nil {
+		x.outputTunnel(p, trunc)
+		return
+	}
 	tos := x.flow.NwTOS
 	x.markQueue(p)
 	x.commit()

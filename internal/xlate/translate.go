@@ -107,6 +107,7 @@ func (x *Translator) reset(in *Input) {
 	*r = Result{Actions: r.Actions[:0], Effects: r.Effects[:0], Recircs: r.Recircs[:0]}
 	x.in, x.cfg, x.trace = in, in.Config, in.Trace
 	x.flow, x.base = *in.Key, *in.Key
+	x.base.Tunnel = flow.Tunnel{} // that of a received packet isn't sent on
 	x.wc = &r.Mask
 	x.bridge, x.version = in.Bridge, in.Version
 	if x.version == 0 {
@@ -138,16 +139,6 @@ func (x *Translator) initMask() {
 	}
 }
 
-// markTunnel marks what decapsulation decided on.
-func (x *Translator) markTunnel() {
-	t := &x.wc.Tunnel
-	t.ID, t.Src, t.Dst = ^uint64(0), ^uint32(0), ^uint32(0)
-	for i := range t.IPv6Src {
-		t.IPv6Src[i], t.IPv6Dst[i] = 0xff, 0xff
-	}
-	t.Flags, t.TOS, t.TTL = 0xffff, 0xff, 0xff
-}
-
 // start chooses the first actions and runs them all.
 func (x *Translator) start() {
 	in := x.in
@@ -164,6 +155,8 @@ func (x *Translator) start() {
 	case inPort != nil && !x.mayReceive(inPort):
 		x.detail("packet dropped: port %s does not receive", inPort.Name)
 		x.denyPort(DropPortNoReceive, inPort.No)
+		return
+	case inPort != nil && inPort.Tunnel != nil && !x.decapsulated(inPort):
 		return
 	default:
 		x.mirrorIn(inPort)

@@ -27,14 +27,14 @@ var floors = map[string]int{
 
 	"internal/cli": 2, "internal/unixctl": 2, "internal/stream": 2, "internal/netlinkx": 2,
 	"internal/openflow": 2, "internal/classifier": 2, "internal/conntrack": 2,
-	"internal/ratelimit": 2, "internal/protocol/maclearn": 2, "internal/protocol/mcast": 2,
+	"internal/ratelimit": 2, "internal/tunnel": 2, "internal/protocol/maclearn": 2, "internal/protocol/mcast": 2,
 
-	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/tlsopt": 3, "internal/netdev": 3, "internal/tunnel": 3,
+	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/tlsopt": 3, "internal/netdev": 3,
 	"internal/ovsdb/storage": 3, "internal/ovsdb/engine": 3, "internal/pipeline": 3,
 
 	"internal/datapath": 4, "internal/ovsdb/client": 4, "internal/ovsdb/server": 4,
 
-	"internal/netdev/dummy": 5, "internal/netdev/patch": 5, "internal/netdev/linux": 5, "internal/netdev/tap": 5,
+	"internal/netdev/dummy": 5, "internal/netdev/patch": 5, "internal/netdev/linux": 5, "internal/netdev/tunnelport": 5,
 	"internal/datapath/userspace": 5, "internal/datapath/dptest": 5, "internal/xlate": 5,
 	"internal/datapath/ebpf/program": 5, "internal/datapath/ebpf": 6,
 	"internal/upcall": 6, "internal/trace": 6, "internal/dpctl": 6, "internal/ofproto": 7, "internal/vswitchd": 8,

@@ -27,6 +27,7 @@ type sw struct {
 	t        *testing.T
 	bin      string
 	dir      string
+	space    string // the namespace that it lives in
 	datapath string // type of every bridge
 }
 
@@ -46,6 +47,14 @@ func eachDatapath(t *testing.T, scenario func(*sw, *testing.T)) {
 // is nothing to test; CI has it, so there a skip is a failure.
 func start(t *testing.T) *sw {
 	t.Helper()
+	lab.RemoveNamespaces(prefix)
+	t.Cleanup(func() { lab.RemoveNamespaces(prefix) }) // after all switches have stopped
+	return startIn(t, space)
+}
+
+// startIn starts a switch in a namespace that it makes.
+func startIn(t *testing.T, space string) *sw {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		if os.Getenv("CI") != "" {
 			t.Fatal("needs root, and CI should have it")
@@ -64,8 +73,7 @@ func start(t *testing.T) *sw {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sw{t: t, bin: bin, dir: dir}
-	lab.RemoveNamespaces(prefix)
+	s := &sw{t: t, bin: bin, dir: dir, space: space}
 	t.Cleanup(s.stop)
 	s.must(lab.AddNamespace(space))
 	s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "start")
@@ -83,7 +91,6 @@ func (s *sw) stop() {
 			s.t.Logf("%s:\n%s", name, log)
 		}
 	}
-	lab.RemoveNamespaces(prefix)
 	os.RemoveAll(s.dir)
 }
 
@@ -98,7 +105,7 @@ func (s *sw) must(err error) {
 func (s *sw) try(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := lab.Command(ctx, space, append([]string{filepath.Join(s.bin, name)}, args...)...)
+	cmd := lab.Command(ctx, s.space, append([]string{filepath.Join(s.bin, name)}, args...)...)
 	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
 		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=30", "OVS_SYSLOG_METHOD=null")
 	out, err := cmd.CombinedOutput()
@@ -130,7 +137,7 @@ func (s *sw) vsctl(format string, args ...any) string {
 func (s *sw) host(name, addr string) lab.Host {
 	s.t.Helper()
 	h := lab.Host{Space: prefix + name, Port: "p-" + name, Addr: addr + "/24"}
-	s.must(h.Attach(space))
+	s.must(h.Attach(s.space))
 	return h
 }
 

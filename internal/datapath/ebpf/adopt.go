@@ -80,7 +80,7 @@ func (d *DP) discardUnclaimed() error {
 		if d.tap != nil {
 			d.tap.release(uint32(no))
 		}
-		errs = append(errs, d.detachPinned(no), linux.RemoveInternal(int(p.Ifindex)))
+		errs = append(errs, d.detachPinned(no), linux.RemoveOwn(int(p.Ifindex)))
 	}
 	return errors.Join(errs...)
 }

@@ -145,9 +145,12 @@ func attachedTo(l link.Link) int {
 
 // portFlags are how packets get to a device. The other end of a veth pair in
 // another namespace is reached without a stop here, unless a queueing
-// discipline is to shape what goes there.
+// discipline is to shape what goes there. A VXLAN device carries tunnels.
 func portFlags(a attachable) program.PortFlags {
 	nl, err := netlink.LinkByIndex(a.Ingress())
+	if err == nil && nl.Type() == "vxlan" {
+		return program.PortTunnel
+	}
 	if err != nil || nl.Type() != "veth" || nl.Attrs().NetNsID < 0 {
 		return 0
 	}

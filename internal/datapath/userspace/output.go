@@ -3,6 +3,7 @@ package userspace
 import (
 	"weir/internal/coverage"
 	"weir/internal/datapath"
+	"weir/internal/flow"
 	"weir/internal/netdev"
 )
 
@@ -36,7 +37,10 @@ func (w *worker) output(st *state, no datapath.PortNo, changing bool) {
 			changing = false
 		}
 	}
-	if changing {
+	switch {
+	case p.tunnel:
+		pkt = w.copyForTunnel(pkt, &st.key.Tunnel)
+	case changing:
 		pkt = w.copyPacket(pkt, pkt.Len)
 	}
 	for p.slot >= len(w.tx) {
@@ -84,8 +88,21 @@ func (w *worker) send(q *txQueue) {
 
 // copyPacket makes a copy of the first n bytes that lives until the next flush.
 func (w *worker) copyPacket(pkt *netdev.Packet, n int) *netdev.Packet {
+	return &w.copyOf(pkt, n).Packet
+}
+
+// copyForTunnel makes a copy with the outer headers that it is to get: other
+// copies of the packet may have others.
+func (w *worker) copyForTunnel(pkt *netdev.Packet, t *flow.Tunnel) *netdev.Packet {
+	c := w.copyOf(pkt, pkt.Len)
+	c.tunnel = *t
+	c.Tunnel = &c.tunnel
+	return &c.Packet
+}
+
+func (w *worker) copyOf(pkt *netdev.Packet, n int) *packetCopy {
 	if w.ncopies == len(w.copies) {
-		w.copies = append(w.copies, new(netdev.Packet))
+		w.copies = append(w.copies, new(packetCopy))
 	}
 	c := w.copies[w.ncopies]
 	w.ncopies++
@@ -94,7 +111,8 @@ func (w *worker) copyPacket(pkt *netdev.Packet, n int) *netdev.Packet {
 	if cap(buf) < need {
 		buf = make([]byte, max(need, 2048))
 	}
-	*c = *pkt
+	c.Packet = *pkt
+	c.Tunnel = nil
 	c.Buf, c.Off, c.Len = buf[:cap(buf)], netdev.Headroom, n
 	copy(c.Buf[c.Off:], pkt.Data()[:n])
 	if n < pkt.Len {

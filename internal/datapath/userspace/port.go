@@ -11,6 +11,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/netdev"
+	"weir/internal/tunnel"
 )
 
 // maxPorts bounds port numbers, so that a table indexed by them stays small.
@@ -22,6 +23,8 @@ type port struct {
 	typ  string
 	dev  netdev.Device
 	slot int // its place in every worker's output queues
+	// tunnel says that packets go there with outer headers.
+	tunnel bool
 
 	// pending counts notifications not yet worked off, in synchronous mode.
 	pending []atomic.Int32
@@ -87,6 +90,7 @@ func (d *DP) PortAdd(dev netdev.Device, typ string, no datapath.PortNo) (datapat
 		return 0, fmt.Errorf("port %q: number %d: %w", dev.Name(), no, unix.EBUSY)
 	}
 	p := &port{no: no, typ: typ, dev: dev, slot: freeSlot(old), pending: make([]atomic.Int32, max(dev.NumRxQueues(), 1))}
+	p.tunnel = tunnel.KindOf(typ) != nil
 	d.ports.Store(newPortTable(append(slices.Clone(old.list), p), max(old.slots, p.slot+1)))
 	d.attach(p)
 	return no, nil

@@ -48,6 +48,12 @@ type state struct {
 	depth          int
 }
 
+// packetCopy is a copy of a packet, with memory for its tunnel's metadata.
+type packetCopy struct {
+	netdev.Packet
+	tunnel flow.Tunnel
+}
+
 // txQueue is packets waiting to be sent to one port.
 type txQueue struct {
 	port    *port
@@ -76,7 +82,7 @@ type worker struct {
 	tx    []txQueue // by port slot
 	dirty []int     // slots with packets waiting
 
-	copies  []*netdev.Packet
+	copies  []*packetCopy
 	ncopies int
 
 	// Statistics of the flow that the last packets hit, not yet added.
@@ -198,6 +204,9 @@ func (w *worker) receive(pkt *netdev.Packet, p *port) {
 	clear(keyWords(k)[:])
 	k.InPort = uint32(p.no)
 	k.PktMark, k.SkbPriority = pkt.Mark, pkt.Prio
+	if pkt.Tunnel != nil {
+		k.Tunnel = *pkt.Tunnel
+	}
 	w.process(pkt, 0)
 }
 

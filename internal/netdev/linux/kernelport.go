@@ -190,12 +190,13 @@ func (d *Internal) Close() error {
 // innerAlias marks the data path's end of an internal device.
 const innerAlias = "data path's end of an internal device"
 
-// RemoveInternal removes the internal device whose data path's end has the
-// index; it leaves devices of other kinds alone.
-func RemoveInternal(ingress int) error {
-	inner, err := netlink.LinkByIndex(ingress)
-	if err != nil || inner.Type() != "veth" || inner.Attrs().Alias != innerAlias {
+// RemoveOwn removes the device of ours that has the index: an internal device,
+// by its data path's end, or the device of tunnels. It leaves those alone that
+// somebody else made.
+func RemoveOwn(ingress int) error {
+	l, err := netlink.LinkByIndex(ingress)
+	if err != nil || l.Attrs().Alias != innerAlias && l.Attrs().Alias != collectorAlias {
 		return nil
 	}
-	return netlink.LinkDel(inner)
+	return netlink.LinkDel(l)
 }

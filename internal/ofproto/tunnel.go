@@ -1,0 +1,169 @@
+package ofproto
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"weir/internal/datapath"
+	"weir/internal/netdev"
+	"weir/internal/openflow"
+	"weir/internal/tunnel"
+	"weir/internal/unixctl"
+	"weir/internal/vlog"
+)
+
+var tunnelLog = vlog.For("tunnel")
+
+// underlay is a device of the data path that carries tunnels. The backend's mu
+// owns it.
+type underlay struct {
+	dev   netdev.Device
+	dp    datapath.PortNo
+	exts  string // extensions of the protocol that all its tunnels have
+	ports int    // that use it
+}
+
+// attachTunnel finds or opens the underlay of a tunnel port. It is called by the
+// goroutine that owns the configuration, and by no other.
+func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
+	c := t.Tunnel()
+	name, exts := c.DeviceName(), strings.Join(c.Extensions, ",")
+	be.mu.Lock()
+	u := be.underlays[name]
+	var other *port
+	if u != nil {
+		other = be.sameTunnel(u.dp, c)
+	}
+	be.mu.Unlock()
+	switch {
+	case other != nil:
+		tunnelLog.Warn("%s: attempting to add tunnel port with same config as port '%s' (%s, dp port=%d)", p.conf.Name, other.conf.Name, c, u.dp)
+		return fs.ErrExist
+	case u != nil && u.exts != exts:
+		return fmt.Errorf("extensions %q and %q of tunnels can't be configured on the same dst_port", u.exts, exts)
+	case u == nil:
+		dev, err := t.OpenUnderlay()
+		if err != nil {
+			return err
+		}
+		dp, err := be.dp.PortAdd(dev, c.Kind.Type, datapath.PortNone)
+		if err != nil {
+			_ = dev.Close()
+			return err
+		}
+		u = &underlay{dev: dev, dp: dp, exts: exts}
+	}
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	if be.underlays == nil {
+		be.underlays = map[string]*underlay{}
+	}
+	be.underlays[name] = u
+	u.ports++
+	p.dp, p.tunnel = u.dp, c
+	return nil
+}
+
+// sameTunnel is the port that has the packets which c asks for, nil if there is
+// none. The caller holds mu.
+func (be *Backend) sameTunnel(dp datapath.PortNo, c *tunnel.Config) *port {
+	var table tunnel.Table[*port]
+	for _, b := range be.bridges {
+		for _, p := range b.ports {
+			if p.tunnel != nil && p.dp == dp {
+				table.Add(uint32(dp), p.tunnel, p)
+			}
+		}
+	}
+	if other, free := table.Add(uint32(dp), c, nil); !free {
+		return other
+	}
+	return nil
+}
+
+// detachTunnel lets go of a tunnel port's underlay, which ends with its last
+// port.
+func (be *Backend) detachTunnel(p *port) error {
+	name := p.tunnel.DeviceName()
+	be.mu.Lock()
+	u := be.underlays[name]
+	if u == nil { // closed with the data path
+		be.mu.Unlock()
+		return nil
+	}
+	u.ports--
+	last := u.ports == 0
+	if last {
+		delete(be.underlays, name)
+	}
+	be.mu.Unlock()
+	if !last {
+		return nil
+	}
+	err := be.dp.PortDel(u.dp)
+	if e := u.dev.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// CloseUnderlays closes the devices that carry tunnels, when the data path is
+// no more.
+func (be *Backend) CloseUnderlays() {
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	for name, u := range be.underlays {
+		if err := u.dev.Close(); err != nil {
+			tunnelLog.Warn("closing device %s: %v", name, err)
+		}
+	}
+	be.underlays = nil
+}
+
+// TunnelPort is a tunnel port as ofproto/list-tunnels shows it.
+type TunnelPort struct {
+	DP     datapath.PortNo   `json:"dp_port"`
+	Name   string            `json:"name"`
+	Bridge string            `json:"bridge"`
+	Port   openflow.PortNo   `json:"ofport"`
+	Type   string            `json:"type"`
+	Config map[string]string `json:"config"`
+	text   string
+}
+
+// TunnelPorts are the tunnel ports of all bridges, by the data path's port and
+// name.
+func (be *Backend) TunnelPorts() []TunnelPort {
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	var out []TunnelPort
+	for _, b := range be.bridges {
+		for _, p := range b.ports {
+			if c := p.tunnel; c != nil {
+				out = append(out, TunnelPort{DP: p.dp, Name: p.conf.Name, Bridge: b.name, Port: p.no, Type: c.Kind.Type, Config: c.Options(),
+					text: fmt.Sprintf("port %d: %s (%s: %s, dp port=%d%s)", p.dp, p.conf.Name, c.Kind.Type, c, p.dp, c.Outgoing())})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b TunnelPort) int { return cmp.Or(cmp.Compare(a.DP, b.DP), cmp.Compare(a.Name, b.Name)) })
+	return out
+}
+
+// String is the port's line.
+func (t TunnelPort) String() string { return t.text }
+
+// Underlays are the devices that carry tunnels, a line each: name, number and
+// how many ports use it.
+func (be *Backend) Underlays() unixctl.Lines {
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	var out unixctl.Lines
+	for name, u := range be.underlays {
+		out = append(out, fmt.Sprintf("%s (%d) ref_cnt=%d", name, u.dp, u.ports))
+	}
+	slices.Sort(out)
+	return out
+}
