@@ -1,4 +1,4 @@
-# make            build bin/weir, bin/weir-ctl and a link for every program beside them
+# make            build bin/weir and a link for every program beside it
 # make install    into $(DESTDIR)$(PREFIX), as Debian's packages lay things out
 # make demo       real packets between network namespaces, on this machine
 # make test       everything CI runs, but for the ratchet over the peer's suite
@@ -12,25 +12,23 @@ GO ?= go
 export CGO_ENABLED ?= 0
 
 SBIN = ovsdb-server ovs-vswitchd
-# weir has all programs; weir-ctl has some of them again, and its links count.
-BINARIES = weir weir-ctl
 
 .PHONY: all build install demo test check unit blackbox bench bench-datapath bench-ovsdb bench-openflow clean
 all: build
 
 build:
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
-	@for binary in $(BINARIES); do for name in $$(bin/$$binary --programs); do ln -sf $$binary bin/$$name; done; done
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/weir ./cmd/weir
+	@for name in $$(bin/weir --programs); do ln -sf weir bin/$$name; done
 
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/sbin' '$(DESTDIR)$(PREFIX)/share/openvswitch/scripts'
-	install -m 755 bin/weir bin/weir-ctl '$(DESTDIR)$(PREFIX)/bin/'
-	@for binary in $(BINARIES); do for name in $$(bin/$$binary --programs); do \
+	install -m 755 bin/weir '$(DESTDIR)$(PREFIX)/bin/weir'
+	@for name in $$(bin/weir --programs); do \
 	  case " $(SBIN) " in \
-	  *" $$name "*) ln -sf ../bin/$$binary "$(DESTDIR)$(PREFIX)/sbin/$$name";; \
-	  *) ln -sf $$binary "$(DESTDIR)$(PREFIX)/bin/$$name";; \
-	  esac; done; done
+	  *" $$name "*) ln -sf ../bin/weir "$(DESTDIR)$(PREFIX)/sbin/$$name";; \
+	  *) ln -sf weir "$(DESTDIR)$(PREFIX)/bin/$$name";; \
+	  esac; done
 	ln -sf ../../../bin/weir '$(DESTDIR)$(PREFIX)/share/openvswitch/scripts/ovs-ctl'
 	install -m 644 schema/*.ovsschema '$(DESTDIR)$(PREFIX)/share/openvswitch/'
 

@@ -47,7 +47,7 @@ var floors = map[string]int{
 	"internal/tool/up":        10, // database and switch in one process
 	"internal/tool/multicall": 9,
 
-	"cmd/weir": 11, "cmd/weir-ctl": 11,
+	"cmd/weir": 11,
 }
 
 type pkg struct {

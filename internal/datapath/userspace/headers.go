@@ -322,11 +322,10 @@ func checksumPlace(proto uint8) int {
 	return 2
 }
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // sctpSum is the CRC32c of an SCTP packet with a zero checksum (RFC 9260, 6.8),
 // as it stands in the header.
 func sctpSum(b []byte) uint32 {
+	castagnoli := crc32.MakeTable(crc32.Castagnoli) // made once, at the first call
 	var zero [4]byte
 	c := crc32.Update(0, castagnoli, b[:8])
 	c = crc32.Update(c, castagnoli, zero[:])

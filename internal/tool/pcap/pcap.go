@@ -69,7 +69,7 @@ func dump(env *cli.Env, operands []string) int {
 
 // hexLine is a line of packet data in tcpdump's output: an offset, then up to
 // eight groups of digits.
-var hexLine = regexp.MustCompile(`^\s+0x([0-9a-fA-F]+): ((?: [0-9a-fA-F]{2,4})+)`)
+const hexLine = `^\s+0x([0-9a-fA-F]+): ((?: [0-9a-fA-F]{2,4})+)`
 
 // UndumpMain runs ovs-tcpundump: it reads the output of tcpdump -xx and prints
 // each packet on a line.
@@ -83,6 +83,7 @@ func undump(env *cli.Env, operands []string) int {
 	}
 	w := bufio.NewWriter(env.Stdout)
 	defer w.Flush()
+	line := regexp.MustCompile(hexLine)
 	var frame strings.Builder
 	end := func() {
 		if frame.Len() > 0 {
@@ -93,7 +94,7 @@ func undump(env *cli.Env, operands []string) int {
 	in := bufio.NewScanner(env.Stdin)
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
-		m := hexLine.FindStringSubmatch(in.Text())
+		m := line.FindStringSubmatch(in.Text())
 		if m == nil {
 			end()
 			continue
