@@ -26,7 +26,7 @@ import (
 func main() {
 	if len(os.Args) > 1 {
 		// Roles that this program plays in the hosts' namespaces.
-		roles := map[string]func([]string) error{"generate": generateMain, "ping": pingMain, "echo": echoMain}
+		roles := map[string]func([]string) error{"generate": generateMain, "connect": connectMain, "ping": pingMain, "echo": echoMain}
 		if role := roles[os.Args[1]]; role != nil {
 			exit(role(os.Args[2:]))
 		}
