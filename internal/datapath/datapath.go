@@ -85,6 +85,9 @@ type Flow struct {
 	Mask    flow.Mask
 	Actions []Action
 	Stats   Stats
+	// Owner is what the switch keeps of the flow, nil for a flow that somebody
+	// else installed. A data path keeps it beside the flow and gives it back.
+	Owner any
 	// Where the flow lives: "ovs" for a software data path, "tc" and so on.
 	Layer string
 }
@@ -116,6 +119,7 @@ type Verdict struct {
 	Actions []Action
 	Mask    *flow.Mask
 	UFID    UFID
+	Owner   any
 	Install bool
 }
 
@@ -126,6 +130,10 @@ type UpcallHandler interface {
 	HandleUpcall(u *Upcall) Verdict
 	// Installed tells the outcome of an installation that a Verdict asked for.
 	Installed(u *Upcall, v *Verdict, err error)
+	// Removed tells that a flow with an owner has gone, by whatever call, and
+	// what it has counted in all. It is called once for each, with no lock of
+	// the data path held.
+	Removed(owner any, stats Stats)
 }
 
 // Port is a device attached to a data path.
@@ -155,12 +163,11 @@ type DPStats struct {
 	CacheHit          uint64
 }
 
-// StatsDumper is a Datapath that tells the statistics of its flows without the
-// rest of them.
-type StatsDumper interface {
-	// DumpStats calls yield for every flow, as FlowDump does. What it passes is
-	// valid only until yield returns.
-	DumpStats(yield func(ufid *UFID, stats *Stats) bool)
+// FlowStats is what a dump of statistics shows of a flow.
+type FlowStats struct {
+	Owner any
+	UFID  UFID
+	Stats Stats
 }
 
 // Datapath forwards packets between its ports by flows that the switch
@@ -190,6 +197,11 @@ type Datapath interface {
 	// FlowDump calls yield for every flow until it returns false. Flows that
 	// come and go meanwhile may or may not be seen; none is seen twice.
 	FlowDump(yield func(*Flow) bool)
+	// DumpStats is FlowDump of the statistics alone, in batches: it fills batch
+	// and calls yield with what is in it, which is valid only until yield returns.
+	DumpStats(batch []FlowStats, yield func([]FlowStats) bool)
+	// FlowOwn gives a flow that has no owner one, and returns the flow.
+	FlowOwn(ufid UFID, owner any) (*Flow, error)
 	FlowFlush() error
 
 	// Execute runs actions on a packet as if it had come in on key.InPort.

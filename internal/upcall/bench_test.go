@@ -22,6 +22,7 @@ func benchRig(b *testing.B, flows int) (*rig, *userspace.DP) {
 		b.Fatal(err)
 	}
 	r.Engine.dp = dp
+	dp.SetUpcallHandler(r.Engine)
 	r.add(b, "tcp,nw_src=10.0.0.0/8,actions=multipath(symmetric_l4,1,modulo_n,1,0,NXM_NX_REG0[0..7]),output:2")
 	r.add(b, "priority=40000,tcp,nw_src=10.255.255.255,nw_dst=192.168.255.255,tp_src=1,tp_dst=1,actions=output:3")
 	r.add(b, "priority=40001,tcp,nw_src=11.255.255.255,tp_src=1,actions=output:3")
@@ -56,7 +57,7 @@ func (s *setUp) one(i int) {
 	s.u = datapath.Upcall{Kind: datapath.UpcallMiss, Packet: &s.p, Key: &s.f.Key}
 	s.f.Key = benchKey(i)
 	s.v = s.r.HandleUpcall(&s.u)
-	s.f.UFID, s.f.Mask, s.f.Actions = s.v.UFID, *s.v.Mask, s.v.Actions
+	s.f.UFID, s.f.Mask, s.f.Actions, s.f.Owner = s.v.UFID, *s.v.Mask, s.v.Actions, s.v.Owner
 	s.r.Installed(&s.u, &s.v, s.dp.FlowPut(&s.f, datapath.PutCreate))
 }
 

@@ -80,41 +80,36 @@ type Options struct {
 	Config  Config
 }
 
-const numShards = 64
-
-// shard holds part of the records.
-type shard struct {
-	mu    sync.Mutex
-	flows map[datapath.UFID]*megaflow
-}
-
-// megaflow is the record of a flow in the data path. mu guards what follows
-// it up to key; what is before it and from key on never changes.
+// megaflow is the record of a flow in the data path, which keeps it beside the
+// flow. mu guards what follows it up to mask; what is from mask on never
+// changes.
 type megaflow struct {
-	ufid    datapath.UFID
-	created time.Time
-
-	mu      sync.Mutex
-	actions []datapath.Action
-	stats   datapath.Stats // pushed so far
-	gen     uint64         // of the tables that actions were right for
-	effects xlate.Effects
-	recircs []uint32
-	normal  bool   // NORMAL had a part in it
-	dumped  uint64 // the pass that saw it last
-	stale   bool   // the tables changed since
-	gone    bool
+	mu     sync.Mutex
+	out    *outcome
+	pushed pushed
+	gen    uint64 // of the tables that out was right for
+	stale  bool   // the tables changed since
+	gone   bool
 
 	// Guarded by the index.
-	deps  []dep // what the translation met
-	entry dep   // the table that it looked up first; nil: unknown
+	queued bool
+	at     int32 // among the records that share out
 
-	mask *sharedMask
-	key  dpKey // last, as the garbage collector skips what has no pointers there
+	mask    *sharedMask
+	created int64 // nanoseconds of the clock
+	ufid    datapath.UFID
+	key     dpKey // last, as the garbage collector skips what has no pointers there
+}
+
+// pushed are the statistics of a flow that had their effects.
+type pushed struct {
+	packets, bytes uint64
+	flags          uint16
 }
 
 // Engine is the datapath.UpcallHandler of a data path, and its revalidator.
-// passMu is held during a pass; the rest is atomic or in shards.
+// passMu is held during a pass; the rest is atomic or has its own lock. Records
+// belong to the flows of the data path.
 type Engine struct {
 	opts    Options
 	dp      datapath.Datapath
@@ -122,7 +117,6 @@ type Engine struct {
 	pool    sync.Pool // of *translator
 	masks   maskPool
 	index   index
-	shards  [numShards]shard
 	seeds   [2]maphash.Seed
 	conf    atomic.Pointer[Config]
 	count   atomic.Int64
@@ -139,11 +133,11 @@ type Engine struct {
 	paused      atomic.Bool
 	held        atomic.Bool
 
-	passMu   sync.Mutex
-	pass     uint64
-	macGens  map[string]uint64
-	average  int64
-	duration time.Duration // of the last pass
+	average  atomic.Int64 // flows that passes saw
+	duration atomic.Int64 // nanoseconds of the last pass
+
+	passMu  sync.Mutex
+	macGens map[string]uint64
 
 	mu     sync.Mutex // guards what Start and Close touch
 	timer  *clock.Timer
@@ -155,9 +149,6 @@ type Engine struct {
 func New(o Options) *Engine {
 	e := &Engine{index: newIndex(), opts: o, dp: o.Datapath, clock: o.Clock, wake: make(chan struct{}, 1), stop: make(chan struct{}), macGens: map[string]uint64{}}
 	e.pool.New = func() any { return &translator{Translator: xlate.NewTranslator()} }
-	for i := range e.shards {
-		e.shards[i].flows = map[datapath.UFID]*megaflow{}
-	}
 	e.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 	e.Configure(o.Config)
 	e.limit.Store(min(int64(e.conf.Load().FlowLimit), 10000))
@@ -261,56 +252,47 @@ func (e *Engine) Stop() bool {
 	return true
 }
 
-func (e *Engine) shard(u datapath.UFID) *shard { return &e.shards[u[0]%numShards] }
-
-func (e *Engine) find(u datapath.UFID) *megaflow {
-	s := e.shard(u)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.flows[u]
-}
-
-// insert adds a record; it says false, and changes nothing, when there is one.
-func (e *Engine) insert(m *megaflow) bool {
-	s := e.shard(m.ufid)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.flows[m.ufid] != nil {
-		return false
-	}
-	s.flows[m.ufid] = m
+// enter counts a new record and has it share what its translation found.
+func (e *Engine) enter(m *megaflow, f *findings, seq uint64) {
 	if n := e.count.Add(1); n > e.highest.Load() {
 		e.highest.Store(n)
 	}
-	return true
+	m.out = e.join(m, f, seq)
 }
 
-// drop removes a record and gives back what it held.
+// join makes a record share what a translation found.
+func (e *Engine) join(m *megaflow, f *findings, seq uint64) *outcome {
+	o, fresh := e.index.join(m, f, seq)
+	if fresh {
+		e.ref(o.recircs)
+	}
+	return o
+}
+
+// drop gives back what a record held whose flow has gone.
 func (e *Engine) drop(m *megaflow) {
-	s := e.shard(m.ufid)
-	s.mu.Lock()
-	if s.flows[m.ufid] == m {
-		delete(s.flows, m.ufid)
-		e.count.Add(-1)
-	}
-	s.mu.Unlock()
 	m.mu.Lock()
-	recircs := m.recircs
-	again := m.gone
-	m.recircs, m.gone = nil, true
+	m.gone = true
+	out := m.out
 	m.mu.Unlock()
-	if !again {
-		e.index.remove(m)
-		e.masks.put(m.mask)
+	e.count.Add(-1)
+	e.leave(m, out)
+	e.masks.put(m.mask)
+}
+
+// leave ends that a record shares an outcome.
+func (e *Engine) leave(m *megaflow, o *outcome) {
+	if e.index.leave(m, o) {
+		e.unref(o.recircs)
 	}
-	e.unref(recircs)
 }
 
 // translator is a Translator with room for what it translates.
 type translator struct {
 	*xlate.Translator
-	in  xlate.Input
-	key flow.Key // as in belongs to: with an OpenFlow port
+	in    xlate.Input
+	key   flow.Key // as in belongs to: with an OpenFlow port
+	found findings
 }
 
 // translator lends a translator until it is given back with release.
@@ -320,7 +302,7 @@ func (e *Engine) translator() *translator { return e.pool.Get().(*translator) }
 // reference to a recirculation number.
 func (e *Engine) release(tr *translator) {
 	tr.Release()
-	tr.in = xlate.Input{}
+	tr.in, tr.found = xlate.Input{}, findings{}
 	e.pool.Put(tr)
 }
 

@@ -2,6 +2,8 @@ package upcall
 
 import (
 	"io/fs"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ type fakeDP struct {
 	now   func() time.Time
 	flows map[datapath.UFID]*datapath.Flow
 	puts  int
+	h     datapath.UpcallHandler
 }
 
 func (d *fakeDP) Type() string { return "fake" }
@@ -50,7 +53,40 @@ func (d *fakeDP) FlowDel(u datapath.UFID, _ *flow.Key) (datapath.Stats, error) {
 		return datapath.Stats{}, fs.ErrNotExist
 	}
 	delete(d.flows, u)
+	d.gone(f)
 	return f.Stats, nil
+}
+
+// gone tells the switch that a flow of its own has gone.
+func (d *fakeDP) gone(f *datapath.Flow) {
+	if f.Owner != nil {
+		d.h.Removed(f.Owner, f.Stats)
+	}
+}
+
+func (d *fakeDP) FlowOwn(u datapath.UFID, owner any) (*datapath.Flow, error) {
+	f := d.flows[u]
+	if f == nil {
+		return nil, fs.ErrNotExist
+	}
+	f.Owner = owner
+	return d.FlowGet(u, nil)
+}
+
+func (d *fakeDP) DumpStats(batch []datapath.FlowStats, yield func([]datapath.FlowStats) bool) {
+	n := 0
+	for _, f := range d.flows {
+		if n == len(batch) {
+			if n = 0; !yield(batch) {
+				return
+			}
+		}
+		batch[n] = datapath.FlowStats{Owner: f.Owner, UFID: f.UFID, Stats: f.Stats}
+		n++
+	}
+	if n > 0 {
+		yield(batch[:n])
+	}
 }
 
 func (d *fakeDP) FlowGet(u datapath.UFID, _ *flow.Key) (*datapath.Flow, error) {
@@ -71,7 +107,11 @@ func (d *fakeDP) FlowDump(yield func(*datapath.Flow) bool) {
 }
 
 func (d *fakeDP) FlowFlush() error {
+	all := slices.Collect(maps.Values(d.flows))
 	clear(d.flows)
+	for _, f := range all {
+		d.gone(f)
+	}
 	return nil
 }
 
@@ -121,6 +161,7 @@ func newRig(t testing.TB, conf Config) *rig {
 		Datapath: r.dp, Clock: r.clk, Snapshot: func() *xlate.Config { return r.cfg },
 		PacketIn: func(*PacketIn) { r.pins++ }, Config: conf,
 	})
+	r.dp.h = r.Engine
 	b := &xlate.Bridge{Name: "br0", MACs: maclearn.New(0, 0), Ports: map[openflow.PortNo]*xlate.Port{}, Miss: openflow.MissDrop}
 	b.Pipeline = pipeline.New(r.Changed)
 	for no := openflow.PortNo(1); no <= 4; no++ {
@@ -172,7 +213,7 @@ func (r *rig) sendKey(k *flow.Key) []datapath.Action {
 		u := &datapath.Upcall{Kind: datapath.UpcallMiss, Packet: &p, Key: k}
 		v := r.HandleUpcall(u)
 		if v.Install {
-			f := &datapath.Flow{UFID: v.UFID, Key: *k, Mask: *v.Mask, Actions: v.Actions}
+			f := &datapath.Flow{UFID: v.UFID, Key: *k, Mask: *v.Mask, Actions: v.Actions, Owner: v.Owner}
 			r.Installed(u, &v, r.dp.FlowPut(f, datapath.PutCreate))
 		}
 		return v.Actions

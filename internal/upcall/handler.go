@@ -47,7 +47,7 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 		e.execute(u, res.Actions)
 		return datapath.Verdict{}
 	}
-	return e.verdict(u, in, res, gen, seq)
+	return e.verdict(u, tr, res, gen, seq)
 }
 
 // complain logs what is wrong with the flow tables that a packet met, and how
@@ -83,45 +83,29 @@ func (e *Engine) execute(u *datapath.Upcall, actions []datapath.Action) {
 	}
 }
 
-// verdict answers a miss and records the flow that it installs.
-func (e *Engine) verdict(u *datapath.Upcall, in *xlate.Input, res *xlate.Result, gen, seq uint64) datapath.Verdict {
+// verdict answers a miss and makes the record of the flow that it installs.
+func (e *Engine) verdict(u *datapath.Upcall, tr *translator, res *xlate.Result, gen, seq uint64) datapath.Verdict {
 	if res.Err == xlate.ErrNoRecirc || e.count.Load() >= e.limit.Load() {
 		if res.Err == xlate.ErrNone {
 			coverFlowLimit.Inc()
 		}
-		return datapath.Verdict{Actions: actions(res)}
+		return datapath.Verdict{Actions: slices.Clone(actions(res))}
 	}
-	m := e.record(u.Key, in, res, gen)
-	v := datapath.Verdict{Actions: m.actions}
-	if res.Slow != 0 {
-		v.Actions = actions(res)
-	}
-	if !e.insert(m) {
-		e.masks.put(m.mask)
-		return v
-	}
-	e.ref(m.recircs)
-	e.enter(m, in.Key, res, seq)
+	m := &megaflow{key: *dpPart(u.Key), created: tr.in.Now.UnixNano(), gen: gen}
+	mask := dpPart(e.maskOf(u.Key, res))
+	m.ufid = e.ufid(&m.key, mask)
+	m.mask = e.masks.get(mask)
+	tr.found.find(&tr.in, res)
+	e.enter(m, &tr.found, seq)
 	if res.Slow != 0 {
 		// The flow's actions are not what this packet needs, so it isn't the
 		// data path that installs them.
-		f := m.flow(m.actions)
-		if err := e.dp.FlowPut(f, datapath.PutCreate); err != nil {
+		if err := e.dp.FlowPut(m.flow(m.out.actions), datapath.PutCreate); err != nil {
 			e.drop(m)
 		}
-		return v
+		return datapath.Verdict{Actions: slices.Clone(actions(res))}
 	}
-	v.Mask, v.UFID, v.Install = &m.mask.mask, m.ufid, true
-	return v
-}
-
-// enter has the index find a record by what its translation met.
-func (e *Engine) enter(m *megaflow, key *flow.Key, res *xlate.Result, seq uint64) {
-	deps, entry := depsOf(key, res)
-	e.index.put(m, deps, entry, seq)
-	if m.isGone() {
-		e.index.remove(m)
-	}
+	return datapath.Verdict{Actions: m.out.actions, Mask: &m.mask.mask, UFID: m.ufid, Owner: m, Install: true}
 }
 
 func (m *megaflow) isGone() bool {
@@ -133,36 +117,9 @@ func (m *megaflow) isGone() bool {
 // vidMask is the VLAN of a tag.
 const vidMask = 0xfff
 
-// record makes the record of a translated flow.
-func (e *Engine) record(key *flow.Key, in *xlate.Input, res *xlate.Result, gen uint64) *megaflow {
-	mask := &res.Mask
-	if e.noMegaflows.Load() {
-		*mask = key.MaskExact()
-	}
-	// A flow of a data path either has a tag or it has none: that can't be
-	// left open.
-	if mask.VLANs[0].TCI == 0 {
-		mask.VLANs[0] = flow.VLAN{TPID: 0xffff, TCI: vidMask | flow.VLANPresent}
-	}
-	mask.InPort, mask.RecircID = ^uint32(0), ^uint32(0)
-	m := &megaflow{key: *dpPart(key), created: in.Now, gen: gen}
-	m.ufid = e.ufid(&m.key, dpPart(mask))
-	m.mask = e.masks.get(dpPart(mask))
-	m.adopt(in, res)
-	return m
-}
-
 // flow is the flow of the data path with these actions.
 func (m *megaflow) flow(actions []datapath.Action) *datapath.Flow {
-	return &datapath.Flow{UFID: m.ufid, Key: m.key.whole(), Mask: m.mask.mask, Actions: actions}
-}
-
-// adopt takes over what a translation found.
-func (m *megaflow) adopt(in *xlate.Input, res *xlate.Result) {
-	m.actions = installed(in, res)
-	m.effects = slices.Clone(res.Effects)
-	m.recircs = slices.Clone(res.Recircs)
-	m.normal = res.HasNormal
+	return &datapath.Flow{UFID: m.ufid, Key: m.key.whole(), Mask: m.mask.mask, Actions: actions, Owner: m}
 }
 
 // installed are the actions that the data path gets: those of the result, or
@@ -177,23 +134,35 @@ func installed(in *xlate.Input, res *xlate.Result) []datapath.Action {
 }
 
 // actions are those of the result; of a translation that gave up, a drop for
-// that reason, which the data path counts.
+// that reason, which the data path counts. They are the translator's.
 func actions(res *xlate.Result) []datapath.Action {
 	if res.Err != xlate.ErrNone {
 		return []datapath.Action{&datapath.Drop{Reason: uint32(res.Err)}}
 	}
-	return append([]datapath.Action(nil), res.Actions...)
+	return res.Actions
 }
 
-// Installed drops the record of a flow that could not be installed.
+// Installed drops the record of a flow that could not be installed, be it that
+// one of that name is there.
 func (e *Engine) Installed(u *datapath.Upcall, v *datapath.Verdict, err error) {
-	if err == nil || errors.Is(err, fs.ErrExist) {
+	if err == nil {
 		return
 	}
-	if m := e.find(v.UFID); m != nil {
+	if m, ok := v.Owner.(*megaflow); ok {
 		e.drop(m)
 	}
-	log.Dbg("installing a flow: %s", err)
+	if !errors.Is(err, fs.ErrExist) {
+		log.Dbg("installing a flow: %s", err)
+	}
+}
+
+// Removed credits what a flow that has gone counted to the last, and drops its
+// record.
+func (e *Engine) Removed(owner any, stats datapath.Stats) {
+	if m, ok := owner.(*megaflow); ok {
+		e.push(m, &stats)
+		e.drop(m)
+	}
 }
 
 // toController hands a packet on to the controllers of its bridge.

@@ -6,130 +6,162 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"weir/internal/flow"
 	"weir/internal/pipeline"
-	"weir/internal/xlate"
 )
 
-// index finds the records that a change of the tables may have made wrong, by
-// what their translations met: the rules that they matched and the tables that
-// they looked up. mu guards all of it, and deps and entry of the records. Who
-// holds it takes no other lock.
+// index holds the outcomes of translations, each once, with the records that
+// share it, and finds the records that a change of the tables may have made
+// wrong, by what their translations met: the rules that they matched and the
+// tables that they looked up. mu guards all of it, what the outcomes say it
+// does, and at and queued of the records. Who holds it takes no other lock.
 type index struct {
 	seq  atomic.Uint64 // moves with each change; written with mu held
 	mu   sync.Mutex
+	all  map[uint64]*outcome // by hash
 	on   map[dep]*dependents
-	todo map[*megaflow]struct{} // that changes may have made wrong
+	todo []*megaflow // that changes may have made wrong
 }
 
 // dep is what a record depends on, by its address: a rule, a table, or the MAC
 // tables.
 type dep unsafe.Pointer
 
-// dependents are the records that depend on one thing. Records that went, or
-// depend on it no more, are swept out when they are many.
+// dependents are the outcomes that depend on one thing. Those that nobody
+// shares any more are swept out when they are many.
 type dependents struct {
-	flows []*megaflow
-	dead  int
+	outcomes []*outcome
+	dead     int
 }
 
 func newIndex() index {
-	return index{on: map[dep]*dependents{}, todo: map[*megaflow]struct{}{}}
+	return index{all: map[uint64]*outcome{}, on: map[dep]*dependents{}}
 }
 
 // now is the number of the last change. Who reads it and then translates finds
-// by [index.put] whether something changed meanwhile.
+// by [index.join] whether something changed meanwhile.
 func (x *index) now() uint64 { return x.seq.Load() }
 
-// recheck is [index.put] of a translation that found what the record has.
+// recheck is [index.join] of a translation that found what the record has.
 func (x *index) recheck(m *megaflow, seq uint64) {
 	if x.seq.Load() != seq {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.todo[m] = struct{}{}
+		x.queue(m)
 	}
 }
 
-// put enters what a record depends on, in place of what it did before. seq is
-// that of before its translation.
-func (x *index) put(m *megaflow, deps []dep, entry dep, seq uint64) {
+// maxSame is how many outcomes of one hash are compared; of more, records have
+// their own.
+const maxSame = 8
+
+// join makes a record share an outcome. seq is that of before its translation.
+// fresh says that nobody had that outcome before.
+func (x *index) join(m *megaflow, f *findings, seq uint64) (o *outcome, fresh bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if seq != x.seq.Load() {
-		x.todo[m] = struct{}{}
+		x.queue(m)
 	}
-	m.entry = entry
-	if slices.Equal(m.deps, deps) {
-		return
+	n := 0
+	for o = x.all[f.hash]; o != nil && n < maxSame && !o.is(&f.outcome); o = o.next {
+		n++
 	}
-	old := m.deps
-	m.deps = deps
-	for _, d := range old {
-		if !slices.Contains(deps, d) {
-			x.leave(d)
+	if o == nil || n == maxSame {
+		o, fresh = f.keep(), true
+		o.next = x.all[o.hash]
+		x.all[o.hash] = o
+		for _, d := range o.deps {
+			s := x.on[d]
+			if s == nil {
+				s = new(dependents)
+				x.on[d] = s
+			}
+			s.outcomes = append(s.outcomes, o)
 		}
 	}
-	for _, d := range deps {
-		if slices.Contains(old, d) {
-			continue
-		}
-		s := x.on[d]
-		if s == nil {
-			s = new(dependents)
-			x.on[d] = s
-		}
-		s.flows = append(s.flows, m)
-	}
+	m.at = int32(len(o.flows))
+	o.flows = append(o.flows, m)
+	return o, fresh
 }
 
-// remove forgets a record.
-func (x *index) remove(m *megaflow) {
+// leave ends that a record shares an outcome. last says that nobody does any
+// more.
+func (x *index) leave(m *megaflow, o *outcome) (last bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.todo, m)
-	old := m.deps
-	m.deps = nil
-	for _, d := range old {
-		x.leave(d)
+	n := len(o.flows) - 1
+	o.flows[m.at] = o.flows[n]
+	o.flows[m.at].at = m.at
+	o.flows[n] = nil
+	o.flows = o.flows[:n]
+	if n > 0 {
+		return false
+	}
+	x.forget(o)
+	return true
+}
+
+// forget takes out an outcome that nobody shares.
+func (x *index) forget(o *outcome) {
+	if first := x.all[o.hash]; first != o {
+		for first.next != o {
+			first = first.next
+		}
+		first.next = o.next
+	} else if o.next != nil {
+		x.all[o.hash] = o.next
+	} else {
+		delete(x.all, o.hash)
+	}
+	for _, d := range o.deps {
+		s := x.on[d]
+		if s.dead++; 2*s.dead < len(s.outcomes) {
+			continue
+		}
+		s.outcomes = slices.DeleteFunc(s.outcomes, func(o *outcome) bool { return len(o.flows) == 0 })
+		if s.dead = 0; len(s.outcomes) == 0 {
+			delete(x.on, d)
+		}
 	}
 }
 
-// leave notes that a record depends on d no more.
-func (x *index) leave(d dep) {
-	s := x.on[d]
-	if s.dead++; 2*s.dead < len(s.flows) {
-		return
-	}
-	s.flows = slices.DeleteFunc(s.flows, func(m *megaflow) bool { return !slices.Contains(m.deps, d) })
-	// One that left and came back may be there twice.
-	s.dead = 0
-	if len(s.flows) == 0 {
-		delete(x.on, d)
+// queue has a record looked at.
+func (x *index) queue(m *megaflow) {
+	if !m.queued {
+		m.queued = true
+		x.todo = append(x.todo, m)
 	}
 }
 
-// take gives the records that changes since the last time may have made wrong.
+// take gives the records that changes since the last time may have made wrong;
+// some may have gone.
 func (x *index) take() []*megaflow {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.todo) == 0 {
-		return nil
+	out := x.todo
+	x.todo = nil
+	for _, m := range out {
+		m.queued = false
 	}
-	out := make([]*megaflow, 0, len(x.todo))
-	for m := range x.todo {
-		out = append(out, m)
-	}
-	clear(x.todo)
 	return out
 }
 
-// all has the records that depend on d looked at.
-func (x *index) all(d dep) {
+// each calls fn for the outcomes that depend on d.
+func (x *index) each(d dep, fn func(*outcome)) {
 	if s := x.on[d]; s != nil {
-		for _, m := range s.flows {
-			x.todo[m] = struct{}{}
+		for _, o := range s.outcomes {
+			fn(o)
 		}
 	}
+}
+
+// queueAll has the records that depend on d looked at.
+func (x *index) queueAll(d dep) {
+	x.each(d, func(o *outcome) {
+		for _, m := range o.flows {
+			x.queue(m)
+		}
+	})
 }
 
 // changedMAC notes that a MAC table changed.
@@ -137,7 +169,7 @@ func (x *index) changedMAC() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.seq.Add(1)
-	x.all(anyMAC)
+	x.queueAll(anyMAC)
 }
 
 // anyMAC stands for the MAC tables of all bridges.
@@ -165,7 +197,7 @@ func (x *index) changed(p *pipeline.Pipeline, events []pipeline.Event) {
 			// A flow that matched through it matched another rule.
 			whole[e.Rule.Table] = true
 		case gone != nil:
-			x.all(dep(gone))
+			x.queueAll(dep(gone))
 		default:
 			if added == nil {
 				added = map[uint8][]*pipeline.Rule{}
@@ -183,22 +215,20 @@ func (x *index) changed(p *pipeline.Pipeline, events []pipeline.Event) {
 		}
 	}
 	for id := range whole {
-		x.all(dep(p.Table(id)))
+		x.queueAll(dep(p.Table(id)))
 	}
 }
 
 // added has the records looked at whose packets a new rule may match.
 func (x *index) added(table dep, r *pipeline.Rule) {
-	s := x.on[table]
-	if s == nil {
-		return
-	}
 	need := demandsOf(r)
-	for _, m := range s.flows {
-		if m.entry != table || need.mayMeet(m) {
-			x.todo[m] = struct{}{}
+	x.each(table, func(o *outcome) {
+		for _, m := range o.flows {
+			if o.entry != table || need.mayMeet(m) {
+				x.queue(m)
+			}
 		}
-	}
+	})
 }
 
 // demands are the words of a packet's key that a rule matches on.
@@ -232,37 +262,6 @@ func (d demands) mayMeet(m *megaflow) bool {
 		}
 	}
 	return true
-}
-
-// depsOf lists what a translation met. entry is the table that it looked up
-// with the key that packets come with, nil where that isn't certain.
-func depsOf(key *flow.Key, res *xlate.Result) (deps []dep, entry dep) {
-	var room [16]dep
-	found := room[:0]
-	note := func(d dep) {
-		if !slices.Contains(found, d) {
-			found = append(found, d)
-		}
-	}
-	for i := range res.Effects {
-		e := &res.Effects[i]
-		switch e.Kind {
-		case xlate.EffectRule:
-			note(dep(e.Rule))
-		case xlate.EffectMatched, xlate.EffectMissed:
-			switch {
-			case len(found) == 0 && key.RecircID == 0 && key.NwFrag == 0:
-				entry = dep(e.Table)
-			case dep(e.Table) == entry:
-				entry = nil // again, perhaps of a changed packet
-			}
-			note(dep(e.Table))
-		}
-	}
-	if res.HasNormal {
-		note(anyMAC)
-	}
-	return slices.Clone(found), entry
 }
 
 // Changed says what a transaction did to a pipeline, nil for more than changes
@@ -299,6 +298,6 @@ func (e *Engine) mend() {
 	e.noteMACs()
 	due := e.markStale()
 	if len(due) > 0 {
-		e.settle(&pass{gen: e.gen.Load(), now: e.clock.Now(), due: due})
+		e.settle(e.gen.Load(), due)
 	}
 }

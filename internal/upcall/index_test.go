@@ -58,7 +58,7 @@ func TestIndexForgets(t *testing.T) {
 		r.mend()
 	}
 	r.Purge()
-	if len(r.index.on) != 0 || len(r.index.todo) != 0 {
-		t.Errorf("%d dependencies and %d flows to look at", len(r.index.on), len(r.index.todo))
+	if len(r.index.on) != 0 || len(r.index.all) != 0 {
+		t.Errorf("%d dependencies and %d outcomes", len(r.index.on), len(r.index.all))
 	}
 }

@@ -1,7 +1,6 @@
 package upcall
 
 import (
-	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -18,11 +17,10 @@ type pass struct {
 	now     time.Time
 	maxIdle time.Duration
 	flows   int64 // seen in the data path
-	known   int64 // of them, those with a record
 	// due are the flows to be translated again or removed.
 	due []*megaflow
 	// strangers have no record: somebody else installed them.
-	strangers []*datapath.Flow
+	strangers []datapath.UFID
 }
 
 // Revalidate makes one pass over all flows of the data path: it pushes their
@@ -37,19 +35,15 @@ func (e *Engine) Revalidate() {
 	defer e.passMu.Unlock()
 	began := e.clock.Now()
 	e.noteMACs()
-	e.pass++
 	e.markStale()
 	p := &pass{gen: e.gen.Load(), now: began, maxIdle: e.maxIdle()}
 	e.visitAll(p)
-	for _, f := range p.strangers {
-		e.welcome(p, f)
+	for _, u := range p.strangers {
+		e.welcome(p, u)
 	}
-	e.settle(p)
-	e.average = (e.average + p.flows) / 2
-	if p.known != e.count.Load() {
-		e.sweep()
-	}
-	e.duration = max(e.clock.Now().Sub(began), time.Millisecond)
+	e.settle(p.gen, p.due)
+	e.average.Store((e.average.Load() + p.flows) / 2)
+	e.duration.Store(int64(max(e.clock.Now().Sub(began), time.Millisecond)))
 	e.adjustLimit(p.flows)
 }
 
@@ -65,92 +59,72 @@ func (e *Engine) maxIdle() time.Duration {
 	return idle
 }
 
-// visitAll looks at the statistics of all flows.
-func (e *Engine) visitAll(p *pass) {
-	d, ok := e.dp.(datapath.StatsDumper)
-	if !ok {
-		e.dp.FlowDump(func(f *datapath.Flow) bool {
-			p.flows++
-			if m := e.find(f.UFID); m != nil {
-				e.visit(p, m, &f.Stats)
-			} else {
-				p.strangers = append(p.strangers, f)
-			}
-			return true
-		})
-		return
-	}
-	if e.count.Load() < manyFlows {
-		var seen []sighting
-		d.DumpStats(func(ufid *datapath.UFID, stats *datapath.Stats) bool {
-			seen = append(seen, sighting{*ufid, *stats})
-			return true
-		})
-		// What packets cause, such as learning, happens in their order.
-		slices.SortStableFunc(seen, func(a, b sighting) int { return a.stats.Used.Compare(b.stats.Used) })
-		for i := range seen {
-			e.sight(p, &seen[i])
-		}
-		return
-	}
-	e.visitMany(p, d)
-}
+// batchSize is how many flows' statistics are looked at together.
+const batchSize = 512
 
-// sighting is what a dump of statistics shows of one flow.
-type sighting struct {
-	ufid  datapath.UFID
-	stats datapath.Stats
-}
-
-// sight finds the record of a flow and visits it.
-func (e *Engine) sight(p *pass, s *sighting) {
-	p.flows++
-	if m := e.find(s.ufid); m != nil {
-		e.visit(p, m, &s.stats)
-	} else if f, err := e.dp.FlowGet(s.ufid, nil); err == nil {
-		p.strangers = append(p.strangers, f)
-	}
-}
-
-// manyFlows is how many flows are visited by more than one goroutine.
+// manyFlows is how many flows are visited by more than one goroutine, and not
+// in the order in which they were used.
 const manyFlows = 8192
 
+// visitAll looks at the statistics of all flows.
+func (e *Engine) visitAll(p *pass) {
+	if e.count.Load() >= manyFlows {
+		e.visitMany(p)
+		return
+	}
+	var seen []datapath.FlowStats
+	e.dp.DumpStats(make([]datapath.FlowStats, batchSize), func(batch []datapath.FlowStats) bool {
+		seen = append(seen, batch...)
+		return true
+	})
+	// What packets cause, such as learning, happens in their order.
+	slices.SortStableFunc(seen, func(a, b datapath.FlowStats) int { return a.Stats.Used.Compare(b.Stats.Used) })
+	e.visitBatch(p, seen)
+}
+
+func (e *Engine) visitBatch(p *pass, batch []datapath.FlowStats) {
+	p.flows += int64(len(batch))
+	for i := range batch {
+		b := &batch[i]
+		if m, ok := b.Owner.(*megaflow); ok {
+			e.visit(p, m, &b.Stats)
+		} else {
+			p.strangers = append(p.strangers, b.UFID)
+		}
+	}
+}
+
 // visitMany has the flows visited while the dump goes on.
-func (e *Engine) visitMany(p *pass, d datapath.StatsDumper) {
-	const size = 512
-	batches := make(chan []sighting, 2*runtime.GOMAXPROCS(0))
-	spare := make(chan []sighting, cap(batches)+runtime.GOMAXPROCS(0))
-	parts := make([]pass, max(1, runtime.GOMAXPROCS(0)-1))
+func (e *Engine) visitMany(p *pass) {
+	workers := runtime.GOMAXPROCS(0) - 1
+	if workers == 0 {
+		e.dp.DumpStats(make([]datapath.FlowStats, batchSize), func(batch []datapath.FlowStats) bool {
+			e.visitBatch(p, batch)
+			return true
+		})
+		return
+	}
+	full := make(chan []datapath.FlowStats, 2*workers)
+	spare := make(chan []datapath.FlowStats, 4*workers)
+	for range cap(spare) {
+		spare <- make([]datapath.FlowStats, 0, batchSize)
+	}
+	parts := make([]pass, workers)
 	var wg sync.WaitGroup
 	for i := range parts {
 		parts[i] = pass{gen: p.gen, now: p.now, maxIdle: p.maxIdle}
 		wg.Go(func() {
-			for b := range batches {
-				for j := range b {
-					e.sight(&parts[i], &b[j])
-				}
-				select {
-				case spare <- b[:0]:
-				default:
-				}
+			for b := range full {
+				e.visitBatch(&parts[i], b)
+				spare <- b
 			}
 		})
 	}
-	b := make([]sighting, 0, size)
-	d.DumpStats(func(ufid *datapath.UFID, stats *datapath.Stats) bool {
-		if b = append(b, sighting{*ufid, *stats}); len(b) < size {
-			return true
-		}
-		batches <- b
-		select {
-		case b = <-spare:
-		default:
-			b = make([]sighting, 0, size)
-		}
+	e.dp.DumpStats(make([]datapath.FlowStats, batchSize), func(batch []datapath.FlowStats) bool {
+		full <- append((<-spare)[:0], batch...)
 		return true
 	})
-	batches <- b
-	close(batches)
+	close(full)
 	wg.Wait()
 	for i := range parts {
 		p.add(&parts[i])
@@ -160,18 +134,23 @@ func (e *Engine) visitMany(p *pass, d datapath.StatsDumper) {
 // add takes over what another goroutine found in its part of the pass.
 func (p *pass) add(o *pass) {
 	p.flows += o.flows
-	p.known += o.known
 	p.due = append(p.due, o.due...)
 	p.strangers = append(p.strangers, o.strangers...)
 }
 
 // welcome makes a record of a flow that somebody else installed; it is kept if
 // it is right.
-func (e *Engine) welcome(p *pass, f *datapath.Flow) {
+func (e *Engine) welcome(p *pass, u datapath.UFID) {
+	f, err := e.dp.FlowGet(u, nil)
+	if err != nil {
+		return
+	}
 	coverRevalidate.Inc()
-	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask)), created: p.now, actions: f.Actions}
-	if !e.insert(m) {
-		e.masks.put(m.mask)
+	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask)), created: p.now.UnixNano(), stale: true}
+	// It stays as it is until it has been translated, with no effects.
+	e.enter(m, &findings{outcome{actions: f.Actions}}, e.index.now())
+	if _, err := e.dp.FlowOwn(u, m); err != nil {
+		e.drop(m)
 		return
 	}
 	e.visit(p, m, &f.Stats)
@@ -194,23 +173,20 @@ func (e *Engine) noteMACs() {
 
 // visit credits the traffic of one flow, and notes whether more is due to it.
 func (e *Engine) visit(p *pass, m *megaflow, stats *datapath.Stats) {
-	p.known++
 	m.mu.Lock()
-	m.dumped = e.pass
 	stale := m.stale || m.gen != p.gen
-	same := stats.Packets == m.stats.Packets && stats.TCPFlags == m.stats.TCPFlags
+	same := stats.Packets == m.pushed.packets && stats.TCPFlags == m.pushed.flags
 	m.mu.Unlock()
-	used := stats.Used
-	if used.Before(m.created) {
-		used = m.created
+	used := m.created
+	if !stats.Used.IsZero() {
+		used = max(used, stats.Used.UnixNano())
 	}
 	switch {
-	case p.now.Sub(used) >= p.maxIdle:
+	case p.now.UnixNano()-used >= int64(p.maxIdle):
 		e.remove(m) // which pushes what is left
-		p.known--
 		return
 	case !same:
-		e.push(m, *stats)
+		e.push(m, stats)
 	}
 	if stale {
 		p.due = append(p.due, m)
@@ -222,69 +198,62 @@ func (e *Engine) visit(p *pass, m *megaflow, stats *datapath.Stats) {
 const parallelFrom = 512
 
 // settle translates the flows again that are due, on all processors if they
-// are many.
-func (e *Engine) settle(p *pass) {
-	if len(p.due) < parallelFrom {
-		p.known -= e.settleSome(p, p.due)
+// are many. gen is that of the tables.
+func (e *Engine) settle(gen uint64, due []*megaflow) {
+	if len(due) < parallelFrom {
+		e.settleSome(gen, due)
 		return
 	}
-	var next, removed atomic.Int64
+	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for {
 				end := int(next.Add(parallelFrom / 4))
 				from := end - parallelFrom/4
-				if from >= len(p.due) {
+				if from >= len(due) {
 					return
 				}
-				removed.Add(e.settleSome(p, p.due[from:min(end, len(p.due))]))
+				e.settleSome(gen, due[from:min(end, len(due))])
 			}
 		})
 	}
 	wg.Wait()
-	p.known -= removed.Load()
 }
 
-// settleSome returns how many of the flows it removed.
-func (e *Engine) settleSome(p *pass, due []*megaflow) (removed int64) {
+func (e *Engine) settleSome(gen uint64, due []*megaflow) {
 	tr := e.translator()
 	defer e.release(tr)
 	for _, m := range due {
-		if !e.revalidate(tr, m, p.gen) {
+		if !e.revalidate(tr, m, gen) {
 			e.remove(m)
-			removed++
 		}
 	}
-	return removed
 }
 
 // push credits what the flow's packets have added since the last time.
-func (e *Engine) push(m *megaflow, now datapath.Stats) {
+func (e *Engine) push(m *megaflow, now *datapath.Stats) {
 	m.mu.Lock()
 	t := xlate.Traffic{Used: now.Used, TCPFlags: now.TCPFlags}
-	if now.Packets >= m.stats.Packets && now.Bytes >= m.stats.Bytes {
-		t.Packets, t.Bytes = now.Packets-m.stats.Packets, now.Bytes-m.stats.Bytes
+	if now.Packets >= m.pushed.packets && now.Bytes >= m.pushed.bytes {
+		t.Packets, t.Bytes = now.Packets-m.pushed.packets, now.Bytes-m.pushed.bytes
 	}
-	newFlags := now.TCPFlags &^ m.stats.TCPFlags
-	m.stats = now
-	effects := m.effects
+	newFlags := now.TCPFlags &^ m.pushed.flags
+	m.pushed = pushed{now.Packets, now.Bytes, now.TCPFlags}
+	effects := m.out.effects
 	m.mu.Unlock()
 	if t.Packets > 0 || newFlags != 0 {
 		effects.Push(t, e.clock.Now())
 	}
 }
 
-// remove deletes a flow from the data path, with a last push of its statistics.
+// remove deletes a flow from the data path, which then says that it has gone.
 func (e *Engine) remove(m *megaflow) {
 	if m.isGone() {
 		return // another may have its name
 	}
 	key := m.key.whole()
-	if stats, err := e.dp.FlowDel(m.ufid, &key); err == nil {
-		e.push(m, stats)
-	}
-	e.drop(m)
+	_, _ = e.dp.FlowDel(m.ufid, &key)
 }
 
 // revalidate translates a flow again. It says false when the flow must go,
@@ -299,30 +268,27 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	if res.Err == xlate.ErrNoRecirc || !within(dpPart(&res.Mask), dpPart(&m.mask.mask)) {
 		return false
 	}
+	tr.found.find(in, res)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone {
 		return true
 	}
-	if m.stillIs(res) {
+	old := m.out
+	if old.is(&tr.found.outcome) {
 		m.gen, m.stale = gen, false
 		e.index.recheck(m, seq)
 		return true
 	}
-	actions := installed(in, res)
-	if !sameActions(actions, m.actions) {
-		if err := e.dp.FlowPut(m.flow(actions), datapath.PutModify); err != nil {
+	if !sameActions(tr.found.actions, old.actions) {
+		if err := e.dp.FlowPut(m.flow(slices.Clone(tr.found.actions)), datapath.PutModify); err != nil {
 			return false
 		}
 	}
-	old := m.recircs
-	m.adopt(in, res)
-	m.actions = actions
 	m.gen, m.stale = gen, false
-	e.ref(m.recircs)
-	e.unref(old)
-	deps, entry := depsOf(&tr.key, res)
-	e.index.put(m, deps, entry, seq)
+	// What the translation named stays referenced until the next one.
+	e.leave(m, old)
+	m.out = e.join(m, &tr.found, seq)
 	return true
 }
 
@@ -336,47 +302,11 @@ func within(need, mask *dpKey) bool {
 	return true
 }
 
-// stillIs reports whether a translation found what the record has already, as
-// most do that were made once more.
-func (m *megaflow) stillIs(res *xlate.Result) bool {
-	return res.Slow == 0 && res.Err == xlate.ErrNone && m.normal == res.HasNormal && slices.Equal(m.effects, res.Effects) &&
-		slices.Equal(m.recircs, res.Recircs) && sameActions(m.actions, res.Actions)
-}
-
-func sameActions(a, b []datapath.Action) bool {
-	return slices.EqualFunc(a, b, func(x, y datapath.Action) bool { return x == y || reflect.DeepEqual(x, y) })
-}
-
-// sweep drops the records of flows that are no longer in the data path.
-func (e *Engine) sweep() {
-	for i := range e.shards {
-		s := &e.shards[i]
-		var lost []*megaflow
-		s.mu.Lock()
-		for _, m := range s.flows {
-			m.mu.Lock()
-			// One that came during the pass has not had its turn.
-			if m.dumped == e.pass || m.dumped == 0 {
-				if m.dumped == 0 {
-					m.dumped = e.pass
-				}
-			} else {
-				lost = append(lost, m)
-			}
-			m.mu.Unlock()
-		}
-		s.mu.Unlock()
-		for _, m := range lost {
-			e.drop(m)
-		}
-	}
-}
-
 // adjustLimit lowers the number of flows allowed when a pass over them takes
 // long, and raises it again when it doesn't.
 func (e *Engine) adjustLimit(n int64) {
 	limit := e.limit.Load()
-	switch d := e.duration.Milliseconds(); {
+	switch d := time.Duration(e.duration.Load()).Milliseconds(); {
 	case d > 2000:
 		limit /= d / 1000
 	case d > 1300:
@@ -391,17 +321,5 @@ func (e *Engine) adjustLimit(n int64) {
 func (e *Engine) Purge() {
 	e.passMu.Lock()
 	defer e.passMu.Unlock()
-	for i := range e.shards {
-		s := &e.shards[i]
-		s.mu.Lock()
-		all := make([]*megaflow, 0, len(s.flows))
-		for _, m := range s.flows {
-			all = append(all, m)
-		}
-		s.mu.Unlock()
-		for _, m := range all {
-			e.remove(m)
-		}
-	}
 	_ = e.dp.FlowFlush()
 }

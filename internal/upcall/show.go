@@ -3,6 +3,7 @@ package upcall
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // State is what upcall/show tells of an engine.
@@ -18,11 +19,9 @@ type State struct {
 
 // State describes the engine.
 func (e *Engine) State() State {
-	e.passMu.Lock()
-	defer e.passMu.Unlock()
 	return State{
-		Datapath: e.dp.Type() + "@" + e.dp.Name(), Flows: e.count.Load(), Average: e.average, Highest: e.highest.Load(),
-		Limit: e.limit.Load(), Dump: e.duration.Milliseconds(), UFID: !e.noUFID.Load(),
+		Datapath: e.dp.Type() + "@" + e.dp.Name(), Flows: e.count.Load(), Average: e.average.Load(), Highest: e.highest.Load(),
+		Limit: e.limit.Load(), Dump: time.Duration(e.duration.Load()).Milliseconds(), UFID: !e.noUFID.Load(),
 	}
 }
 

@@ -68,6 +68,7 @@ func Run(t *testing.T, factory Factory) {
 		"Sampling":    testSampling,
 		"Modify":      testModify,
 		"StatsDump":   testStatsDump,
+		"Owner":       testOwner,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, factory(t)) })
 	}
@@ -251,6 +252,7 @@ func testActions(t *testing.T, h *Harness) {
 // handler is an UpcallHandler made of a function.
 type handler struct {
 	upcall    func(*datapath.Upcall) datapath.Verdict
+	removed   func(owner any, stats datapath.Stats)
 	installed []error
 }
 
@@ -258,6 +260,7 @@ func (h *handler) HandleUpcall(u *datapath.Upcall) datapath.Verdict { return h.u
 func (h *handler) Installed(_ *datapath.Upcall, _ *datapath.Verdict, err error) {
 	h.installed = append(h.installed, err)
 }
+func (h *handler) Removed(owner any, stats datapath.Stats) { h.removed(owner, stats) }
 
 func testMiss(t *testing.T, h *Harness) {
 	h.AddPort(t, "p1")

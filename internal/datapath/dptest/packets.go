@@ -2,8 +2,12 @@ package dptest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
@@ -237,10 +241,6 @@ func testModify(t *testing.T, h *Harness) {
 }
 
 func testStatsDump(t *testing.T, h *Harness) {
-	d, ok := h.DP.(datapath.StatsDumper)
-	if !ok {
-		t.Skip("the data path dumps whole flows only")
-	}
 	addPorts(t, h, 2)
 	put(t, h.DP, anyIPv4, "2")
 	put(t, h.DP, "recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth_type(0x0806)", "drop")
@@ -250,14 +250,63 @@ func testStatsDump(t *testing.T, h *Harness) {
 	want := map[datapath.UFID]uint64{}
 	h.DP.FlowDump(func(f *datapath.Flow) bool { want[f.UFID] = f.Stats.Packets; return true })
 	got := 0
-	d.DumpStats(func(u *datapath.UFID, s *datapath.Stats) bool {
-		if n, ok := want[*u]; !ok || n != s.Packets {
-			t.Errorf("flow %s counts %d packets, a dump of flows shows %d", datapath.FormatUFID(*u), s.Packets, n)
+	h.DP.DumpStats(make([]datapath.FlowStats, 1), func(batch []datapath.FlowStats) bool {
+		for _, b := range batch {
+			if n, ok := want[b.UFID]; !ok || n != b.Stats.Packets {
+				t.Errorf("flow %s counts %d packets, a dump of flows shows %d", datapath.FormatUFID(b.UFID), b.Stats.Packets, n)
+			}
+			got++
 		}
-		got++
 		return true
 	})
 	if got != 2 {
 		t.Errorf("%d flows, want 2", got)
+	}
+}
+
+// testOwner follows what the switch keeps of a flow: it comes back in dumps, and
+// with the last statistics when the flow goes, however that happens.
+func testOwner(t *testing.T, h *Harness) {
+	addPorts(t, h, 2)
+	type removal struct {
+		Owner   any
+		Packets uint64
+	}
+	var gone []removal
+	h.DP.SetUpcallHandler(&handler{removed: func(owner any, s datapath.Stats) { gone = append(gone, removal{owner, s.Packets}) }})
+	install := func(owner any) *datapath.Flow {
+		f := put(t, h.DP, anyIPv4, "2")
+		got, err := h.DP.FlowGet(datapath.UFID{}, &f.Key)
+		if err != nil || got.Owner != nil {
+			t.Fatalf("a new flow has owner %v (%v)", got.Owner, err)
+		}
+		if got, err = h.DP.FlowOwn(got.UFID, owner); err != nil || got.Owner != owner {
+			t.Fatalf("owner is %v (%v), want %v", got.Owner, err, owner)
+		}
+		if _, err := h.DP.FlowOwn(got.UFID, "another"); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("another owner: %v, want fs.ErrExist", err)
+		}
+		return got
+	}
+	f := install("first")
+	h.Inject(t, 1, frame(t, tcpPacket))
+	h.DP.DumpStats(make([]datapath.FlowStats, 4), func(batch []datapath.FlowStats) bool {
+		if len(batch) != 1 || batch[0].Owner != "first" {
+			t.Errorf("dump shows %+v", batch)
+		}
+		return true
+	})
+	if _, err := h.DP.FlowDel(f.UFID, &f.Key); err != nil {
+		t.Fatal(err)
+	}
+	install("second")
+	if err := h.DP.FlowFlush(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]removal{{"first", 1}, {"second", 0}}, gone); diff != "" {
+		t.Errorf("removals, -want +got:\n%s", diff)
+	}
+	if _, err := h.DP.FlowOwn(f.UFID, "third"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("owner of no flow: %v, want fs.ErrNotExist", err)
 	}
 }

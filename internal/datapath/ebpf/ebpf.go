@@ -56,9 +56,8 @@ type DP struct {
 }
 
 var (
-	_ datapath.Datapath    = (*DP)(nil)
-	_ datapath.Meterer     = (*DP)(nil)
-	_ datapath.StatsDumper = (*DP)(nil)
+	_ datapath.Datapath = (*DP)(nil)
+	_ datapath.Meterer  = (*DP)(nil)
 )
 
 // New makes a data path, or takes over the one that an earlier process of the
@@ -219,9 +218,15 @@ func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 }
 
 // DumpStats yields the statistics of the flows there were when it began.
-func (d *DP) DumpStats(yield func(*datapath.UFID, *datapath.Stats) bool) {
+func (d *DP) DumpStats(batch []datapath.FlowStats, yield func([]datapath.FlowStats) bool) {
 	d.mirror.tick()
-	d.soft.DumpStats(yield)
+	d.soft.DumpStats(batch, yield)
+}
+
+// FlowOwn gives a flow an owner.
+func (d *DP) FlowOwn(ufid datapath.UFID, owner any) (*datapath.Flow, error) {
+	d.mirror.tick()
+	return d.soft.FlowOwn(ufid, owner)
 }
 
 // FlowFlush removes all flows.

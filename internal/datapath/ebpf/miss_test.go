@@ -35,6 +35,8 @@ func (a *answers) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 
 func (a *answers) Installed(*datapath.Upcall, *datapath.Verdict, error) {}
 
+func (*answers) Removed(any, datapath.Stats) {}
+
 func (a *answers) count(port uint32) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

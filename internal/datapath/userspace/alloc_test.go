@@ -84,6 +84,7 @@ type discard struct{}
 
 func (discard) HandleUpcall(*datapath.Upcall) datapath.Verdict       { return datapath.Verdict{} }
 func (discard) Installed(*datapath.Upcall, *datapath.Verdict, error) {}
+func (discard) Removed(any, datapath.Stats)                          {}
 
 // TestNoAllocations pins that no action list makes the forwarding path allocate.
 func TestNoAllocations(t *testing.T) {

@@ -29,10 +29,14 @@ type entry struct {
 
 	stats []flowStats
 	slot  atomic.Uint32 // a MirrorSlot
-	ufid  datapath.UFID
-	at    int    // in the data path's list
-	seq   uint64 // numbers entries in the order in which they were put
-	key   words  // as given, not masked; last, since the garbage collector skips what has no pointers there
+	owner any           // as it was put with; nil: adopter has it
+	// adopter is the owner of a flow that was put without one, written with the
+	// data path's mutex held.
+	adopter atomic.Pointer[any]
+	ufid    datapath.UFID
+	at      int    // in the data path's list
+	seq     uint64 // numbers entries in the order in which they were put
+	key     words  // as given, not masked; last, since the garbage collector skips what has no pointers there
 }
 
 // flowStats is what one worker counted of one flow; only that worker writes
@@ -41,6 +45,17 @@ type flowStats struct {
 	packets, bytes atomic.Uint64
 	used           atomic.Int64 // nanoseconds of the data path's clock, 0 for never
 	flags          atomic.Uint32
+}
+
+// owned is the owner, nil if there is none.
+func (e *entry) owned() any {
+	if e.owner != nil {
+		return e.owner
+	}
+	if a := e.adopter.Load(); a != nil {
+		return *a
+	}
+	return nil
 }
 
 // matches compares the masked words of k.
@@ -103,7 +118,7 @@ func (d *DP) zero(e *entry) {
 
 // export is the flow as callers see it.
 func (d *DP) export(e *entry) *datapath.Flow {
-	f := &datapath.Flow{UFID: e.ufid, Actions: e.actions.Load().actions, Stats: d.total(e), Layer: "ovs"}
+	f := &datapath.Flow{UFID: e.ufid, Actions: e.actions.Load().actions, Stats: d.total(e), Owner: e.owned(), Layer: "ovs"}
 	*keyWords(&f.Key) = e.key
 	e.sub.mask.expand(&f.Mask)
 	return f
@@ -196,7 +211,7 @@ func (d *DP) insert(f *datapath.Flow, k *words) *entry {
 	d.puts++
 	sub := d.cls.subtable(keyWords(&f.Mask))
 	m := &sub.mask
-	e := &entry{ufid: f.UFID, seq: d.puts, key: *k, sub: sub, stats: make([]flowStats, 1+len(d.workers)), masked: make([]uint64, len(m.idx))}
+	e := &entry{ufid: f.UFID, owner: f.Owner, seq: d.puts, key: *k, sub: sub, stats: make([]flowStats, 1+len(d.workers)), masked: make([]uint64, len(m.idx))}
 	e.slot.Store(uint32(NoSlot))
 	for i, x := range m.idx {
 		e.masked[i] = k[x] & m.bits[i]
@@ -253,18 +268,34 @@ func (e *entry) credit(s datapath.Stats) {
 
 // FlowDel removes a flow and returns its last statistics.
 func (d *DP) FlowDel(ufid datapath.UFID, key *flow.Key) (datapath.Stats, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	e := d.existing(ufid, key)
+	e, stats := d.take(ufid, key)
 	if e == nil {
-		return datapath.Stats{}, fmt.Errorf("flow: %w", errNotExist)
+		return stats, fmt.Errorf("flow: %w", errNotExist)
 	}
-	stats := d.drop(e)
 	if dpifLog.Enabled(vlog.Dbg) {
 		f := d.export(e)
 		dpifLog.Dbg("%s: flow_del %s %s, %s", d.fullName(), datapath.FormatUFID(e.ufid), datapath.FormatKey(&f.Key, nil, false, nil), datapath.FormatStats(&stats, d.now()))
 	}
+	d.tellRemoved(e.owned(), stats)
 	return stats, nil
+}
+
+// take finds an entry and takes it out.
+func (d *DP) take(ufid datapath.UFID, key *flow.Key) (*entry, datapath.Stats) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.existing(ufid, key)
+	if e == nil {
+		return nil, datapath.Stats{}
+	}
+	return e, d.drop(e)
+}
+
+// tellRemoved tells the switch that a flow of its own has gone.
+func (d *DP) tellRemoved(owner any, stats datapath.Stats) {
+	if box := d.handler.Load(); box != nil && owner != nil {
+		box.h.Removed(owner, stats)
+	}
 }
 
 // drop takes an entry out and returns its last statistics.
@@ -310,8 +341,8 @@ func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
 }
 
 // DumpStats yields the statistics of the flows there were when it began.
-func (d *DP) DumpStats(yield func(*datapath.UFID, *datapath.Stats) bool) {
-	var stats datapath.Stats
+func (d *DP) DumpStats(batch []datapath.FlowStats, yield func([]datapath.FlowStats) bool) {
+	n := 0
 	for _, e := range d.entries() {
 		if e.dead.Load() {
 			continue
@@ -319,10 +350,32 @@ func (d *DP) DumpStats(yield func(*datapath.UFID, *datapath.Stats) bool) {
 		if dpifLog.Enabled(vlog.Dbg) {
 			d.logDump(d.export(e))
 		}
-		if stats = d.total(e); !yield(&e.ufid, &stats) {
-			return
+		b := &batch[n]
+		b.Owner, b.UFID, b.Stats = e.owned(), e.ufid, d.total(e)
+		if n++; n == len(batch) {
+			if n = 0; !yield(batch) {
+				return
+			}
 		}
 	}
+	if n > 0 {
+		yield(batch[:n])
+	}
+}
+
+// FlowOwn gives a flow an owner.
+func (d *DP) FlowOwn(ufid datapath.UFID, owner any) (*datapath.Flow, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.byUFID[ufid]
+	if e == nil {
+		return nil, fmt.Errorf("flow: %w", errNotExist)
+	}
+	if e.owned() != nil {
+		return nil, fmt.Errorf("owner of flow: %w", errExist)
+	}
+	e.adopter.Store(&owner)
+	return d.export(e), nil
 }
 
 // entries are the flows there are, in synchronous mode in the order in which
@@ -339,16 +392,27 @@ func (d *DP) entries() []*entry {
 
 // FlowFlush removes all flows.
 func (d *DP) FlowFlush() error {
+	gone, stats := d.takeAll()
+	for i, e := range gone {
+		d.tellRemoved(e.owned(), stats[i])
+	}
+	return nil
+}
+
+func (d *DP) takeAll() ([]*entry, []datapath.Stats) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, e := range d.byUFID {
+	gone := d.all
+	stats := make([]datapath.Stats, len(gone))
+	for i, e := range gone {
 		e.dead.Store(true)
+		stats[i] = e.sum()
 		if slot := MirrorSlot(e.slot.Swap(uint32(NoSlot))); slot != NoSlot {
-			d.mirror.Removed(slot)
+			stats[i] = addStats(stats[i], d.mirror.Removed(slot))
 		}
 	}
 	clear(d.byUFID)
 	d.all = nil
 	d.cls.publish(nil)
-	return nil
+	return gone, stats
 }

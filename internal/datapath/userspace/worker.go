@@ -303,12 +303,13 @@ func (w *worker) missed(st *state) {
 	// The actions change the packet and, by recirculation, the key of deeper
 	// levels only: the flow's key is safe until they are done.
 	f := &w.flows[st.depth]
-	f.UFID, f.Actions = v.UFID, v.Actions
+	f.UFID, f.Owner, f.Actions = v.UFID, v.Owner, v.Actions
 	*keyWords(&f.Key) = *keyWords(st.key)
 	*keyWords(&f.Mask) = *keyWords(v.Mask)
 	w.execute(st, newProgram(v.Actions))
 	err := w.dp.put(f, datapath.PutCreate)
 	u.Key = &f.Key
 	box.h.Installed(u, v, err)
-	u.Packet, u.Key, f.Actions = nil, nil, nil
+	u.Packet, u.Key, f.Owner, f.Actions = nil, nil, nil, nil
+	*v = datapath.Verdict{}
 }

@@ -362,6 +362,8 @@ func (m *misses) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 
 func (m *misses) Installed(*datapath.Upcall, *datapath.Verdict, error) {}
 
+func (*misses) Removed(any, datapath.Stats) {}
+
 // Recirculation keeps the hash, which is the executor's, of the packet as the
 // actions before left it.
 func TestHashAgreesWithExecutor(t *testing.T) {
