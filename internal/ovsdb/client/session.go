@@ -54,11 +54,25 @@ type resume struct {
 	lastTxn   string
 }
 
-var zeroTxn = ovsdb.UUID{}.String()
+// zeroTxn is the identifier of no transaction. Servers of the original answer it
+// always for a standalone database; ours does so only to clients that ask with it,
+// and so a client that may come back asks with anyTxn, which isn't one either.
+const (
+	zeroTxn = "00000000-0000-0000-0000-000000000000"
+	anyTxn  = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+)
+
+// noTxn is what to ask with at first.
+func noTxn(cfg *Config) string {
+	if cfg.Once {
+		return zeroTxn
+	}
+	return anyTxn
+}
 
 func newSession(cfg *Config, from resume) *session {
 	s := &session{cfg: cfg, pending: map[int64]func([]byte, []byte) error{},
-		waiting: map[int64]func(){}, lastTxn: zeroTxn}
+		waiting: map[int64]func(){}, lastTxn: noTxn(cfg)}
 	if from.db != nil {
 		s.schemaRaw, s.db, s.lastTxn = from.schemaRaw, from.db, from.lastTxn
 	}
@@ -214,13 +228,13 @@ func (s *session) getSchema() {
 // earlier connection is kept if the schema is the same.
 func (s *session) useSchema(raw []byte) error {
 	if known := s.cfg.Known; s.db == nil && known != nil && known.JSON() == string(raw) {
-		s.db, s.lastTxn = newReplica(known, s.cfg.Tables), zeroTxn
+		s.db, s.lastTxn = newReplica(known, s.cfg.Tables), noTxn(s.cfg)
 	} else if s.db == nil || s.schemaRaw != string(raw) && s.schemaRaw != string(json.Canonical(raw)) {
 		schema, err := ovsdb.ParseSchema(raw)
 		if err != nil {
 			return fmt.Errorf("schema of %s: %w", s.cfg.Database, err)
 		}
-		s.db, s.lastTxn = newReplica(schema, s.cfg.Tables), zeroTxn
+		s.db, s.lastTxn = newReplica(schema, s.cfg.Tables), noTxn(s.cfg)
 	}
 	s.schemaRaw = string(raw)
 	s.asked = true
@@ -252,7 +266,7 @@ func (s *session) monitorSince() {
 			case 0:
 				found = sc.Kind() == json.True
 			case 1:
-				s.lastTxn = sc.Str()
+				s.reached(sc.Str())
 			case 2:
 				return s.contents(s.db.apply(sc, updates2, !found))
 			}
@@ -272,6 +286,14 @@ func (s *session) monitorPlain(method string, format updateFormat) {
 		}
 		return fmt.Errorf("monitor of database %s: %s", s.cfg.Database, errorText(rpcErr))
 	})
+}
+
+// reached notes the transaction that the replica has got to, where the server
+// tells.
+func (s *session) reached(txn string) {
+	if txn != "" && txn != zeroTxn {
+		s.lastTxn = txn
+	}
 }
 
 // contents notes that the replica has its contents and asks for the lock.
@@ -309,9 +331,7 @@ func (s *session) update(params []byte, format updateFormat, at int) error {
 			changedServer = true
 			return s.server.apply(sc, format, false)
 		case i == at && monitor == dbMonitor && s.synced:
-			if txn != "" {
-				s.lastTxn = txn
-			}
+			s.reached(txn)
 			s.changed = true
 			return s.db.apply(sc, format, false)
 		case i == 1:

@@ -39,6 +39,8 @@ type Database struct {
 
 	compacting sync.Mutex // one compaction at a time
 
+	run [8]byte // begins the identifiers of its commits
+
 	stored    atomic.Uint64 // Seq of the newest stored state; written under mu
 	published atomic.Pointer[engine.Snapshot]
 
@@ -49,6 +51,7 @@ type Database struct {
 type commit struct {
 	changes []engine.Change
 	seq     uint64
+	txn     ovsdb.UUID // for monitor_cond_since; zero: chosen by enqueue
 	comment string
 	durable bool
 	over    bool          // stored, or err says why not
@@ -57,7 +60,13 @@ type commit struct {
 }
 
 func newDatabase(name string, snap *engine.Snapshot, store storage.Storage, clock wallClock) *Database {
-	db := &Database{Name: name, clock: clock, layout: snap.Layout, eng: engine.NewDB(snap), store: store}
+	db := &Database{Name: name, clock: clock, layout: snap.Layout, store: store}
+	run := ovsdb.NewUUID()
+	copy(db.run[:], run[:])
+	named := *snap
+	named.TxnID = db.txnID(snap.Seq)
+	snap = &named
+	db.eng = engine.NewDB(snap)
 	db.idle = sync.NewCond(&db.mu)
 	db.stored.Store(snap.Seq)
 	db.published.Store(snap)
@@ -129,8 +138,11 @@ func (db *Database) mayWrite() error {
 
 // enqueue applies a transaction's changes. mu is held.
 func (db *Database) enqueue(c *commit) *commit {
-	db.eng.Apply(c.changes, ovsdb.UUID{})
-	c.seq = db.eng.Seq()
+	c.seq = db.eng.Seq() + 1
+	if c.txn == (ovsdb.UUID{}) {
+		c.txn = db.txnID(c.seq)
+	}
+	db.eng.Apply(c.changes, c.txn)
 	db.queue = append(db.queue, c)
 	return c
 }
@@ -249,7 +261,7 @@ func (db *Database) undo(batch []*commit, err error) []*commit {
 	db.queue = nil
 	for i := len(batch) - 1; i >= 0; i-- {
 		batch[i].err = ovsdb.AsError(err)
-		db.eng.Undo(batch[i].changes, ovsdb.UUID{})
+		db.eng.Undo(batch[i].changes, db.txnID(batch[i].seq-1))
 	}
 	db.undone++
 	return batch

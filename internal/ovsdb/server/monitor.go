@@ -2,6 +2,7 @@ package server
 
 import (
 	"slices"
+	"strconv"
 	"weak"
 
 	"weir/internal/json"
@@ -16,6 +17,7 @@ type monitor struct {
 	id       []byte // the client's <json-value>, canonical
 	spec     *monitorSpec
 	snap     *engine.Snapshot // what the client has
+	named    bool             // the client wants to know transactions' identifiers
 	deferred bool             // updates had to wait for the client: they may be combined
 }
 
@@ -67,7 +69,7 @@ func (c *session) flush() {
 		case len(steps) > 0:
 			for i := range steps {
 				st := &steps[i]
-				c.sendUpdate(m, st.cache.get(m.spec.key, func() []byte { return m.spec.update(st.changes) }), st.snap.TxnID)
+				c.sendUpdate(m, st.cache.get(m.spec.key, func() []byte { return m.spec.update(st.changes) }), st.txn)
 			}
 			m.snap = steps[len(steps)-1].snap
 		}
@@ -94,7 +96,7 @@ func (c *session) sendUpdate(m *monitor, update []byte, txn ovsdb.UUID) {
 		head = append(head, `{"id":null,"method":"update3","params":[`...)
 		head = append(head, m.id...)
 		head = append(head, `,"`...)
-		head = txn.Append(head)
+		head = m.told(txn).Append(head)
 		head = append(head, '"')
 	}
 	c.updates.add(1, 0, len(update))
@@ -142,18 +144,20 @@ func (c *session) startMonitor(m *jsonrpc.Message, version monitorVersion) ([]by
 	mon := &monitor{db: db, id: id, spec: spec, snap: snap}
 	c.monitors[string(id)] = mon
 	c.order = append(c.order, mon)
-	initial := db.initial(spec, snap)
 	head := append(append([]byte(`{"id":`), m.ID...), `,"result":`...)
-	if version == versionCondSince {
-		// Only a clustered database numbers its transactions so that a client
-		// could find its place again.
-		head = append(head, `[false,"`...)
-		head = snap.TxnID.Append(head)
-		head = append(head, `",`...)
-		_ = c.conn.Send(head, initial, []byte(`],"error":null}`))
-	} else {
-		_ = c.conn.Send(head, initial, []byte(`,"error":null}`))
+	if version != versionCondSince {
+		_ = c.conn.Send(head, db.initial(spec, snap), []byte(`,"error":null}`))
+		return nil, nil
 	}
+	last, _ := text(params[3])
+	mon.named = last != (ovsdb.UUID{}).String()
+	update, found := db.since(last, snap, spec)
+	if !found {
+		update = db.initial(spec, snap)
+	}
+	head = append(strconv.AppendBool(append(head, '['), found), `,"`...)
+	head = mon.told(snap.TxnID).Append(head)
+	_ = c.conn.Send(append(head, `",`...), update, []byte(`],"error":null}`))
 	return nil, nil
 }
 

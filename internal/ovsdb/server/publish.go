@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"weak"
 
+	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/engine"
 	"weir/internal/vlog"
 )
@@ -15,6 +16,8 @@ import (
 type publication struct {
 	pub     sync.Mutex       // owns all below
 	recent  []step           // the last commits, oldest first
+	base    ovsdb.UUID       // the commit before those
+	keeps   bool             // recent goes on without sessions: clients may come back
 	last    uint64           // Seq of the newest one
 	subs    map[*session]int // sessions with monitors, and how many
 	list    []*session       // the same; nil when they changed
@@ -33,34 +36,30 @@ type publication struct {
 // step is a published commit.
 type step struct {
 	seq     uint64
+	txn     ovsdb.UUID
 	snap    *engine.Snapshot // after the last commit of the batch; nil where nobody watched
 	changes []engine.Change
-	cache   *updateCache
+	cache   *updateCache // nil where nobody watched
 }
 
 // maxRecent is how many commits at least are kept for monitors that lag behind;
 // one that lags further is brought up to date by comparing snapshots.
 const maxRecent = 128
 
+// maxRecentRows is how many changes of rows the recent commits may have
+// altogether: that many old rows are kept from being forgotten.
+const maxRecentRows = 50_000
+
 func (p *publication) reset(snap *engine.Snapshot) {
 	p.subs = map[*session]int{}
-	p.last = snap.Seq
+	p.last, p.base = snap.Seq, snap.TxnID
 }
 
 // publish makes commits known. mu is held as well.
 func (p *publication) publish(batch []*commit, snap *engine.Snapshot) {
 	p.pub.Lock()
 	defer p.pub.Unlock()
-	if len(p.subs) == 0 {
-		p.recent = nil
-	} else {
-		for _, c := range batch {
-			p.recent = append(p.recent, step{c.seq, snap, c.changes, &updateCache{}})
-		}
-		if n := len(p.recent); n > 2*maxRecent { // seldom, since it copies
-			p.recent = slices.Clone(p.recent[n-maxRecent:])
-		}
-	}
+	p.remember(batch, snap)
 	p.last = batch[len(batch)-1].seq
 	p.countWrites(batch)
 	if len(p.logged) > 0 {
@@ -68,6 +67,36 @@ func (p *publication) publish(batch []*commit, snap *engine.Snapshot) {
 	}
 	p.notifySources(batch)
 	p.announce()
+}
+
+// remember adds a batch to the recent commits, and forgets the oldest ones. pub is
+// held.
+func (p *publication) remember(batch []*commit, snap *engine.Snapshot) {
+	if len(p.subs) == 0 && !p.keeps {
+		p.recent, p.base = nil, batch[len(batch)-1].txn
+		return
+	}
+	for _, c := range batch {
+		st := step{seq: c.seq, txn: c.txn, snap: snap, changes: c.changes}
+		if len(p.subs) > 0 {
+			st.cache = &updateCache{}
+		}
+		p.recent = append(p.recent, st)
+	}
+	drop := 0
+	if n := len(p.recent); n > 2*maxRecent { // seldom, since it copies
+		drop = n - maxRecent
+	}
+	rows := 0
+	for i := len(p.recent) - 1; i >= drop; i-- {
+		if rows += len(p.recent[i].changes); rows > maxRecentRows {
+			drop = i + 1
+		}
+	}
+	if drop > 0 {
+		p.base = p.recent[drop-1].txn
+		p.recent = slices.Clone(p.recent[drop:])
+	}
 }
 
 // countWrites counts the rows that commits changed. pub is held.

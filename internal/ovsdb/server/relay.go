@@ -22,6 +22,8 @@ type relay struct {
 	name string
 	up   *upstream
 
+	before *followed // of the last connection; the goroutine of up owns it
+
 	mu   sync.Mutex
 	peer *peer // nil while not connected
 }
@@ -83,19 +85,15 @@ func (r *relay) talk(p *peer) error {
 	if db.unready || db.Layout().Schema.JSON() != schema.JSON() {
 		db = r.srv.replaceRelay(r, schema)
 	}
-	p.update = func(m *jsonrpc.Message) error { return r.update(db, m) }
-	tables := db.Layout().Tables
-	result, err := p.call("monitor", followParams(r.name, r.name, tables))
+	f := &followed{db: db, tables: db.Layout().Tables}
+	f.resume(r.before)
+	p.update = func(m *jsonrpc.Message) error { return r.update(f, m) }
+	resumed, err := f.begin(p)
 	if err != nil {
 		return err
 	}
-	err = db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) {
-		changes, err := parseUpdates(s, tables, result)
-		return resetChanges(s, tables, changes), err
-	})
-	if err != nil {
-		return err
-	}
+	r.before = f
+	relayLog.Dbg("%s: resumed: %v", r.name, resumed)
 	r.mu.Lock()
 	r.peer = p
 	r.mu.Unlock()
@@ -129,17 +127,11 @@ func (r *relay) schema(p *peer) ([]byte, error) {
 }
 
 // update takes an update from the source.
-func (r *relay) update(db *Database, m *jsonrpc.Message) error {
-	params := elements(m.Params)
-	switch {
-	case m.Method == "update" && len(params) == 2:
-		return db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) {
-			return parseUpdates(s, s.Layout.Tables, params[1])
-		})
-	case m.Method == "monitor_canceled":
+func (r *relay) update(f *followed, m *jsonrpc.Message) error {
+	if m.Method == "monitor_canceled" {
 		return fmt.Errorf("database %s was removed or converted at the source", r.name)
 	}
-	return nil
+	return f.update(m)
 }
 
 // lost notes the end of the connection to the source.

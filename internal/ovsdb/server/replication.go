@@ -11,7 +11,6 @@ import (
 	"weir/internal/json"
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
-	"weir/internal/ovsdb/engine"
 	"weir/internal/stream"
 	"weir/internal/vlog"
 )
@@ -30,8 +29,9 @@ type replication struct {
 	target   string              // the active server
 	excluded map[string][]string // tables by database
 	probe    time.Duration
-	up       *upstream // nil while active
-	dbs      []string  // being replicated; nil until the active server was asked
+	up       *upstream            // nil while active
+	dbs      []string             // being replicated; nil until the active server was asked
+	before   map[string]*followed // what was replicated at the last connection since start
 }
 
 const defaultReplicationProbe = 60 * time.Second
@@ -78,7 +78,7 @@ func (r *replication) start() {
 	r.setReadOnly(true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dbs = nil
+	r.dbs, r.before = nil, nil // what clients did as long as this was an active server is to go
 	r.up = r.srv.follow(origin{r.target, r.probe, r.maxBackoff}, r.talk, func() {
 		r.mu.Lock()
 		r.dbs = nil
@@ -128,12 +128,6 @@ func (r *replication) setReadOnly(on bool) {
 	}
 }
 
-// followed is a database being replicated.
-type followed struct {
-	db     *Database
-	tables []*engine.Table
-}
-
 // talk asks the active server for what there is to replicate, and begins.
 func (r *replication) talk(p *peer) error {
 	id, err := p.call("get_server_id", []byte("[]"))
@@ -148,6 +142,9 @@ func (r *replication) talk(p *peer) error {
 	if err != nil {
 		return err
 	}
+	r.mu.Lock()
+	before := r.before
+	r.mu.Unlock()
 	sets := map[string]*followed{}
 	var names []string
 	for _, raw := range elements(list) {
@@ -161,6 +158,7 @@ func (r *replication) talk(p *peer) error {
 			return err
 		}
 		if f != nil {
+			f.resume(before[name])
 			sets[name] = f
 			names = append(names, name)
 		}
@@ -170,14 +168,27 @@ func (r *replication) talk(p *peer) error {
 		return r.giveUp()
 	}
 	slices.Sort(names)
-	p.update = func(m *jsonrpc.Message) error { return r.update(sets, m) }
+	p.update = func(m *jsonrpc.Message) error {
+		if params := elements(m.Params); len(params) > 1 {
+			if name, _ := text(params[0]); sets[name] != nil {
+				return sets[name].update(m)
+			}
+		}
+		return nil
+	}
 	for _, name := range names {
-		if err := sets[name].begin(p); err != nil {
+		resumed, err := sets[name].begin(p)
+		if err != nil {
 			return err
+		}
+		if resumed {
+			replicationLog.Info("Monitor request received. Going on from the last transaction")
+		} else {
+			replicationLog.Info("Monitor request received. Resetting the database")
 		}
 	}
 	r.mu.Lock()
-	r.dbs = names
+	r.dbs, r.before = names, sets
 	r.mu.Unlock()
 	return nil
 }
@@ -202,9 +213,11 @@ func (r *replication) compare(p *peer, db *Database) (*followed, error) {
 			f.tables = append(f.tables, t)
 		}
 	}
+	f.part = len(f.tables) < len(layout.Tables)
 	if layout.Schema.JSON() == theirs.JSON() {
 		return f, nil
 	}
+	f.part = true
 	replicationLog.Info("Schema version mismatch, checking if %s can still be replicated or not.", db.Name)
 	for _, t := range theirs.SortedTables() {
 		if slices.Contains(excluded, t.Name) {
@@ -241,44 +254,6 @@ func (f *followed) narrow(theirs *ovsdb.DatabaseSchema) {
 		shown.TableSchema = &ts
 		f.tables[i] = &shown
 	}
-}
-
-// local returns the tables as the database has them.
-func (f *followed) local() []*engine.Table {
-	out := make([]*engine.Table, len(f.tables))
-	for i, t := range f.tables {
-		out[i] = f.db.Layout().Tables[t.Num]
-	}
-	return out
-}
-
-// begin replaces the database's contents by the active server's.
-func (f *followed) begin(p *peer) error {
-	result, err := p.call("monitor", followParams(f.db.Name, f.db.Name, f.tables))
-	if err != nil {
-		return err
-	}
-	replicationLog.Info("Monitor request received. Resetting the database")
-	tables := f.local()
-	return f.db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) {
-		changes, err := parseUpdates(s, tables, result)
-		return resetChanges(s, tables, changes), err
-	})
-}
-
-// update takes an update of any of the databases.
-func (r *replication) update(sets map[string]*followed, m *jsonrpc.Message) error {
-	params := elements(m.Params)
-	if m.Method != "update" || len(params) != 2 {
-		return nil
-	}
-	name, _ := text(params[0])
-	f := sets[name]
-	if f == nil {
-		return nil
-	}
-	tables := f.local()
-	return f.db.Apply("", func(s *engine.Snapshot) ([]engine.Change, error) { return parseUpdates(s, tables, params[1]) })
 }
 
 // excludedText prints the excluded tables, sorted.

@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"weir/internal/json"
 	"weir/internal/jsonrpc"
-	"weir/internal/ovsdb"
-	"weir/internal/ovsdb/engine"
 	"weir/internal/stream"
 )
 
@@ -184,129 +180,4 @@ func (p *peer) call(method string, params []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %s request failed: %s", p.target, method, reply.Err)
 	}
 	return reply.Result, nil
-}
-
-// followParams builds the params of the monitor request for tables.
-func followParams(db string, id string, tables []*engine.Table) []byte {
-	p := append(json.AppendString([]byte{'['}, db), ',')
-	p = append(json.AppendString(p, id), ",{"...)
-	for i, t := range tables {
-		if i > 0 {
-			p = append(p, ',')
-		}
-		p = append(json.AppendString(p, t.Name), `:[{"columns":[`...)
-		for j, c := range t.Columns[ovsdb.VersionColumn:] {
-			if j > 0 {
-				p = append(p, ',')
-			}
-			p = json.AppendString(p, c.Name)
-		}
-		p = append(p, "]}]"...)
-	}
-	return append(p, "}]"...)
-}
-
-// parseUpdates turns <table-updates> into changes over a snapshot, of which
-// only tables are concerned.
-func parseUpdates(s *engine.Snapshot, tables []*engine.Table, raw []byte) ([]engine.Change, error) {
-	var changes []engine.Change
-	seen := map[ovsdb.UUID]*engine.Table{}
-	sc := json.NewScanner(raw)
-	if sc.Next() != json.ObjectBegin {
-		return nil, sc.Errorf("<table-updates> is not an object")
-	}
-	err := sc.Object(func(name string) error {
-		sc.Next()
-		i := slices.IndexFunc(tables, func(t *engine.Table) bool { return t.Name == name })
-		if i < 0 || sc.Kind() != json.ObjectBegin {
-			return sc.Errorf("<table-updates> includes unknown table \"%s\"", name)
-		}
-		return sc.Object(func(uuid string) error {
-			sc.Next()
-			id, ok := ovsdb.ParseUUID(uuid)
-			if !ok {
-				return sc.Errorf("<table-update> contains bad UUID \"%s\"", uuid)
-			}
-			if seen[id] == tables[i] {
-				return sc.Errorf("<table-update> contains row %s twice", id)
-			}
-			seen[id] = tables[i]
-			c, err := parseRowUpdate(s, tables[i], id, sc)
-			if err == nil && (c.Old != nil || c.New != nil) {
-				changes = append(changes, c)
-			}
-			return err
-		})
-	})
-	return changes, err
-}
-
-// parseRowUpdate reads a <row-update>.
-func parseRowUpdate(s *engine.Snapshot, t *engine.Table, id ovsdb.UUID, sc *json.Scanner) (engine.Change, error) {
-	c := engine.Change{Table: t, Old: s.Tables[t.Num].Get(id)}
-	err := ovsdb.Members(sc, "row update", []string{"old", "new"}, func(name string) error {
-		if name == "old" {
-			return sc.Skip()
-		}
-		row := t.DefaultRow()
-		if c.Old != nil {
-			c.Old.Unpack(t.TableSchema, row)
-		}
-		err := ovsdb.ParseRow(t.TableSchema, sc, nil, row, func(*ovsdb.ColumnSchema) error { return nil })
-		row[ovsdb.UUIDColumn] = ovsdb.ScalarDatum(ovsdb.UUIDAtom(id))
-		c.New = ovsdb.Store(t.TableSchema, row)
-		return err
-	})
-	return c, err
-}
-
-// resetChanges returns the changes that replace the contents of tables by the
-// rows in initial.
-func resetChanges(s *engine.Snapshot, tables []*engine.Table, initial []engine.Change) []engine.Change {
-	there := map[*engine.Table]map[ovsdb.UUID]bool{}
-	var out []engine.Change
-	for i := range initial {
-		c := &initial[i]
-		if c.Old == nil || !c.Old.Equal(c.New) {
-			out = append(out, *c)
-		}
-		if there[c.Table] == nil {
-			there[c.Table] = map[ovsdb.UUID]bool{}
-		}
-		there[c.Table][c.ID()] = true
-	}
-	for _, t := range tables {
-		for row := range s.Tables[t.Num].All() {
-			if !there[t][row.ID] {
-				out = append(out, engine.Change{Table: t, Old: row})
-			}
-		}
-	}
-	slices.SortStableFunc(out, func(a, b engine.Change) int { return a.Table.Num - b.Table.Num })
-	return out
-}
-
-// Apply commits changes that another server has checked already.
-func (db *Database) Apply(comment string, build func(*engine.Snapshot) ([]engine.Change, error)) error {
-	c, err := db.beginChanges(comment, build)
-	if c == nil {
-		return err
-	}
-	if err := db.finish(c); err != nil {
-		return err
-	}
-	return nil
-}
-
-func (db *Database) beginChanges(comment string, build func(*engine.Snapshot) ([]engine.Change, error)) (*commit, error) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if err := db.mayWrite(); err != nil {
-		return nil, err
-	}
-	changes, err := build(db.eng.Head())
-	if err != nil || len(changes) == 0 {
-		return nil, err
-	}
-	return db.enqueue(&commit{changes: changes, comment: comment}), nil
 }
