@@ -77,14 +77,14 @@ func monitorCmd(t *tool, args []string) error {
 		if err := v.watch(watches); err != nil {
 			return err
 		}
-		return v.setPacketInFormat(resume)
+		return v.setPacketInFormat()
 	}
 	return t.monitorConn(v, setup, resume)
 }
 
 // setPacketInFormat asks for what -P says, by default the richest format that
 // the switch has.
-func (v *conn) setPacketInFormat(resume bool) error {
+func (v *conn) setPacketInFormat() error {
 	if v.t.packetIn >= 0 {
 		failed, err := v.transactNoReply(&openflow.SetPacketInFormat{Format: openflow.PacketInFormat(v.t.packetIn)})
 		if err == nil && failed != nil {
@@ -92,15 +92,13 @@ func (v *conn) setPacketInFormat(resume bool) error {
 		}
 		return err
 	}
-	format := openflow.PacketInNXT
-	if resume {
-		format = openflow.PacketInNXT2
+	for _, format := range []openflow.PacketInFormat{openflow.PacketInNXT2, openflow.PacketInNXT} {
+		failed, err := v.transactNoReply(&openflow.SetPacketInFormat{Format: format})
+		if err != nil || failed == nil {
+			return err
+		}
 	}
-	if v.version >= openflow.V13 && !resume {
-		return nil
-	}
-	_, err := v.transactNoReply(&openflow.SetPacketInFormat{Format: format})
-	return err
+	return nil
 }
 
 func (v *conn) watch(specs []string) error {
