@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"weir/internal/datapath"
+	"weir/internal/datapath/userspace"
 	"weir/internal/flow"
+	"weir/internal/numa"
 )
 
 // namer prints names where they are wanted and always reads them.
@@ -61,27 +64,71 @@ func (l *call) dumpFlows() error {
 	}
 	if types != "" && !slices.ContainsFunc(strings.Split(types, ","), func(t string) bool {
 		return t == "ovs" || t == "all" || t == "non-offloaded"
-	}) || pmd != "" && pmd != "-1" {
+	}) {
 		return nil
 	}
 	o := &datapath.DumpOptions{Verbose: l.verbose > 0, Names: l.namer(d), Now: l.Now()}
-	var lines []string
 	docs := []datapath.FlowDocument{}
-	d.FlowDump(func(f *datapath.Flow) bool {
-		if filter == nil || overlaps(filter, f) {
-			lines = append(lines, datapath.FormatFlow(f, o))
+	for _, part := range flowsByThread(d) {
+		if pmd != "" && pmd != part.core() {
+			continue
+		}
+		heading := part.heading
+		if pmd != "" {
+			heading = ""
+		}
+		for _, f := range part.flows {
+			if filter != nil && !overlaps(filter, f) {
+				continue
+			}
+			l.out.WriteString(heading + datapath.FormatFlow(f, o) + "\n")
+			heading = ""
 			docs = append(docs, datapath.DescribeFlow(f, o))
 		}
-		return true
-	})
+	}
 	l.doc = docs
-	if len(lines) > 0 && (d.Type() == "netdev" || d.Type() == "dummy") {
-		l.out.WriteString("flow-dump from the main thread:\n")
-	}
-	for _, line := range lines {
-		l.out.WriteString(line + "\n")
-	}
 	return nil
+}
+
+// threadFlows is the flows of a thread, or all where there are none.
+type threadFlows struct {
+	thread  *numa.Core
+	heading string
+	flows   []*datapath.Flow
+}
+
+// core is the thread's core as pmd= names it; -1 is what runs outside of threads.
+func (t *threadFlows) core() string {
+	if t.thread == nil {
+		return "-1"
+	}
+	return strconv.Itoa(t.thread.ID)
+}
+
+// flowsByThread lists the flows of a data path, those of one in user space by
+// the threads that meet them.
+func flowsByThread(d datapath.Datapath) []threadFlows {
+	if w, ok := d.(interface{ Unwrap() datapath.Datapath }); ok {
+		d = w.Unwrap()
+	}
+	u, ok := d.(*userspace.DP)
+	if !ok {
+		all := threadFlows{}
+		d.FlowDump(func(f *datapath.Flow) bool {
+			all.flows = append(all.flows, f)
+			return true
+		})
+		return []threadFlows{all}
+	}
+	var out []threadFlows
+	for _, t := range u.FlowsByThread() {
+		heading := "flow-dump from the main thread:\n"
+		if t.Thread != nil {
+			heading = fmt.Sprintf("flow-dump from pmd on cpu core: %d\n", t.Thread.ID)
+		}
+		out = append(out, threadFlows{t.Thread, heading, t.Flows})
+	}
+	return out
 }
 
 // overlaps says whether a packet can match both: of the bits that both know,

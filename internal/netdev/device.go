@@ -173,3 +173,15 @@ type Queue struct {
 
 // Queuer is a Device that has queues of its own, which OpenFlow can ask about.
 type Queuer interface{ Queues() []Queue }
+
+// BusyPolled is a Device that says whether only the polling threads of a data
+// path in user space may read it, even where that data path handles packets of
+// other devices without threads.
+type BusyPolled interface{ BusyPolled() bool }
+
+// NodeTeller is a Device that knows the memory node (NUMA) it is attached to.
+type NodeTeller interface{ Node() int }
+
+// TxQueuer is a Device that sends on several queues, of which the first
+// argument of Send picks one.
+type TxQueuer interface{ NumTxQueues() int }

@@ -25,6 +25,7 @@ func (s *Switch) Register(srv *unixctl.Server) {
 	s.registerDatapaths(srv)
 	s.registerTrace(srv)
 	s.registerNone(srv)
+	s.registerNoBonds(srv)
 	srv.RegisterMemory(s.memory)
 	if s.dummies != nil {
 		s.dummies.Register(srv)

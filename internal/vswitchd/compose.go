@@ -1,6 +1,7 @@
 package vswitchd
 
 import (
+	"os"
 	"slices"
 
 	"weir/internal/datapath/ebpf"
@@ -8,7 +9,9 @@ import (
 	"weir/internal/netdev/dummy"
 	"weir/internal/netdev/linux"
 	"weir/internal/netdev/patch"
+	"weir/internal/numa"
 	"weir/internal/upcall"
+	"weir/internal/vlog"
 )
 
 // DummyMode says how far dummies stand in for the real thing
@@ -28,6 +31,9 @@ type Providers struct {
 	Dummy    DummyMode
 	NoSystem bool // leave out what needs the kernel (--disable-system)
 	NoRoutes bool // don't use the host's routes (--disable-system-route)
+	// Topology is the cores that threads of data paths run on; without any, the
+	// host's count.
+	Topology numa.Topology
 }
 
 // composer makes data paths and devices.
@@ -45,6 +51,10 @@ type composer struct {
 // Compose makes a switch of the kinds of data path and device that this
 // program has.
 func Compose(p Providers, o Options) *Switch {
+	if len(p.Topology.Cores) == 0 {
+		p.Topology = numa.Host(os.DirFS("/sys"))
+	}
+	logTopology(&p.Topology)
 	c := &composer{providers: p, opts: &o, dummies: dummy.NewSet(o.Clock), probes: new(ebpf.Probes), fallen: map[string]string{}}
 	if !p.NoSystem {
 		c.host = linux.NewHost()
@@ -71,6 +81,22 @@ func Compose(p Providers, o Options) *Switch {
 	c.sw.dpctl = c.registerDPCtl
 	c.followLinks()
 	return c.sw
+}
+
+// logTopology says which cores there are.
+func logTopology(t *numa.Topology) {
+	l := vlog.For("ovs_numa")
+	nodes := t.Nodes()
+	for _, n := range nodes {
+		cores := 0
+		for _, c := range t.Cores {
+			if c.Node == n {
+				cores++
+			}
+		}
+		l.Info("Discovered %d CPU cores on NUMA node %d", cores, n)
+	}
+	l.Info("Discovered %d NUMA nodes and %d CPU cores", len(nodes), len(t.Cores))
 }
 
 // isDummy reports whether the dummy data path stands behind a type.

@@ -27,6 +27,7 @@ func (s *Switch) configureOpen() {
 		if p, ok := b.Backend.(*provider); ok {
 			p.Engine().Configure(upcallConfig(s.other))
 			p.SetBundleIdleTimeout(bundleTimeout(s.other))
+			p.tune(s.other)
 		}
 	}
 	if open.SSL != (SSLConf{}) && s.opts.Stream.TLS != nil {

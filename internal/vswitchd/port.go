@@ -151,6 +151,7 @@ func (s *Switch) configureInterface(p *port, conf *InterfaceConf) {
 			s.failInterface(i, optionError(conf.Name, err))
 			return
 		}
+		i.tune()
 		s.adjustDevice(i)
 		if c := s.portConfig(i, 0); c.Peer != "" {
 			_ = p.bridge.obj.SetPeer(i.ofport, c.Peer)
@@ -271,6 +272,7 @@ func (s *Switch) openInterface(i *iface) {
 		s.patches[name] = i
 	}
 	log.Info("bridge %s: added interface %s on port %d", b.conf.Name, name, shortNumber(no))
+	i.tune()
 	s.adjustDevice(i)
 	s.deviceMoved(i)
 	s.writer.iface(i)
@@ -283,6 +285,13 @@ func addError(err error) string {
 		return vlog.Strerror(syscall.EEXIST)
 	}
 	return vlog.ErrText(err)
+}
+
+// tune gives the data path the settings of the interface that are its own.
+func (i *iface) tune() {
+	if p, ok := i.port.bridge.backend.Backend.(*provider); ok && i.dev.Type() != "patch" {
+		p.tunePort(i.dev.Name(), i.conf.OtherConfig)
+	}
 }
 
 // openError is the text for the error column, which it logs when it is new.

@@ -58,6 +58,21 @@ func (p *provider) Status() map[string]string {
 	return m
 }
 
+// tune tells the data path's threads and caches what other_config of the
+// Open_vSwitch row says.
+func (p *provider) tune(other map[string]string) {
+	if t, ok := p.dp.(datapath.Tuner); ok {
+		t.Tune(other)
+	}
+}
+
+// tunePort does the same for other_config of an interface's row.
+func (p *provider) tunePort(name string, other map[string]string) {
+	if t, ok := p.dp.(datapath.Tuner); ok {
+		t.TunePort(name, other)
+	}
+}
+
 // Settle says that what the database wants has been made.
 func (p *provider) Settle() {
 	if k, ok := p.dp.(keeper); ok {
@@ -107,6 +122,7 @@ func (c *composer) open(typ string) (Backend, error) {
 		Upcall: upcallConfig(c.sw.other), Router: c.router(),
 	})
 	p.SetBundleIdleTimeout(bundleTimeout(c.sw.other))
+	p.tune(c.sw.other)
 	if p.Keeps() {
 		p.Engine().Hold() // until the ports are there that its flows name
 	}
@@ -118,7 +134,7 @@ func (c *composer) open(typ string) (Backend, error) {
 // choose opens the data path behind a type. The types "system" and "ebpf" are
 // eBPF programs in the kernel where it can run them, else user space.
 func (c *composer) choose(typ string, p *provider) (err error) {
-	conf := userspace.Config{Type: typ, Name: "ovs-" + typ, Clock: c.opts.Clock, Workers: runtime.NumCPU()}
+	conf := userspace.Config{Type: typ, Name: "ovs-" + typ, Clock: c.opts.Clock, Workers: runtime.NumCPU(), Topology: c.providers.Topology}
 	switch {
 	case c.isDummy(typ):
 		p.local, err = c.dummies.Provider("dummy-internal").Open(conf.Name, nil)

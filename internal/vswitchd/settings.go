@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/internal/datapath/userspace"
+	"weir/internal/numa"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/client"
 )
@@ -75,6 +77,22 @@ func between(min, max int64) func(string) string {
 		}
 		return fmt.Sprintf("is not an integer from %d to %d", min, max)
 	}
+}
+
+// coreMask checks a mask of cores.
+func coreMask(s string) string {
+	if _, err := new(numa.Topology).Select(s); err != nil {
+		return "is not a mask of cores in hexadecimal digits"
+	}
+	return ""
+}
+
+// affinity checks a list of receive queues with their cores.
+func affinity(s string) string {
+	if _, err := userspace.ParseAffinity(s); err != nil {
+		return "is not a list of QUEUE:CORE"
+	}
+	return ""
 }
 
 // oneOf checks a choice.

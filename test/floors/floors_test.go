@@ -21,7 +21,7 @@ import (
 // at the top; an import must go down. docs/architecture.md shows the same house.
 var floors = map[string]int{
 	"internal/version": 0, "internal/paths": 0, "internal/clock": 0, "internal/coverage": 0,
-	"internal/packet": 0, "internal/json": 0, "internal/lab": 0, "schema": 0,
+	"internal/packet": 0, "internal/json": 0, "internal/lab": 0, "internal/numa": 0, "schema": 0,
 
 	"internal/vlog": 1, "internal/loop": 1, "internal/flow": 1, "internal/ovsdb": 1,
 

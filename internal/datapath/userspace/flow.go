@@ -29,6 +29,7 @@ type entry struct {
 
 	stats []flowStats
 	slot  atomic.Uint32 // a MirrorSlot
+	maker atomic.Int32  // statistics slot of the worker whose miss made the flow, -1: somebody else
 	owner any           // as it was put with; nil: adopter has it
 	// adopter is the owner of a flow that was put without one, written with the
 	// data path's mutex held.
@@ -40,7 +41,8 @@ type entry struct {
 }
 
 // flowStats is what one worker counted of one flow; only that worker writes
-// it, except that of slot 0, which is shared.
+// it, except that of slot 0, which is shared, and which threads use that were
+// made after the flow.
 type flowStats struct {
 	packets, bytes atomic.Uint64
 	used           atomic.Int64 // nanoseconds of the data path's clock, 0 for never
@@ -162,17 +164,18 @@ var errOverlap = errors.New("overlaps another flow")
 // FlowPut installs or changes a flow. A new flow whose own key another flow
 // matches is refused.
 func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
-	err := d.put(f, mode)
+	_, err := d.put(f, mode)
 	d.logPut(f, mode, err)
 	return err
 }
 
-func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
+// put returns the entry of a new flow, nil when an existing one was changed.
+func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) (*entry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.existing(f.UFID, &f.Key); e != nil {
 		if mode&datapath.PutModify == 0 {
-			return fmt.Errorf("flow %s: %w", datapath.FormatUFID(e.ufid), errExist)
+			return nil, fmt.Errorf("flow %s: %w", datapath.FormatUFID(e.ufid), errExist)
 		}
 		old := e.actions.Load()
 		e.actions.Store(newProgram(f.Actions))
@@ -182,18 +185,18 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 		if mode&datapath.PutZeroStats != 0 {
 			d.zero(e)
 		}
-		return nil
+		return nil, nil
 	}
 	if mode&datapath.PutCreate == 0 {
-		return fmt.Errorf("flow: %w", errNotExist)
+		return nil, fmt.Errorf("flow: %w", errNotExist)
 	}
 	if f.Mask.InPort != ^uint32(0) {
 		log.Err("failed to put flow: in_port is not an exact match")
-		return fmt.Errorf("flow: in_port is not an exact match: %w", unix.EINVAL)
+		return nil, fmt.Errorf("flow: in_port is not an exact match: %w", unix.EINVAL)
 	}
 	k := keyWords(&f.Key)
 	if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
-		return fmt.Errorf("flow: %w (%w)", errExist, errOverlap)
+		return nil, fmt.Errorf("flow: %w (%w)", errExist, errOverlap)
 	}
 	e := d.insert(f, k)
 	if f.UFID != e.ufid {
@@ -203,7 +206,7 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) error {
 	}
 	e.slot.Store(uint32(d.mirror.Added(f)))
 	logFlow("flow_add", f, e, nil)
-	return nil
+	return e, nil
 }
 
 // insert makes the entry of a flow that overlaps no other.
@@ -211,8 +214,9 @@ func (d *DP) insert(f *datapath.Flow, k *words) *entry {
 	d.puts++
 	sub := d.cls.subtable(keyWords(&f.Mask))
 	m := &sub.mask
-	e := &entry{ufid: f.UFID, owner: f.Owner, seq: d.puts, key: *k, sub: sub, stats: make([]flowStats, 1+len(d.workers)), masked: make([]uint64, len(m.idx))}
+	e := &entry{ufid: f.UFID, owner: f.Owner, seq: d.puts, key: *k, sub: sub, stats: make([]flowStats, 1+d.slots), masked: make([]uint64, len(m.idx))}
 	e.slot.Store(uint32(NoSlot))
+	e.maker.Store(-1)
 	for i, x := range m.idx {
 		e.masked[i] = k[x] & m.bits[i]
 	}

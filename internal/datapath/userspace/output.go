@@ -1,6 +1,9 @@
 package userspace
 
 import (
+	"unsafe"
+
+	"weir/internal/clock"
 	"weir/internal/coverage"
 	"weir/internal/datapath"
 	"weir/internal/flow"
@@ -63,6 +66,54 @@ func (w *worker) flush() {
 	w.sendAll()
 }
 
+// flushBatch ends a batch: what waits is sent, or kept until tx-flush-interval
+// is over or a queue is full.
+func (w *worker) flushBatch() {
+	interval := w.dp.txFlush.Load()
+	if interval == 0 || w.poller == nil {
+		w.flush()
+		return
+	}
+	w.settle()
+	was, full := w.held, false
+	w.held = 0
+	for _, slot := range w.dirty {
+		q := &w.tx[slot]
+		for i, pkt := range q.packets {
+			if w.ours(pkt) {
+				q.packets[i] = w.copyPacket(pkt, pkt.Len) // the buffer is for the next batch
+			}
+		}
+		w.held += len(q.packets)
+		full = full || len(q.packets) >= batchSize
+	}
+	now := clock.Ticks()
+	switch {
+	case was == 0 && !full:
+		w.due = now + interval
+	case full || now >= w.due:
+		w.sendAll()
+	}
+}
+
+// ours reports whether a packet lies in the buffers that packets are received in.
+func (w *worker) ours(pkt *netdev.Packet) bool {
+	at := uintptr(unsafe.Pointer(pkt))
+	first := uintptr(unsafe.Pointer(&w.batch[0]))
+	return at >= first && at < first+uintptr(len(w.batch))*unsafe.Sizeof(w.batch[0])
+}
+
+// flushHeld sends what was kept if its time has come, and returns how many
+// milliseconds to wait otherwise, rounded up; -1 is for ever.
+func (w *worker) flushHeld() int {
+	left := w.due - clock.Ticks()
+	if left <= 0 {
+		w.sendAll()
+		return -1
+	}
+	return int((left + 999_999) / 1_000_000)
+}
+
 // sendAll sends what waits. Sending can lead back here, in synchronous mode
 // through another worker only.
 func (w *worker) sendAll() {
@@ -71,19 +122,61 @@ func (w *worker) sendAll() {
 	}
 	w.dirty = w.dirty[:0]
 	w.ncopies = 0
+	w.held = 0
 }
 
 func (w *worker) send(q *txQueue) {
 	if len(q.packets) == 0 {
 		return
 	}
-	w.outBatches.Add(1)
 	w.outPackets.Add(uint64(len(q.packets)))
-	if _, err := q.port.dev.Send(w.slot, q.packets); err != nil {
-		log.Dbg("%s: send: %v", q.port.dev.Name(), err)
+	if q.port.steered.Load() {
+		w.steer(q)
+	} else {
+		w.transmit(q.port, w.slot, q.packets)
 	}
 	clear(q.packets)
 	q.packets = q.packets[:0]
+}
+
+func (w *worker) transmit(p *port, txq int, packets []*netdev.Packet) {
+	w.outBatches.Add(1)
+	if _, err := p.dev.Send(txq, packets); err != nil {
+		log.Dbg("%s: send: %v", p.dev.Name(), err)
+	}
+}
+
+var steerHash datapath.Hash // of addresses, protocol and ports
+
+// steer sends packets on the transmit queue that the hash of their addresses
+// and ports picks (tx-steering=hash), so that one flow stays on one queue
+// whichever thread forwards it.
+func (w *worker) steer(q *txQueue) {
+	queues := 1
+	if t, ok := q.port.dev.(netdev.TxQueuer); ok {
+		queues = max(t.NumTxQueues(), 1)
+	}
+	k := &w.steerKey
+	w.steered = w.steered[:0]
+	for _, pkt := range q.packets {
+		clear(keyWords(k)[:])
+		flow.ExtractOffsets(pkt.Data(), k)
+		w.steered = append(w.steered, int(packetHash(k, &steerHash)%uint32(queues)))
+	}
+	for i, txq := range w.steered {
+		if txq < 0 {
+			continue
+		}
+		w.bunch = w.bunch[:0]
+		for j := i; j < len(w.steered); j++ {
+			if w.steered[j] == txq {
+				w.bunch = append(w.bunch, q.packets[j])
+				w.steered[j] = -1
+			}
+		}
+		w.transmit(q.port, txq, w.bunch)
+	}
+	clear(w.bunch)
 }
 
 // copyPacket makes a copy of the first n bytes that lives until the next flush.

@@ -5,33 +5,47 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"weir/internal/clock"
 	"weir/internal/netdev"
+	"weir/internal/numa"
 )
 
-// poller is what makes a worker a polling thread: the queues assigned to it
-// and the descriptors that say when they have packets.
+// poller is what makes a worker a polling thread: its core, the queues assigned
+// to it and the descriptors that say when they have packets.
 type poller struct {
+	core  numa.Core
+	bound bool // to its core
+
 	epoll, wake int // epoll and eventfd descriptors
-	queues      atomic.Pointer[[]pollQueue]
+	queues      atomic.Pointer[[]*rxq]
 	reload      atomic.Bool
 	stopping    atomic.Bool
 	started     atomic.Bool
+	ended       atomic.Bool
 	stopped     sync.WaitGroup
-	once        sync.Once
+	maxSleep    atomic.Int64 // ns
+
+	// Of the thread itself.
+	events  [64]unix.EpollEvent
+	busy    []int // queues whose last batch was full
+	mark    int64 // when the time was last charged to something
+	packets int   // received in this iteration
+	nap     int64 // ns to sleep after an iteration with little to do
+	// registered are the descriptors that epoll knows.
+	registered map[int]bool
+
+	isolated bool  // owned by the reconfiguration mutex, as are the next two
+	load     usage // busy time
+	elapsed  usage
+	since    int64 // when the interval under way began
 }
 
-// pollQueue is one receive queue of one port.
-type pollQueue struct {
-	port *port
-	q    int
-	fd   int // -1: the device notifies
-}
-
-// newPoller makes worker i, not yet running.
-func (d *DP) newPoller(i int) (*worker, error) {
+// newPoller makes a polling thread, not yet running.
+func (d *DP) newPoller(core numa.Core, bound bool, slot int) (*worker, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -41,142 +55,209 @@ func (d *DP) newPoller(i int) (*worker, error) {
 		_ = unix.Close(ep)
 		return nil, err
 	}
-	w := d.newWorker(i+1, netdev.MaxFrame)
-	w.poller = &poller{epoll: ep, wake: wake}
-	w.poller.queues.Store(&[]pollQueue{})
+	if err := unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1}); err != nil {
+		_ = unix.Close(ep)
+		_ = unix.Close(wake)
+		return nil, err
+	}
+	w := d.newWorker(slot, netdev.MaxFrame)
+	w.poller = &poller{core: core, bound: bound, epoll: ep, wake: wake, since: clock.Ticks(), registered: map[int]bool{}}
+	w.poller.queues.Store(&[]*rxq{})
 	w.poller.stopped.Add(1)
-	return w, unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: -1})
+	return w, nil
 }
 
 func (w *worker) kick() {
+	if w.poller.ended.Load() {
+		return
+	}
 	one := [8]byte{1}
 	_, _ = unix.Write(w.poller.wake, one[:])
 }
 
-func (d *DP) wakeWorkers() {
-	for _, w := range d.workers {
-		w.kick()
+// start lets a thread run, once.
+func (w *worker) start() {
+	if !w.poller.started.Swap(true) {
+		go w.run()
 	}
 }
 
-// assignQueues deals the receive queues out to the workers in turn. The caller
-// holds the data path's mutex.
-func (d *DP) assignQueues() {
-	if len(d.workers) == 0 {
+// retire asks the thread to end; it frees what it has when it does.
+func (w *worker) retire() {
+	w.poller.stopping.Store(true)
+	w.kick()
+	if !w.poller.started.Swap(true) {
+		w.end() // it never ran
+	}
+}
+
+// stop ends the thread and waits for it.
+func (w *worker) stop() {
+	w.retire()
+	w.poller.stopped.Wait()
+}
+
+func (w *worker) end() {
+	p := w.poller
+	p.ended.Store(true)
+	_ = unix.Close(p.epoll)
+	_ = unix.Close(p.wake)
+	p.stopped.Done()
+}
+
+// bind ties the calling thread to the core. It stays locked to its goroutine
+// and ends with it, since the next goroutine on it would be bound as well.
+func (p *poller) bind() {
+	runtime.LockOSThread()
+	if !p.bound {
 		return
 	}
-	lists := make([][]pollQueue, len(d.workers))
-	n := 0
-	for _, p := range d.ports.Load().list {
-		for q := range p.dev.NumRxQueues() {
-			lists[n%len(lists)] = append(lists[n%len(lists)], pollQueue{p, q, p.dev.RecvFD(q)})
-			n++
-		}
-	}
-	for i, w := range d.workers {
-		w.poller.queues.Store(&lists[i])
-		w.poller.reload.Store(true)
-		w.kick()
+	var set unix.CPUSet
+	set.Set(p.core.ID)
+	if err := unix.SchedSetaffinity(0, &set); err != nil {
+		log.Warn("PMD thread can't be bound to core %d: %v", p.core.ID, err)
 	}
 }
 
-// stop ends the worker and waits for it.
-func (w *worker) stop() {
-	p := w.poller
-	p.once.Do(func() {
-		p.stopping.Store(true)
-		w.kick()
-		if p.started.Load() {
-			p.stopped.Wait()
-		}
-		_ = unix.Close(p.epoll)
-		_ = unix.Close(p.wake)
-	})
-}
-
-// sweepRounds is how many rounds a busy worker makes before it looks for
+// sweepRounds is how many rounds a busy thread makes before it looks for
 // queues that became ready meanwhile.
 const sweepRounds = 8
 
-// run polls until stop. While queues bring full batches they are read in turn;
-// when none does, the worker sleeps until a descriptor is ready.
+// run polls until it is told to end. While queues bring full batches they are
+// read in turn; when none does, the thread sleeps until a descriptor is ready.
 func (w *worker) run() {
 	p := w.poller
-	p.started.Store(true)
-	defer p.stopped.Done()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var events [64]unix.EpollEvent
-	var queues []pollQueue
-	var busy []int // queues whose last batch was full
+	defer w.end()
+	p.bind()
+	if !p.bound {
+		defer runtime.UnlockOSThread()
+	}
+	var queues []*rxq
+	p.mark = clock.Ticks()
 	for round := 0; !p.stopping.Load(); round++ {
+		begin, waited := p.mark, int64(0)
 		if p.reload.Swap(false) {
 			queues = *p.queues.Load()
 			w.register(queues)
-			busy = busy[:0]
-			for _, q := range queues {
-				if q.fd < 0 {
-					w.drainNotifier(q)
-				}
-			}
+			w.drainNotifiers(queues)
 		}
-		next := busy[:0]
-		for _, i := range busy {
-			if w.poll(queues[i].port, queues[i].q) == batchSize {
-				next = append(next, i)
-			}
+		w.serveBusy(queues)
+		if len(p.busy) == 0 || round%sweepRounds == 0 {
+			waited = w.await(queues)
 		}
-		busy = next
-		if len(busy) > 0 && round%sweepRounds != 0 {
-			continue
-		}
-		timeout := -1
-		if len(busy) > 0 {
-			timeout = 0
-		}
-		n, err := unix.EpollWait(p.epoll, events[:], timeout)
-		if err != nil {
-			continue // EINTR
-		}
-		for _, ev := range events[:n] {
-			if ev.Fd < 0 {
-				w.drainWake(queues)
-				continue
-			}
-			i := int(ev.Fd)
-			if i < len(queues) && !slices.Contains(busy, i) && w.poll(queues[i].port, queues[i].q) == batchSize {
-				busy = append(busy, i)
-			}
+		w.perf.iteration(p.packets, p.mark-begin-waited, waited, w.dp.perfLog.Load())
+		w.maybeNap()
+	}
+	w.flush()
+}
+
+// serveBusy reads the queues whose last batch was full.
+func (w *worker) serveBusy(queues []*rxq) {
+	p := w.poller
+	next := p.busy[:0]
+	for _, i := range p.busy {
+		if n, again := w.service(queues[i]); n == batchSize || again {
+			next = append(next, i)
 		}
 	}
+	p.busy = next
+}
+
+// await looks which queues are ready, waiting for one if none was busy, and
+// reads them. It returns how long it waited.
+func (w *worker) await(queues []*rxq) int64 {
+	p := w.poller
+	timeout := -1
+	if len(p.busy) > 0 {
+		timeout = 0
+	} else if w.held > 0 {
+		timeout = w.flushHeld()
+	}
+	n, err := unix.EpollWait(p.epoll, p.events[:], timeout)
+	now := clock.Ticks()
+	waited := now - p.mark
+	p.mark = now
+	if err != nil {
+		return waited // EINTR
+	}
+	for _, ev := range p.events[:n] {
+		if ev.Fd < 0 {
+			var buf [8]byte
+			_, _ = unix.Read(p.wake, buf[:])
+			w.drainNotifiers(queues)
+			continue
+		}
+		i := int(ev.Fd)
+		if i >= len(queues) || slices.Contains(p.busy, i) {
+			continue
+		}
+		if n, _ := w.service(queues[i]); n == batchSize {
+			p.busy = append(p.busy, i)
+		}
+	}
+	return waited
 }
 
 // register tells epoll about the queues by their index. A descriptor may be
 // the reused number of a closed one, so each is added anew.
-func (w *worker) register(queues []pollQueue) {
+func (w *worker) register(queues []*rxq) {
+	p := w.poller
+	p.busy = p.busy[:0]
+	for fd := range p.registered {
+		if !slices.ContainsFunc(queues, func(q *rxq) bool { return q.fd == fd }) {
+			_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, fd, nil) // fails where it was closed
+			delete(p.registered, fd)
+		}
+	}
 	for i, q := range queues {
 		if q.fd < 0 {
 			continue
 		}
+		p.registered[q.fd] = true
 		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
-		if unix.EpollCtl(w.poller.epoll, unix.EPOLL_CTL_ADD, q.fd, &ev) == unix.EEXIST {
-			_ = unix.EpollCtl(w.poller.epoll, unix.EPOLL_CTL_MOD, q.fd, &ev)
+		if unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, q.fd, &ev) == unix.EEXIST {
+			_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_MOD, q.fd, &ev)
 		}
 	}
 }
 
-// drainWake empties the eventfd and polls the queues that notify.
-func (w *worker) drainWake(queues []pollQueue) {
-	var buf [8]byte
-	_, _ = unix.Read(w.poller.wake, buf[:])
+// drainNotifiers polls the queues whose devices notify.
+func (w *worker) drainNotifiers(queues []*rxq) {
 	for _, q := range queues {
-		if q.fd < 0 {
-			w.drainNotifier(q)
+		if q.fd >= 0 {
+			continue
+		}
+		for {
+			n, again := w.service(q)
+			if again {
+				w.kick() // who is at it may have looked before the last packet came
+			}
+			if n == 0 {
+				break
+			}
 		}
 	}
 }
 
-func (w *worker) drainNotifier(q pollQueue) {
-	for w.poll(q.port, q.q) > 0 {
+// maybeNap sleeps after an iteration with few packets, if other_config:pmd-sleep-max
+// allows it: a microsecond longer each time, so that more of them come in one
+// batch and the core rests meanwhile.
+func (w *worker) maybeNap() {
+	p := w.poller
+	most := p.maxSleep.Load()
+	if most == 0 || p.packets == 0 {
+		p.packets = 0
+		return
 	}
+	if p.packets >= batchSize/2 {
+		p.nap, p.packets = 0, 0
+		return
+	}
+	p.packets = 0
+	p.nap = min(p.nap+int64(time.Microsecond), most)
+	ts := unix.NsecToTimespec(p.nap)
+	_ = unix.Nanosleep(&ts, nil)
+	now := clock.Ticks()
+	w.perf.slept(now - p.mark)
+	p.mark = now
 }

@@ -28,6 +28,17 @@ type port struct {
 
 	// pending counts notifications not yet worked off, in synchronous mode.
 	pending []atomic.Int32
+
+	// rxqs are the queues that threads poll, pins the cores that some of them
+	// must be on, and node is the device's; the reconfiguration mutex owns them.
+	// byQueue is rxqs for the goroutine that the device notifies on.
+	rxqs    []*rxq
+	pins    map[int]int
+	node    int
+	byQueue atomic.Pointer[[]*rxq]
+
+	uncached atomic.Bool // emc-enable is false
+	steered  atomic.Bool // tx-steering is "hash"
 }
 
 // portTable is an immutable snapshot of the ports.
@@ -72,28 +83,38 @@ func (d *DP) PortOpenType(typ string) string {
 
 // PortAdd attaches a device. EBUSY says that the number wished is taken.
 func (d *DP) PortAdd(dev netdev.Device, typ string, no datapath.PortNo) (datapath.PortNo, error) {
+	d.conf.Lock()
+	defer d.conf.Unlock()
+	p, err := d.addPort(dev, typ, no)
+	if err != nil {
+		return 0, err
+	}
+	d.attach(p)
+	return p.no, nil
+}
+
+func (d *DP) addPort(dev netdev.Device, typ string, no datapath.PortNo) (*port, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.ports.Load()
 	if old.byName[dev.Name()] != nil {
-		return 0, fmt.Errorf("port %q: %w", dev.Name(), errExist)
+		return nil, fmt.Errorf("port %q: %w", dev.Name(), errExist)
 	}
 	switch {
 	case no == datapath.PortNone:
 		no = d.choosePort(old, dev.Name())
 		if no == datapath.PortNone {
-			return 0, fmt.Errorf("port %q: %w", dev.Name(), unix.EFBIG)
+			return nil, fmt.Errorf("port %q: %w", dev.Name(), unix.EFBIG)
 		}
 	case no >= maxPorts:
-		return 0, fmt.Errorf("port %q: number %d is over the limit of %d: %w", dev.Name(), no, maxPorts-1, unix.EFBIG)
+		return nil, fmt.Errorf("port %q: number %d is over the limit of %d: %w", dev.Name(), no, maxPorts-1, unix.EFBIG)
 	case old.get(no) != nil:
-		return 0, fmt.Errorf("port %q: number %d: %w", dev.Name(), no, unix.EBUSY)
+		return nil, fmt.Errorf("port %q: number %d: %w", dev.Name(), no, unix.EBUSY)
 	}
 	p := &port{no: no, typ: typ, dev: dev, slot: freeSlot(old), pending: make([]atomic.Int32, max(dev.NumRxQueues(), 1))}
 	p.tunnel = tunnel.KindOf(typ) != nil
 	d.ports.Store(newPortTable(append(slices.Clone(old.list), p), max(old.slots, p.slot+1)))
-	d.attach(p)
-	return no, nil
+	return p, nil
 }
 
 // freeSlot is the lowest slot that no port has.
@@ -133,40 +154,71 @@ func (d *DP) choosePort(t *portTable, name string) datapath.PortNo {
 	return datapath.PortNone
 }
 
-// attach begins to receive from the port.
+// attach begins to receive from the port. The caller holds the reconfiguration
+// mutex.
 func (d *DP) attach(p *port) {
 	n, notifier := p.dev.(netdev.Notifier)
 	switch {
-	case notifier && d.cfg.Synchronous:
-		n.SetNotify(func(q int) { d.pollSync(p, q) })
+	case d.threaded(p):
+		if notifier {
+			n.SetNotify(p.wake)
+		}
+		d.reconfigure()
 	case notifier:
-		n.SetNotify(func(int) { d.wakeWorkers() })
-		d.assignQueues()
-	default:
-		d.assignQueues()
+		n.SetNotify(func(q int) { d.pollSync(p, q) })
+	}
+}
+
+// threaded reports whether threads read the port.
+func (d *DP) threaded(p *port) bool {
+	if !d.cfg.Synchronous {
+		return true
+	}
+	b, ok := p.dev.(netdev.BusyPolled)
+	return ok && b.BusyPolled()
+}
+
+// wake wakes the thread that polls queue q.
+func (p *port) wake(q int) {
+	if qs := p.byQueue.Load(); qs != nil && q < len(*qs) {
+		if w := (*qs)[q].owner.Load(); w != nil {
+			w.kick()
+		}
 	}
 }
 
 // PortDel detaches a device. Packets may be on their way to it until its own
 // Close has returned.
 func (d *DP) PortDel(no datapath.PortNo) error {
+	d.conf.Lock()
+	defer d.conf.Unlock()
+	p, err := d.delPort(no)
+	if err != nil {
+		return err
+	}
+	if n, ok := p.dev.(netdev.Notifier); ok {
+		n.SetNotify(nil)
+	}
+	if d.threaded(p) {
+		d.reconfigure()
+	}
+	return nil
+}
+
+func (d *DP) delPort(no datapath.PortNo) (*port, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.ports.Load()
 	p := old.get(no)
 	if p == nil {
-		return portError(no, errNotExist)
+		return nil, portError(no, errNotExist)
 	}
 	if no == 0 && d.cfg.Local != nil {
-		return portError(no, fmt.Errorf("the local port stays: %w", unix.EINVAL))
+		return nil, portError(no, fmt.Errorf("the local port stays: %w", unix.EINVAL))
 	}
 	list := slices.DeleteFunc(slices.Clone(old.list), func(x *port) bool { return x == p })
 	d.ports.Store(newPortTable(list, old.slots))
-	if n, ok := p.dev.(netdev.Notifier); ok {
-		n.SetNotify(nil)
-	}
-	d.assignQueues()
-	return nil
+	return p, nil
 }
 
 // Ports lists the ports by number.

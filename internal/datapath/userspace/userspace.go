@@ -6,12 +6,19 @@
 //
 // With Config.Synchronous there are no workers: a packet is processed, to its
 // end, on the goroutine that brought it to a dummy device. That is the "dummy"
-// data path of the tests.
+// data path of the tests. Devices that only threads may read (netdev.BusyPolled)
+// have workers there, too.
+//
+// Workers are what users know as PMD threads: each has a core and a list of
+// receive queues (rxq), which assignment deals out by the load that was
+// measured, and balance deals out anew when it pays (pmd-auto-lb). Other than
+// the original's they sleep when there is nothing to do.
 package userspace
 
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +27,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/netdev"
+	"weir/internal/numa"
 	"weir/internal/vlog"
 )
 
@@ -34,16 +42,20 @@ type Config struct {
 	// Synchronous processes packets where they come in, without workers, and
 	// numbers ports by the digits of their names.
 	Synchronous bool
-	// Workers is the number of threads that poll devices, 0 for none.
+	// Workers is the number of threads that poll devices, where nobody asks for
+	// certain cores.
 	Workers int
+	// Topology is the cores there are; without any, threads are numbered.
+	Topology numa.Topology
 	// Local, when not nil, becomes port 0.
 	Local netdev.Device
 	// Mirror, when not nil, holds the flows as well.
 	Mirror Mirror
 }
 
-// DP is a data path. Its mutex owns the flow and port tables as their only
-// writer; packets are processed without it.
+// DP is a data path. Its mutex mu owns the flow and port tables as their only
+// writer; packets are processed without it. The mutex conf, which is taken
+// before mu, owns threads and their queues.
 type DP struct {
 	cfg     Config
 	handler atomic.Pointer[handlerBox]
@@ -51,18 +63,32 @@ type DP struct {
 	meters  atomic.Pointer[map[uint32]*meter]
 	cls     classifier
 	mirror  Mirror
-	workers []*worker
+	workers atomic.Pointer[[]*worker] // polling threads, by core
 	spare   spareWorkers
 	done    atomic.Bool
+	caching caching
+	txFlush atomic.Int64 // ns
+	perfLog atomic.Pointer[PerfLog]
+
+	conf         sync.Mutex
+	running      bool // threads may run
+	set          settings
+	tuned        bool // set is what somebody wanted
+	retired      []*worker
+	gone         WorkerStats // of threads that have ended
+	ticker       *clock.Timer
+	balanced     time.Time // when the automatic balancing last looked
+	mainBaseline WorkerStats
+	dealt        bool // queues were dealt out since the last look
+	unprofitable bool // and then there was nothing to be balanced
 
 	mu     sync.Mutex
+	slots  int // of statistics that a new flow gets, besides the shared one
 	byUFID map[datapath.UFID]*entry
 	// all has every flow, mostly in the order in which they were put: so they
 	// lie in memory, and a walk over many is quick.
 	all  []*entry
 	puts uint64 // entries made so far
-	// cleared is where WorkerStats counts from.
-	cleared []WorkerStats
 }
 
 // handlerBox lets an interface be swapped atomically.
@@ -71,6 +97,7 @@ type handlerBox struct{ h datapath.UpcallHandler }
 var (
 	_ datapath.Datapath = (*DP)(nil)
 	_ datapath.Meterer  = (*DP)(nil)
+	_ datapath.Tuner    = (*DP)(nil)
 )
 
 // New makes a data path; its workers start with Start.
@@ -82,15 +109,14 @@ func New(cfg Config) (*DP, error) {
 	d.ports.Store(&portTable{byName: map[string]*port{}})
 	d.meters.Store(&map[uint32]*meter{})
 	d.cls.init()
-	if !cfg.Synchronous {
-		for i := range max(cfg.Workers, 1) {
-			w, err := d.newPoller(i)
-			if err != nil {
-				d.closeWorkers()
-				return nil, err
-			}
-			d.workers = append(d.workers, w)
-		}
+	d.workers.Store(&[]*worker{})
+	d.set = parseSettings(nil)
+	d.caching.invert.Store(d.set.emcInvert)
+	d.conf.Lock()
+	err := d.resize()
+	d.conf.Unlock()
+	if err != nil {
+		return nil, err
 	}
 	if cfg.Local != nil {
 		if _, err := d.PortAdd(cfg.Local, cfg.Local.Type(), 0); err != nil {
@@ -103,9 +129,13 @@ func New(cfg Config) (*DP, error) {
 
 // Start lets the workers run.
 func (d *DP) Start() {
-	for _, w := range d.workers {
-		go w.run()
+	d.conf.Lock()
+	defer d.conf.Unlock()
+	d.running = true
+	for _, w := range *d.workers.Load() {
+		w.start()
 	}
+	d.tickOn()
 }
 
 // Type is that of the configuration.
@@ -137,12 +167,19 @@ func (d *DP) Stats() datapath.DPStats {
 	var s datapath.DPStats
 	d.eachWorker(func(w *worker) {
 		c := &w.counters
-		s.Hit += c.cacheHit.Load() + c.megaHit.Load()
+		s.Hit += c.cacheHit.Load() + c.signatureHit.Load() + c.megaHit.Load()
 		s.Missed += c.miss.Load()
 		s.Lost += c.lost.Load()
 		s.MaskHit += c.maskHit.Load()
 		s.CacheHit += c.cacheHit.Load()
 	})
+	d.conf.Lock()
+	s.Hit += d.gone.CacheHits + d.gone.SignatureHits + d.gone.MegaflowHits
+	s.Missed += d.gone.Missed
+	s.Lost += d.gone.Lost
+	s.MaskHit += d.gone.MaskHits
+	s.CacheHit += d.gone.CacheHits
+	d.conf.Unlock()
 	d.mu.Lock()
 	s.Flows = uint64(len(d.byUFID))
 	d.mu.Unlock()
@@ -150,13 +187,15 @@ func (d *DP) Stats() datapath.DPStats {
 	return s
 }
 
-// eachWorker calls fn for the workers and the shared counters of those that
-// run outside of workers.
+// eachWorker calls fn for the workers, those that are about to end, and the
+// shared ones of what runs outside of workers.
 func (d *DP) eachWorker(fn func(*worker)) {
-	for _, w := range d.workers {
+	d.conf.Lock()
+	all := slices.Concat(*d.workers.Load(), d.retired)
+	d.conf.Unlock()
+	for _, w := range slices.Concat(all, d.spare.list()) {
 		fn(w)
 	}
-	d.spare.each(fn)
 }
 
 // SetUpcallHandler connects the switch.
@@ -183,7 +222,13 @@ func (d *DP) Close() error {
 }
 
 func (d *DP) closeWorkers() {
-	for _, w := range d.workers {
+	d.conf.Lock()
+	if d.ticker != nil {
+		d.ticker.Stop()
+	}
+	all := slices.Concat(*d.workers.Load(), d.retired)
+	d.conf.Unlock()
+	for _, w := range all {
 		w.stop()
 	}
 }

@@ -1,9 +1,11 @@
 package userspace
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	"weir/internal/clock"
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/netdev"
@@ -14,8 +16,6 @@ const (
 	batchSize = 32
 	// maxDepth bounds recirculation and nested actions of one packet.
 	maxDepth = 12
-	// cacheSize is the number of entries of the exact-match cache, a power of two.
-	cacheSize = 8192
 	// sortEvery is how many lookups in the classifier pass until its subtables
 	// are sorted again.
 	sortEvery = 1 << 14
@@ -24,16 +24,10 @@ const (
 // counters are what a worker counted; only it writes them, except that the
 // shared ones of a spare worker are written by whoever uses it.
 type counters struct {
-	received, recirc                       atomic.Uint64
-	cacheHit, megaHit, maskHit, miss, lost atomic.Uint64
-	outPackets, outBatches                 atomic.Uint64
-}
-
-// cacheEntry is a line of the exact-match cache: the flow that a key of this
-// hash was last seen to match.
-type cacheEntry struct {
-	hash uint64
-	flow *entry
+	received, recirc                         atomic.Uint64
+	cacheHit, signatureHit, megaHit, maskHit atomic.Uint64
+	miss, lost                               atomic.Uint64
+	outPackets, outBatches                   atomic.Uint64
 }
 
 // state is a packet under way through an action list.
@@ -68,9 +62,13 @@ type worker struct {
 	slot int // index into flow statistics
 	now  int64
 	counters
+	perf     perf
+	baseline WorkerStats // where WorkerStats counts from
 
-	cache   []cacheEntry
-	lookups uint
+	cache      []cacheEntry
+	signatures []cacheEntry // smc-enable: a larger cache behind the first, nil without
+	lookups    uint
+	uncached   bool // of the port whose packets are under way
 
 	batch []netdev.Packet
 	keys  [maxDepth + 1]flow.Key
@@ -82,8 +80,15 @@ type worker struct {
 	tx    []txQueue // by port slot
 	dirty []int     // slots with packets waiting
 
+	// What steering needs: the queue of each packet, those of one queue, a key.
+	steered  []int
+	bunch    []*netdev.Packet
+	steerKey flow.Key
+
 	copies  []*packetCopy
 	ncopies int
+	held    int   // packets kept over the end of their batch (tx-flush-interval)
+	due     int64 // when they must go, by clock.Ticks
 
 	// Statistics of the flow that the last packets hit, not yet added.
 	hit        *entry
@@ -111,13 +116,11 @@ type spareWorkers struct {
 	free []*worker
 }
 
-func (s *spareWorkers) each(fn func(*worker)) {
+// list is all of them there are.
+func (s *spareWorkers) list() []*worker {
 	s.mu.Lock()
-	all := s.all
-	s.mu.Unlock()
-	for _, w := range all {
-		fn(w)
-	}
+	defer s.mu.Unlock()
+	return slices.Clone(s.all)
 }
 
 // get takes a worker; put gives it back.
@@ -186,10 +189,11 @@ func (w *worker) poll(p *port, q int) int {
 		return 0
 	}
 	w.now = w.dp.now().UnixNano()
+	w.uncached = p.uncached.Load()
 	for i := range n {
 		w.receive(&w.batch[i], p)
 	}
-	w.flush()
+	w.flushBatch()
 	w.received.Add(uint64(n)) // last: who sees the count sees all that the packets caused
 	return n
 }
@@ -229,30 +233,6 @@ func (w *worker) process(pkt *netdev.Packet, depth int) {
 	w.missed(st)
 }
 
-// lookup finds the megaflow of a key, first in the cache.
-func (w *worker) lookup(k *words) *entry {
-	s := w.dp.cls.snapshot.Load()
-	h := s.union.hash(k, w.dp.cls.seed)
-	line := &w.cache[h&(cacheSize-1)]
-	if e := line.flow; e != nil && line.hash == h && !e.dead.Load() && e.matches(k) {
-		w.cacheHit.Add(1)
-		return e
-	}
-	e, probes := w.dp.cls.find(s, k)
-	w.maskHit.Add(uint64(probes))
-	if w.lookups++; w.lookups%sortEvery == 0 && len(s.tables) > 1 && w.dp.mu.TryLock() {
-		w.dp.cls.sort()
-		w.dp.mu.Unlock()
-	}
-	if e == nil {
-		line.flow = nil
-		return nil
-	}
-	w.megaHit.Add(1)
-	*line = cacheEntry{h, e}
-	return e
-}
-
 // count adds a packet to the statistics of its flow; those of consecutive
 // packets of a flow are added together.
 func (w *worker) count(e *entry, pkt *netdev.Packet, k *flow.Key) {
@@ -270,7 +250,11 @@ func (w *worker) settle() {
 	if w.hit == nil {
 		return
 	}
-	s := &w.hit.stats[w.slot]
+	slot := w.slot
+	if slot >= len(w.hit.stats) {
+		slot = 0
+	}
+	s := &w.hit.stats[slot]
 	s.packets.Add(w.hitPackets)
 	s.bytes.Add(w.hitBytes)
 	s.used.Store(w.now)
@@ -295,7 +279,10 @@ func (w *worker) missed(st *state) {
 	w.settle()
 	u, v := &w.ups[st.depth], &w.vers[st.depth]
 	*u = datapath.Upcall{Kind: datapath.UpcallMiss, Packet: st.pkt, Key: st.key}
+	begin := clock.Ticks()
 	*v = box.h.HandleUpcall(u)
+	w.perf.upcalls.Add(1)
+	w.perf.upcallTime.Add(uint64(clock.Ticks() - begin))
 	if !v.Install {
 		w.execute(st, newProgram(v.Actions))
 		return
@@ -307,7 +294,11 @@ func (w *worker) missed(st *state) {
 	*keyWords(&f.Key) = *keyWords(st.key)
 	*keyWords(&f.Mask) = *keyWords(v.Mask)
 	w.execute(st, newProgram(v.Actions))
-	err := w.dp.put(f, datapath.PutCreate)
+	e, err := w.dp.put(f, datapath.PutCreate)
+	if e != nil {
+		e.maker.Store(int32(w.slot))
+		w.remember(w.dp.cls.snapshot.Load().union.hash(keyWords(&f.Key), w.dp.cls.seed), e)
+	}
 	u.Key = &f.Key
 	box.h.Installed(u, v, err)
 	u.Packet, u.Key, f.Owner, f.Actions = nil, nil, nil, nil

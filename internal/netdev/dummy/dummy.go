@@ -122,6 +122,7 @@ type Device struct {
 	rxqs    []rxq
 	numRXQ  int
 	tx      []queueStats
+	node    int
 
 	options  map[string]string
 	captures captures
@@ -333,17 +334,17 @@ func (d *Device) Inject(q int, frame []byte) {
 
 // Send counts the packets, writes them to the captures and the connections,
 // and answers ARP requests for the device's own address.
-func (d *Device) Send(_ int, batch []*netdev.Packet) (int, error) {
+func (d *Device) Send(q int, batch []*netdev.Packet) (int, error) {
 	sent := 0
 	for _, p := range batch {
-		if d.sendOne(p.Data()) {
+		if d.sendOne(q, p.Data()) {
 			sent++
 		}
 	}
 	return sent, nil
 }
 
-func (d *Device) sendOne(frame []byte) bool {
+func (d *Device) sendOne(q int, frame []byte) bool {
 	d.mu.Lock()
 	tagged := 0
 	if len(frame) >= 14 && (packet.Be16(frame[12:]) == 0x8100 || packet.Be16(frame[12:]) == 0x88a8) {
@@ -355,8 +356,9 @@ func (d *Device) sendOne(frame []byte) bool {
 	}
 	d.stats.TxPackets++
 	d.stats.TxBytes += uint64(len(frame))
-	d.tx[0].packets++
-	d.tx[0].bytes += uint64(len(frame))
+	tx := &d.tx[q%len(d.tx)]
+	tx.packets++
+	tx.bytes += uint64(len(frame))
 	d.captures.sent(d.set.clock.Wall(), frame)
 	reply := d.arpReply(frame)
 	var conns []*conn
@@ -401,7 +403,7 @@ func (d *Device) Close() error {
 }
 
 // SetOptions applies pcap, rxq_pcap, tx_pcap, stream, pstream, ifindex and, of
-// a dummy-pmd, n_rxq.
+// a dummy-pmd, n_rxq, n_txq and numa_id.
 func (d *Device) SetOptions(options map[string]string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -414,20 +416,49 @@ func (d *Device) SetOptions(options map[string]string) error {
 	}
 	d.ifindex, _ = strconv.Atoi(options["ifindex"])
 	if d.typ == "dummy-pmd" {
-		n, err := strconv.Atoi(options["n_rxq"])
-		if err != nil || n < 1 {
-			n = 1
-		}
-		n = min(n, maxQueues)
+		n := queueCount(options["n_rxq"])
 		for len(d.rxqs) < n {
 			d.rxqs = append(d.rxqs, rxq{})
 		}
 		d.rxqs = d.rxqs[:n]
+		n = queueCount(options["n_txq"])
+		for len(d.tx) < n {
+			d.tx = append(d.tx, queueStats{})
+		}
+		d.tx = d.tx[:n]
+		d.node, _ = strconv.Atoi(options["numa_id"])
 	}
 	d.captures.set(d.name, options)
 	d.setStreams(options)
 	d.changes.Add(1)
 	return nil
+}
+
+// queueCount reads a number of queues, 1 where it is none.
+func queueCount(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 1
+	}
+	return min(max(n, 1), maxQueues)
+}
+
+// BusyPolled says that threads read a dummy-pmd, the other kinds whoever brings
+// packets.
+func (d *Device) BusyPolled() bool { return d.typ == "dummy-pmd" }
+
+// Node is the memory node that the option "numa_id" of a dummy-pmd says.
+func (d *Device) Node() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.node
+}
+
+// NumTxQueues is what n_txq says for a dummy-pmd, 1 for others.
+func (d *Device) NumTxQueues() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.tx)
 }
 
 // Options are those that dpctl/show prints.
@@ -446,7 +477,8 @@ func (d *Device) Options() map[string]string {
 	if d.typ == "dummy-pmd" {
 		n := strconv.Itoa(len(d.rxqs))
 		out["configured_rx_queues"], out["requested_rx_queues"] = n, n
-		out["configured_tx_queues"], out["requested_tx_queues"] = "1", "1"
+		n = strconv.Itoa(len(d.tx))
+		out["configured_tx_queues"], out["requested_tx_queues"] = n, n
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"weir/internal/coverage"
 	"weir/internal/daemon"
 	"weir/internal/loop"
+	"weir/internal/numa"
 	"weir/internal/paths"
 	"weir/internal/stream"
 	"weir/internal/tlsopt"
@@ -77,7 +78,7 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "enable-dummy", Arg: cli.OptionalArg, Set: s.enableDummy},
 		{Long: "disable-system", Set: flag(&s.types.NoSystem)},
 		{Long: "disable-system-route", Set: flag(&s.types.NoRoutes)},
-		{Long: "dummy-numa", Arg: cli.RequiredArg, Set: nothing},
+		{Long: "dummy-numa", Arg: cli.RequiredArg, Set: s.dummyNUMA},
 		{Long: "hw-rawio-access", Set: nothing}, // a capability for DPDK's drivers
 		{Long: "dpdk", Arg: cli.OptionalArg, Set: func(string) error {
 			return fmt.Errorf("Using --dpdk to configure DPDK is not supported.") //nolint:staticcheck // the peer's text
@@ -85,6 +86,12 @@ func (s *settings) parser() *cli.Parser {
 	}
 	options = append(options, tlsopt.Options(&s.tls, nil)...)
 	return &cli.Parser{Options: append(options, s.daemon.CLI()...)}
+}
+
+// dummyNUMA makes up cores and their memory nodes (--dummy-numa).
+func (s *settings) dummyNUMA(v string) (err error) {
+	s.types.Topology, err = numa.ParseDummy(v)
+	return err
 }
 
 // enableDummy sets up the dummy data path and devices (--enable-dummy).
