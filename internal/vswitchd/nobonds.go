@@ -25,15 +25,15 @@ func (s *Switch) registerNoBonds(srv *unixctl.Server) {
 		})
 	}
 	srv.Register("bond/hash", "mac [vlan] [basis]", 1, 3, func(r *unixctl.Request) (string, error) {
-		if _, ok := packet.ParseMAC(r.Args[0]); !ok {
-			return "", errors.New("invalid mac")
-		}
 		for i, what := range []string{"vlan", "basis"} {
 			if len(r.Args) > i+1 {
 				if _, err := strconv.ParseUint(r.Args[i+1], 10, 32); err != nil {
 					return "", errors.New("invalid " + what)
 				}
 			}
+		}
+		if _, ok := packet.ParseMAC(r.Args[0]); !ok {
+			return "", errors.New("invalid mac")
 		}
 		return "", errors.New("bonds are not supported yet: there is no hash that picks their members")
 	})

@@ -91,7 +91,7 @@ func (d *DP) open() (err error) {
 	}
 	d.mirror = newMirror(d.set, d.cfg.Clock)
 	d.soft, err = userspace.New(userspace.Config{
-		Type: d.cfg.Type, Name: d.cfg.Name, Clock: d.cfg.Clock, Workers: 1, Mirror: d.mirror,
+		Type: d.cfg.Type, Name: d.cfg.Name, Clock: d.cfg.Clock, Mirror: d.mirror,
 	})
 	if err != nil {
 		return err

@@ -98,7 +98,7 @@ func (d *DP) wantedCores() (cores []numa.Core, named bool) {
 	if d.cfg.Synchronous && len(top.Cores) > 0 {
 		return top.FirstOfEach(), false
 	}
-	for i := range max(d.cfg.Workers, 1) {
+	for i := range d.cfg.Workers {
 		core := numa.Core{ID: i}
 		if i < len(top.Cores) {
 			core = top.Cores[i]

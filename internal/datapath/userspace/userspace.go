@@ -43,7 +43,7 @@ type Config struct {
 	// numbers ports by the digits of their names.
 	Synchronous bool
 	// Workers is the number of threads that poll devices, where nobody asks for
-	// certain cores.
+	// certain cores; 0 for none.
 	Workers int
 	// Topology is the cores there are; without any, threads are numbered.
 	Topology numa.Topology
