@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -189,6 +190,8 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 	switch {
 	case !found && r.key.RecircID != 0:
 		return true, fmt.Errorf("no recirculation data for recirc_id %#x", r.key.RecircID)
+	case !found && !r.key.Tunnel.IsZero():
+		return true, errors.New("no OpenFlow tunnel port for this packet")
 	case !found:
 		return true, fmt.Errorf("no OpenFlow port for datapath port %d", dpPort)
 	}

@@ -64,11 +64,11 @@ func (x *Translator) outputTunnel(p *Port, trunc uint32) {
 	x.effect(Effect{Kind: EffectTx, Port: p})
 	x.detail("output to kernel tunnel")
 	x.markQueue(p)
-	x.commitTunnel()
-	x.commit()
-	if trunc != 0 {
+	if trunc != 0 { // it counts for the next output, whatever stands between
 		x.emit(&datapath.Trunc{MaxLen: trunc})
 	}
+	x.commitTunnel()
+	x.commit()
 	x.emit(p.outAction())
 	x.mirrorOut(p)
 }

@@ -63,6 +63,7 @@ var jobTable = []job{
 		{name: "the same, all translated again", unit: "ms", scale: 1e-3, lower: true}}},
 	{name: "restart", skip: plain, run: disturbed(restart), figures: []figure{{name: "lost over ovs-ctl restart at 100,000 pps", unit: "packets", scale: 1, lower: true, wants: []want{{"", 0}}}}},
 	{name: "kill", skip: plain, run: disturbed(kill), figures: []figure{{name: "lost over kill -9 at 100,000 pps", unit: "packets", scale: 1, lower: true, wants: []want{{"", 0}}}}},
+	{name: "vxlan", skip: []string{"veth", "C"}, run: runVXLAN, figures: []figure{{name: "VXLAN, TCP one stream", unit: "Gbit/s", scale: 1e9, wants: []want{{"bridge", 1}}}}},
 	{name: "flood", skip: []string{"veth"}, run: runFlood, figures: []figure{{name: "flood to 16 ports, sum of receivers", unit: "kpps", scale: 1e3, wants: []want{{"bridge", 1}}}}},
 }
 

@@ -33,6 +33,7 @@ type stage struct {
 	ctx    context.Context
 	length time.Duration
 	sub    subject
+	sw     string // the namespace of the switch
 	dir    string // of the switch's files
 	self   string
 }
@@ -47,7 +48,7 @@ func newStage(ctx context.Context, length time.Duration, s subject) (*stage, err
 	if err != nil {
 		return nil, err
 	}
-	st := &stage{ctx: ctx, length: length, sub: s, dir: dir, self: self}
+	st := &stage{ctx: ctx, length: length, sub: s, sw: nsSw, dir: dir, self: self}
 	err = st.build()
 	if err == nil && s.start != nil {
 		err = s.start(st)
@@ -134,7 +135,7 @@ func (st *stage) in(ns string, args ...string) (string, error) {
 
 // tool runs one of the switch's programs in its namespace.
 func (st *stage) tool(args ...string) (string, error) {
-	return st.in(nsSw, append([]string{st.sub.program(args[0])}, args[1:]...)...)
+	return st.in(st.sw, append([]string{st.sub.program(args[0])}, args[1:]...)...)
 }
 
 // tools runs several, until one fails.

@@ -53,8 +53,8 @@ func debian(name string) string {
 	return name
 }
 
-func startBridge(*stage) error {
-	in := "-n " + nsSw + " link "
+func startBridge(st *stage) error {
+	in := "-n " + st.sw + " link "
 	return lab.IP(in+"add br0 type bridge", in+"set br0 up", in+"set s1 master br0", in+"set s2 master br0")
 }
 

@@ -94,6 +94,8 @@ const (
 	SlowTunnel
 	// SlowKernel: the kernel has no helper for it.
 	SlowKernel
+	// SlowCut: the packet changes between the action that cuts it and its output.
+	SlowCut
 )
 
 var slowTexts = [...]string{
@@ -104,6 +106,7 @@ var slowTexts = [...]string{
 	SlowLong:    "too many actions",
 	SlowTunnel:  "tunnel options beyond the kernel's interface",
 	SlowKernel:  "the kernel has no helper for it",
+	SlowCut:     "changes a packet that is to be cut",
 }
 
 // String says it in words.

@@ -14,6 +14,7 @@ type compiler struct {
 	users  int    // Userspace actions so far
 	index  int    // of the action in hand
 	cut    uint32 // of a Trunc that waits for its output
+	cutAt  int    // the index of that Trunc, or of what it stands in
 	moved  bool   // the network header isn't what the key says any more
 	depth  int    // of nested lists
 	// tunneled says that the tunnel to come through has been replaced by one to
@@ -52,9 +53,8 @@ func (c *compiler) list(actions []datapath.Action) *Slow {
 		mark := len(c.ops)
 		if why := c.action(a, i == len(actions)-1); why != 0 {
 			c.ops = c.ops[:mark]
-			// A cut that waits for its output is user space's, too.
-			if c.cut != 0 && i > 0 {
-				i--
+			if c.cut != 0 { // what waits for its output is user space's, too
+				i = c.cutAt
 			}
 			c.add(op(opResume, 2, 0, 0), uint64(i)<<32)
 			return &Slow{i, kindOf(actions[i]), why}
@@ -65,11 +65,14 @@ func (c *compiler) list(actions []datapath.Action) *Slow {
 
 // action compiles one action; last says that nothing follows it.
 func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
+	if c.cut != 0 && !waits(a) {
+		return SlowCut
+	}
 	switch a := a.(type) {
 	case *datapath.Output:
 		return c.output(a, last)
 	case *datapath.Trunc:
-		c.cut = a.MaxLen
+		c.cut, c.cutAt = a.MaxLen, c.index
 	case *datapath.Userspace:
 		if c.cut != 0 {
 			c.cut = 0 // as for the executor in user space, it cuts outputs only
@@ -128,6 +131,16 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 	return 0
 }
 
+// waits says that an action may stand between a Trunc and its output: it can be
+// done twice, when user space takes over at the Trunc.
+func waits(a datapath.Action) bool {
+	switch a.(type) {
+	case *datapath.Output, *datapath.Userspace, *datapath.SetTunnel, *datapath.Trunc:
+		return true
+	}
+	return false
+}
+
 func (c *compiler) output(a *datapath.Output, last bool) SlowWhy {
 	switch {
 	case c.cut != 0:
@@ -137,7 +150,7 @@ func (c *compiler) output(a *datapath.Output, last bool) SlowWhy {
 		if c.cut > 0xffff {
 			c.cut = 0xffff
 		}
-		c.add(op(opCut, 2, uint16(c.cut), uint32(a.Port)), uint64(c.index-1)<<32)
+		c.add(op(opCut, 2, uint16(c.cut), uint32(a.Port)), uint64(c.cutAt)<<32)
 		c.cut = 0
 	case last:
 		c.add(op(opLast, 1, 0, uint32(a.Port)))

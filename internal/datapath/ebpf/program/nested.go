@@ -15,8 +15,11 @@ func reorder(actions []datapath.Action) []datapath.Action {
 		switch a := actions[i].(type) {
 		case *datapath.Trunc:
 			n = 2
-			if i+1 >= len(actions) || !harmless(actions[i+1:i+2]) {
+			if i+1 >= len(actions) {
 				return actions
+			}
+			if _, ok := actions[i+1].(*datapath.Output); !ok {
+				return actions // the cut waits for a later one
 			}
 		case *datapath.Clone:
 			if harmless(a.Actions) {
