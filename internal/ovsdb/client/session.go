@@ -54,9 +54,9 @@ type resume struct {
 	lastTxn   string
 }
 
-// zeroTxn is the identifier of no transaction. Servers of the original answer it
-// always for a standalone database; ours does so only to clients that ask with it,
-// and so a client that may come back asks with anyTxn, which isn't one either.
+// zeroTxn is the identifier of no transaction. Servers answer it for a standalone
+// database; ours tells a client that asks with anyTxn, which isn't one either,
+// the real one. That is for clients that may come back.
 const (
 	zeroTxn = "00000000-0000-0000-0000-000000000000"
 	anyTxn  = "ffffffff-ffff-ffff-ffff-ffffffffffff"

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -39,7 +40,7 @@ type Database struct {
 
 	compacting sync.Mutex // one compaction at a time
 
-	run [8]byte // begins the identifiers of its commits
+	run uint32 // of the identifiers of its commits; random
 
 	stored    atomic.Uint64 // Seq of the newest stored state; written under mu
 	published atomic.Pointer[engine.Snapshot]
@@ -61,8 +62,7 @@ type commit struct {
 
 func newDatabase(name string, snap *engine.Snapshot, store storage.Storage, clock wallClock) *Database {
 	db := &Database{Name: name, clock: clock, layout: snap.Layout, store: store}
-	run := ovsdb.NewUUID()
-	copy(db.run[:], run[:])
+	db.run = rand.Uint32()
 	named := *snap
 	named.TxnID = db.txnID(snap.Seq)
 	snap = &named

@@ -70,9 +70,9 @@ func (f *followed) begin(p *peer) (resumed bool, err error) {
 	return resumed, f.apply(txnOf(parts[1]), parts[2], parseRowUpdate2, !resumed)
 }
 
-// orAny returns an identifier to ask with: where there is none, that of no
-// transaction at all, since servers like ours tell those of standalone databases
-// only to clients that ask with some.
+// orAny returns an identifier to ask with: where there is none, all ones, since
+// servers like ours tell those of standalone databases only to clients that ask
+// with one of that kind (monitor.told).
 func orAny(id ovsdb.UUID) ovsdb.UUID {
 	if id == (ovsdb.UUID{}) {
 		for i := range id {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/binary"
 	"slices"
 
@@ -10,20 +9,27 @@ import (
 )
 
 // txnID identifies the commit numbered seq for clients that come back and ask
-// for what they have missed (monitor_cond_since, ovsdb-server(7), 4.1.15). It is
-// another one each time that the database is opened or converted.
+// for what they have missed (monitor_cond_since, ovsdb-server(7), 4.1.15): 32 bits
+// of ones, 32 that are drawn each time that the database is opened or converted,
+// and seq.
 func (db *Database) txnID(seq uint64) (id ovsdb.UUID) {
-	copy(id[:], db.run[:])
+	binary.BigEndian.PutUint32(id[:], ones)
+	binary.BigEndian.PutUint32(id[4:], db.run)
 	binary.BigEndian.PutUint64(id[8:], seq)
 	return id
 }
 
+const ones = 1<<32 - 1
+
+// ours reports whether an identifier may be one of txnID's, of any database.
+func ours(id ovsdb.UUID) bool { return binary.BigEndian.Uint32(id[:]) == ones }
+
 // told returns what a monitor's client learns of a transaction's identifier. The
-// original numbers only the transactions of clustered databases, and tells zero
-// for others; tools and scripts show that. A client that names a transaction to
-// begin with, be it one that nobody knows, learns ours.
+// original numbers only the transactions of clustered databases and tells zero
+// for others, which tools and scripts show. Clients that are to learn ours ask
+// with one to begin with; that it is nobody's, as all ones are, doesn't matter.
 func (m *monitor) told(txn ovsdb.UUID) ovsdb.UUID {
-	if m.named || !bytes.HasPrefix(txn[:], m.db.run[:]) {
+	if m.named || !ours(txn) {
 		return txn
 	}
 	return ovsdb.UUID{}
@@ -31,12 +37,11 @@ func (m *monitor) told(txn ovsdb.UUID) ovsdb.UUID {
 
 // since returns what a monitor has to learn to get from the transaction that a
 // client saw last to a snapshot, and whether that transaction is remembered.
-func (db *Database) since(last string, snap *engine.Snapshot, spec *monitorSpec) ([]byte, bool) {
-	id, ok := ovsdb.ParseUUID(last)
-	if !ok || id == (ovsdb.UUID{}) {
+func (db *Database) since(last ovsdb.UUID, snap *engine.Snapshot, spec *monitorSpec) ([]byte, bool) {
+	if last == (ovsdb.UUID{}) {
 		return nil, false
 	}
-	steps, ok := db.stepsFrom(id, snap)
+	steps, ok := db.stepsFrom(last, snap)
 	if !ok {
 		return nil, false
 	}

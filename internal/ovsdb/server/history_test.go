@@ -35,7 +35,7 @@ func (c *client) since(monitor, condition, last string) (found bool, id string, 
 
 const (
 	zeroID = "00000000-0000-0000-0000-000000000000"
-	anyID  = "11111111-2222-3333-4444-555555555555"
+	anyID  = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 )
 
 // A client that comes back gets what it missed, and only that.
@@ -44,8 +44,10 @@ func TestMonitorSince(t *testing.T) {
 	w := h.client()
 	w.transact(insertOp("a"))
 	c := h.client()
-	if found, id, _ := h.client().since("m", "[]", zeroID); found || id != zeroID {
-		t.Errorf("a client that names no transaction: %v, %s", found, id)
+	for _, id := range []string{zeroID, "11111111-2222-3333-4444-555555555555"} {
+		if found, id, _ := h.client().since("m", "[]", id); found || id != zeroID {
+			t.Errorf("a client that doesn't know of our identifiers: %v, %s", found, id)
+		}
 	}
 	found, first, rows := c.since("m", "[]", anyID)
 	if found || first == zeroID || rows != `initial{"i":3,"name":"a","si":["set",[1,2,3]]}` {

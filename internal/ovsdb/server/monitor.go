@@ -149,8 +149,8 @@ func (c *session) startMonitor(m *jsonrpc.Message, version monitorVersion) ([]by
 		_ = c.conn.Send(head, db.initial(spec, snap), []byte(`,"error":null}`))
 		return nil, nil
 	}
-	last, _ := text(params[3])
-	mon.named = last != (ovsdb.UUID{}).String()
+	last := txnOf(params[3])
+	mon.named = ours(last)
 	update, found := db.since(last, snap, spec)
 	if !found {
 		update = db.initial(spec, snap)
