@@ -1,6 +1,9 @@
 package flow
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync"
+)
 
 // DefaultPriority is the priority of flows that don't say theirs
 // (OFP_DEFAULT_PRIORITY).
@@ -193,10 +196,13 @@ func (f *Field) sharesPlace(others *fieldBits) bool {
 // MaskExact is a mask that covers every field that packets like k have: what
 // a flow of one packet is, and how it is printed.
 func (k *Key) MaskExact() (m Mask) {
-	for i := range Fields {
-		f := &Fields[i]
-		if f.place.kind != placeUnbound && f.Applies(k) {
-			f.Mark(&m, f.full)
+	w := m.Words()
+	masks := exactMasks()
+	for p := range masks {
+		if Prereq(p).holds(facts{k: k}) {
+			for i, b := range masks[p].Words() {
+				w[i] |= b
+			}
 		}
 	}
 	m.InPort = 0xffffffff
@@ -208,3 +214,14 @@ func (k *Key) MaskExact() (m Mask) {
 	}
 	return m
 }
+
+// exactMasks are, by prerequisite, all bits of the fields that have it.
+var exactMasks = sync.OnceValue(func() *[PrereqNDAdvert + 1]Mask {
+	var masks [PrereqNDAdvert + 1]Mask
+	for i := range Fields {
+		if f := &Fields[i]; f.place.kind != placeUnbound {
+			f.Mark(&masks[f.Prereq], f.full)
+		}
+	}
+	return &masks
+})

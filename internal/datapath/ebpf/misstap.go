@@ -213,35 +213,22 @@ func (t *missTap) close() {
 	}
 }
 
-// tapReader reads packets of a queue; it belongs to one goroutine.
-type tapReader struct {
-	iov  [2]unix.Iovec
-	vnet [linux.VnetLen]byte
-}
-
-func newTapReader() *tapReader {
-	r := new(tapReader)
-	r.iov[0].Base = &r.vnet[0]
-	r.iov[0].SetLen(len(r.vnet))
-	return r
-}
-
-// read takes one packet, with its first byte at offset at of the buffer; false
-// says that there is none.
-func (r *tapReader) read(fd int, p *netdev.Packet, at int) bool {
+// readTap takes one packet of a queue, with its first byte at offset at of the
+// buffer and the virtio_net header before it; false says that there is none.
+func readTap(fd int, p *netdev.Packet, at int) bool {
+	const vnet = linux.VnetLen
+	buf := p.Buf[at-vnet:]
 	for {
-		r.iov[1].Base = &p.Buf[at]
-		r.iov[1].SetLen(len(p.Buf) - at)
 		// A raw system call: it never blocks, and the scheduler need not know.
-		n, _, errno := unix.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&r.iov[0])), 2)
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
 		if errno == unix.EINTR {
 			continue
 		}
-		if errno != 0 || int(n) < len(r.vnet) {
+		if errno != 0 || int(n) < vnet {
 			return false
 		}
-		*p = netdev.Packet{Buf: p.Buf, Off: at, Len: int(n) - len(r.vnet)}
-		linux.GetVnet(&r.vnet, &p.Offload)
+		*p = netdev.Packet{Buf: p.Buf, Off: at, Len: int(n) - vnet}
+		linux.GetVnet((*[vnet]byte)(buf), &p.Offload)
 		return true
 	}
 }

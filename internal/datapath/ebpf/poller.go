@@ -34,7 +34,6 @@ type poller struct {
 
 	served atomic.Uint64 // packets done
 	in     *userspace.Entrance
-	reader *tapReader
 	batch  []netdev.Packet
 }
 
@@ -48,7 +47,7 @@ func newPoller(d *DP) (*poller, error) {
 		_ = unix.Close(ep)
 		return nil, err
 	}
-	p := &poller{d: d, epoll: ep, wake: wake, in: d.soft.NewEntrance(), reader: newTapReader(), batch: make([]netdev.Packet, batchSize)}
+	p := &poller{d: d, epoll: ep, wake: wake, in: d.soft.NewEntrance(), batch: make([]netdev.Packet, batchSize)}
 	for i := range p.batch {
 		p.batch[i] = netdev.NewPacket(netdev.MaxFrame + program.UpcallLen)
 	}
@@ -101,7 +100,7 @@ func (p *poller) stop() {
 // serve handles a batch of one queue.
 func (p *poller) serve(fd int) {
 	n := 0
-	for n < len(p.batch) && p.reader.read(fd, &p.batch[n], netdev.Headroom-program.UpcallLen) {
+	for n < len(p.batch) && readTap(fd, &p.batch[n], netdev.Headroom-program.UpcallLen) {
 		p.handle(&p.batch[n])
 		n++
 	}

@@ -164,13 +164,15 @@ var errOverlap = errors.New("overlaps another flow")
 // FlowPut installs or changes a flow. A new flow whose own key another flow
 // matches is refused.
 func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
-	_, err := d.put(f, mode)
+	_, err := d.put(f, newProgram(f.Actions), mode, 0)
 	d.logPut(f, mode, err)
 	return err
 }
 
-// put returns the entry of a new flow, nil when an existing one was changed.
-func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) (*entry, error) {
+// put installs or changes a flow, and returns the entry of a new one, nil when
+// an existing one was changed. seen is the number of flows put before a lookup
+// found none for the key, 0 where there was no lookup.
+func (d *DP) put(f *datapath.Flow, prog *program, mode datapath.PutMode, seen uint64) (*entry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if e := d.existing(f.UFID, &f.Key); e != nil {
@@ -178,7 +180,7 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) (*entry, error) {
 			return nil, fmt.Errorf("flow %s: %w", datapath.FormatUFID(e.ufid), errExist)
 		}
 		old := e.actions.Load()
-		e.actions.Store(newProgram(f.Actions))
+		e.actions.Store(prog)
 		exported := d.export(e)
 		logFlow("flow_mod", exported, e, old)
 		d.mirrorChange(e, exported)
@@ -195,10 +197,12 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) (*entry, error) {
 		return nil, fmt.Errorf("flow: in_port is not an exact match: %w", unix.EINVAL)
 	}
 	k := keyWords(&f.Key)
-	if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
-		return nil, fmt.Errorf("flow: %w (%w)", errExist, errOverlap)
+	if seen == 0 || seen != d.puts.Load() {
+		if e, _ := d.cls.find(d.cls.snapshot.Load(), k); e != nil {
+			return nil, fmt.Errorf("flow: %w (%w)", errExist, errOverlap)
+		}
 	}
-	e := d.insert(f, k)
+	e := d.insert(f, prog, k)
 	if f.UFID != e.ufid {
 		named := *f
 		named.UFID = e.ufid
@@ -209,12 +213,21 @@ func (d *DP) put(f *datapath.Flow, mode datapath.PutMode) (*entry, error) {
 	return e, nil
 }
 
+// numbers makes the masked words and the statistics of a flow, in one piece of
+// memory, in which the garbage collector has nothing to look for.
+func numbers(words, stats int) ([]uint64, []flowStats) {
+	const size = int(unsafe.Sizeof(flowStats{}) / 8)
+	mem := make([]uint64, stats*size+words)
+	return mem[stats*size:], unsafe.Slice((*flowStats)(unsafe.Pointer(&mem[0])), stats)
+}
+
 // insert makes the entry of a flow that overlaps no other.
-func (d *DP) insert(f *datapath.Flow, k *words) *entry {
-	d.puts++
+func (d *DP) insert(f *datapath.Flow, prog *program, k *words) *entry {
+	d.puts.Add(1)
 	sub := d.cls.subtable(keyWords(&f.Mask))
 	m := &sub.mask
-	e := &entry{ufid: f.UFID, owner: f.Owner, seq: d.puts, key: *k, sub: sub, stats: make([]flowStats, 1+d.slots), masked: make([]uint64, len(m.idx))}
+	e := &entry{ufid: f.UFID, owner: f.Owner, seq: d.puts.Load(), key: *k, sub: sub}
+	e.masked, e.stats = numbers(len(m.idx), 1+d.slots)
 	e.slot.Store(uint32(NoSlot))
 	e.maker.Store(-1)
 	for i, x := range m.idx {
@@ -227,7 +240,7 @@ func (d *DP) insert(f *datapath.Flow, k *words) *entry {
 		}
 		e.ufid = keyUFID(&masked, m)
 	}
-	e.actions.Store(newProgram(f.Actions))
+	e.actions.Store(prog)
 	e.hash = e.sub.mask.hash(k, d.cls.seed)
 	e.sub.insert(e)
 	d.byUFID[e.ufid] = e

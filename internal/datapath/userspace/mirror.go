@@ -60,7 +60,7 @@ func (d *DP) Adopt(flows iter.Seq2[MirrorSlot, *datapath.Flow]) (refused []Mirro
 			refused = append(refused, slot)
 			continue
 		}
-		d.insert(f, k).slot.Store(uint32(slot))
+		d.insert(f, newProgram(f.Actions), k).slot.Store(uint32(slot))
 	}
 	return refused
 }

@@ -88,7 +88,7 @@ type DP struct {
 	// all has every flow, mostly in the order in which they were put: so they
 	// lie in memory, and a walk over many is quick.
 	all  []*entry
-	puts uint64 // entries made so far
+	puts atomic.Uint64 // entries made so far, plus 1
 }
 
 // handlerBox lets an interface be swapped atomically.
@@ -109,6 +109,7 @@ func New(cfg Config) (*DP, error) {
 	d.ports.Store(&portTable{byName: map[string]*port{}})
 	d.meters.Store(&map[uint32]*meter{})
 	d.cls.init()
+	d.puts.Store(1)
 	d.workers.Store(&[]*worker{})
 	d.set = parseSettings(nil)
 	d.caching.invert.Store(d.set.emcInvert)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"weir/internal/clock"
 	"weir/internal/datapath"
@@ -40,6 +41,7 @@ type state struct {
 	stale, changed bool
 	cut            uint32 // length for the next output, 0 for all of it
 	depth          int
+	seen           uint64 // flows put before it was looked up
 }
 
 // packetCopy is a copy of a packet, with memory for its tunnel's metadata.
@@ -76,6 +78,8 @@ type worker struct {
 	ups   [maxDepth + 1]datapath.Upcall
 	vers  [maxDepth + 1]datapath.Verdict
 	flows [maxDepth + 1]datapath.Flow // to be installed; only the data path's words of key and mask are set
+
+	prog *program // the last one made for a miss
 
 	tx    []txQueue // by port slot
 	dirty []int     // slots with packets waiting
@@ -219,7 +223,7 @@ func (w *worker) receive(pkt *netdev.Packet, p *port) {
 func (w *worker) process(pkt *netdev.Packet, depth int) {
 	k := &w.keys[depth]
 	st := &w.sts[depth]
-	*st = state{pkt: pkt, key: k, depth: depth}
+	*st = state{pkt: pkt, key: k, depth: depth, seen: w.dp.puts.Load()}
 	if k.PacketType == 0 {
 		st.offs = flow.ExtractOffsets(pkt.Data(), k)
 	} else {
@@ -283,18 +287,20 @@ func (w *worker) missed(st *state) {
 	*v = box.h.HandleUpcall(u)
 	w.perf.upcalls.Add(1)
 	w.perf.upcallTime.Add(uint64(clock.Ticks() - begin))
+	prog := w.programOf(v.Actions)
 	if !v.Install {
-		w.execute(st, newProgram(v.Actions))
+		w.execute(st, prog)
 		return
 	}
+	seen := st.seen
 	// The actions change the packet and, by recirculation, the key of deeper
 	// levels only: the flow's key is safe until they are done.
 	f := &w.flows[st.depth]
 	f.UFID, f.Owner, f.Actions = v.UFID, v.Owner, v.Actions
 	*keyWords(&f.Key) = *keyWords(st.key)
 	*keyWords(&f.Mask) = *keyWords(v.Mask)
-	w.execute(st, newProgram(v.Actions))
-	e, err := w.dp.put(f, datapath.PutCreate)
+	w.execute(st, prog)
+	e, err := w.dp.put(f, prog, datapath.PutCreate, seen)
 	if e != nil {
 		e.maker.Store(int32(w.slot))
 		w.remember(w.dp.cls.snapshot.Load().union.hash(keyWords(&f.Key), w.dp.cls.seed), e)
@@ -303,4 +309,13 @@ func (w *worker) missed(st *state) {
 	box.h.Installed(u, v, err)
 	u.Packet, u.Key, f.Owner, f.Actions = nil, nil, nil, nil
 	*v = datapath.Verdict{}
+}
+
+// programOf is the program of an action list; flows that are set up one after
+// another often share theirs, and then share the program.
+func (w *worker) programOf(actions []datapath.Action) *program {
+	if p := w.prog; p == nil || len(p.actions) != len(actions) || unsafe.SliceData(p.actions) != unsafe.SliceData(actions) {
+		w.prog = newProgram(actions)
+	}
+	return w.prog
 }
