@@ -88,6 +88,31 @@ func indexShorthands() map[string]Shorthand {
 	return m
 }
 
+// Word is what a name in flow text stands for: a shorthand or a field.
+type Word struct {
+	Short *Shorthand // nil: none
+	Field *Field     // nil: none
+}
+
+// WordByName finds a word; ok is false where there is none.
+func WordByName(name string) (w Word, ok bool) {
+	w, ok = wordsByName[name]
+	return w, ok
+}
+
+var wordsByName = indexWordsByName()
+
+func indexWordsByName() map[string]Word {
+	m := map[string]Word{}
+	for name, f := range indexNames() {
+		m[name] = Word{Field: f}
+	}
+	for name, s := range indexShorthands() {
+		m[name] = Word{Short: &s}
+	}
+	return m
+}
+
 // ParseSetting applies one setting of flow text to the match: a shorthand, or
 // a field with its value. It returns ErrUnknownField for any other word.
 func (m *Match) ParseSetting(name, value string, names PortNames) error {
@@ -95,18 +120,23 @@ func (m *Match) ParseSetting(name, value string, names PortNames) error {
 		m.Key.PacketType, m.Mask.PacketType = 0, 0xffffffff
 		return nil
 	}
-	if s, ok := ShorthandByName(name); ok {
-		m.SetExact(FieldEthType.Field(), V(uint64(s.EthType)))
+	w, ok := WordByName(name)
+	if !ok {
+		return ErrUnknownField
+	}
+	return m.ParseWord(w, value, names)
+}
+
+// ParseWord is [Match.ParseSetting] for a word that has been found.
+func (m *Match) ParseWord(w Word, value string, names PortNames) error {
+	if s := w.Short; s != nil {
+		m.Key.EthType, m.Mask.EthType = s.EthType, 0xffff
 		if s.Proto >= 0 {
-			m.SetExact(FieldIPProto.Field(), V(uint64(s.Proto)))
+			m.Key.NwProto, m.Mask.NwProto = uint8(s.Proto), 0xff
 		}
 		return nil
 	}
-	f := FieldByName(name)
-	if f == nil {
-		return ErrUnknownField
-	}
-	f = m.specific(f)
+	f := m.specific(w.Field)
 	v, mask, err := f.ParseValue(value, names)
 	if err != nil {
 		return err

@@ -1,5 +1,10 @@
 package openflow
 
+import (
+	"encoding/binary"
+	"slices"
+)
+
 // Codecs of bundles and request forwarding (OpenFlow 1.4, 7.3.9 and 7.4.6;
 // ONF extensions 230 and 2350 for 1.3).
 
@@ -23,13 +28,13 @@ func (e *encoder) encodeBundleControl(m *BundleControl) {
 }
 
 // bundleable are the messages that may stand in a bundle.
-var bundleable = map[string]bool{
-	"OFPT_PORT_MOD": true, "OFPT_FLOW_MOD": true, "OFPT_GROUP_MOD": true, "OFPT_PACKET_OUT": true,
-	"NXT_FLOW_MOD": true, "NXT_GROUP_MOD": true,
+var bundleable = []string{
+	"OFPT_FLOW_MOD", "NXT_FLOW_MOD", "OFPT_PORT_MOD", "OFPT_GROUP_MOD", "OFPT_PACKET_OUT", "NXT_GROUP_MOD",
 }
 
 func decBundleAdd(d *decoder) Message {
-	m := &BundleAdd{ID: d.u32()}
+	m := d.newBundleAdd()
+	m.ID = d.u32()
 	d.skip(2)
 	m.Flags = d.u16()
 	if d.err != nil {
@@ -50,16 +55,26 @@ func decBundleAdd(d *decoder) Message {
 		d.fail(ErrBFCMsgBadXid)
 		return m
 	}
-	in := &decoder{MsgHeader: h, opt: d.opt, t: d.t, msg: m.Raw, cursor: cursor{b: m.Raw, off: HeaderLen}}
+	in := d.innerDecoder(h, m.Raw)
 	if err := in.identify(); err != nil {
 		d.failErr(err)
 		return m
 	}
-	if !bundleable[in.row.name()] {
+	if !slices.ContainsFunc(bundleable, in.row.is) {
 		d.logf("ofp_bundle", true, in.row.full+" message not allowed inside OFPT14_BUNDLE_ADD_MESSAGE")
 		d.fail(ErrBFCMsgUnsup)
 	}
 	return m
+}
+
+// innerDecoder gives a decoder at the body of a message within another.
+func (d *decoder) innerDecoder(h MsgHeader, raw []byte) *decoder {
+	in := new(decoder)
+	if d.reuse != nil {
+		in = &d.reuse.inner
+	}
+	*in = decoder{MsgHeader: h, opt: d.opt, t: d.t, msg: raw, cursor: cursor{b: raw, off: HeaderLen}}
+	return in
 }
 
 func (e *encoder) encodeBundleAdd(m *BundleAdd) {
@@ -72,6 +87,43 @@ func (e *encoder) encodeBundleAdd(m *BundleAdd) {
 		e.put32(e.len()-len(m.Raw)+4, e.xid)
 	}
 }
+
+// NumberMessages gives the messages that stand in b one after another ascending
+// transaction ids from first on, those within bundles too, and returns how many
+// there are.
+func NumberMessages(b []byte, first uint32) (n int) {
+	for len(b) >= HeaderLen {
+		length := int(binary.BigEndian.Uint16(b[2:]))
+		xid := first + uint32(n)
+		binary.BigEndian.PutUint32(b[4:], xid)
+		if at := bundledAt(b); at != 0 && at+HeaderLen <= length {
+			binary.BigEndian.PutUint32(b[at+4:], xid)
+		}
+		b = b[length:]
+		n++
+	}
+	return n
+}
+
+// bundledAt is where in a message one begins that is added to a bundle; 0: none.
+func bundledAt(b []byte) int {
+	const head = 8 // id, padding and flags
+	switch v, typ := Version(b[0]), b[1]; {
+	case v >= V14 && typ == ofptBundleAdd:
+		return HeaderLen + head
+	case v == V13 && typ == ofptExperimenter && len(b) >= HeaderLen+8 &&
+		binary.BigEndian.Uint32(b[8:]) == VendorONF && binary.BigEndian.Uint32(b[12:]) == onftBundleAdd:
+		return HeaderLen + 8 + head
+	}
+	return 0
+}
+
+// Numbers of messages that add to bundles (OpenFlow 1.4, 7.3.9; EXT-230 for 1.3).
+const (
+	ofptExperimenter = 4
+	ofptBundleAdd    = 34
+	onftBundleAdd    = 2301
+)
 
 func decRequestForward(d *decoder) Message {
 	raw := d.rest()

@@ -7,12 +7,14 @@ import (
 )
 
 // Decoder decodes messages one after another and reuses its memory: a *FlowMod
-// that it returns is valid until the next Decode. Flow mods with the same bytes
-// of actions share the list, which therefore nobody may change. A Decoder
-// belongs to one goroutine; its zero value is ready to use.
+// or *BundleAdd that it returns is valid until the next of its kind. Flow mods
+// with the same bytes of actions share the list, which therefore nobody may
+// change. A Decoder belongs to one goroutine; its zero value is ready to use.
 type Decoder struct {
 	d     decoder
+	inner decoder // of a message within another
 	mod   FlowMod
+	add   BundleAdd
 	stats FlowStats
 	acts  actionCache
 }
@@ -50,6 +52,15 @@ func (d *decoder) newFlowMod() *FlowMod {
 	}
 	d.reuse.mod = FlowMod{}
 	return &d.reuse.mod
+}
+
+// newBundleAdd gives the memory for an addition to a bundle.
+func (d *decoder) newBundleAdd() *BundleAdd {
+	if d.reuse == nil {
+		return new(BundleAdd)
+	}
+	d.reuse.add = BundleAdd{}
+	return &d.reuse.add
 }
 
 // flowActions reads the rest of a flow mod: its actions or instructions.

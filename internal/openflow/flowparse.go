@@ -33,17 +33,30 @@ func (o *ParseOptions) log(module, site string, warn bool, text string) {
 // an addition.
 func ParseFlowMod(s string, command int, opt ParseOptions) (*FlowMod, Protocol, error) {
 	m := &FlowMod{}
-	usable, err := ParseFlowModInto(m, s, command, opt)
+	usable, err := (&FlowParser{Command: command, Options: opt}).Parse(m, s)
 	if err != nil {
 		return nil, 0, err
 	}
 	return m, usable, nil
 }
 
-// ParseFlowModInto is ParseFlowMod into memory that may have held another flow.
-func ParseFlowModInto(m *FlowMod, s string, command int, opt ParseOptions) (Protocol, error) {
+// FlowParser reads flows one after another, as [ParseFlowMod] does. It remembers
+// what flows have in common: those with the same text of actions share the list,
+// which therefore nobody may change. It belongs to one goroutine.
+type FlowParser struct {
+	Command int // of the flows; negative as in [ParseFlowMod]
+	Options ParseOptions
+
+	actions map[string]*parsedActions
+	shape   flow.Shape // of the last match, of which what follows is true
+	usable  Protocol
+	normal  bool
+}
+
+// Parse reads a flow into m, which may have held another.
+func (x *FlowParser) Parse(m *FlowMod, s string) (Protocol, error) {
 	*m = FlowMod{}
-	if command < 0 {
+	if x.Command < 0 {
 		m.Command = FlowAdd
 		word := s
 		if i := strings.IndexAny(s, " \t"); i >= 0 {
@@ -54,9 +67,9 @@ func ParseFlowModInto(m *FlowMod, s string, command int, opt ParseOptions) (Prot
 			s = strings.TrimLeft(s[len(word):], " \t")
 		}
 	} else {
-		m.Command = FlowModCommand(command)
+		m.Command = FlowModCommand(x.Command)
 	}
-	p := &flowParser{m: m, opt: opt, usable: PAny}
+	p := &flowParser{m: m, opt: x.Options, usable: PAny, memory: x}
 	if err := p.parse(s); err != nil {
 		return 0, err
 	}
@@ -68,6 +81,7 @@ type flowParser struct {
 	m      *FlowMod
 	opt    ParseOptions
 	usable Protocol
+	memory *FlowParser
 }
 
 func (p *flowParser) hasActions() bool { return p.m.Command <= FlowModifyStrict }
@@ -97,13 +111,20 @@ func (p *flowParser) parse(s string) error {
 		// A modification of nothing adds a flow, whose cookie is zero.
 		m.NewCookie, m.ModifyCookie = 0, false
 	}
-	p.usable &= MatchProtocols(&m.Match)
+	x := p.memory
+	if !x.shape.Is(&m.Match) {
+		x.shape.Take(&m.Match)
+		x.usable, x.normal = MatchProtocols(&m.Match), m.Match.IsNormal()
+	}
+	p.usable &= x.usable
 	if p.hasActions() {
 		if err := p.parseActions(actions); err != nil {
 			return err
 		}
 	}
-	NormalizeMatch(&m.Match, p.opt.Log)
+	if !x.normal {
+		NormalizeMatch(&m.Match, p.opt.Log)
+	}
 	return nil
 }
 
@@ -120,13 +141,57 @@ func splitActions(s string) (match, actions string, err error) {
 	return s[:i], actions, nil
 }
 
+// parsedActions is a list of actions with what parsing it found.
+type parsedActions struct {
+	list   []Action
+	usable Protocol
+	// anywhere: they go with every match.
+	anywhere bool
+}
+
+// maxParsedActions bounds what a FlowParser remembers of actions.
+const maxParsedActions = 4096
+
+func (x *FlowParser) parseActions(s string) (*parsedActions, error) {
+	if a := x.actions[s]; a != nil {
+		return a, nil
+	}
+	as, usable, err := ParseActions(s, x.Options.Names)
+	if err != nil {
+		return nil, err
+	}
+	a := &parsedActions{list: as, usable: usable, anywhere: goAnywhere(as)}
+	if shareable(as) {
+		if x.actions == nil || len(x.actions) >= maxParsedActions {
+			x.actions = map[string]*parsedActions{}
+		}
+		x.actions[strings.Clone(s)] = a
+	}
+	return a, nil
+}
+
+// goAnywhere reports whether no action can fail a check for the flow's match,
+// table or protocol: all of them output to usual ports.
+func goAnywhere(as []Action) bool {
+	for _, a := range as {
+		if o, ok := a.(*Output); !ok || o.Port >= PortMax {
+			return false
+		}
+	}
+	return true
+}
+
 func (p *flowParser) parseActions(s string) error {
-	as, usable, err := ParseActions(s, p.opt.Names)
+	a, err := p.memory.parseActions(s)
 	if err != nil {
 		return err
 	}
-	p.usable &= usable
-	got, err := CheckActions(as, &p.m.Match, ActionCheck{
+	p.usable &= a.usable
+	p.m.Actions = a.list
+	if a.anywhere && p.usable != 0 {
+		return nil
+	}
+	got, err := CheckActions(a.list, &p.m.Match, ActionCheck{
 		MaxPorts: PortMax, TableID: p.m.TableID, NTables: 255, Usable: p.usable, Log: p.opt.Log,
 	})
 	if err == nil && got == 0 {
@@ -136,7 +201,6 @@ func (p *flowParser) parseActions(s string) error {
 		return fmt.Errorf("actions are invalid with specified match (%s)", CodeOf(err))
 	}
 	p.usable = got
-	p.m.Actions = as
 	return nil
 }
 
@@ -155,6 +219,10 @@ var flagWords = map[string]struct {
 }
 
 func (p *flowParser) setting(kv KeyValue) error {
+	m := &p.m.Match
+	if w, ok := flow.WordByName(kv.Key); ok {
+		return p.word(m, w, kv.Value)
+	}
 	if kv.Value == "" {
 		if f, ok := flagWords[kv.Key]; ok {
 			p.m.Flags |= f.flag
@@ -162,8 +230,7 @@ func (p *flowParser) setting(kv KeyValue) error {
 			return nil
 		}
 	}
-	err := p.matchSetting(&p.m.Match, kv)
-	if err != flow.ErrUnknownField {
+	if err := p.matchSetting(m, kv); err != flow.ErrUnknownField {
 		return err
 	}
 	if kv.Value == "" && kv.Raw == kv.Key {
@@ -172,26 +239,33 @@ func (p *flowParser) setting(kv KeyValue) error {
 	return p.number(kv)
 }
 
-// matchSetting applies a setting of the match.
-func (p *flowParser) matchSetting(m *Match, kv KeyValue) error {
-	name := kv.Key
-	if strings.Contains(name, "[") {
-		return p.subfieldSetting(m, kv)
-	}
-	if name != "" && name[0] <= 'Z' { // as all of these names begin
-		if f, _, ok := flow.FieldByCodepoint(name); ok {
-			name = f.Name
-		}
-	}
-	err := m.ParseSetting(name, kv.Value, p.opt.Names.ports())
-	if err == nil {
-		if f := flow.FieldByName(name); f != nil && f.Prereq == flow.PrereqEthernet || name == "dl_vlan" {
-			m.SetDefaultPacketType()
-		} else if _, ok := flow.ShorthandByName(name); ok {
-			m.SetDefaultPacketType()
-		}
+// word applies a setting of the match by a shorthand or a field.
+func (p *flowParser) word(m *Match, w flow.Word, value string) error {
+	err := m.ParseWord(w, value, p.opt.Names.ports())
+	if err == nil && (w.Short != nil || w.Field.Prereq == flow.PrereqEthernet || w.Field.ID == flow.FieldDLVLAN) {
+		m.SetDefaultPacketType()
 	}
 	return err
+}
+
+// matchSetting applies a setting of a match.
+func (p *flowParser) matchSetting(m *Match, kv KeyValue) error {
+	name := kv.Key
+	if w, ok := flow.WordByName(name); ok {
+		return p.word(m, w, kv.Value)
+	}
+	switch {
+	case name == "":
+	case strings.Contains(name, "["):
+		return p.subfieldSetting(m, kv)
+	case name == "eth":
+		return m.ParseSetting(name, kv.Value, p.opt.Names.ports())
+	case name[0] <= 'Z': // as the names of all headers begin
+		if f, _, ok := flow.FieldByCodepoint(name); ok {
+			return p.word(m, flow.Word{Field: f}, kv.Value)
+		}
+	}
+	return flow.ErrUnknownField
 }
 
 // subfieldSetting matches some bits of a field: "reg0[4..7]=5".

@@ -32,6 +32,12 @@ func (r *msgRow) name() string {
 	return strings.TrimRight(r.full[:i], "0123456789") + r.full[i:]
 }
 
+// is reports whether name is the name without the version.
+func (r *msgRow) is(name string) bool {
+	i, j := strings.IndexByte(r.full, '_'), strings.IndexByte(name, '_')
+	return r.full[i:] == name[j:] && strings.TrimRight(r.full[:i], "0123456789") == name[:j]
+}
+
 // title is the name as it is printed: "OFPST_FLOW reply".
 func (r *msgRow) title() string {
 	n := r.name()

@@ -23,13 +23,48 @@ type PackedFlowMod struct {
 // Pack gives the packed form of a flow mod; they share the actions.
 func (m *FlowMod) Pack() PackedFlowMod {
 	var room [512]byte
+	p := m.packed()
+	p.Match = flow.PackedMatch(m.Match.AppendPacked(room[:0]))
+	return p
+}
+
+// packed is the packed form without the match.
+func (m *FlowMod) packed() PackedFlowMod {
 	return PackedFlowMod{
-		Match: flow.PackedMatch(m.Match.AppendPacked(room[:0])), tlv: m.Match.TLV, Actions: m.Actions,
+		tlv: m.Match.TLV, Actions: m.Actions,
 		cookie: m.Cookie, cookieMask: m.CookieMask, newCookie: m.NewCookie, modifyCookie: m.ModifyCookie,
 		bufferID: m.BufferID, outPort: m.OutPort, outGroup: m.OutGroup,
 		idle: m.IdleTimeout, hard: m.HardTimeout, Priority: m.Priority, importance: m.Importance,
 		flags: m.Flags, command: m.Command, TableID: m.TableID, origin: m.Origin,
 	}
+}
+
+// Packer packs many flow mods, whose matches then share memory. Its zero value
+// is ready to use.
+type Packer struct {
+	mods    []PackedFlowMod
+	matches []byte
+	ends    []uint32 // where in matches each match ends
+}
+
+// Add packs a flow mod.
+func (x *Packer) Add(m *FlowMod) {
+	x.mods = append(x.mods, m.packed())
+	x.matches = m.Match.AppendPacked(x.matches)
+	x.ends = append(x.ends, uint32(len(x.matches)))
+}
+
+// Take gives what was added since the last Take.
+func (x *Packer) Take() []PackedFlowMod {
+	all := flow.PackedMatch(x.matches)
+	from := uint32(0)
+	for i, end := range x.ends {
+		x.mods[i].Match = all[from:end]
+		from = end
+	}
+	mods := x.mods
+	x.mods, x.matches, x.ends = nil, x.matches[:0], x.ends[:0]
+	return mods
 }
 
 // Unpack writes all of the flow mod to m.

@@ -6,49 +6,40 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 
 	"weir/internal/openflow"
 )
 
-// flowEntry is a flow mod of a file.
-type flowEntry struct {
-	mod  openflow.PackedFlowMod
-	line int // in its file, from 1; 0: in none
-}
-
-// flowFile is what a file of flows says.
+// flowFile is what a file of flows says, in parts.
 type flowFile struct {
 	name   string
-	flows  []flowEntry
+	parts  []*flowPart
 	usable openflow.Protocol // that can carry all of them
 }
 
 // readFlows reads a file of flows, or standard input for "-". Parts of a large
 // one are parsed at the same time.
 func (t *tool) readFlows(name string, command int, names *openflow.Names) (*flowFile, error) {
+	return t.parseFile(&flowFileParser{name: name, command: command, names: names})
+}
+
+// parseFile has a file parsed.
+func (t *tool) parseFile(p *flowFileParser) (*flowFile, error) {
 	var in io.Reader = t.env.Stdin
-	if name != "-" {
-		f, err := os.Open(name)
+	if p.name != "-" {
+		f, err := os.Open(p.name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: open (%s)", name, errText(err))
+			return nil, fmt.Errorf("%s: open (%s)", p.name, errText(err))
 		}
 		defer f.Close()
 		in = f
 	}
-	// What is parsed stays, and little else is left for the collector to find.
-	defer debug.SetGCPercent(debug.SetGCPercent(200))
-	p := flowFileParser{name: name, command: command, names: names, free: make(chan struct{}, runtime.GOMAXPROCS(0)+1)}
+	p.free = make(chan struct{}, runtime.GOMAXPROCS(0)+1)
 	err := p.read(in)
 	p.running.Wait()
-	out := &flowFile{name: name, usable: openflow.PAny}
-	n := 0
-	for _, part := range p.parts {
-		n += len(part.flows)
-	}
-	out.flows = make([]flowEntry, 0, n)
+	out := &flowFile{name: p.name, usable: openflow.PAny, parts: p.parts}
 	for _, part := range p.parts {
 		for _, l := range part.notes {
 			t.log(l.module, l.site, l.warn, l.text)
@@ -56,10 +47,18 @@ func (t *tool) readFlows(name string, command int, names *openflow.Names) (*flow
 		if part.err != nil {
 			return nil, part.err
 		}
-		out.flows = append(out.flows, part.flows...)
 		out.usable &= part.usable
 	}
 	return out, err
+}
+
+// flows lists the flows in packed form.
+func (f *flowFile) flows() []openflow.PackedFlowMod {
+	var out []openflow.PackedFlowMod
+	for _, p := range f.parts {
+		out = append(out, p.flows...)
+	}
+	return out
 }
 
 // flowFileParser parses parts of a file on goroutines of their own.
@@ -67,20 +66,24 @@ type flowFileParser struct {
 	name    string
 	command int
 	names   *openflow.Names
+	encoder *flowEncoder // nil: flows are to be packed
 	parts   []*flowPart
 	running sync.WaitGroup
 	free    chan struct{} // room for parts under way
 }
 
-// flowPart is some lines of a file and what they say.
+// flowPart is some lines of a file and what they say: flow mods in packed form,
+// or encoded.
 type flowPart struct {
-	first int // number of the first line
-	lines []byte
+	first int    // number of the first line
+	lines string // empty once they are packed
 
-	flows  []flowEntry
-	usable openflow.Protocol
-	notes  []note // in order, to be logged
-	err    error  // of the first line that has one
+	flows   []openflow.PackedFlowMod
+	encoded encodedFlows
+	numbers []int32 // of the line of each flow
+	usable  openflow.Protocol
+	notes   []note // in order, to be logged
+	err     error  // of the first line that has one
 }
 
 // note is something to log, as openflow.ParseOptions has it.
@@ -96,19 +99,21 @@ const partSize = 256 << 10
 // read cuts the file into parts and has them parsed.
 func (p *flowFileParser) read(in io.Reader) error {
 	r := bufio.NewReaderSize(in, partSize)
-	part, n := &flowPart{first: 1}, 1
+	first, n := 1, 1
+	var lines []byte
 	flush := func() {
-		full := part
-		p.parts = append(p.parts, full)
+		part := &flowPart{first: first, lines: string(lines)}
+		p.parts = append(p.parts, part)
 		p.free <- struct{}{}
 		p.running.Go(func() {
-			full.parse(p)
+			part.parse(p)
 			<-p.free
 		})
+		first, lines = n, lines[:0]
 	}
 	for {
 		line, err := r.ReadSlice('\n')
-		part.lines = append(part.lines, line...)
+		lines = append(lines, line...)
 		switch err {
 		case nil:
 			n++
@@ -121,32 +126,58 @@ func (p *flowFileParser) read(in io.Reader) error {
 			flush()
 			return fmt.Errorf("%s: read (%s)", p.name, errText(err))
 		}
-		if len(part.lines) >= partSize {
+		if len(lines) >= partSize {
 			flush()
-			part = &flowPart{first: n}
 		}
 	}
 }
 
 func (p *flowPart) parse(f *flowFileParser) {
+	var pack openflow.Packer
+	p.usable = openflow.PAny
+	p.each(f, func(fm *openflow.FlowMod, usable openflow.Protocol, line int) {
+		p.usable &= usable
+		p.numbers = append(p.numbers, int32(line))
+		if f.encoder == nil {
+			pack.Add(fm)
+			return
+		}
+		if p.encoded.msgs == nil {
+			p.encoded.msgs = make([]byte, 0, len(p.lines))
+		}
+		p.encoded.add(f.encoder, f.encoder.choose(usable), fm)
+	})
+	if f.encoder == nil {
+		p.flows, p.lines = pack.Take(), ""
+	}
+}
+
+// encodeAgain encodes the flows in another protocol than was expected.
+func (p *flowPart) encodeAgain(f *flowFileParser, proto openflow.Protocol) {
+	p.encoded = encodedFlows{}
+	p.notes = nil
+	p.each(f, func(fm *openflow.FlowMod, _ openflow.Protocol, _ int) { p.encoded.add(f.encoder, proto, fm) })
+}
+
+// each parses the lines and visits the flow of each; what it visits is valid
+// until the next.
+func (p *flowPart) each(f *flowFileParser, visit func(fm *openflow.FlowMod, usable openflow.Protocol, line int)) {
 	var fm openflow.FlowMod
-	opt := openflow.ParseOptions{Names: f.names, Log: func(module, site string, warn bool, text string) {
+	parser := openflow.FlowParser{Command: f.command}
+	parser.Options = openflow.ParseOptions{Names: f.names, Log: func(module, site string, warn bool, text string) {
 		p.notes = append(p.notes, note{module, site, warn, text})
 	}}
-	p.usable = openflow.PAny
 	n := p.first - 1
-	for line := range strings.Lines(string(p.lines)) {
+	for line := range strings.Lines(p.lines) {
 		n++
 		if line = stripComment(line); line == "" {
 			continue
 		}
-		usable, err := openflow.ParseFlowModInto(&fm, line, f.command, opt)
+		usable, err := parser.Parse(&fm, line)
 		if err != nil {
 			p.err = fmt.Errorf("%s:%d: %w", f.name, n, err)
-			break
+			return
 		}
-		p.usable &= usable
-		p.flows = append(p.flows, flowEntry{fm.Pack(), n})
+		visit(&fm, usable, n)
 	}
-	p.lines = nil
 }

@@ -246,29 +246,37 @@ func (t *tool) flowModArg(args []string, command openflow.FlowModCommand) error 
 	if err != nil {
 		return err
 	}
-	return t.sendFlowMods(args[0], &flowFile{flows: []flowEntry{{mod: fm.Pack()}}, usable: usable})
-}
-
-func (t *tool) flowModFile(remote, file string, command int) error {
-	names := t.namesForFile(remote, file)
-	f, err := t.readFlows(file, command, names)
-	if err != nil {
-		return err
-	}
-	return t.sendFlowMods(remote, f)
-}
-
-func (t *tool) sendFlowMods(remote string, f *flowFile) error {
-	usable := f.usable
-	if t.bundle {
-		usable &= openflow.P13 | openflow.P14 | openflow.P15
-	}
-	v, err := t.openForFlows(remote, usable)
+	v, err := t.openForMods(args[0], usable)
 	if err != nil {
 		return err
 	}
 	defer v.close()
+	return v.sendOrBundle(v.encodeFlows([]openflow.PackedFlowMod{fm.Pack()}))
+}
+
+// flowModFile sends the flow mods of a file. They are encoded as they are
+// parsed, in the protocol that the connection will most likely settle on.
+func (t *tool) flowModFile(remote, file string, command int) error {
+	p := &flowFileParser{name: file, command: command, names: t.namesForFile(remote, file), encoder: t.newFlowEncoder()}
+	f, err := t.parseFile(p)
+	if err != nil {
+		return err
+	}
+	v, err := t.openForMods(remote, f.usable)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	f.settle(p, v.proto)
 	return v.sendOrBundle(f)
+}
+
+// openForMods is openForFlows, for a bundle if that was asked for.
+func (t *tool) openForMods(remote string, usable openflow.Protocol) (*conn, error) {
+	if t.bundle {
+		usable &= openflow.P13 | openflow.P14 | openflow.P15
+	}
+	return t.openForFlows(remote, usable)
 }
 
 // flowLine prints a flow as diff-flows does.

@@ -14,7 +14,10 @@ import (
 // what replace-flows and diff-flows compare.
 type flowTable struct {
 	rows  []flowPair
-	index map[flowKey]int
+	index map[flowKey]int32
+	// alike has what was found of pairs of lists of actions, by their first
+	// elements: many flows share a list.
+	alike map[[2]*openflow.Action]bool
 }
 
 // flowKey says which flow it is.
@@ -24,36 +27,58 @@ type flowKey struct {
 	table    uint8
 }
 
-// flowPair is a flow as either side has it; zero where it doesn't.
-type flowPair [2]openflow.PackedFlowMod
+// flowPair is a flow as either side has it; nil where it doesn't.
+type flowPair [2]*openflow.PackedFlowMod
 
 func newFlowTable() *flowTable {
-	return &flowTable{index: map[flowKey]int{}}
+	return &flowTable{index: map[flowKey]int32{}, alike: map[[2]*openflow.Action]bool{}}
 }
 
-// add enters a flow of a side; the last of several with one key counts.
-func (ft *flowTable) add(side int, fm openflow.PackedFlowMod) {
-	if fm.TableID == openflow.TableAny {
-		fm.TableID = 0
+// add enters flows of a side, which stay the table's; the last of several with
+// one key counts.
+func (ft *flowTable) add(side int, flows []openflow.PackedFlowMod) {
+	for i := range flows {
+		fm := &flows[i]
+		if fm.TableID == openflow.TableAny {
+			fm.TableID = 0
+		}
+		key := flowKey{fm.Identity(), fm.Priority, fm.TableID}
+		at, ok := ft.index[key]
+		if !ok {
+			at = int32(len(ft.rows))
+			ft.index[key] = at
+			ft.rows = append(ft.rows, flowPair{})
+		}
+		ft.rows[at][side] = fm
 	}
-	key := flowKey{fm.Identity(), fm.Priority, fm.TableID}
-	i, ok := ft.index[key]
-	if !ok {
-		i = len(ft.rows)
-		ft.index[key] = i
-		ft.rows = append(ft.rows, flowPair{})
-	}
-	ft.rows[i][side] = fm
 }
 
-// has reports whether a side has the flow: every match has a packed form.
-func (p *flowPair) has(side int) bool { return p[side].Match != "" }
+// has reports whether a side has the flow.
+func (p *flowPair) has(side int) bool { return p[side] != nil }
 
 // same reports whether both sides have the flow and it does the same.
-func (p *flowPair) same() bool {
-	a, b := &p[0], &p[1]
-	return p.has(0) && p.has(1) && a.SameEffect(b) && openflow.FormatActions(a.Actions, nil) == openflow.FormatActions(b.Actions, nil)
+func (ft *flowTable) same(p *flowPair) bool {
+	a, b := p[0], p[1]
+	return a != nil && b != nil && a.SameEffect(b) && ft.sameActions(a.Actions, b.Actions)
 }
+
+func (ft *flowTable) sameActions(a, b []openflow.Action) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	lists := [2]*openflow.Action{&a[0], &b[0]}
+	same, known := ft.alike[lists]
+	if !known {
+		same = openflow.FormatActions(a, nil) == openflow.FormatActions(b, nil)
+		if len(ft.alike) < maxAlike {
+			ft.alike[lists] = same
+		}
+	}
+	return same
+}
+
+// maxAlike bounds what a flowTable remembers of actions.
+const maxAlike = 4096
 
 // differing lists the flows that are not the same on both sides, by table, then
 // by falling priority, then by match.
@@ -66,7 +91,7 @@ func (ft *flowTable) differing(all bool) []*flowPair {
 	var fm openflow.FlowMod
 	for i := range ft.rows {
 		p := &ft.rows[i]
-		if !all && p.same() {
+		if !all && ft.same(p) {
 			continue
 		}
 		if p.has(0) {
@@ -92,26 +117,40 @@ func (t *tool) addFile(ft *flowTable, side int, file string, names *openflow.Nam
 	if err != nil {
 		return 0, err
 	}
-	ft.rows = slices.Grow(ft.rows, len(f.flows))
-	for i := range f.flows {
-		ft.add(side, f.flows[i].mod)
+	n := 0
+	for _, p := range f.parts {
+		n += len(p.flows)
+	}
+	if len(ft.rows) == 0 {
+		ft.rows, ft.index = make([]flowPair, 0, n), make(map[flowKey]int32, n)
+	}
+	for _, p := range f.parts {
+		ft.add(side, p.flows)
 	}
 	return f.usable, nil
 }
 
 // addSwitch enters the flows of a switch.
 func (v *conn) addSwitch(ft *flowTable, side int) error {
+	const together = 1024
 	fm := openflow.FlowMod{
 		Command: openflow.FlowAdd, BufferID: openflow.NoBuffer, OutPort: openflow.PortNone, OutGroup: openflow.GroupAny,
 	}
-	return v.eachFlow(&openflow.FlowStatsRequest{
+	var pack openflow.Packer
+	n := 0
+	err := v.eachFlow(&openflow.FlowStatsRequest{
 		TableID: openflow.TableAny, OutPort: openflow.PortNone, OutGroup: openflow.GroupAny,
 	}, func(s *openflow.FlowStats) {
 		fm.Match, fm.Priority, fm.NewCookie, fm.TableID = s.Match, s.Priority, s.Cookie, s.TableID
 		fm.IdleTimeout, fm.HardTimeout, fm.Importance = s.IdleTimeout, s.HardTimeout, s.Importance
 		fm.Flags, fm.Actions = s.Flags, s.Actions
-		ft.add(side, fm.Pack())
+		pack.Add(&fm)
+		if n++; n%together == 0 {
+			ft.add(side, pack.Take())
+		}
 	})
+	ft.add(side, pack.Take())
+	return err
 }
 
 func replaceFlows(t *tool, args []string) error {
@@ -135,18 +174,18 @@ func replaceFlows(t *tool, args []string) error {
 	if err := v.addSwitch(ft, inSwitch); err != nil {
 		return err
 	}
-	var dels, adds []flowEntry
+	var dels, adds []openflow.PackedFlowMod
 	for _, p := range ft.differing(t.readd) {
 		if p.has(inFile) {
-			adds = append(adds, flowEntry{mod: p[inFile]})
+			adds = append(adds, *p[inFile])
 			continue
 		}
 		var d openflow.FlowMod
 		p[inSwitch].Unpack(&d)
 		d.Command, d.Actions, d.NewCookie = openflow.FlowDeleteStrict, nil, 0
-		dels = append(dels, flowEntry{mod: d.Pack()})
+		dels = append(dels, d.Pack())
 	}
-	return v.sendOrBundle(&flowFile{flows: append(dels, adds...)})
+	return v.sendOrBundle(v.encodeFlows(append(dels, adds...)))
 }
 
 // nameTables has the table of each flow said in OpenFlow 1.0, where the switch

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -73,6 +74,8 @@ type command struct {
 
 // Main runs ovs-ofctl.
 func Main(ctx context.Context, env *cli.Env) int {
+	// What a run reads stays until it ends; collecting it again and again is waste.
+	debug.SetGCPercent(400)
 	vlog.SetProgram(env.Name)
 	t := &tool{
 		env: env, ctx: ctx, out: env.Stdout, versions: openflow.Versions(openflow.V10), allowed: openflow.PAny,

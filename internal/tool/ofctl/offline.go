@@ -137,7 +137,7 @@ func parseFlow(t *tool, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.parseFlowsDump([]flowEntry{{mod: fm.Pack()}}, usable)
+	return t.parseFlowsDump([]openflow.PackedFlowMod{fm.Pack()}, usable)
 }
 
 func parseFlows(t *tool, args []string) error {
@@ -145,10 +145,10 @@ func parseFlows(t *tool, args []string) error {
 	if err != nil {
 		return err
 	}
-	return t.parseFlowsDump(f.flows, f.usable)
+	return t.parseFlowsDump(f.flows(), f.usable)
 }
 
-func (t *tool) parseFlowsDump(flows []flowEntry, usable openflow.Protocol) error {
+func (t *tool) parseFlowsDump(flows []openflow.PackedFlowMod, usable openflow.Protocol) error {
 	t.printf("usable protocols: %s\n", openflow.ProtocolsText(usable))
 	if usable &= t.allowed; usable == 0 {
 		return fmt.Errorf("no usable protocol")
@@ -163,7 +163,7 @@ func (t *tool) parseFlowsDump(flows []flowEntry, usable openflow.Protocol) error
 	t.printf("chosen protocol: %s\n", openflow.ProtocolsText(p))
 	var fm openflow.FlowMod
 	for i := range flows {
-		flows[i].mod.Unpack(&fm)
+		flows[i].Unpack(&fm)
 		b, err := openflow.Encode(p, uint32(i+1), &fm)
 		if err != nil {
 			return err

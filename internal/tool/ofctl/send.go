@@ -13,7 +13,7 @@ import (
 // sendOrBundle sends flow mods, in a bundle where that was asked for.
 func (v *conn) sendOrBundle(f *flowFile) error {
 	if v.t.bundle {
-		return v.bundleFlows(f)
+		return v.inBundle(func() error { return v.writeFlows(f) })
 	}
 	return v.sendFlows(f)
 }
@@ -21,14 +21,14 @@ func (v *conn) sendOrBundle(f *flowFile) error {
 // sendFlows sends flow mods without waiting for each, and a barrier after the
 // last. The first error message ends it, and names the line.
 func (v *conn) sendFlows(f *flowFile) error {
-	if len(f.flows) == 0 {
-		return nil
+	n := f.messages()
+	if n == 0 {
+		return f.encodeError()
 	}
 	first := v.xid + 1
 	reply := make(chan error, 1)
-	last := first + uint32(len(f.flows))
-	go func() { reply <- v.awaitBarrier(f, first, last) }()
-	sent := v.writeFlows(f, nil)
+	go func() { reply <- v.awaitBarrier(f, first, first+uint32(n)) }()
+	sent := v.writeFlows(f)
 	if sent == nil {
 		_, sent = v.send(&openflow.BarrierRequest{})
 	}
@@ -62,38 +62,24 @@ func (v *conn) awaitBarrier(f *flowFile, first, barrier uint32) error {
 // refused prints the error message about the i-th flow, and where it stands.
 func (v *conn) refused(f *flowFile, i int, b []byte) error {
 	err := v.fatalMessage(b)
-	if i >= 0 && i < len(f.flows) && f.flows[i].line > 0 {
-		fmt.Fprintf(v.t.env.Stderr, "%s:%d: the switch refused this flow\n", f.name, f.flows[i].line)
+	if line := f.lineOf(i); line > 0 {
+		fmt.Fprintf(v.t.env.Stderr, "%s:%d: the switch refused this flow\n", f.name, line)
 	}
 	return err
 }
 
-// writeFlows writes flow mods in few system calls; within a bundle they are
-// wrapped as wrap says, which may be nil.
-func (v *conn) writeFlows(f *flowFile, wrap func(dst, raw []byte) ([]byte, error)) error {
-	const enough = 48 << 10
-	var fm openflow.FlowMod
-	var raw []byte
-	out := make([]byte, 0, enough+4<<10)
-	for i := range f.flows {
-		f.flows[i].mod.Unpack(&fm)
-		var err error
-		if wrap == nil {
-			out, err = openflow.Append(out, v.proto, v.nextXid(), &fm)
-		} else if raw, err = openflow.Append(raw[:0], v.proto, 0, &fm); err == nil {
-			out, err = wrap(out, raw)
-		}
-		if err != nil {
+// writeFlows writes encoded flow mods in few system calls.
+func (v *conn) writeFlows(f *flowFile) error {
+	for _, p := range f.parts {
+		v.xid += uint32(openflow.NumberMessages(p.encoded.msgs, v.xid+1))
+		if err := v.writeAll(p.encoded.msgs); err != nil {
 			return err
 		}
-		if len(out) >= enough {
-			if err := v.writeAll(out); err != nil {
-				return err
-			}
-			out = out[:0]
+		if p.encoded.err != nil {
+			return p.encoded.err
 		}
 	}
-	return v.writeAll(out)
+	return nil
 }
 
 // errSend says that the switch took no more.
@@ -135,17 +121,6 @@ func (v *conn) bundle(ms []openflow.Message) error {
 			}
 		}
 		return nil
-	})
-}
-
-// bundleFlows sends flow mods in a bundle and commits it.
-func (v *conn) bundleFlows(f *flowFile) error {
-	return v.inBundle(func() error {
-		add := openflow.BundleAdd{Flags: bundleFlags}
-		return v.writeFlows(f, func(dst, raw []byte) ([]byte, error) {
-			add.Raw = raw
-			return openflow.Append(dst, v.proto, v.nextXid(), &add)
-		})
 	})
 }
 
