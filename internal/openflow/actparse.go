@@ -43,10 +43,12 @@ var keyEnd = func() (set [256]bool) {
 	return set
 }()
 
+// separator are the characters between items.
+var separator = [256]bool{',': true, ' ': true, '\t': true, '\r': true, '\n': true}
+
 // cutKeyValue takes the first item off; ok is false when there is none.
 func cutKeyValue(s string) (kv KeyValue, rest string, ok bool) {
-	const sep = ", \t\r\n"
-	for s != "" && strings.IndexByte(sep, s[0]) >= 0 {
+	for s != "" && separator[s[0]] {
 		s = s[1:]
 	}
 	if s == "" {
@@ -59,7 +61,7 @@ func cutKeyValue(s string) (kv KeyValue, rest string, ok bool) {
 	kv.Key = s[:n]
 	end := n
 	switch {
-	case n == len(s) || strings.IndexByte(sep, s[n]) >= 0:
+	case n == len(s) || separator[s[n]]:
 	case s[n] == '(':
 		close := flow.ClosingParen(s, n)
 		kv.Value = s[n+1 : close]

@@ -58,13 +58,15 @@ func (x *FlowParser) Parse(m *FlowMod, s string) (Protocol, error) {
 	*m = FlowMod{}
 	if x.Command < 0 {
 		m.Command = FlowAdd
-		word := s
-		if i := strings.IndexAny(s, " \t"); i >= 0 {
-			word = s[:i]
+		n := 0
+		for n < len(s) && !keyEnd[s[n]] {
+			n++
 		}
-		if c, ok := flowCommandNames[strings.ToLower(word)]; ok {
-			m.Command = c
-			s = strings.TrimLeft(s[len(word):], " \t")
+		if n == len(s) || s[n] == ' ' || s[n] == '\t' {
+			if c, ok := flowCommandNames[strings.ToLower(s[:n])]; ok {
+				m.Command = c
+				s = strings.TrimLeft(s[n:], " \t")
+			}
 		}
 	} else {
 		m.Command = FlowModCommand(x.Command)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,13 +20,14 @@ type flowFile struct {
 	usable openflow.Protocol // that can carry all of them
 }
 
-// readFlows reads a file of flows, or standard input for "-". Parts of a large
-// one are parsed at the same time.
-func (t *tool) readFlows(name string, command int, names *openflow.Names) (*flowFile, error) {
-	return t.parseFile(&flowFileParser{name: name, command: command, names: names})
+// readFlows reads a file of flows, or standard input for "-", in packed form.
+// Where remote is not empty, flows may name the ports of that switch.
+func (t *tool) readFlows(name string, command int, remote string) (*flowFile, error) {
+	return t.parseFile(&flowFileParser{name: name, command: command, remote: remote})
 }
 
-// parseFile has a file parsed.
+// parseFile has a file parsed. Parts of a large one are parsed at the same time.
+// The switch is asked for names only where the file isn't understood without.
 func (t *tool) parseFile(p *flowFileParser) (*flowFile, error) {
 	var in io.Reader = t.env.Stdin
 	if p.name != "-" {
@@ -39,6 +41,11 @@ func (t *tool) parseFile(p *flowFileParser) (*flowFile, error) {
 	p.free = make(chan struct{}, runtime.GOMAXPROCS(0)+1)
 	err := p.read(in)
 	p.running.Wait()
+	if p.remote != "" && slices.ContainsFunc(p.parts, func(part *flowPart) bool { return part.err != nil }) {
+		if p.names = t.namesFor2(p.remote); p.names != nil {
+			p.again()
+		}
+	}
 	out := &flowFile{name: p.name, usable: openflow.PAny, parts: p.parts}
 	for _, part := range p.parts {
 		for _, l := range part.notes {
@@ -48,6 +55,9 @@ func (t *tool) parseFile(p *flowFileParser) (*flowFile, error) {
 			return nil, part.err
 		}
 		out.usable &= part.usable
+		if p.encoder == nil {
+			part.lines = ""
+		}
 	}
 	return out, err
 }
@@ -65,6 +75,7 @@ func (f *flowFile) flows() []openflow.PackedFlowMod {
 type flowFileParser struct {
 	name    string
 	command int
+	remote  string // the switch that names may be of; "": none
 	names   *openflow.Names
 	encoder *flowEncoder // nil: flows are to be packed
 	parts   []*flowPart
@@ -76,7 +87,7 @@ type flowFileParser struct {
 // or encoded.
 type flowPart struct {
 	first int    // number of the first line
-	lines string // empty once they are packed
+	lines string // empty once they are no longer needed
 
 	flows   []openflow.PackedFlowMod
 	encoded encodedFlows
@@ -104,11 +115,7 @@ func (p *flowFileParser) read(in io.Reader) error {
 	flush := func() {
 		part := &flowPart{first: first, lines: string(lines)}
 		p.parts = append(p.parts, part)
-		p.free <- struct{}{}
-		p.running.Go(func() {
-			part.parse(p)
-			<-p.free
-		})
+		p.start(part)
 		first, lines = n, lines[:0]
 	}
 	for {
@@ -132,6 +139,24 @@ func (p *flowFileParser) read(in io.Reader) error {
 	}
 }
 
+// start has a part parsed, when there is room.
+func (p *flowFileParser) start(part *flowPart) {
+	p.free <- struct{}{}
+	p.running.Go(func() {
+		part.parse(p)
+		<-p.free
+	})
+}
+
+// again has all parts parsed again, with the names that are known now.
+func (p *flowFileParser) again() {
+	for i, part := range p.parts {
+		p.parts[i] = &flowPart{first: part.first, lines: part.lines}
+		p.start(p.parts[i])
+	}
+	p.running.Wait()
+}
+
 func (p *flowPart) parse(f *flowFileParser) {
 	var pack openflow.Packer
 	p.usable = openflow.PAny
@@ -148,7 +173,7 @@ func (p *flowPart) parse(f *flowFileParser) {
 		p.encoded.add(f.encoder, f.encoder.choose(usable), fm)
 	})
 	if f.encoder == nil {
-		p.flows, p.lines = pack.Take(), ""
+		p.flows = pack.Take()
 	}
 }
 

@@ -257,7 +257,7 @@ func (t *tool) flowModArg(args []string, command openflow.FlowModCommand) error 
 // flowModFile sends the flow mods of a file. They are encoded as they are
 // parsed, in the protocol that the connection will most likely settle on.
 func (t *tool) flowModFile(remote, file string, command int) error {
-	p := &flowFileParser{name: file, command: command, names: t.namesForFile(remote, file), encoder: t.newFlowEncoder()}
+	p := &flowFileParser{name: file, command: command, remote: remote, encoder: t.newFlowEncoder()}
 	f, err := t.parseFile(p)
 	if err != nil {
 		return err

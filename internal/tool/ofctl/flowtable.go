@@ -112,8 +112,8 @@ func (ft *flowTable) differing(all bool) []*flowPair {
 }
 
 // addFile enters the flows of a file.
-func (t *tool) addFile(ft *flowTable, side int, file string, names *openflow.Names) (openflow.Protocol, error) {
-	f, err := t.readFlows(file, int(openflow.FlowAdd), names)
+func (t *tool) addFile(ft *flowTable, side int, file, remote string) (openflow.Protocol, error) {
+	f, err := t.readFlows(file, int(openflow.FlowAdd), remote)
 	if err != nil {
 		return 0, err
 	}
@@ -156,7 +156,7 @@ func (v *conn) addSwitch(ft *flowTable, side int) error {
 func replaceFlows(t *tool, args []string) error {
 	const inFile, inSwitch = 0, 1
 	ft := newFlowTable()
-	usable, err := t.addFile(ft, inFile, args[1], t.namesForFile(args[0], args[1]))
+	usable, err := t.addFile(ft, inFile, args[1], args[0])
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func diffFlows(t *tool, args []string) error {
 	ft := newFlowTable()
 	for i, a := range args[:2] {
 		if st, err := os.Stat(a); err == nil && st.Mode().IsRegular() || a == "-" {
-			if _, err := t.addFile(ft, i, a, nil); err != nil {
+			if _, err := t.addFile(ft, i, a, ""); err != nil {
 				return err
 			}
 			continue

@@ -141,7 +141,7 @@ func parseFlow(t *tool, args []string) error {
 }
 
 func parseFlows(t *tool, args []string) error {
-	f, err := t.readFlows(args[0], int(openflow.FlowAdd), nil)
+	f, err := t.readFlows(args[0], int(openflow.FlowAdd), "")
 	if err != nil {
 		return err
 	}

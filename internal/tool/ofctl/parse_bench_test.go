@@ -26,7 +26,7 @@ func BenchmarkReadFlows(b *testing.B) {
 	t := &tool{env: new(cli.Env)}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := t.readFlows(file, int(openflow.FlowAdd), nil); err != nil {
+		if _, err := t.readFlows(file, int(openflow.FlowAdd), ""); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package ofctl
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -53,28 +52,6 @@ func mayHoldName(text string) bool {
 		}
 	}
 	return true
-}
-
-func (t *tool) namesForFile(remote, file string) *openflow.Names {
-	if file == "-" {
-		ports, err := t.fetchPorts(remote)
-		if err != nil {
-			return nil
-		}
-		return &openflow.Names{Ports: ports}
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
-	var names *openflow.Names
-	_ = eachLine(bytes.NewReader(b), func(_ int, line string) error {
-		if names == nil && mayHoldName(line) {
-			names = t.namesFor(remote, line)
-		}
-		return nil
-	})
-	return names
 }
 
 // shownNames are the names to print with, nil where numbers are wanted.
