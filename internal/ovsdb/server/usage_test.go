@@ -27,7 +27,11 @@ func TestUsage(t *testing.T) {
 		for _, c := range u.Conditions {
 			n += c.Compared
 		}
-		return n == 10 // two distinct conditions, five rows each
+		sent := int64(0)
+		for _, c := range u.Clients {
+			sent += c.Updates
+		}
+		return n == 10 && sent == 7 // two distinct conditions, five rows each
 	}
 	for end := time.Now().Add(10 * time.Second); !done() && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
