@@ -23,7 +23,7 @@ var floors = map[string]int{
 	"internal/version": 0, "internal/paths": 0, "internal/clock": 0, "internal/coverage": 0,
 	"internal/packet": 0, "internal/json": 0, "internal/lab": 0, "internal/numa": 0, "schema": 0,
 
-	"internal/vlog": 1, "internal/loop": 1, "internal/flow": 1, "internal/ovsdb": 1,
+	"internal/vlog": 1, "internal/loop": 1, "internal/memory": 1, "internal/flow": 1, "internal/ovsdb": 1,
 
 	"internal/cli": 2, "internal/unixctl": 2, "internal/stream": 2, "internal/netlinkx": 2,
 	"internal/openflow": 2, "internal/classifier": 2, "internal/conntrack": 2,

@@ -37,7 +37,7 @@ func (m *monitor) told(txn ovsdb.UUID) ovsdb.UUID {
 
 // since returns what a monitor has to learn to get from the transaction that a
 // client saw last to a snapshot, and whether that transaction is remembered.
-func (db *Database) since(last ovsdb.UUID, snap *engine.Snapshot, spec *monitorSpec) ([]byte, bool) {
+func (db *Database) since(last ovsdb.UUID, snap *engine.Snapshot, spec *monitorSpec) (update, bool) {
 	if last == (ovsdb.UUID{}) {
 		return nil, false
 	}
@@ -45,10 +45,10 @@ func (db *Database) since(last ovsdb.UUID, snap *engine.Snapshot, spec *monitorS
 	if !ok {
 		return nil, false
 	}
-	if update := spec.update(fold(steps)); update != nil {
-		return update, true
+	if u := spec.update(fold(steps)); u != nil {
+		return u, true
 	}
-	return emptyObject, true
+	return update{emptyObject}, true
 }
 
 // stepsFrom returns the commits after the one identified, up to a snapshot.

@@ -49,6 +49,7 @@ func (c *session) deliver() {
 // held.
 func (c *session) flushIfTaken() {
 	if c.conn.Backlog() == 0 {
+		c.sending = nil
 		c.flush()
 		return
 	}
@@ -69,7 +70,7 @@ func (c *session) flush() {
 		case len(steps) > 0:
 			for i := range steps {
 				st := &steps[i]
-				c.sendUpdate(m, st.cache.get(m.spec.key, func() []byte { return m.spec.update(st.changes) }), st.txn)
+				c.sendUpdate(m, st.cache.get(m.spec.key, func() update { return m.spec.update(st.changes) }), st.txn)
 			}
 			m.snap = steps[len(steps)-1].snap
 		}
@@ -79,9 +80,9 @@ func (c *session) flush() {
 
 var closeNotification = []byte("]}")
 
-// sendUpdate sends an update, which clients may share; nil is none.
-func (c *session) sendUpdate(m *monitor, update []byte, txn ovsdb.UUID) {
-	if update == nil {
+// sendUpdate sends an update, unless it is none.
+func (c *session) sendUpdate(m *monitor, u update, txn ovsdb.UUID) {
+	if u == nil {
 		return
 	}
 	head := make([]byte, 0, 128)
@@ -99,8 +100,14 @@ func (c *session) sendUpdate(m *monitor, update []byte, txn ovsdb.UUID) {
 		head = m.told(txn).Append(head)
 		head = append(head, '"')
 	}
-	c.updates.add(1, 0, len(update))
-	_ = c.conn.Send(append(head, ','), update, closeNotification)
+	c.updates.add(1, 0, u.size())
+	c.sendAround(append(head, ','), u, closeNotification)
+}
+
+// sendAround sends a message that has an update in it.
+func (c *session) sendAround(head []byte, u update, tail []byte) {
+	var room [4][]byte
+	_ = c.conn.Send(append(append(append(room[:0], head), u...), tail)...)
 }
 
 // startMonitor runs "monitor", "monitor_cond" and "monitor_cond_since". It
@@ -146,18 +153,18 @@ func (c *session) startMonitor(m *jsonrpc.Message, version monitorVersion) ([]by
 	c.order = append(c.order, mon)
 	head := append(append([]byte(`{"id":`), m.ID...), `,"result":`...)
 	if version != versionCondSince {
-		_ = c.conn.Send(head, db.initial(spec, snap), []byte(`,"error":null}`))
+		c.sendAround(head, c.initial(db, spec, snap), []byte(`,"error":null}`))
 		return nil, nil
 	}
 	last := txnOf(params[3])
 	mon.named = ours(last)
-	update, found := db.since(last, snap, spec)
+	u, found := db.since(last, snap, spec)
 	if !found {
-		update = db.initial(spec, snap)
+		u = c.initial(db, spec, snap)
 	}
 	head = append(strconv.AppendBool(append(head, '['), found), `,"`...)
 	head = mon.told(snap.TxnID).Append(head)
-	_ = c.conn.Send(append(head, `",`...), update, []byte(`],"error":null}`))
+	c.sendAround(append(head, `",`...), u, []byte(`],"error":null}`))
 	return nil, nil
 }
 
@@ -169,9 +176,17 @@ func validUUID(s string) bool {
 // maxInitials bounds how many first replies a database keeps for other clients.
 const maxInitials = 32
 
+// initial is db's, whose result stays shared until the client has been sent it. c.mu
+// is held.
+func (c *session) initial(db *Database, spec *monitorSpec, snap *engine.Snapshot) update {
+	u, cache := db.initial(spec, snap)
+	c.sending = append(c.sending, cache)
+	return u
+}
+
 // initial returns the spec's view of a snapshot, made once for all clients that
-// ask for it before the next commit.
-func (db *Database) initial(spec *monitorSpec, snap *engine.Snapshot) []byte {
+// ask for it before the next commit, as long as one of them holds the cache.
+func (db *Database) initial(spec *monitorSpec, snap *engine.Snapshot) (update, *updateCache) {
 	db.pub.Lock()
 	cache := db.initials.Value()
 	if cache == nil || cache.of != snap {
@@ -183,9 +198,9 @@ func (db *Database) initial(spec *monitorSpec, snap *engine.Snapshot) []byte {
 	full := len(cache.bySpec) >= maxInitials && cache.bySpec[spec.key] == nil
 	cache.mu.Unlock()
 	if full {
-		return spec.initial(snap)
+		return spec.initial(snap), cache
 	}
-	return cache.get(spec.key, func() []byte { return spec.initial(snap) })
+	return cache.get(spec.key, func() update { return spec.initial(snap) }), cache
 }
 
 // changeMonitor runs "monitor_cond_change".

@@ -320,11 +320,11 @@ type updateCache struct {
 
 type cachedUpdate struct {
 	once sync.Once
-	data []byte
+	data update
 }
 
 // get returns the update for a spec, which make makes.
-func (u *updateCache) get(key unique.Handle[string], build func() []byte) []byte {
+func (u *updateCache) get(key unique.Handle[string], build func() update) update {
 	u.mu.Lock()
 	if u.bySpec == nil {
 		u.bySpec = map[unique.Handle[string]]*cachedUpdate{}

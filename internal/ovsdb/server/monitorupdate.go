@@ -7,10 +7,27 @@ import (
 	"weir/internal/ovsdb/engine"
 )
 
-// updateBuilder builds <table-updates> or <table-updates2>.
+// update is <table-updates> or <table-updates2> in pieces, which clients share; nil
+// where there are none.
+type update [][]byte
+
+// size returns its length in bytes.
+func (u update) size() int {
+	n := 0
+	for _, piece := range u {
+		n += len(piece)
+	}
+	return n
+}
+
+// updatePiece is about how long a piece of an update is.
+const updatePiece = 64 << 10
+
+// updateBuilder builds an update.
 type updateBuilder struct {
 	spec  *monitorSpec
-	dst   []byte
+	done  update     // pieces but the last one
+	dst   []byte     // the last one; nil before the first row
 	table *specTable // whose rows are being added
 
 	meter meter
@@ -33,13 +50,19 @@ func (b *updateBuilder) enter(t *specTable) {
 	}
 	now := time.Now() // not the clock's time, which may stand still
 	if m.table != nil {
-		m.table.cost.add(m.rows, now.Sub(m.began), len(b.dst)-m.size)
+		m.table.cost.add(m.rows, now.Sub(m.began), b.size()-m.size)
 	}
-	*m = meter{table: t, began: now, size: len(b.dst)}
+	*m = meter{table: t, began: now, size: b.size()}
 }
 
-// begin opens the table's object, and reports whether the table is watched.
+func (b *updateBuilder) size() int { return b.done.size() + len(b.dst) }
+
+// row opens the row's object, and before it the table's unless that is open.
 func (b *updateBuilder) row(t *specTable, row *engine.Row) {
+	if len(b.dst) >= updatePiece {
+		b.done = append(b.done, b.dst)
+		b.dst = make([]byte, 0, updatePiece+updatePiece/16)
+	}
 	switch {
 	case b.dst == nil:
 		b.dst = append(b.dst, `{"`...)
@@ -58,17 +81,17 @@ func (b *updateBuilder) row(t *specTable, row *engine.Row) {
 	b.dst = append(b.dst, `":{`...)
 }
 
-// done returns the updates, nil where there are none.
-func (b *updateBuilder) done() []byte {
+// end returns the update.
+func (b *updateBuilder) end() update {
 	b.enter(nil)
 	if b.dst == nil {
 		return nil
 	}
-	return append(b.dst, "}}"...)
+	return append(b.done, append(b.dst, "}}"...))
 }
 
-// changes adds row changes, those of a table together.
-func (sp *monitorSpec) update(changes []engine.Change) []byte {
+// update returns the update that row changes make, those of a table together.
+func (sp *monitorSpec) update(changes []engine.Change) update {
 	b := updateBuilder{spec: sp}
 	var last *engine.Table
 	var t *specTable
@@ -83,11 +106,11 @@ func (sp *monitorSpec) update(changes []engine.Change) []byte {
 			b.change(t, c.Old, c.New)
 		}
 	}
-	return b.done()
+	return b.end()
 }
 
 // between returns the update that leads from one snapshot to another.
-func (sp *monitorSpec) between(old, now *engine.Snapshot) []byte {
+func (sp *monitorSpec) between(old, now *engine.Snapshot) update {
 	b := updateBuilder{spec: sp}
 	for i := range sp.tables {
 		t := &sp.tables[i]
@@ -97,11 +120,11 @@ func (sp *monitorSpec) between(old, now *engine.Snapshot) []byte {
 			b.change(t, o, n)
 		})
 	}
-	return b.done()
+	return b.end()
 }
 
 // initial returns the contents of a snapshot.
-func (sp *monitorSpec) initial(s *engine.Snapshot) []byte {
+func (sp *monitorSpec) initial(s *engine.Snapshot) update {
 	b := updateBuilder{spec: sp}
 	for i := range sp.tables {
 		t := &sp.tables[i]
@@ -116,15 +139,15 @@ func (sp *monitorSpec) initial(s *engine.Snapshot) []byte {
 			}
 		}
 	}
-	if update := b.done(); update != nil {
-		return update
+	if u := b.end(); u != nil {
+		return u
 	}
-	return emptyObject
+	return update{emptyObject}
 }
 
 // changeOf returns the update that leads from the view of an older spec to this
 // one's, where only conditions differ.
-func (sp *monitorSpec) changeOf(old *monitorSpec, s *engine.Snapshot) []byte {
+func (sp *monitorSpec) changeOf(old *monitorSpec, s *engine.Snapshot) update {
 	b := updateBuilder{spec: sp}
 	for i := range sp.tables {
 		t, before := &sp.tables[i], &old.tables[i]
@@ -139,7 +162,7 @@ func (sp *monitorSpec) changeOf(old *monitorSpec, s *engine.Snapshot) []byte {
 			}
 		}
 	}
-	return b.done()
+	return b.end()
 }
 
 // change adds what became of one row.

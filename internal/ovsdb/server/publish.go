@@ -30,7 +30,7 @@ type publication struct {
 	sources map[*engine.Table]func() // told when a commit changes the table
 	logged  map[string]bool          // tables whose changes go to the log
 
-	initials weak.Pointer[updateCache] // first replies of monitors, until the next collection
+	initials weak.Pointer[updateCache] // first replies of monitors, while some session is sending one
 }
 
 // step is a published commit.

@@ -52,6 +52,7 @@ type session struct {
 	mu       sync.Mutex
 	monitors map[string]*monitor
 	order    []*monitor
+	sending  []*updateCache           // whose first replies are being sent
 	waiting  map[string]chan struct{} // transactions by id; closed to cancel
 	aware    bool                     // set_db_change_aware
 	held     map[string]*lockRequest  // locks held or waited for, by name; srv.locks owns it

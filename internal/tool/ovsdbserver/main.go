@@ -14,6 +14,7 @@ import (
 	"weir/internal/cli"
 	"weir/internal/clock"
 	"weir/internal/daemon"
+	"weir/internal/memory"
 	"weir/internal/ovsdb/server"
 	"weir/internal/paths"
 	"weir/internal/stream"
@@ -79,7 +80,10 @@ type instance struct {
 func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []string) int {
 	clk := clock.New()
 	in := &instance{settings: s, process: process, tlsConf: &stream.TLS{}}
-	tuneCollector()
+	if !process.IsGuest() {
+		keeper := memory.Keep(clk, memory.Database)
+		defer keeper.Stop()
+	}
 	in.srv = server.New(clk, "", in.tlsConf)
 	process.AtExit(in.srv.Close)
 	if s.noDiff {

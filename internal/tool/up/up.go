@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"weir/internal/cli"
+	"weir/internal/clock"
 	"weir/internal/daemon"
+	"weir/internal/memory"
 	"weir/internal/paths"
 	"weir/internal/tool/ctl"
 	"weir/internal/unixctl"
@@ -96,6 +98,8 @@ func (u *up) run(p *daemon.Process) error {
 			return cli.Silent{Status: 1} // the log has told it
 		}
 	}
+	keeper := memory.Keep(clock.New(), memory.Switch)
+	defer keeper.Stop()
 	ended := make(chan error, 2)
 	if err := u.start(p, ended, "ovsdb-server", u.server, []string{file, "--remote=punix:" + socket,
 		"--remote=db:Open_vSwitch,Open_vSwitch,manager_options",

@@ -15,6 +15,7 @@ import (
 	"weir/internal/coverage"
 	"weir/internal/daemon"
 	"weir/internal/loop"
+	"weir/internal/memory"
 	"weir/internal/numa"
 	"weir/internal/paths"
 	"weir/internal/stream"
@@ -146,11 +147,12 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 		})
 		go control.Serve()
 	}
-	tuneCollector(c)
 	ticker := coverageTicker(c)
 	defer ticker.Stop()
-	keeper := keepMemory(c)
-	defer keeper.Stop()
+	if !p.IsGuest() {
+		keeper := memory.Keep(c, memory.Switch)
+		defer keeper.Stop()
+	}
 	sw.Run(p.Context())
 	// A switch that somebody else's process runs is not to be taken over.
 	sw.Close(cleanup.Load() || p.IsGuest())

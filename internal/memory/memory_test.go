@@ -1,0 +1,63 @@
+package memory
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+
+	"weir/internal/clock"
+)
+
+// Nothing in use, a little, and much: how far the heap may grow.
+func TestPolicies(t *testing.T) {
+	for _, tt := range []struct {
+		policy     Policy
+		live, want uint64 // MB
+	}{
+		{Database, 0, 8}, {Database, 5, 8}, {Database, 12, 12}, {Database, 28, 40}, {Database, 60, 80}, {Database, 200, 200},
+		{Switch, 10, 40}, {Switch, 64, 256}, {Switch, 100, 256}, {Switch, 400, 600},
+	} {
+		if got := tt.policy(tt.live * mb); got != tt.want*mb {
+			t.Errorf("%d MB in use: %d MB, want %d", tt.live, got/mb, tt.want)
+		}
+	}
+	if got := Policy(Database).percent(0); got != 200 {
+		t.Errorf("an empty heap is collected at %d %%", got)
+	}
+}
+
+// The setting follows the heap, and what a burst leaves behind goes back to the
+// system when the process is at rest.
+func TestKeeper(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	c := clock.New()
+	c.Stop()
+	k := Keep(c, func(live uint64) uint64 { return 3 * live })
+	defer k.Stop()
+	burst := make([][]byte, 200)
+	for i := range burst {
+		burst[i] = make([]byte, mb)
+		for j := 0; j < mb; j += 4096 {
+			burst[i][j] = 1
+		}
+	}
+	c.Warp(interval, interval)
+	runtime.KeepAlive(burst)
+	burst = nil
+	before := released()
+	c.Warp(2*interval, interval)
+	if got := released() - before; got < 100*mb {
+		t.Errorf("%d MB went back", got/mb)
+	}
+	percent := debug.SetGCPercent(100)
+	if percent != 300 {
+		t.Errorf("the setting is %d", percent)
+	}
+}
+
+// released is how much of the heap the system has back.
+func released() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapReleased
+}
