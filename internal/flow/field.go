@@ -1,5 +1,7 @@
 package flow
 
+import "sync"
+
 // FieldID numbers the fields in the order of the table. Header prerequisites
 // come before the fields that need them, so the order serves encoders too.
 type FieldID uint16
@@ -144,7 +146,7 @@ func (f *Field) NXM() (Codepoint, bool) { return f.Codepoint(OF10) }
 func (id FieldID) Field() *Field { return &Fields[id] }
 
 // FieldByName finds a field by its name or an alias; nil if there is none.
-func FieldByName(name string) *Field { return fieldsByName[name] }
+func FieldByName(name string) *Field { return fieldsByName()[name] }
 
 // FieldByHeader finds a field by class, number and experimenter; the length is
 // ignored, for the caller must check it anyway. nil if there is none.
@@ -155,24 +157,24 @@ func FieldByHeader(h Header) *Field {
 	case ClassBasic:
 		return basicFields[h.Number()]
 	}
-	return fieldsByHeader[h.id()]
+	return fieldsByHeader()[h.id()]
 }
 
 // FieldByCodepoint finds a field and header by a name like NXM_OF_ETH_TYPE.
 func FieldByCodepoint(name string) (*Field, Codepoint, bool) {
-	c, ok := codepointsByName[name]
+	c, ok := codepointsByName()[name]
 	return c.field, c.point, ok
 }
 
 var (
-	fieldsByName   = indexNames()
-	fieldsByHeader = indexHeaders()
+	// Made when they are first needed: most runs of most programs need none.
+	fieldsByName     = sync.OnceValue(indexNames)
+	fieldsByHeader   = sync.OnceValue(indexHeaders)
+	codepointsByName = sync.OnceValue(indexCodepoints)
 
 	// The classes that most headers are of.
 	nxmFields   = [2][128]*Field{indexClass(ClassNXM0), indexClass(ClassNXM1)}
 	basicFields = indexClass(ClassBasic)
-
-	codepointsByName = indexCodepoints()
 )
 
 func indexNames() map[string]*Field {
@@ -198,9 +200,11 @@ func indexHeaders() map[Header]*Field {
 }
 
 func indexClass(class uint16) (byNumber [128]*Field) {
-	for h, f := range indexHeaders() {
-		if h.Class() == class {
-			byNumber[h.Number()] = f
+	for i := range Fields {
+		for j := range Fields[i].Codepoints {
+			if h := Fields[i].Codepoints[j].Header; h.Class() == class {
+				byNumber[h.Number()] = &Fields[i]
+			}
 		}
 	}
 	return byNumber

@@ -156,15 +156,31 @@ func codepoint(s string, nbytes int) Codepoint {
 // Attributes of a row, as letters: m maskable, w writable; in10/in11 as e
 // (exact), c (CIDR), b (bitwise), - (not there).
 func (b *tableBuilder) row(id FieldID, names string, nbytes, nbits int, attr string, form Form, pre Prereq, pl place, codepoints ...string) {
-	ns := strings.Split(names, ",")
-	f := Field{ID: id, Name: ns[0], Aliases: ns[1:], NBytes: nbytes, NBits: nbits,
+	name, aliases, more := strings.Cut(names, ",")
+	f := &b.rows[id]
+	*f = Field{ID: id, Name: name, NBytes: nbytes, NBits: nbits,
 		Maskable: attr[0] == 'm', Writable: attr[1] == 'w', Form: form, Prereq: pre, place: pl}
-	level := map[byte]Support{'-': Unsupported, 'e': SupportExact, 'c': SupportCIDR, 'b': SupportBitwise}
-	f.In10, f.In11 = level[attr[2]], level[attr[3]]
-	for _, c := range codepoints {
-		f.Codepoints = append(f.Codepoints, codepoint(c, nbytes))
+	if more {
+		f.Aliases = strings.Split(aliases, ",")
 	}
-	b.rows[id] = f
+	f.In10, f.In11 = support(attr[2]), support(attr[3])
+	f.Codepoints = make([]Codepoint, len(codepoints))
+	for i, c := range codepoints {
+		f.Codepoints[i] = codepoint(c, nbytes)
+	}
+}
+
+// support reads in10 or in11.
+func support(letter byte) Support {
+	switch letter {
+	case 'e':
+		return SupportExact
+	case 'c':
+		return SupportCIDR
+	case 'b':
+		return SupportBitwise
+	}
+	return Unsupported
 }
 
 // in makes a place of all bits of a member of the builder's zero key.

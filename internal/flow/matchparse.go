@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"weir/internal/packet"
 )
@@ -71,11 +72,11 @@ func ClosingParen(s string, i int) int {
 
 // ShorthandByName finds a shorthand like "tcp".
 func ShorthandByName(name string) (Shorthand, bool) {
-	s, ok := shorthandsByName[name]
+	s, ok := shorthandsByName()[name]
 	return s, ok
 }
 
-var shorthandsByName = indexShorthands()
+var shorthandsByName = sync.OnceValue(indexShorthands)
 
 func indexShorthands() map[string]Shorthand {
 	m := map[string]Shorthand{}
