@@ -61,6 +61,7 @@ type FSM struct {
 	MaxWait    time.Duration // longest wait between attempts
 	ProbeAfter time.Duration // idle time before a probe; 0 is never
 	MaxTries   int           // attempts left; negative is unlimited
+	FreeTries  int           // failures that aren't followed by a wait, as for other remotes to be tried
 
 	log           Logger
 	state         State
@@ -176,6 +177,9 @@ func (f *FSM) Disconnected(now time.Time, why string) {
 		return
 	}
 	switch {
+	case f.FreeTries > 0:
+		f.FreeTries--
+		f.backoff = 0
 	case f.Passive:
 		f.backoff = f.MinWait
 	case f.IsConnected() && f.lastActivity.Sub(f.connectedAt) >= f.backoff && f.backoff > 0, f.backoff < f.MinWait:

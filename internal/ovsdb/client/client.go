@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,8 +47,11 @@ type Config struct {
 	Known *ovsdb.DatabaseSchema
 	// LeaderOnly refuses servers of a cluster that aren't its leader.
 	LeaderOnly bool
-	// Once makes Run return the error of the first connection that fails.
+	// Once makes Run return the error of a connection that fails, once all
+	// remotes have been tried.
 	Once bool
+	// Shuffle has the remotes tried in random order.
+	Shuffle bool
 	// Quiet keeps the connection's messages at debug level.
 	Quiet  bool
 	Clock  *clock.Clock
@@ -104,6 +108,9 @@ func New(cfg Config) *Client {
 			c.remotes = append(c.remotes, r)
 		}
 	}
+	if cfg.Shuffle {
+		rand.Shuffle(len(c.remotes), func(i, j int) { c.remotes[i], c.remotes[j] = c.remotes[j], c.remotes[i] })
+	}
 	return c
 }
 
@@ -118,8 +125,9 @@ func (c *Client) Run(ctx context.Context) error {
 	now := c.cfg.Clock.Now()
 	c.fsm = stream.NewFSM(c.remotes[0], now, vlog.For("reconnect"))
 	c.fsm.Quiet = c.cfg.Quiet
+	c.fsm.FreeTries = len(c.remotes) - 1
 	if c.cfg.Once {
-		c.fsm.MaxTries = 0
+		c.fsm.MaxTries = len(c.remotes) - 1
 	}
 	c.fsm.Enable(now)
 	c.step()
@@ -344,6 +352,7 @@ func (c *Client) message(m jsonrpc.Message) error {
 	c.flush()
 	if c.sess.changed {
 		c.sess.changed = false
+		c.fsm.FreeTries = len(c.remotes) - 1
 		c.keep = resume{c.sess.schemaRaw, c.sess.db, c.sess.lastTxn}
 		c.publish(c.sess.db.snapshot())
 	} else if was != c.sess.lockState() {
@@ -392,7 +401,7 @@ func (c *Client) drop(err error) {
 	c.closeAll()
 	c.fsm.Disconnected(c.cfg.Clock.Now(), why)
 	c.status.LastError = err
-	if c.cfg.Once && !c.ended {
+	if c.cfg.Once && !c.ended && c.fsm.State() == stream.Void {
 		c.failed = err
 		if err == nil {
 			c.failed = errors.New("connection timed out")

@@ -198,6 +198,23 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// Each remote gets its turn, at once.
+func TestOnceSeveral(t *testing.T) {
+	remote := peerServer(t)
+	began := time.Now()
+	c, ctx := start(t, Config{Remote: "unix:/nonexistent/a,unix:/nonexistent/b," + remote, Database: "Test", Once: true, Quiet: true})
+	if _, err := c.WaitFor(ctx, func(*Snapshot) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 900*time.Millisecond {
+		t.Errorf("the third remote was tried after %v", took)
+	}
+	c = New(Config{Remote: "unix:/nonexistent/a,unix:/nonexistent/b", Database: "Test", Once: true, Quiet: true, Shuffle: true})
+	if err := c.Run(context.Background()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Run = %v, want no such file", err)
+	}
+}
+
 func TestReconnect(t *testing.T) {
 	remote := peerServer(t)
 	c, ctx := start(t, Config{Remote: remote, Database: "Test", Quiet: true})

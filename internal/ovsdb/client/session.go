@@ -201,6 +201,8 @@ func (s *session) serverChanged() error {
 		return errNotUsable{"database is disconnected from its cluster or source"}
 	case model == "clustered" && s.cfg.LeaderOnly && !leader:
 		return errNotUsable{"server is not the leader of the cluster"}
+	case model == "relay" && s.cfg.LeaderOnly:
+		return errNotUsable{"a relay can't be the leader of a cluster"}
 	}
 	raw := row.String("schema")
 	switch {

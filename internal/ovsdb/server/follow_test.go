@@ -78,7 +78,7 @@ func TestRelay(t *testing.T) {
 		t.Errorf("the source has %s", got)
 	}
 
-	// Without its source it serves what it has, and takes no writes.
+	// Without its source it serves what it has; writes wait.
 	if err := h.RemoveRemote("punix:sock"); err != nil {
 		t.Fatal(err)
 	}
@@ -87,9 +87,14 @@ func TestRelay(t *testing.T) {
 	if got := c.transact(names); !strings.Contains(got, `"b"`) {
 		t.Errorf("alone: %s", got)
 	}
-	if got := c.transact(insertOp("x")); !strings.Contains(got, "not connected") {
-		t.Errorf("insert alone: %s", got)
+	c.send("transact", `["db",`+insertOp("x")+`]`)
+	if _, err := fmt.Fprint(c, `{"method":"cancel","params":[1],"id":null}`); err != nil {
+		t.Fatal(err)
 	}
+	if got := string(c.next().Error); got != `"canceled"` {
+		t.Errorf("cancelled while waiting for the source: %s", got)
+	}
+	c.send("transact", `["db",`+insertOp("y")+`]`)
 
 	// What changed meanwhile is there once the source is back.
 	if err := h.AddRemote("punix:sock"); err != nil {
@@ -97,7 +102,10 @@ func TestRelay(t *testing.T) {
 	}
 	h.client().transact(`{"op":"delete","table":"root","where":[["name","==","a"]]},` + insertOp("c"))
 	until(t, server, `"connected":true`)
-	until(t, relay.names, `"b"`, `"c"`)
+	until(t, relay.names, `"b"`, `"c"`, `"y"`)
+	if got := string(c.next().Result); !strings.Contains(got, `"uuid"`) {
+		t.Errorf("insert that had to wait: %s", got)
+	}
 	if got := relay.client().transact(names); strings.Contains(got, `"a"`) {
 		t.Errorf("a deleted row is there: %s", got)
 	}

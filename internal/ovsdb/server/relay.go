@@ -24,8 +24,9 @@ type relay struct {
 
 	before *followed // of the last connection; the goroutine of up owns it
 
-	mu   sync.Mutex
-	peer *peer // nil while not connected
+	mu    sync.Mutex
+	peer  *peer         // nil while not connected
+	ready chan struct{} // closed when peer is set; nil: nobody waits
 }
 
 // parseRelay takes relay:DB:REMOTE[,REMOTE]... apart.
@@ -96,6 +97,10 @@ func (r *relay) talk(p *peer) error {
 	relayLog.Dbg("%s: resumed: %v", r.name, resumed)
 	r.mu.Lock()
 	r.peer = p
+	if r.ready != nil {
+		close(r.ready)
+		r.ready = nil
+	}
 	r.mu.Unlock()
 	r.srv.setConnected(r.name, true)
 	return nil
@@ -145,17 +150,15 @@ func (r *relay) lost() {
 	}
 }
 
-// forward has the source run a transaction. fn gets the reply; nil says that
-// there was none.
-func (r *relay) forward(params []byte, fn func(*jsonrpc.Message)) {
+// source returns the connection to the source, or else a channel that is closed
+// once there is one.
+func (r *relay) source() (*peer, <-chan struct{}) {
 	r.mu.Lock()
-	p := r.peer
-	r.mu.Unlock()
-	if p == nil {
-		fn(nil)
-		return
+	defer r.mu.Unlock()
+	if r.peer == nil && r.ready == nil {
+		r.ready = make(chan struct{})
 	}
-	p.send("transact", params, fn)
+	return r.peer, r.ready
 }
 
 // replaceRelay puts a database of another schema, empty yet, in the place of a

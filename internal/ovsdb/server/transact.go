@@ -248,7 +248,6 @@ type pending struct {
 	req   *engine.Request
 	env   *engine.Env
 	m     jsonrpc.Message
-	key   string // its id, canonical
 	stop  chan struct{}
 	began time.Time
 	out   engine.Outcome
@@ -256,20 +255,13 @@ type pending struct {
 
 // suspend has a blocked transaction wait.
 func (c *session) suspend(p *pending) {
-	p.key = string(json.Canonical(p.m.ID))
-	p.stop = make(chan struct{})
 	p.began = c.srv.clock.Now()
 	env := *p.env // whose Elapsed is its own
 	p.env = &env
-	c.mu.Lock()
-	if c.waiting[p.key] != nil {
-		c.mu.Unlock()
-		c.replyError(p.m.ID, syntaxError(&p.m, "", "a transaction with this id is outstanding already").AppendJSON(nil))
-		return
+	var ok bool
+	if p.stop, ok = c.await(&p.m); ok {
+		go c.wait(p)
 	}
-	c.waiting[p.key] = p.stop
-	c.mu.Unlock()
-	go c.wait(p)
 }
 
 // wait runs a blocked transaction again each time the database changes or its
@@ -306,11 +298,7 @@ func (c *session) wait(p *pending) {
 }
 
 func (c *session) finish(p *pending, cancelled bool) {
-	c.mu.Lock()
-	if c.waiting[p.key] == p.stop {
-		delete(c.waiting, p.key)
-	}
-	c.mu.Unlock()
+	c.awaited(&p.m, p.stop)
 	if cancelled {
 		c.replyError(p.m.ID, []byte(`"canceled"`))
 		return
@@ -318,16 +306,74 @@ func (c *session) finish(p *pending, cancelled bool) {
 	c.reply(p.m.ID, p.out.Result)
 }
 
-// forward has a relay's source run a transaction and answers with its reply.
+// forward has a relay's source run a transaction and answers with its reply. As
+// long as there is no connection to the source, the transaction waits for one; one
+// that was under way when the connection ended has an unknown outcome, and is
+// answered as if it had been cancelled.
 func (c *session) forward(r *relay, m *jsonrpc.Message) {
-	r.forward(m.Params, func(reply *jsonrpc.Message) {
+	p, ready := r.source()
+	if p == nil {
+		c.forwardLater(r, m, ready)
+		return
+	}
+	p.send("transact", m.Params, func(reply *jsonrpc.Message) {
 		switch {
 		case reply == nil:
-			c.replyError(m.ID, ovsdb.Errorf("not connected", "%s: the relay is not connected to its source", r.name).AppendJSON(nil))
+			c.replyError(m.ID, []byte(`"canceled"`))
 		case reply.Kind == jsonrpc.Error:
 			c.replyError(m.ID, reply.Err)
 		default:
 			c.reply(m.ID, reply.Result)
 		}
 	})
+}
+
+// forwardLater forwards a transaction when ready is closed, unless the client
+// cancels it first.
+func (c *session) forwardLater(r *relay, m *jsonrpc.Message, ready <-chan struct{}) {
+	stop, ok := c.await(m)
+	if !ok {
+		return
+	}
+	go func() {
+		select {
+		case <-ready:
+		case <-stop:
+		case <-c.over:
+			return
+		}
+		if c.awaited(m, stop) {
+			c.forward(r, m)
+		} else {
+			c.replyError(m.ID, []byte(`"canceled"`))
+		}
+	}()
+}
+
+// await makes a transaction one that the client can cancel, by stop. It refuses
+// one whose id is another's that waits.
+func (c *session) await(m *jsonrpc.Message) (stop chan struct{}, ok bool) {
+	key := string(json.Canonical(m.ID))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting[key] != nil {
+		_ = c.conn.Send(jsonrpc.AppendError(nil, m.ID, syntaxError(m, "", "a transaction with this id is outstanding already").AppendJSON(nil)))
+		return nil, false
+	}
+	stop = make(chan struct{})
+	c.waiting[key] = stop
+	return stop, true
+}
+
+// awaited says that a transaction needn't wait any longer, and reports whether it
+// had not been cancelled.
+func (c *session) awaited(m *jsonrpc.Message, stop chan struct{}) bool {
+	key := string(json.Canonical(m.ID))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting[key] != stop {
+		return false
+	}
+	delete(c.waiting, key)
+	return true
 }

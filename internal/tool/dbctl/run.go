@@ -32,6 +32,7 @@ type Runner struct {
 	Retry   bool
 	NoWait  bool // --no-wait
 	Follow  bool // --no-leader-only
+	InOrder bool // --no-shuffle-remotes
 	Basic   bool // without the options that only ovs-vsctl has
 	Timeout uint
 	Help    func() // prints --help
@@ -48,7 +49,6 @@ func (r *Runner) Options() []cli.Option {
 	set := func(b *bool, v bool) func(string) error {
 		return func(string) error { *b = v; return nil }
 	}
-	nothing := func(string) error { return nil }
 	all := []cli.Option{
 		{Long: "db", Arg: cli.RequiredArg, Set: func(v string) error { r.DB = v; return nil }},
 		{Long: "no-syslog", Set: func(string) error { return vlog.Set(r.Prog.module() + ":syslog:warn") }},
@@ -65,8 +65,8 @@ func (r *Runner) Options() []cli.Option {
 		cli.List("options", 0),
 		{Long: "leader-only", Set: set(&r.Follow, false)},
 		{Long: "no-leader-only", Set: set(&r.Follow, true)},
-		{Long: "shuffle-remotes", Set: nothing},
-		{Long: "no-shuffle-remotes", Set: nothing},
+		{Long: "shuffle-remotes", Set: set(&r.InOrder, false)},
+		{Long: "no-shuffle-remotes", Set: set(&r.InOrder, true)},
 		cli.Version("DB Schema " + r.Prog.Schema.Version),
 	}
 	if r.Basic {
@@ -161,7 +161,7 @@ func (r *Runner) attempt(ctx context.Context, commands []*Command, line string, 
 	tables, where := needs.config()
 	cl := client.New(client.Config{
 		Remote: r.DB, Database: r.Prog.Schema.Name, Tables: tables, Where: where, LeaderOnly: !r.Follow, Once: !r.Retry,
-		Known: r.Prog.Schema, Quiet: true, Stream: opt,
+		Known: r.Prog.Schema, Shuffle: !r.InOrder, Quiet: true, Stream: opt,
 	})
 	failed := make(chan error, 1)
 	go func() { failed <- cl.Run(ctx) }()
