@@ -86,6 +86,7 @@ func indexShorthands() map[string]Shorthand {
 	for _, name := range []string{"ip", "icmp", "tcp", "udp", "sctp"} {
 		m[name+"4"] = m[name] // other spellings that are accepted
 	}
+	m["ipv4"], m["ip6"] = m["ip"], m["ipv6"]
 	return m
 }
 

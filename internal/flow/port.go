@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -82,6 +83,30 @@ func QuotePortName(n string) string {
 	return n
 }
 
+// PortError says that a text names no port.
+type PortError struct {
+	Text  string
+	Field *Field
+}
+
+// Range says what is wrong with a number that no port can have, "" for text that
+// isn't a number.
+func (e *PortError) Range() string {
+	if n, err := strconv.ParseUint(e.Text, 0, 32); err == nil && n >= portMax10 && n < PortMax {
+		return fmt.Sprintf("port %d is outside the supported range 0 through %x or 0x%x through 0x%x",
+			n, portNone10, uint32(PortMax), uint32(PortNone))
+	}
+	return ""
+}
+
+// Error implements error.
+func (e *PortError) Error() string {
+	if e.Field.Form == FormPort11 && e.Range() != "" {
+		return fmt.Sprintf("%s: port value out of range for %s", e.Text, e.Field.Name)
+	}
+	return fmt.Sprintf("%s: invalid or unknown port for %s", e.Text, e.Field.Name)
+}
+
 // ParsePort reads a port: a number of 16 bits (where the reserved ones of
 // OpenFlow 1.0 are meant) or 32, a reserved name in any case, or a name.
 func ParsePort(s string, names PortNames) (uint32, bool) {
@@ -90,7 +115,7 @@ func ParsePort(s string, names PortNames) (uint32, bool) {
 		if p >= portMax10 && p <= portNone10 {
 			return p + portOffset10, true
 		}
-		if p > PortMax && p < portReserved {
+		if p >= portMax10 && p < PortMax || p > PortMax && p < portReserved {
 			return 0, false
 		}
 		return p, true

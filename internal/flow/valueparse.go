@@ -28,7 +28,7 @@ func (f *Field) ParseValue(s string, names PortNames) (v, mask Value, err error)
 	case FormPort10, FormPort11:
 		p, ok := ParsePort(s, names)
 		if !ok {
-			return v, mask, fmt.Errorf("%s: invalid or unknown port for %s", s, f.Name)
+			return v, mask, &PortError{s, f}
 		}
 		v, mask = V(uint64(p)), f.exact
 		if f.Form == FormPort10 {

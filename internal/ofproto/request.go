@@ -110,6 +110,8 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 		if !msg.Aggregate {
 			return s.sendFlows(h.Xid, msg)
 		}
+	case *openflow.TableFeaturesRequest:
+		return s.tableFeatures(h, msg)
 	case *openflow.BundleControl:
 		return s.bundleControl(h, raw, msg)
 	case *openflow.BundleAdd:

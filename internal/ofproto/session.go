@@ -55,6 +55,7 @@ type session struct {
 	prepare   pipeline.Preparer
 	additions []addition // that wait to be applied together
 	request   uint32
+	tables    []openflow.TableFeatures // of a request whose other parts are to come
 	monitors  map[uint32]*openflow.FlowMonitor
 }
 

@@ -30,11 +30,6 @@ func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 		return b.aggregate(msg)
 	case *openflow.TableStatsRequest:
 		return b.tableStats(s.version()), nil
-	case *openflow.TableFeaturesRequest:
-		if err := b.nameTables(msg.Tables); err != nil {
-			return nil, err
-		}
-		return &openflow.TableFeaturesReply{Tables: b.tableFeatures(s.version())}, nil
 	case *openflow.TableDescRequest:
 		return b.tableDesc(), nil
 	case *openflow.PortDescRequest:

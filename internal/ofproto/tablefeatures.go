@@ -57,20 +57,42 @@ func featuresOf(id uint8, v openflow.Version) openflow.TableFeatures {
 	return f
 }
 
+// tableFeatures answers a request about tables, once all its parts are there: as
+// the one request it is, it sets the names of all tables or of none.
+func (s *session) tableFeatures(h openflow.MsgHeader, msg *openflow.TableFeaturesRequest) error {
+	all := append(s.tables, msg.Tables...)
+	s.tables = nil
+	if len(all) > pipeline.NumTables {
+		return openflow.ErrBRCMultipartBufferOverflow.Err()
+	}
+	if h.More {
+		s.tables = all
+		return nil
+	}
+	b := s.m.b
+	if err := b.nameTables(all); err != nil {
+		return err
+	}
+	return s.send(h.Xid, &openflow.TableFeaturesReply{Tables: b.tableFeatures(s.version())})
+}
+
 // nameTables names the tables that a request describes (OpenFlow 1.3, 7.3.5.5).
 // A name that the database gave stays.
 func (b *Bridge) nameTables(tables []openflow.TableFeatures) error {
 	for i := range tables {
 		t := b.pipe.Table(tables[i].TableID)
-		if t == nil || t.ID == pipeline.TableInternal {
+		switch {
+		case t == nil || t.ID == pipeline.TableInternal:
 			return openflow.ErrTFFCBadTable.Err()
+		case t.Conf().NameLevel == 2 && t.Conf().Name != tables[i].Name:
+			return openflow.ErrTFFCEPerm.Err()
 		}
+	}
+	for i := range tables {
+		t := b.pipe.Table(tables[i].TableID)
 		conf := *t.Conf()
 		if conf.Name == tables[i].Name {
 			continue
-		}
-		if conf.NameLevel == 2 {
-			return openflow.ErrTFFCEPerm.Err()
 		}
 		conf.Name, conf.NameLevel = tables[i].Name, 1
 		if conf.Name == "" {

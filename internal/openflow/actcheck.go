@@ -48,6 +48,35 @@ func checkOrder(as []Action) error {
 	return nil
 }
 
+// besideConjunction is the first action that may not stand beside a conjunction:
+// a flow that takes part in one does nothing of its own (ovs-actions(7),
+// conjunction). It is nil where there is no conjunction, or no such action.
+func besideConjunction(as []Action) Action {
+	var other Action
+	found := false
+	for _, a := range as {
+		switch a.(type) {
+		case *Conjunction:
+			found = true
+		case *Note:
+		default:
+			if other == nil {
+				other = a
+			}
+		}
+	}
+	if !found {
+		return nil
+	}
+	return other
+}
+
+// beside says what is wrong with an action beside a conjunction.
+func beside(a Action) string {
+	return fmt.Sprintf("\"conjunction\" actions may be used along with \"note\" but not any other kind of action (such as the \"%s\" action used here)",
+		ActionName(a))
+}
+
 // ActionCheck are the limits that actions are checked against.
 type ActionCheck struct {
 	MaxPorts PortNo // ports below are acceptable; PortMax for any
@@ -66,6 +95,12 @@ func CheckActions(as []Action, m *Match, c ActionCheck) (Protocol, error) {
 	k := &checker{ActionCheck: c, m: *m, strict: true}
 	if code := k.list(as); code != 0 {
 		return 0, code.Err()
+	}
+	if a := besideConjunction(as); a != nil {
+		if c.Log != nil {
+			c.Log("ofp_actions", "verify", true, beside(a))
+		}
+		return 0, ErrNXBACBadConjunction.Err()
 	}
 	return k.Usable, nil
 }

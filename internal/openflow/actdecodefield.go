@@ -334,7 +334,11 @@ func actCT(a *actReader) Action {
 	if zoneSrc != 0 {
 		h := a.b[at : at+4]
 		hc := cursor{b: h}
-		c.ZoneSrc.Field = hc.oxmWire(ErrBACBadSetType).field()
+		if f := hc.oxmWire(ErrBACBadSetType).field(); f != nil {
+			if c.ZoneSrc.Field = a.d.bind(f); c.ZoneSrc.Field == nil {
+				a.fail(ErrNXFMFCInvalidTLVField)
+			}
+		}
 		c.ZoneSrc.Ofs, c.ZoneSrc.N = ofsNBits(c.ZoneImm)
 		c.ZoneImm = 0
 		a.checkSub(c.ZoneSrc, "source")

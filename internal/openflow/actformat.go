@@ -39,6 +39,15 @@ func (n *Names) table(id uint8) string {
 	return strconv.Itoa(int(id))
 }
 
+// tableNamed reports whether a table has a name.
+func (n *Names) tableNamed(id uint8) bool {
+	if n == nil || n.Tables == nil {
+		return false
+	}
+	_, ok := n.Tables.TableName(id)
+	return ok
+}
+
 // FormatActions prints actions as ovs-ofctl does, without "actions=": an empty
 // list is "drop".
 func FormatActions(as []Action, names *Names) string {

@@ -108,6 +108,9 @@ func (p *actParser) learnSpec(kv KeyValue, whole string, have *Match) (LearnSpec
 // learnMatch reads "FIELD", "FIELD=FIELD" or "FIELD=VALUE".
 func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Match) (LearnSpec, error) {
 	s := LearnSpec{Dst: LearnMatch, DstSub: dst, NBits: dst.N}
+	if err := plainHeader(kv.Raw, kv.Key, dst); err != nil {
+		return s, err
+	}
 	if kv.Value == "" {
 		s.Src = dst
 		return s, nil
@@ -115,7 +118,7 @@ func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Ma
 	src, srcErr := ParseSubfield(kv.Value)
 	if srcErr == nil {
 		if src.N != dst.N {
-			return s, fmt.Errorf("%s: bit widths of %s (%d) and %s (%d) differ", kv.Raw, kv.Key, src.N, kv.Value, dst.N)
+			return s, fmt.Errorf("%s: bit widths of %s (%d) and %s (%d) differ", whole, kv.Key, src.N, kv.Value, dst.N)
 		}
 		s.Src = src
 		return s, nil
@@ -138,8 +141,8 @@ func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Ma
 		}
 	}
 	if err != nil {
-		return s, fmt.Errorf("%s: %s value %s cannot be parsed as a subfield (%s) or an immediate value (%s)",
-			kv.Raw, kv.Key, kv.Value, srcErr, err)
+		return s, fmt.Errorf("%s: %s value %s cannot be parsed as a subfield (%s) or an immediate value (%w)",
+			whole, kv.Key, kv.Value, srcErr, err)
 	}
 	s.FromImm, s.Imm = true, v.And(flow.Ones(int(dst.N)))
 	if dst.Ofs == 0 && int(dst.N) == f.NBits {
@@ -158,8 +161,8 @@ func (p *actParser) learnLoad(s string) (LearnSpec, error) {
 	if err != nil {
 		return LearnSpec{}, err
 	}
-	if !dst.Field.Writable {
-		return LearnSpec{}, fmt.Errorf("%s: destination field is not writable", s)
+	if err := plainHeader(s, dstText, dst); err != nil {
+		return LearnSpec{}, err
 	}
 	spec := LearnSpec{Dst: LearnLoad, DstSub: dst, NBits: dst.N}
 	if v, ok := parseBig(src); ok {

@@ -1,6 +1,7 @@
 package openflow
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -119,6 +120,9 @@ func ParseActions(s string, names *Names) ([]Action, Protocol, error) {
 	}
 	if err := checkOrder(as); err != nil {
 		return nil, 0, err
+	}
+	if a := besideConjunction(as); a != nil {
+		return nil, 0, errors.New(beside(a))
 	}
 	return as, p.usable, nil
 }

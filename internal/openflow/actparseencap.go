@@ -28,6 +28,9 @@ func (p *actParser) encap(s string) (Action, error) {
 	default:
 		return nil, fmt.Errorf("Encap hdr not supported: %s", kvs[0].Value)
 	}
+	for kv := range keyValues(kvs[0].Value) {
+		return nil, fmt.Errorf("Invalid property: %s", kv.Key)
+	}
 	return e, nil
 }
 
@@ -46,7 +49,7 @@ func (e *Encap) parseNSH(s string) error {
 		case "tlv":
 			w := words(kv.Value)
 			if len(w) != 3 || !strings.HasPrefix(w[2], "0x") {
-				return fmt.Errorf("Invalid tlv: %s", kv.Value)
+				return fmt.Errorf("Invalid NSH TLV header: %s", kv.Value)
 			}
 			class, err1 := strconv.ParseUint(w[0], 0, 16)
 			typ, err2 := strconv.ParseUint(w[1], 0, 8)
@@ -55,8 +58,8 @@ func (e *Encap) parseNSH(s string) error {
 				hexes = "0" + hexes
 			}
 			data, err3 := parseDotHex(hexes)
-			if err1 != nil || err2 != nil || err3 != nil {
-				return fmt.Errorf("Invalid tlv: %s", kv.Value)
+			if len(hexes) == 0 || err1 != nil || err2 != nil || err3 != nil {
+				return fmt.Errorf("Invalid NSH TLV header: %s", kv.Value)
 			}
 			e.Props = append(e.Props, EncapProp{
 				Class: 4, Type: 2, Data: append([]byte{byte(class >> 8), byte(class), byte(typ)}, data...),
@@ -68,6 +71,10 @@ func (e *Encap) parseNSH(s string) error {
 	return nil
 }
 
+// maxNamespace is the highest namespace of packet types that is assigned: those
+// of ONF, EtherType, IP protocols and ports (OpenFlow 1.5.1, 7.2.3.11).
+const maxNamespace = 3
+
 func (p *actParser) decap(s string) (Action, error) {
 	p.usable &= P13 | P14 | P15
 	d := &Decap{NewPacketType: PacketTypeUseNext}
@@ -78,21 +85,34 @@ func (p *actParser) decap(s string) (Action, error) {
 	if kvs[0].Key != "packet_type" {
 		return nil, fmt.Errorf("Invalid decap argument: %s", kvs[0].Key)
 	}
-	var ns, typ uint64
-	for _, kv := range SplitKeyValues(kvs[0].Value) {
+	d.NewPacketType = 0
+	for _, want := range []struct {
+		name  string
+		shift int
+	}{{"ns", 16}, {"type", 0}} {
+		v, err := packetTypePart(kvs[0].Value, want.name)
+		if err != nil {
+			return nil, err
+		}
+		if want.name == "ns" && v > maxNamespace {
+			return nil, fmt.Errorf("Unsupported ns value: %d", v)
+		}
+		d.NewPacketType |= uint32(v) << want.shift
+	}
+	return d, nil
+}
+
+// packetTypePart finds one of the two numbers that make up a packet type.
+func packetTypePart(s, name string) (uint16, error) {
+	for kv := range keyValues(s) {
+		if kv.Key != name {
+			continue
+		}
 		v, err := strconv.ParseUint(kv.Value, 0, 16)
 		if err != nil {
-			return nil, fmt.Errorf("Invalid packet_type value: %s", kv.Value)
+			return 0, fmt.Errorf("invalid %s \"%s\"", name, kv.Value)
 		}
-		switch kv.Key {
-		case "ns":
-			ns = v
-		case "type":
-			typ = v
-		default:
-			return nil, fmt.Errorf("Invalid decap packet_type argument: %s", kv.Key)
-		}
+		return uint16(v), nil
 	}
-	d.NewPacketType = uint32(ns<<16 | typ)
-	return d, nil
+	return 0, fmt.Errorf("Missing packet_type attribute %s", name)
 }

@@ -262,8 +262,8 @@ func (p *actParser) multipath(s string) (Action, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s, err)
 	}
-	if !dst.Field.Writable {
-		return nil, fmt.Errorf("%s: destination field is not writable", s)
+	if err := plainHeader(s, w[5], dst); err != nil {
+		return nil, err
 	}
 	if dst.N < 16 && n > 1<<dst.N {
 		return nil, fmt.Errorf("%s: %d-bit destination field has %d possible values, less than specified n_links %d", s, dst.N, 1<<dst.N, n)
@@ -311,8 +311,9 @@ func (p *actParser) parseBundle(s string, load bool) (Action, error) {
 			return nil, fmt.Errorf("%s: %w", s, err)
 		case dst.N < 16:
 			return nil, fmt.Errorf("%s: bundle_load destination has %d bits but at least 16 required", s, dst.N)
-		case !dst.Field.Writable:
-			return nil, fmt.Errorf("%s: experimenter OXM field '%s' not supported", s, dst.Field.Name)
+		}
+		if err := plainHeader(s, w[4], dst); err != nil {
+			return nil, err
 		}
 		b.Dst = dst
 	}
@@ -337,6 +338,21 @@ func (p *actParser) parseBundle(s string, load bool) (Action, error) {
 	basis, _ := strconv.ParseUint(w[1], 0, 32)
 	b.Fields, b.Basis, b.Algorithm = f, uint16(basis), uint16(alg)
 	return b, nil
+}
+
+// experimenterClass is the class of OXM fields with an experimenter's number
+// (OpenFlow 1.3.1, 7.2.3.3).
+const experimenterClass = 0xffff
+
+// plainHeader refuses a field that is an experimenter's: the actions that name
+// one in 32 bits have no room for it. whole and part are the texts that it stood in.
+func plainHeader(whole, part string, sub Subfield) error {
+	for i := range sub.Field.Codepoints {
+		if sub.Field.Codepoints[i].Header.Class() != experimenterClass {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: experimenter OXM field '%s' not supported", whole, part)
 }
 
 func (p *actParser) checkPktLarger(s string) (Action, error) {

@@ -216,7 +216,11 @@ func (e *encoder) encodeGroupMod(m *GroupMod) {
 	e.pad(2)
 	e.u32(m.CommandBucketID)
 	start := e.len()
-	e.buckets(m.Type, m.Buckets)
+	typ := m.Type
+	if cmd == GroupInsertBucket {
+		typ = GroupTypeSelect // the group's is not known: weights are said
+	}
+	e.buckets(typ, m.Buckets)
 	e.put16(at, e.len()-start)
 	e.groupProps(&m.Props)
 }
@@ -249,7 +253,7 @@ func (e *encoder) bucket15(typ GroupType, b *Bucket) {
 	acts := e.len()
 	e.actions(b.Actions)
 	e.put16(start+2, e.len()-acts)
-	if typ == GroupTypeSelect {
+	if typ == GroupTypeSelect || b.Weight > 1 {
 		p := e.propStart(groupPropWeight)
 		e.u16(b.Weight)
 		e.pad(2)

@@ -45,7 +45,7 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 		p.usable &= PAny10 | P15
 	}
 	head, buckets := s, ""
-	if i := strings.Index(s, "bucket="); i >= 0 && g.Command != GroupRemoveBucket {
+	if i := bucketsIn(s); i >= 0 {
 		head, buckets = s[:i], s[i:]
 	}
 	for _, kv := range SplitKeyValues(head) {
@@ -55,17 +55,22 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 	}
 	withType := g.Command == GroupAdd || g.Command == GroupModify || g.Command == GroupAddOrMod
 	switch {
+	case !withType && p.haveType:
+		return nil, 0, fmt.Errorf("type is not needed")
 	case !p.haveID && g.Command == GroupDelete:
 		g.ID = GroupAll
 	case !p.haveID:
 		return nil, 0, fmt.Errorf("must specify a group_id")
 	case withType && !p.haveType:
 		return nil, 0, fmt.Errorf("must specify a type")
-	case g.Command == GroupInsertBucket && !p.haveCmd || g.Command == GroupRemoveBucket && !p.haveCmd:
+	case g.Command == GroupInsertBucket && !p.haveCmd:
 		return nil, 0, fmt.Errorf("must specify a command bucket id")
 	}
+	if err := g.Props.consistent(); err != nil {
+		return nil, 0, err
+	}
 	if buckets != "" {
-		if g.Command == GroupDelete {
+		if g.Command == GroupDelete || g.Command == GroupRemoveBucket {
 			return nil, 0, fmt.Errorf("bucket is not needed")
 		}
 		if err := p.buckets(buckets); err != nil {
@@ -76,6 +81,23 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 		return nil, 0, fmt.Errorf("Indirect groups can have at most one bucket.")
 	}
 	return g, p.usable, nil
+}
+
+// bucketsIn is where the first bucket begins, negative when there is none: a
+// setting may end in the same word.
+func bucketsIn(s string) int {
+	const word = "bucket="
+	for at := 0; ; {
+		i := strings.Index(s[at:], word)
+		if i < 0 {
+			return -1
+		}
+		at += i
+		if at == 0 || strings.ContainsRune(", \t\r\n", rune(s[at-1])) {
+			return at
+		}
+		at += len(word)
+	}
 }
 
 func (p *groupParser) setting(kv KeyValue) error {
@@ -153,6 +175,17 @@ func (p *groupParser) setting(kv KeyValue) error {
 	return nil
 }
 
+// consistent checks that the properties of a selection method go together.
+func (g *GroupProps) consistent() error {
+	switch {
+	case !g.FieldSet.Empty() && g.SelectionMethod != "hash":
+		return fmt.Errorf(`fields may only be specified with "selection_method=hash"`)
+	case g.SelectionParam != 0 && g.SelectionMethod == "":
+		return fmt.Errorf(`selection_method_param is only allowed with "selection_method"`)
+	}
+	return nil
+}
+
 func (p *groupParser) fields(s string) error {
 	for _, kv := range SplitKeyValues(s) {
 		f := fieldByAnyName(kv.Key)
@@ -181,7 +214,7 @@ func (p *groupParser) fields(s string) error {
 
 func (p *groupParser) buckets(s string) error {
 	for _, part := range strings.Split(s, "bucket=")[1:] {
-		b, usable, err := parseBucket(strings.TrimRight(part, ", \t"), p.g.Type, p.opt)
+		b, usable, err := parseBucket(strings.TrimRight(part, ", \t"), p.g, p.opt)
 		if err != nil {
 			return err
 		}
@@ -213,9 +246,9 @@ func numberBuckets(buckets []Bucket) {
 }
 
 // parseBucket reads one bucket: settings and actions in any order.
-func parseBucket(s string, typ GroupType, opt ParseOptions) (Bucket, Protocol, error) {
+func parseBucket(s string, g *GroupMod, opt ParseOptions) (Bucket, Protocol, error) {
 	b := Bucket{ID: BucketAll, Weight: 1, WatchPort: PortNone, WatchGroup: GroupAny}
-	if typ != GroupTypeSelect {
+	if g.Type != GroupTypeSelect && g.Command != GroupInsertBucket {
 		b.Weight = 0
 	}
 	usable := PAny

@@ -113,7 +113,7 @@ func AppendFlowStats(b []byte, s *FlowStats, stats bool, names *Names) []byte {
 		b = append(b, "duration="...)
 		b = append(appendDuration(b, s.DurationSec, s.DurationNsec), ", "...)
 	}
-	if stats || s.TableID != 0 {
+	if stats || s.TableID != 0 || names.tableNamed(s.TableID) {
 		b = append(b, "table="...)
 		b = append(append(b, names.table(s.TableID)...), ", "...)
 	}

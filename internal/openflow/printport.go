@@ -55,9 +55,9 @@ func (p *printer) ports(m Message) bool {
 			p.tableDesc(&m.Tables[i])
 		}
 	case *TableStatus:
-		reason := "vacancy_down"
+		reason := "VACANCY_DOWN"
 		if m.Reason == VacancyUpEvent {
-			reason = "vacancy_up"
+			reason = "VACANCY_UP"
 		}
 		p.f(" reason=%s\ntable_desc:-", reason)
 		p.tableDesc(&m.Desc)
@@ -221,7 +221,10 @@ func (p *printer) portStats(s *PortStats) {
 			if i > 0 && i%3 == 0 {
 				p.WriteString("\n                      ")
 			}
-			p.f("%s=%d, ", c.Name, c.Value)
+			p.f("%s=%d,", c.Name, c.Value)
+			if i%3 != 2 && i != len(s.Custom)-1 {
+				p.WriteByte(' ')
+			}
 		}
 		p.WriteByte('\n')
 	}

@@ -86,6 +86,10 @@ func DecodeActions(b []byte, v Version, instructions bool, table uint8, opt Deco
 	if err := d.verify(as); err != nil {
 		return nil, err
 	}
+	if a := besideConjunction(as); a != nil {
+		d.logSite("ofp_actions", "verify", true, beside(a))
+		return nil, ErrNXBACBadConjunction.Err()
+	}
 	if instructions {
 		c := &checker{ActionCheck: ActionCheck{TableID: table, Usable: PAny, MaxPorts: PortMax}}
 		for _, a := range as {

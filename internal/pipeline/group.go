@@ -34,7 +34,8 @@ type Group struct {
 // weight.
 func (g *Group) Slots() []uint8 { return g.slots }
 
-// maxSlots bounds the table of a group, and so how finely weights are kept.
+// maxSlots bounds the table of a group. One whose weights are too far apart for
+// it has none.
 const maxSlots = 256
 
 // fillSlots deals out the slots by the method of Webster and Sainte-Laguë: each
@@ -74,10 +75,15 @@ func (g *Group) fillSlots() {
 		return
 	}
 	n := 16
-	for n < maxSlots && n*least < total {
+	for n*least < total {
 		n *= 2
 	}
 	log.Dbg("  Minimum weight: %d, total weight: %d", least, total)
+	if n > maxSlots {
+		log.Dbg("  Too many hash values required: %d", n)
+		log.Dbg("Falling back to default hash method.")
+		return
+	}
 	log.Dbg("  Using %d hash values:", n)
 	g.slots = make([]uint8, n)
 	have := make([]int, len(g.Buckets))

@@ -252,10 +252,12 @@ func (x *Translator) setField(a *openflow.SetField) {
 	f.SetMasked(&x.flow, a.Value, a.Mask)
 }
 
-// markIPSet marks the protocol when a field of the IP header is changed: a
-// data path can't change packets without one.
+// markIPSet marks the protocol, or the operation of ARP, when a field of the
+// header is changed: a data path can't change packets without one.
 func (x *Translator) markIPSet(f *flow.Field) {
-	if f.ID >= flow.FieldIPv4Src && f.ID <= flow.FieldIPTTL && isIP(x.flow.EthType) {
+	ip := f.ID >= flow.FieldIPv4Src && f.ID <= flow.FieldIPTTL && isIP(x.flow.EthType)
+	arp := f.ID >= flow.FieldARPOp && f.ID <= flow.FieldARPTHA && x.flow.EthType == packet.EtherTypeARP
+	if ip || arp {
 		x.wc.NwProto = 0xff
 	}
 }

@@ -29,9 +29,10 @@ type conn struct {
 	name    string
 	version openflow.Version
 	proto   openflow.Protocol // the flow format in use
-	xid     uint32
+	xid     uint32            // of the last message
 	// queued are messages that came while another was waited for.
 	queued [][]byte
+	names  *openflow.Names // of ports and tables, once they have been shown
 
 	printer openflow.Printer
 	text    []byte // memory for what is printed
@@ -143,8 +144,11 @@ func supportText(s openflow.VersionSet) string {
 	return "versions " + strings.Join(out, ", ")
 }
 
+// nextXid numbers a message. All connections share the numbers, as with the C
+// program, whose users may see them.
 func (v *conn) nextXid() uint32 {
-	v.xid++
+	v.t.xid++
+	v.xid = v.t.xid
 	return v.xid
 }
 

@@ -66,12 +66,9 @@ func (t *tool) sendGroups(remote string, ms []openflow.Message, usable openflow.
 	if t.bundle {
 		usable &= openflow.P13 | openflow.P14 | openflow.P15
 	}
-	if t.allowed&openflow.P15 == 0 {
-		for _, m := range ms {
-			if g, ok := m.(*openflow.GroupMod); ok && (g.Command == openflow.GroupInsertBucket || g.Command == openflow.GroupRemoveBucket) {
-				return fmt.Errorf("%s needs OpenFlow 1.5 or later ('-O OpenFlow15')",
-					map[bool]string{true: "insert-bucket", false: "remove-bucket"}[g.Command == openflow.GroupInsertBucket])
-			}
+	for _, m := range ms {
+		if g, ok := m.(*openflow.GroupMod); ok && g.Command == openflow.GroupInsertBucket && t.allowed&(openflow.PAny10|openflow.P15) == 0 {
+			return fmt.Errorf("insert-bucket needs OpenFlow 1.5 or later ('-O OpenFlow15')")
 		}
 	}
 	v, err := t.openForFlows(remote, usable)
@@ -160,15 +157,17 @@ func modTable(t *tool, args []string) error {
 	if strings.EqualFold(args[1], "all") {
 		m.TableID = openflow.TableAny
 	} else {
-		n, err := strconv.ParseUint(args[1], 0, 8)
+		id, err := t.tableArg(args[0], args[1])
 		if err != nil {
-			return fmt.Errorf("unknown table \"%s\"", args[1])
+			return err
 		}
-		m.TableID = uint8(n)
+		m.TableID = id
 	}
 	versions := openflow.Versions(openflow.V14, openflow.V15)
 	setting, rest, _ := strings.Cut(args[2], ":")
 	switch setting {
+	case "name":
+		return t.nameTable(args[0], m.TableID, args[2], rest)
 	case "controller", "continue", "drop":
 		m.Miss = map[string]openflow.TableMiss{
 			"controller": openflow.MissController, "continue": openflow.MissContinue, "drop": openflow.MissDrop,

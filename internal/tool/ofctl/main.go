@@ -16,6 +16,7 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/daemon"
+	"weir/internal/flow"
 	"weir/internal/openflow"
 	"weir/internal/stream"
 	"weir/internal/vlog"
@@ -26,6 +27,7 @@ type tool struct {
 	env *cli.Env
 	ctx context.Context
 	out io.Writer
+	xid uint32 // of the last message sent
 
 	versions openflow.VersionSet
 	// versionsGiven: by -O.
@@ -100,7 +102,8 @@ func (t *tool) finishOptions() error {
 	case t.pretty:
 		return fmt.Errorf("--pretty is supported with --format json only")
 	}
-	if t.bundle && !t.versionsGiven {
+	bundles := openflow.Versions(openflow.V13, openflow.V14, openflow.V15)
+	if t.bundle && (!t.versionsGiven || t.versions&bundles == 0) {
 		t.versions = openflow.Versions(openflow.V14)
 	}
 	var protocols openflow.Protocol
@@ -190,6 +193,10 @@ func (t *tool) status(err error) int {
 		return 0
 	case errors.As(err, &e):
 		return int(e)
+	}
+	var port *flow.PortError
+	if errors.As(err, &port) && port.Range() != "" {
+		t.log("ofp_port", "", true, port.Range())
 	}
 	return t.env.Exit(err)
 }

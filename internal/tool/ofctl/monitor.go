@@ -333,7 +333,7 @@ func (m *monitor) packetOutCmd(r *unixctl.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	m.printSent(b)
+	fmt.Fprint(m.out, openflow.FormatMessage(b, openflow.PrintOptions{Verbosity: m.t.verbosity, Log: m.t.log}))
 	return "", m.v.write(b)
 }
 

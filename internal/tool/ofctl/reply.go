@@ -43,6 +43,9 @@ func (v *conn) reply(b []byte) error {
 	names := t.shownNames(v)
 	if t.json == nil || b[1] == 1 {
 		v.text = v.printer.Append(v.text[:0], b, openflow.PrintOptions{Verbosity: t.verbosity + 1, Names: names, Log: t.log})
+		if t.verbosity+1 >= showsBytes {
+			v.text = append(v.text, openflow.HexDump(b, 0, true)...)
+		}
 		_, err := t.out.Write(v.text)
 		return err
 	}

@@ -11,126 +11,6 @@ import (
 	"weir/internal/openflow"
 )
 
-// portMap gives the ports of a switch their names.
-type portMap struct {
-	byName map[string]uint32
-	byPort map[uint32]string
-}
-
-func (m *portMap) PortName(p uint32) (string, bool) {
-	n, ok := m.byPort[p]
-	return n, ok
-}
-
-func (m *portMap) PortNumber(n string) (uint32, bool) {
-	p, ok := m.byName[n]
-	return p, ok
-}
-
-// namesFor fetches the ports' names where the text may hold one, or names are
-// to be shown.
-func (t *tool) namesFor(remote, text string) *openflow.Names {
-	if !t.showNames() && !mayHoldName(text) {
-		return nil
-	}
-	ports, err := t.fetchPorts(remote)
-	if err != nil {
-		return nil
-	}
-	return &openflow.Names{Ports: ports}
-}
-
-// mayHoldName: some word isn't a plain flow keyword or number. Looking for port
-// names costs a connection, so it is done only after parsing without fails.
-func mayHoldName(text string) bool {
-	if text == "" {
-		return false
-	}
-	for _, command := range []int{int(openflow.FlowAdd) - 1, int(openflow.FlowDelete)} {
-		if _, _, err := openflow.ParseFlowMod(text, command, openflow.ParseOptions{}); err == nil {
-			return false
-		}
-	}
-	return true
-}
-
-// shownNames are the names to print with, nil where numbers are wanted.
-func (t *tool) shownNames(v *conn) *openflow.Names {
-	if !t.showNames() {
-		return nil
-	}
-	ports, err := v.portDescs()
-	if err != nil {
-		return nil
-	}
-	return &openflow.Names{Ports: newPortMap(ports)}
-}
-
-func newPortMap(ports []openflow.PortDesc) *portMap {
-	m := &portMap{map[string]uint32{}, map[uint32]string{}}
-	seen := map[string]int{}
-	for _, p := range ports {
-		seen[p.Name]++
-	}
-	for _, p := range ports {
-		if seen[p.Name] == 1 { // names cut short may be ambiguous
-			m.byName[p.Name], m.byPort[uint32(p.PortNo)] = uint32(p.PortNo), p.Name
-		}
-	}
-	return m
-}
-
-func (t *tool) fetchPorts(remote string) (*portMap, error) {
-	v, err := t.openSocket(remote, "mgmt", t.versions)
-	if err != nil {
-		return nil, err
-	}
-	defer v.close()
-	ports, err := v.portDescs()
-	if err != nil {
-		return nil, err
-	}
-	return newPortMap(ports), nil
-}
-
-// portDescs asks for the ports' descriptions: in the features reply where they
-// are there, else by port-desc.
-func (v *conn) portDescs() ([]openflow.PortDesc, error) {
-	if v.version < openflow.V13 {
-		b, err := v.transact(&openflow.FeaturesRequest{})
-		if err != nil {
-			return nil, err
-		}
-		f, _, err := decode[*openflow.FeaturesReply](v, b)
-		if err != nil {
-			return nil, err
-		}
-		const maxPorts = (65535 - 32) / 48 // the rest doesn't fit the message
-		if len(f.Ports) < maxPorts {
-			return f.Ports, nil
-		}
-	}
-	xid, err := v.send(&openflow.PortDescRequest{Port: openflow.PortNone})
-	if err != nil {
-		return nil, err
-	}
-	var out []openflow.PortDesc
-	for {
-		b, err := v.recvXid(xid)
-		if err != nil {
-			return nil, err
-		}
-		r, h, err := decode[*openflow.PortDescReply](v, b)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r.Ports...)
-		if !h.More {
-			return out, nil
-		}
-	}
-}
-
 func (t *tool) with(remote string, fn func(*conn) error) error {
 	v, err := t.open(remote)
 	if err != nil {
@@ -212,7 +92,12 @@ func (v *conn) portArg(s string) (openflow.PortNo, error) {
 	if p, ok := flow.ParsePort(s, nil); ok {
 		return openflow.PortNo(p), nil
 	}
-	ports, err := v.portDescs()
+	other, err := v.t.openSocket(v.name, "mgmt", v.t.versions)
+	if err != nil {
+		return 0, err
+	}
+	defer other.close()
+	ports, err := other.portDescs()
 	if err != nil {
 		return 0, err
 	}
@@ -276,12 +161,33 @@ func queueGetConfig(t *tool, args []string) error {
 			}
 			queue = uint32(n)
 		}
+		if v.version == openflow.V10 && port == openflow.PortNone {
+			return v.queuesOfEach(queue)
+		}
 		m := &openflow.QueueConfigRequest{Port: port, Queue: queue}
 		if v.version >= openflow.V14 {
 			return v.dumpStats(m)
 		}
 		return v.dumpOne(m)
 	})
+}
+
+// queuesOfEach asks for the queues of one port after the other: OpenFlow 1.0
+// can't ask for all.
+func (v *conn) queuesOfEach(queue uint32) error {
+	ports, err := v.portDescs()
+	if err != nil {
+		return err
+	}
+	for i := range ports {
+		if ports[i].PortNo >= openflow.PortMax {
+			continue
+		}
+		if err := v.dumpOne(&openflow.QueueConfigRequest{Port: ports[i].PortNo, Queue: queue}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func modPort(t *tool, args []string) error {
@@ -499,13 +405,4 @@ func packetOut(t *tool, args []string) error {
 		}
 	}
 	return nil
-}
-
-// namesFor2 are the names of a switch's ports, none when it doesn't answer.
-func (t *tool) namesFor2(remote string) *openflow.Names {
-	ports, err := t.fetchPorts(remote)
-	if err != nil {
-		return &openflow.Names{}
-	}
-	return &openflow.Names{Ports: ports}
 }

@@ -1,0 +1,84 @@
+package openflow
+
+import "testing"
+
+// What is wrong with actions and groups is said in the words that scripts match.
+func TestActionErrors(t *testing.T) {
+	for _, test := range []struct{ actions, want string }{
+		{"output:1,conjunction(3,1/2)", `"conjunction" actions may be used along with "note" but not any other kind of action (such as the "output" action used here)`},
+		{"conjunction(3,1/2),goto_table:1", `"conjunction" actions may be used along with "note" but not any other kind of action (such as the "goto_table" action used here)`},
+		{"decap(packet_type(ns=1))", "Missing packet_type attribute type"},
+		{"decap(packet_type())", "Missing packet_type attribute ns"},
+		{"decap(packet_type(ns=99))", "Unsupported ns value: 99"},
+		{"decap(packet_type(ns=1,type=0x80000))", `invalid type "0x80000"`},
+		{"encap(nsh(tlv(0x1000,10,0x)))", "Invalid NSH TLV header: 0x1000,10,0x"},
+		{"encap(ethernet(x=1))", "Invalid property: x"},
+		{"learn(table=1, in_port_oxm=123456)", "table=1, in_port_oxm=123456: in_port_oxm value 123456 cannot be parsed as a subfield (123456: unknown field `123456') or an immediate value (123456: port value out of range for in_port_oxm)"},
+		{"learn(load:123->nsh_ttl[])", "123->nsh_ttl[]: experimenter OXM field 'nsh_ttl[]' not supported"},
+		{"multipath(eth_src,50,modulo_n,1,0,nsh_spi[0..15])", "eth_src,50,modulo_n,1,0,nsh_spi[0..15]: experimenter OXM field 'nsh_spi[0..15]' not supported"},
+	} {
+		_, _, err := ParseActions(test.actions, nil)
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s: %v, want %s", test.actions, err, test.want)
+		}
+	}
+	if _, _, err := ParseActions("conjunction(1,1/2),conjunction(2,1/2),note:11", nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// A flow that is in a conjunction does nothing else, also where its bytes came
+// from elsewhere.
+func TestConjunctionCheck(t *testing.T) {
+	as := []Action{&Conjunction{ID: 1, N: 2}, &Output{Port: 1}}
+	_, err := CheckActions(as, &Match{}, ActionCheck{Usable: PAny})
+	if CodeOf(err) != ErrNXBACBadConjunction {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestGroupErrors(t *testing.T) {
+	for _, test := range []struct {
+		command GroupModCommand
+		group   string
+		want    string
+	}{
+		{GroupInsertBucket, "group_id=1,command_bucket_id=1,type=indirect,bucket=output:1,bucket=output:2", "type is not needed"},
+		{GroupRemoveBucket, "group_id=1,command_bucket_id=1,bucket=output:1", "bucket is not needed"},
+		{GroupInsertBucket, "group_id=1", "must specify a command bucket id"},
+		{GroupAdd, "group_id=1,type=select,fields(eth_dst),bucket=output:1", `fields may only be specified with "selection_method=hash"`},
+		{GroupAdd, "group_id=1,type=select,selection_method_param=1,bucket=output:1", `selection_method_param is only allowed with "selection_method"`},
+		{GroupAdd, "group_id=1,type=select,bukket=output:1", "unknown keyword bukket"},
+	} {
+		_, _, err := ParseGroupMod(test.group, int(test.command), ParseOptions{})
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s: %v, want %s", test.group, err, test.want)
+		}
+	}
+	g, _, err := ParseGroupMod("group_id=1", int(GroupRemoveBucket), ParseOptions{})
+	if err != nil || g.CommandBucketID != BucketAll {
+		t.Errorf("removing all buckets: %+v, %v", g, err)
+	}
+}
+
+// The weights of buckets reach a group whose type the sender doesn't know.
+func TestInsertedWeights(t *testing.T) {
+	g, _, err := ParseGroupMod("group_id=1,command_bucket_id=last,bucket=weight:100,output:1,bucket=output:2,bucket=weight:0,output:3",
+		int(GroupInsertBucket), ParseOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Encode(P15, 1, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, msg, err := Decode(b, DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []uint16{100, 1, 0} {
+		if got := msg.(*GroupMod).Buckets[i].Weight; got != want {
+			t.Errorf("bucket %d weighs %d, not %d", i, got, want)
+		}
+	}
+}
