@@ -347,10 +347,8 @@ const experimenterClass = 0xffff
 // plainHeader refuses a field that is an experimenter's: the actions that name
 // one in 32 bits have no room for it. whole and part are the texts that it stood in.
 func plainHeader(whole, part string, sub Subfield) error {
-	for i := range sub.Field.Codepoints {
-		if sub.Field.Codepoints[i].Header.Class() != experimenterClass {
-			return nil
-		}
+	if c, ok := sub.Field.Codepoint(uint8(V10)); ok && c.Header.Class() != experimenterClass {
+		return nil
 	}
 	return fmt.Errorf("%s: experimenter OXM field '%s' not supported", whole, part)
 }

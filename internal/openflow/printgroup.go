@@ -280,6 +280,8 @@ func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) 
 		if prev != nil && sameFeatures(f, prev) && sameStats(s, prevStats) {
 			prev, prevStats = f, s
 			if f.Name != "" {
+				p.foldedTables(folded)
+				folded = folded[:0]
 				if !p.ditto {
 					p.WriteByte('\n')
 				}
@@ -300,13 +302,18 @@ func (p *printer) tableFeaturesList(tables []TableFeatures, stats []TableStats) 
 
 // foldedTables prints a range of tables that equal the one before.
 func (p *printer) foldedTables(ids []uint8) {
-	switch len(ids) {
-	case 0:
-	case 1:
-		p.f("\n  table %s: ditto\n", p.opt.Names.table(ids[0]))
-	default:
-		p.f("\n  tables %s...%s: ditto\n", p.opt.Names.table(ids[0]), p.opt.Names.table(ids[len(ids)-1]))
+	if len(ids) == 0 {
+		return
 	}
+	if !p.ditto {
+		p.WriteByte('\n')
+	}
+	p.ditto = false
+	if len(ids) == 1 {
+		p.f("  table %s: ditto\n", p.opt.Names.table(ids[0]))
+		return
+	}
+	p.f("  tables %s...%s: ditto\n", p.opt.Names.table(ids[0]), p.opt.Names.table(ids[len(ids)-1]))
 }
 
 func sameStats(a, b *TableStats) bool {
