@@ -81,6 +81,13 @@ type (
 		Target, TargetMask         [16]byte
 		SLL, SLLMask, TLL, TLLMask packet.MAC
 	}
+	// SetNDExt sets the masked bits of a neighbour discovery packet that nd_ext
+	// matches: the flags and reserved bits, and the type of the option that
+	// flow.Key.NDOptionsType tells of.
+	SetNDExt struct {
+		Reserved, ReservedMask       uint32
+		OptionsType, OptionsTypeMask uint8
+	}
 	// SetMPLS sets the masked bits of the outer label stack entry.
 	SetMPLS struct{ LSE, Mask uint32 }
 	// SetTunnel sets the tunnel metadata for the output that follows.
@@ -187,6 +194,7 @@ func (*SetIPv6) isAction()      {}
 func (*SetL4) isAction()        {}
 func (*SetARP) isAction()       {}
 func (*SetND) isAction()        {}
+func (*SetNDExt) isAction()     {}
 func (*SetMPLS) isAction()      {}
 func (*SetTunnel) isAction()    {}
 func (*SetPriority) isAction()  {}

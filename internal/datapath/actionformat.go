@@ -161,6 +161,10 @@ func appendSet(b []byte, a Action) []byte {
 		w.ipv6("target", a.Target, a.TargetMask)
 		w.mac("sll", a.SLL, a.SLLMask)
 		w.mac("tll", a.TLL, a.TLLMask)
+	case *SetNDExt:
+		w.open("nd_ext")
+		w.hex("nd_reserved", uint64(a.Reserved), uint64(a.ReservedMask), full32)
+		w.dec("nd_options_type", uint64(a.OptionsType), uint64(a.OptionsTypeMask), full8)
 	case *SetNSH:
 		w.open("nsh")
 		w.nsh(&a.Header, &a.Mask)

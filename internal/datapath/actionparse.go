@@ -286,6 +286,8 @@ func parseSet(body string) (Action, error) {
 		return &SetL4{Proto: l4Protos[name], Src: k.TpSrc, SrcMask: m.TpSrc, Dst: k.TpDst, DstMask: m.TpDst}, nil
 	case "nd":
 		return &SetND{Target: k.NDTarget, TargetMask: m.NDTarget, SLL: k.ARPSHA, SLLMask: m.ARPSHA, TLL: k.ARPTHA, TLLMask: m.ARPTHA}, nil
+	case "nd_ext":
+		return &SetNDExt{Reserved: k.NDReserved, ReservedMask: m.NDReserved, OptionsType: k.NDOptionsType, OptionsTypeMask: m.NDOptionsType}, nil
 	case "nsh":
 		if m.NSH.MDType|m.NSH.NP != 0 {
 			return nil, fmt.Errorf("mdtype and np of NSH can't be set")

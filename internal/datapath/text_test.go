@@ -31,6 +31,7 @@ func TestActionsText(t *testing.T) {
 		{in: "set(tcp(src=80))"}, {in: "set(udp(src=80/0xff))"}, {in: "set(sctp(src=80,dst=90))"},
 		{in: "set(icmp(type=1))"}, {in: "set(arp(sip=1.2.3.4,op=2))"},
 		{in: "set(nd(target=::1,sll=00:11:22:33:44:55))"},
+		{in: "set(nd_ext(nd_reserved=0x7,nd_options_type=3))"}, {in: "set(nd_ext(nd_options_type=3))"},
 		{in: "set(mpls(label=3,tc=1,ttl=2,bos=0))"},
 		{in: "set(skb_priority(3))", want: "set(skb_priority(0x3))"},
 		{in: "set(skb_mark(0x5/0xf))"},

@@ -60,12 +60,7 @@ func (m *Match) shapeForPrint() {
 	if k.PacketType != 0 {
 		w.EthSrc, w.EthDst, w.VLANs = packet.MAC{}, packet.MAC{}, [MaxVLANs]VLAN{}
 	}
-	if k.NDReserved == 0 {
-		w.NDReserved = 0
-	}
-	if k.NDOptionsType == 0 {
-		w.NDOptionsType = 0
-	}
+	w.NDReserved, w.NDOptionsType = 0, 0
 }
 
 // hideZeroMetadata stops matching on metadata that is zero or that doesn't

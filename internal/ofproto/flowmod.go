@@ -24,10 +24,31 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if fm.TableID == openflow.TableAny && fm.Command == openflow.FlowAdd && s.version() >= openflow.V11 {
 		return openflow.ErrFMFCBadTableID.Err()
 	}
-	if fm.Command == openflow.FlowAdd && s.version() < openflow.V13 {
-		fm.Flags |= openflow.FlowResetCounts // as these versions always do
+	if fm.Command == openflow.FlowAdd && s.version() < openflow.V13 && fm.Flags&openflow.FlowResetCounts == 0 {
+		fm.Flags |= openflow.FlowResetCounts | openflow.FlowResetImplied
 	}
-	return s.m.b.checkActions(fm.Actions, s.version())
+	if err := s.m.b.checkActions(fm.Actions, s.version()); err != nil {
+		return err
+	}
+	return s.checkConsistency(fm)
+}
+
+// checkConsistency refuses actions that don't go with the match, as sets of fields
+// that the packets needn't have: OpenFlow 1.0 leaves them without effect.
+func (s *session) checkConsistency(fm *openflow.FlowMod) error {
+	if fm.Command >= openflow.FlowDelete || openflow.AlwaysConsistent(fm.Actions) {
+		return nil
+	}
+	s.mu.Lock()
+	p := s.proto
+	s.mu.Unlock()
+	usable, err := openflow.CheckActions(fm.Actions, &fm.Match, openflow.ActionCheck{
+		MaxPorts: openflow.PortMax, TableID: fm.TableID, NTables: pipeline.NumTables, Usable: p, Keep: true, Log: logDecode,
+	})
+	if err == nil && usable == 0 {
+		err = openflow.ErrBACMatchInconsistent.Err()
+	}
+	return err
 }
 
 // checkActions refuses outputs to ports that can't be.

@@ -319,9 +319,7 @@ func (s *session) send(xid uint32, msg openflow.Message) error {
 	if err != nil {
 		return err
 	}
-	if dropped > 0 {
-		flowLog.Warn("Flow exceeded the maximum flow statistics reply size and was excluded from the response set")
-	}
+	logDropped(dropped)
 	for _, b := range all {
 		s.sendRaw(b)
 	}

@@ -140,7 +140,15 @@ func (s *session) sendFlows(xid uint32, r *openflow.FlowStatsRequest) error {
 			return err
 		}
 	}
+	logDropped(w.Dropped())
 	return w.Close()
+}
+
+// logDropped tells of flows that are too long for any message.
+func logDropped(flows int) {
+	if flows > 0 {
+		flowLog.Warn("Flow exceeded the maximum flow statistics reply size and was excluded from the response set")
+	}
 }
 
 // ruleStats writes all of f: the statistics of a rule. There are many, and an

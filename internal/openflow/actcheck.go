@@ -2,6 +2,7 @@ package openflow
 
 import (
 	"fmt"
+	"sync"
 
 	"weir/internal/flow"
 	"weir/internal/packet"
@@ -83,6 +84,7 @@ type ActionCheck struct {
 	TableID  uint8  // of the flow; TableAny when unknown
 	NTables  int    // 255 when unknown
 	Usable   Protocol
+	Keep     bool // marks nothing: the actions may be others' too
 	// Log gets the explanation of an error, see DecodeOptions.
 	Log func(module, site string, warn bool, text string)
 }
@@ -92,7 +94,9 @@ type ActionCheck struct {
 // returns the protocols of c.Usable in which the flow may be said: OpenFlow 1.0
 // lets actions be inconsistent with the match, 1.1 and later don't.
 func CheckActions(as []Action, m *Match, c ActionCheck) (Protocol, error) {
-	k := &checker{ActionCheck: c, m: *m, strict: true}
+	k := checkers.Get().(*checker)
+	defer checkers.Put(k)
+	*k = checker{ActionCheck: c, m: *m, strict: true}
 	if code := k.list(as); code != 0 {
 		return 0, code.Err()
 	}
@@ -103,6 +107,26 @@ func CheckActions(as []Action, m *Match, c ActionCheck) (Protocol, error) {
 		return 0, ErrNXBACBadConjunction.Err()
 	}
 	return k.Usable, nil
+}
+
+// checkers is memory for checks: a switch makes many, and a Match is large.
+var checkers = sync.Pool{New: func() any { return new(checker) }}
+
+// AlwaysConsistent reports whether actions go with any match, so that
+// [CheckActions] would find nothing: what most flows do.
+func AlwaysConsistent(as []Action) bool {
+	for _, a := range as {
+		switch a := a.(type) {
+		case *Output, *Controller, *Group, *Note:
+		case *Resubmit:
+			if a.WithCT {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // checker follows how the actions before change the packet.
@@ -252,7 +276,9 @@ func (c *checker) setField(a *SetField) ErrCode {
 		}
 		return ErrBACMatchInconsistent
 	}
-	a.HasVLAN = c.hasVLAN()
+	if !c.Keep {
+		a.HasVLAN = c.hasVLAN()
+	}
 	if a.Field.ID == flow.FieldVLANTCI {
 		c.setVLAN(a.Value.Lo&flow.VLANPresent != 0)
 	}
@@ -270,13 +296,19 @@ func (c *checker) isVLANField(f *flow.Field) bool {
 func (c *checker) headers(a Action) ErrCode {
 	switch a := a.(type) {
 	case *SetVLANVID:
-		a.FlowHasVLAN = c.hasVLAN()
-		code := c.need(a.FlowHasVLAN || a.PushIfNeeded)
+		has := c.hasVLAN()
+		if !c.Keep {
+			a.FlowHasVLAN = has
+		}
+		code := c.need(has || a.PushIfNeeded)
 		c.setVLAN(true)
 		return code
 	case *SetVLANPCP:
-		a.FlowHasVLAN = c.hasVLAN()
-		code := c.need(a.FlowHasVLAN || a.PushIfNeeded)
+		has := c.hasVLAN()
+		if !c.Keep {
+			a.FlowHasVLAN = has
+		}
+		code := c.need(has || a.PushIfNeeded)
 		c.setVLAN(true)
 		return code
 	case *StripVLAN:

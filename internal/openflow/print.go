@@ -396,8 +396,10 @@ func FormatPacket(data []byte, pt uint32) string {
 			sum("udp_csum", 6)
 		case k.NwProto == 132 && len(l4) >= 12:
 			s += fmt.Sprintf(" sctp_csum:%x", binary.BigEndian.Uint32(l4[8:]))
-		case (k.NwProto == 1 || k.NwProto == 58) && len(l4) >= 4:
+		case k.NwProto == 1 && len(l4) >= 4:
 			sum("icmp_csum", 2)
+		case k.NwProto == 58 && len(l4) >= 4:
+			sum("icmp6_csum", 2)
 		}
 	}
 	return s + "\n"

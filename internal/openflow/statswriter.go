@@ -23,6 +23,9 @@ func (w *FlowStatsWriter) Add(s *FlowStats) error {
 	return w.e.err
 }
 
+// Dropped counts entries that were left out because no message can hold them.
+func (w *FlowStatsWriter) Dropped() int { return w.e.dropped }
+
 // Close ends the last message.
 func (w *FlowStatsWriter) Close() error {
 	if w.e.err == nil {

@@ -154,9 +154,13 @@ func (r *Rule) Since() time.Time {
 	return time.Unix(0, max(r.refreshed.Load(), r.modified))
 }
 
-// LastUsed is when the idle timeout started.
+// LastUsed is when the idle timeout started: when the rule, or the one that it
+// replaced, last matched, else when it was made.
 func (r *Rule) LastUsed() time.Time {
-	return time.Unix(0, max(r.Stats.used.Load(), r.created))
+	if n := r.Stats.used.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Unix(0, r.created)
 }
 
 // expired tells whether a timeout has passed.

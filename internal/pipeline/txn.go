@@ -254,8 +254,11 @@ func (x *Txn) add(r *Rule, flags openflow.FlowFlags) error {
 	var old *Rule
 	if same := t.cls.FindSame(x.version, &r.cls); same != nil {
 		old = same.Value
-		if flags&openflow.FlowResetCounts == 0 {
+		switch {
+		case flags&openflow.FlowResetCounts == 0:
 			r.Stats = old.Stats
+		case flags&openflow.FlowResetImplied != 0:
+			r.Stats.used.Store(old.Stats.used.Load())
 		}
 		x.hide(old)
 	} else if err := x.room(t, r, flags); err != nil {

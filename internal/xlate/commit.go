@@ -95,6 +95,7 @@ func (x *Translator) commitL3(f, b *flow.Key) {
 		x.commitIPv6(f, b)
 		if b.NwProto == protoICMPv6 {
 			x.commitND(f, b)
+			x.commitNDExt(f, b)
 		}
 	case packet.EtherTypeARP:
 		x.commitARP(f, b)
@@ -160,6 +161,22 @@ func (x *Translator) commitND(f, b *flow.Key) {
 	a.TLL, a.TLLMask = changedMAC(f.ARPTHA, b.ARPTHA, w.ARPTHA)
 	x.emit(a)
 	b.NDTarget, b.ARPSHA, b.ARPTHA = f.NDTarget, f.ARPSHA, f.ARPTHA
+	x.res.Slow |= datapath.SlowAction
+}
+
+func (x *Translator) commitNDExt(f, b *flow.Key) {
+	if f.EthType != b.EthType || f.NDReserved == b.NDReserved && f.NDOptionsType == b.NDOptionsType {
+		return
+	}
+	if !x.cfg.Features.NDExt {
+		x.complain("the data path can't set nd_reserved and nd_options_type")
+		return
+	}
+	a := &datapath.SetNDExt{}
+	a.Reserved, a.ReservedMask = changed(f.NDReserved, b.NDReserved, x.wc.NDReserved)
+	a.OptionsType, a.OptionsTypeMask = changed(f.NDOptionsType, b.NDOptionsType, x.wc.NDOptionsType)
+	x.emit(a)
+	b.NDReserved, b.NDOptionsType = f.NDReserved, f.NDOptionsType
 	x.res.Slow |= datapath.SlowAction
 }
 

@@ -72,7 +72,7 @@ func (x *Translator) emitCopy(inner []datapath.Action) {
 	case sampleDepth(inner)+2 < f.SampleNesting: // a sample stands in a sample sometimes
 		x.emit(&datapath.Sample{Probability: ^uint32(0), Actions: inner})
 	default:
-		x.complain("the data path can't copy the packet: it has no clone, and samples nest %d deep at most", f.SampleNesting)
+		x.complain("Failed to compose clone action: the data path has no clone, and samples nest %d deep at most", f.SampleNesting)
 	}
 }
 

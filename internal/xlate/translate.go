@@ -210,8 +210,10 @@ func (x *Translator) finish() {
 func (x *Translator) finishMask() {
 	w, k := x.wc, x.in.Key
 	words := w.Words()
-	for i := range flow.FirstDatapathWord {
-		words[i] = 0
+	if x.res.Err == ErrNone || x.trace == nil { // whoever looks for the error sees all that was looked at
+		for i := range flow.FirstDatapathWord {
+			words[i] = 0
+		}
 	}
 	// ICMP type and code have eight bits.
 	if isICMP(k) {
@@ -424,7 +426,9 @@ func (x *Translator) mayGoOn() bool {
 	case x.resubmits >= MaxResubmits:
 		x.fail(ErrResubmits, "over %d resubmit actions", MaxResubmits)
 	case len(x.res.Actions) > maxActions:
-		x.fail(ErrResubmits, "resubmits yielded over 64 kB of actions")
+		// What there is goes the slow way, which has no limit; no more is added.
+		x.complain("resubmits yielded over 64 kB of actions")
+		x.exit = true
 	case len(x.stack)*16 >= maxStack:
 		x.fail(ErrStack, "resubmits yielded over 64 kB of stack")
 	default:

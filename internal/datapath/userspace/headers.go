@@ -161,6 +161,8 @@ func setField(st *state, a datapath.Action) bool {
 		setARP(st, a)
 	case *datapath.SetND:
 		setND(st, a)
+	case *datapath.SetNDExt:
+		setNDExt(st, a)
 	case *datapath.SetNSH:
 		setNSH(st, a)
 	case *datapath.SetMPLS:
@@ -356,28 +358,70 @@ func setARP(st *state, a *datapath.SetARP) {
 	packet.PutBe32(b[24:], packet.Be32(b[24:])&^a.TPAMask|a.TPA&a.TPAMask)
 }
 
-// setND changes the target and the link-layer address options of a neighbour
-// solicitation or advertisement (RFC 4861).
-func setND(st *state, a *datapath.SetND) {
+// ndMessage is the ICMPv6 message of a neighbour solicitation or advertisement,
+// nil where the packet is none.
+func ndMessage(st *state) []byte {
 	at := st.offs.L4
-	const fixed = 24
-	if st.key.EthType != packet.EtherTypeIPv6 || st.key.NwProto != packet.ProtoICMPv6 || at < 0 || at+fixed > st.pkt.Len {
-		return
+	if st.key.EthType != packet.EtherTypeIPv6 || st.key.NwProto != packet.ProtoICMPv6 || at < 0 || at+ndFixed > st.pkt.Len {
+		return nil
 	}
 	b := st.pkt.Data()[at:]
 	if b[0] != packet.ICMPv6NeighborSolicit && b[0] != packet.ICMPv6NeighborAdvert {
+		return nil
+	}
+	return b
+}
+
+// ndFixed is the length of a message without its options (RFC 4861, 4.3, 4.4).
+const ndFixed = 24
+
+// changeSummed changes bits of an ICMP message and its checksum.
+func changeSummed(b, f, v, m []byte) {
+	var old [16]byte
+	copy(old[:], f)
+	for i := range f {
+		f[i] = f[i]&^m[i] | v[i]&m[i]
+	}
+	packet.PutBe16(b[2:], packet.UpdateBytes(packet.Be16(b[2:]), old[:len(f)], f))
+}
+
+// setNDExt changes what nd_ext matches. The option is the one whose type the key
+// has, else the first.
+func setNDExt(st *state, a *datapath.SetNDExt) {
+	b := ndMessage(st)
+	if b == nil {
 		return
 	}
-	change := func(f []byte, v, m []byte) {
-		var old [16]byte
-		copy(old[:], f)
-		for i := range f {
-			f[i] = f[i]&^m[i] | v[i]&m[i]
-		}
-		packet.PutBe16(b[2:], packet.UpdateBytes(packet.Be16(b[2:]), old[:len(f)], f))
+	var v, m [4]byte
+	packet.PutBe32(v[:], a.Reserved)
+	packet.PutBe32(m[:], a.ReservedMask)
+	changeSummed(b, b[4:8], v[:], m[:])
+	if a.OptionsTypeMask == 0 || len(b) < ndFixed+8 {
+		return
 	}
+	option := ndFixed
+	for o := ndFixed; o+8 <= len(b) && b[o+1] != 0; o += 8 * int(b[o+1]) {
+		if b[o] == st.key.NDOptionsType {
+			option = o
+			break
+		}
+	}
+	// The checksum is over words: the type is the first byte of one.
+	changeSummed(b, b[option:option+2], []byte{a.OptionsType, 0}, []byte{a.OptionsTypeMask, 0})
+	st.key.NDReserved = st.key.NDReserved&^a.ReservedMask | a.Reserved&a.ReservedMask
+	st.key.NDOptionsType = st.key.NDOptionsType&^a.OptionsTypeMask | a.OptionsType&a.OptionsTypeMask
+}
+
+// setND changes the target and the link-layer address options of a neighbour
+// solicitation or advertisement (RFC 4861).
+func setND(st *state, a *datapath.SetND) {
+	b := ndMessage(st)
+	if b == nil {
+		return
+	}
+	change := func(f []byte, v, m []byte) { changeSummed(b, f, v, m) }
 	change(b[8:24], a.Target[:], a.TargetMask[:])
-	for o := fixed; o+8 <= len(b) && b[o+1] != 0; o += 8 * int(b[o+1]) {
+	for o := ndFixed; o+8 <= len(b) && b[o+1] != 0; o += 8 * int(b[o+1]) {
 		switch {
 		case b[o] == packet.NDOptSourceLinkAddress && b[o+1] == 1:
 			change(b[o+2:o+8], a.SLL[:], a.SLLMask[:])

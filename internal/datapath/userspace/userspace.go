@@ -159,6 +159,7 @@ func (d *DP) Features() datapath.Features {
 		CheckPktLen:   true,
 		DropAction:    true,
 		AddMPLS:       true,
+		NDExt:         true,
 		MaxHashAlg:    datapath.HashSymL4,
 	}
 }

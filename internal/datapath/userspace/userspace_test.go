@@ -1,10 +1,13 @@
 package userspace_test
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+	"weir/internal/flow"
+	"weir/internal/packet"
 
 	"weir/internal/clock"
 	"weir/internal/datapath"
@@ -174,5 +177,58 @@ func TestOffloadKept(t *testing.T) {
 	moved.HdrLen, moved.CsumStart = 58, 38
 	if len(out.sent) != 2 || out.sent[0].Offload != off || out.sent[1].Offload != moved {
 		t.Errorf("offloads are %+v, want %+v and %+v", out.sent, off, moved)
+	}
+}
+
+// A set of nd_ext changes the reserved bits and the option's type, and keeps the
+// checksum right.
+func TestSetNDExt(t *testing.T) {
+	dp := newDP(t, userspace.Config{Type: "dummy", Name: "ovs-dummy", Synchronous: true})
+	out := newWire(t, dummy.NewSet(clock.New()), "p1")
+	if _, err := dp.PortAdd(out, "dummy", datapath.PortNone); err != nil {
+		t.Fatal(err)
+	}
+	m, err := flow.ParseMatch("icmp6,icmpv6_type=136,icmpv6_code=0,ipv6_src=fe80::1,ipv6_dst=fe80::2,nw_ttl=255,nd_target=fe80::3,nd_tll=00:11:22:33:44:55", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := flow.Compose(&m.Key, nil)
+	pkt := netdev.NewPacket(len(frame))
+	pkt.Len = len(frame)
+	copy(pkt.Data(), frame)
+	var k flow.Key
+	flow.Extract(frame, &k)
+	actions, err := datapath.ParseActions("set(nd_ext(nd_reserved=0x60000001,nd_options_type=1)),1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dp.Execute(&pkt, &k, actions); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.sent) != 1 {
+		t.Fatalf("%d packets were sent", len(out.sent))
+	}
+	got := out.sent[0].Data()
+	const icmp = packet.EthLen + packet.IPv6Len
+	if packet.Be32(got[icmp+4:]) != 0x60000001 || got[icmp+24] != 1 {
+		t.Errorf("reserved bits %x, option %d", got[icmp+4:icmp+8], got[icmp+24])
+	}
+	// Both changes undone, the frame is what it was if the checksum followed.
+	flow.Extract(got, &k)
+	undo, err := datapath.ParseActions("set(nd_ext(nd_reserved=0x0,nd_options_type=2)),1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := netdev.NewPacket(len(got))
+	back.Len = len(got)
+	copy(back.Data(), got)
+	if err := dp.Execute(&back, &k, undo); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(out.sent[1].Data(), frame) {
+		t.Errorf("undone, the frame is\n%x, was\n%x", out.sent[1].Data(), frame)
+	}
+	if packet.Be16(got[icmp+2:]) == packet.Be16(frame[icmp+2:]) {
+		t.Error("the checksum stayed")
 	}
 }

@@ -25,7 +25,7 @@ func (v *conn) sendFlows(f *flowFile) error {
 	if n == 0 {
 		return f.encodeError()
 	}
-	first := v.xid + 1
+	first := v.t.xid + 1
 	reply := make(chan error, 1)
 	go func() { reply <- v.awaitBarrier(f, first, first+uint32(n)) }()
 	sent := v.writeFlows(f)
