@@ -24,8 +24,8 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if fm.TableID == openflow.TableAny && fm.Command == openflow.FlowAdd && s.version() >= openflow.V11 {
 		return openflow.ErrFMFCBadTableID.Err()
 	}
-	if fm.Command == openflow.FlowAdd && s.version() < openflow.V13 && fm.Flags&openflow.FlowResetCounts == 0 {
-		fm.Flags |= openflow.FlowResetCounts | openflow.FlowResetImplied
+	if fm.Command == openflow.FlowAdd && s.version() < openflow.V12 {
+		fm.Flags |= openflow.FlowResetCounts // as these versions always do
 	}
 	if err := s.m.b.checkActions(fm.Actions, s.version()); err != nil {
 		return err

@@ -74,9 +74,7 @@ func (b *Bridge) injection(po *openflow.PacketOut) *injection {
 		return nil
 	}
 	in := &injection{b: b, pkt: makePacket(po.Data), key: po.Metadata.Key, tr: xlate.NewTranslator()}
-	if len(po.Data) > 0 {
-		flow.Extract(po.Data, &in.key)
-	}
+	extractPacketOut(po.Data, &in.key)
 	actions := po.Actions
 	if actions == nil {
 		actions = []openflow.Action{}
@@ -91,6 +89,19 @@ func (b *Bridge) injection(po *openflow.PacketOut) *injection {
 		Bytes: uint64(len(po.Data)), TCPFlag: in.key.TCPFlags,
 	}
 	return in
+}
+
+// extractPacketOut reads the frame of a packet-out into its key, which says of a
+// packet without an Ethernet header what it begins with (OpenFlow 1.5.1, 7.2.3.11).
+func extractPacketOut(frame []byte, k *flow.Key) {
+	switch {
+	case len(frame) == 0:
+	case k.PacketType != 0:
+		k.EthType = uint16(k.PacketType)
+		flow.ExtractL3(frame, k)
+	default:
+		flow.Extract(frame, k)
+	}
 }
 
 // translateIn translates with the flow tables and groups of a transaction that
@@ -180,6 +191,7 @@ func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat, tlv *fl
 	k := *key
 	if p.Key != nil {
 		// What the data path carries with a packet it may have changed since.
+		k.PacketType = p.Key.PacketType
 		k.PktMark, k.CTState, k.CTZone, k.CTMark, k.CTLabel = p.Key.PktMark, p.Key.CTState, p.Key.CTZone, p.Key.CTMark, p.Key.CTLabel
 	}
 	msg.Metadata = metadataMatch(&k, tlv)
@@ -193,7 +205,7 @@ func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat, tlv *fl
 var metadataFields = []flow.FieldID{
 	flow.FieldTunID, flow.FieldTunSrc, flow.FieldTunDst, flow.FieldTunIPv6Src, flow.FieldTunIPv6Dst,
 	flow.FieldTunGBPID, flow.FieldTunGBPFlags, flow.FieldMetadata, flow.FieldPktMark, flow.FieldInPortOXM,
-	flow.FieldCTState, flow.FieldCTZone, flow.FieldCTMark, flow.FieldCTLabel, flow.FieldDPHash,
+	flow.FieldCTState, flow.FieldCTZone, flow.FieldCTMark, flow.FieldCTLabel, flow.FieldDPHash, flow.FieldPacketType,
 }
 
 // metadataMatch is a match on the metadata of a key that isn't zero.

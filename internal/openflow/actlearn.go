@@ -2,6 +2,7 @@ package openflow
 
 import (
 	"fmt"
+	"math/big"
 	"strings"
 	"sync"
 
@@ -91,7 +92,7 @@ func (p *actParser) learnSpec(kv KeyValue, whole string, have *Match) (LearnSpec
 	if strings.Contains(kv.Key, "[") {
 		sub, err := ParseSubfield(kv.Key)
 		if err != nil {
-			return LearnSpec{}, err
+			return LearnSpec{}, fmt.Errorf("%s: unknown keyword %s", whole, kv.Key)
 		}
 		return p.learnMatch(sub, kv, whole, have)
 	}
@@ -136,8 +137,11 @@ func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Ma
 		}
 	} else {
 		var ok bool
-		if v, ok = parseBig(kv.Value); !ok || v.Len() > int(dst.N) {
-			err = fmt.Errorf("%s: bad syntax for %s value", kv.Value, f.Name)
+		switch v, ok = parseBig(kv.Value); {
+		case !ok:
+			err = fmt.Errorf("%s: cannot parse integer value", kv.Raw)
+		case v.Len() > int(dst.N):
+			err = fmt.Errorf("%s: value %#x does not fit into %d bits", kv.Raw, new(big.Int).SetBytes(valueBytes(v)), dst.N)
 		}
 	}
 	if err != nil {
@@ -155,7 +159,10 @@ func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Ma
 func (p *actParser) learnLoad(s string) (LearnSpec, error) {
 	src, dstText, ok := strings.Cut(s, "->")
 	if !ok {
-		return LearnSpec{}, fmt.Errorf("%s: missing `->'", s)
+		return LearnSpec{}, fmt.Errorf("load: missing `->' in `%s'", s)
+	}
+	if src == "" {
+		return LearnSpec{}, fmt.Errorf("load: missing source before `->' in `%s'", s)
 	}
 	dst, err := ParseSubfield(dstText)
 	if err != nil {
@@ -348,4 +355,11 @@ func (p *actParser) decNSHTTL(string) (Action, error) {
 func (p *actParser) gotoTable(s string) (Action, error) {
 	t, err := p.tableArg(s)
 	return &GotoTable{Table: t}, err
+}
+
+// valueBytes is a value of up to 128 bits, most significant byte first.
+func valueBytes(v flow.Value) []byte {
+	b := make([]byte, 16)
+	v.PutBytes(b)
+	return b
 }

@@ -67,11 +67,7 @@ func (c *CT) parseALG(s string) error {
 	case "tftp":
 		c.ALG = CTALGTFTP
 	default:
-		v, err := strconv.ParseUint(s, 0, 16)
-		if err != nil {
-			return fmt.Errorf("invalid port number or service name \"%s\"", s)
-		}
-		c.ALG = uint16(v)
+		return fmt.Errorf("invalid conntrack helper \"%s\"", s)
 	}
 	return nil
 }

@@ -90,8 +90,11 @@ func (p *actParser) load(s string) (Action, error) {
 		p.nested = "ct"
 	}
 	val, dst, ok := strings.Cut(s, "->")
-	if !ok {
+	switch {
+	case !ok:
 		return nil, fmt.Errorf("%s: missing `->'", s)
+	case dst == "":
+		return nil, fmt.Errorf("%s: missing field name following `->'", s)
 	}
 	sub, err := ParseSubfield(dst)
 	if err != nil {
@@ -142,6 +145,9 @@ func (p *actParser) setField(s string) (Action, error) {
 	}
 	if !f.Writable {
 		return nil, fmt.Errorf("%s is read-only", name)
+	}
+	if val == "" {
+		return nil, fmt.Errorf("%s: bad syntax for %s value", val, f.Name)
 	}
 	v, mask, err := f.ParseValue(val, p.names.ports())
 	if err != nil {
@@ -354,7 +360,10 @@ func plainHeader(whole, part string, sub Subfield) error {
 }
 
 func (p *actParser) checkPktLarger(s string) (Action, error) {
-	n, dst, _ := strings.Cut(s, "->")
+	n, dst, ok := strings.Cut(s, "->")
+	if !ok {
+		return nil, fmt.Errorf("%s: missing `->'", s)
+	}
 	v, err := parseUint(strings.Trim(n, "()"), 16, "(null)")
 	if err != nil {
 		return nil, err
@@ -374,7 +383,7 @@ func (p *actParser) checkPktLarger(s string) (Action, error) {
 func (p *actParser) deleteField(s string) (Action, error) {
 	f := fieldByAnyName(s)
 	if f == nil {
-		return nil, fmt.Errorf("%s is not a valid OXM field name", s)
+		return nil, fmt.Errorf("unknown field `%s'", s)
 	}
 	return &DeleteField{Field: f}, nil
 }

@@ -123,9 +123,6 @@ const (
 	FlowEmerg        FlowFlags = 1 << 8 // OpenFlow 1.0: emergency flow, unsupported
 	FlowHiddenFields FlowFlags = 1 << 9 // internal: may match and set hidden fields
 	FlowNoReadonly   FlowFlags = 1 << 10
-	// FlowResetImplied, internal: FlowResetCounts is set because the version always
-	// resets them. When the flow was used last stays.
-	FlowResetImplied FlowFlags = 1 << 11
 )
 
 // TableAny is the table id that means "every table" or "choose one".

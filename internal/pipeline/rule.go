@@ -38,6 +38,13 @@ func (s *Stats) Credit(packets, bytes uint64, used time.Time) {
 	}
 }
 
+// reset is new counts; when the flow was used isn't one, and stays.
+func (s *Stats) reset() *Stats {
+	n := new(Stats)
+	n.used.Store(s.used.Load())
+	return n
+}
+
 // raise sets a to a time unless it holds a later one.
 func raise(a *atomic.Int64, t time.Time) {
 	n := t.UnixNano()

@@ -254,11 +254,10 @@ func (x *Txn) add(r *Rule, flags openflow.FlowFlags) error {
 	var old *Rule
 	if same := t.cls.FindSame(x.version, &r.cls); same != nil {
 		old = same.Value
-		switch {
-		case flags&openflow.FlowResetCounts == 0:
+		if flags&openflow.FlowResetCounts == 0 {
 			r.Stats = old.Stats
-		case flags&openflow.FlowResetImplied != 0:
-			r.Stats.used.Store(old.Stats.used.Load())
+		} else {
+			r.Stats = old.Stats.reset()
 		}
 		x.hide(old)
 	} else if err := x.room(t, r, flags); err != nil {
@@ -302,7 +301,7 @@ func (x *Txn) modify(fm *openflow.FlowMod, prog *program) error {
 			r.Cookie = fm.NewCookie
 		}
 		if fm.Flags&openflow.FlowResetCounts != 0 {
-			r.Stats = new(Stats)
+			r.Stats = old.Stats.reset()
 		}
 		r.timeouts.Store(old.timeouts.Load())
 		r.cls.InitLike(&old.cls, prog.facts().conj, r)
