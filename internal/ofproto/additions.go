@@ -15,10 +15,10 @@ type addition struct {
 }
 
 // postpone keeps a flow mod for [session.applyAdditions], where more messages
-// have come already and nobody can tell the difference: it adds a flow, and the
-// session doesn't monitor flows, which would name single requests.
+// have come already and nobody can tell the difference: it adds a flow, and no
+// session monitors flows, which would be told of single requests.
 func (s *session) postpone(raw []byte, fm *openflow.FlowMod) (bool, error) {
-	if fm.Command != openflow.FlowAdd || fm.BufferID != openflow.NoBuffer || len(s.additions) == 0 && !s.in.Buffered() || len(s.monitors) > 0 {
+	if fm.Command != openflow.FlowAdd || fm.BufferID != openflow.NoBuffer || len(s.additions) == 0 && !s.in.Buffered() || s.m.monitored() {
 		return false, nil
 	}
 	if err := s.checkFlowMod(fm); err != nil {
