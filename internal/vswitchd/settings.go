@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"weir/internal/datapath/userspace"
+	"weir/internal/netdev/linux"
 	"weir/internal/numa"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/client"
@@ -91,6 +92,14 @@ func coreMask(s string) string {
 func affinity(s string) string {
 	if _, err := userspace.ParseAffinity(s); err != nil {
 		return "is not a list of QUEUE:CORE"
+	}
+	return ""
+}
+
+// cpuList checks a list of CPUs.
+func cpuList(s string) string {
+	if _, err := linux.ParseCPUs(s); err != nil {
+		return "is not a list of CPUs such as 0-3,6"
 	}
 	return ""
 }

@@ -91,7 +91,7 @@ func (d *DP) open() (err error) {
 	}
 	d.mirror = newMirror(d.set, d.cfg.Clock)
 	d.soft, err = userspace.New(userspace.Config{
-		Type: d.cfg.Type, Name: d.cfg.Name, Clock: d.cfg.Clock, Mirror: d.mirror,
+		Type: d.cfg.Type, Name: d.cfg.Name, Clock: d.cfg.Clock, Mirror: d.mirror, Meter: d.passMeter,
 	})
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (d *DP) dimensions() program.Config {
 	}
 	return program.Config{
 		MaxFlows: d.cfg.MaxFlows, VLANLimit: min(flow.VLANLimit(), 2),
-		Kernel: program.Kernel{RedirectPeer: has[redirectPeer]},
+		Kernel: program.Kernel{RedirectPeer: has[redirectPeer], CsumIPv6: has[csumIPv6]},
 	}
 }
 

@@ -28,6 +28,10 @@ type port struct {
 	no    datapath.PortNo
 	index int
 	link  link.Link
+	// cpus are those that steering spreads the port's packets over; empty: none
+	// were asked for.
+	cpus     string
+	steering *linux.Steering
 }
 
 func (d *DP) linkPin(no datapath.PortNo) string { return fmt.Sprintf("link-%d", no) }
@@ -188,6 +192,7 @@ func (d *DP) PortDel(no datapath.PortNo) error {
 func (p *port) leave(d *DP, forGood bool) error {
 	var errs []error
 	if forGood {
+		p.unsteer(fmt.Sprint(p.no))
 		errs = append(errs, d.set.SetPort(p.no, program.Port{}), detach(p.link))
 		if d.pins != "" {
 			errs = append(errs, d.pins.remove(d.linkPin(p.no)))

@@ -43,8 +43,11 @@ type Probes struct {
 	found []Feature
 }
 
-// redirectPeer is the name of a feature that programs are told of.
-const redirectPeer = "redirection to the peer of a veth device"
+// Names of features that programs are told of.
+const (
+	redirectPeer = "redirection to the peer of a veth device"
+	csumIPv6     = "checksums of changed IPv6 addresses"
+)
 
 // probe is one question to the kernel.
 type probe struct {
@@ -63,6 +66,7 @@ var probes = []probe{
 	{redirectPeer, false, "Linux 5.10", func() error {
 		return features.HaveProgramHelper(ebpf.SchedCLS, asm.FnRedirectPeer)
 	}},
+	{csumIPv6, false, "Linux 6.16", probeCsumIPv6},
 	{"bpf file system", false, "a writable " + bpfFS, func() error { _, err := pinRoot(); return err }},
 	{"connection tracking in programs", false, "Linux 6.0 with nf_conntrack and BTF", probeConntrack},
 }
@@ -131,6 +135,30 @@ func probeTCX() error {
 		return err
 	}
 	return l.Close()
+}
+
+// probeCsumIPv6 calls the helper with the flag, which older kernels refuse.
+func probeCsumIPv6() error {
+	const flagIPv6, checksum = 1 << 7, 50 // BPF_F_IPV6
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Name: "weir_probe", Type: ebpf.SchedCLS, License: "GPL",
+		Instructions: asm.Instructions{
+			asm.Mov.Imm(asm.R2, checksum), asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, 0), asm.Mov.Imm(asm.R5, flagIPv6|4),
+			asm.FnL4CsumReplace.Call(), asm.Return(),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	result, err := p.Run(&ebpf.RunOptions{Data: make([]byte, 64)})
+	if err != nil {
+		return err
+	}
+	if int32(result) < 0 {
+		return fmt.Errorf("bpf_l4_csum_replace: %w", unix.Errno(-int32(result)))
+	}
+	return nil
 }
 
 func probeTap() error {

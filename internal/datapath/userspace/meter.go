@@ -106,6 +106,13 @@ func (m *meter) pass(now int64, bytes int) bool {
 
 // metered runs a Meter action. A meter that isn't there lets packets pass.
 func (w *worker) metered(st *state, id uint32) bool {
+	if pass := w.dp.cfg.Meter; pass != nil {
+		if pass(id, st.pkt.Len) {
+			return true
+		}
+		dropMeter.Inc()
+		return false
+	}
 	m := (*w.dp.meters.Load())[id]
 	return m == nil || m.pass(w.now, st.pkt.Len)
 }

@@ -51,6 +51,10 @@ type Config struct {
 	Local netdev.Device
 	// Mirror, when not nil, holds the flows as well.
 	Mirror Mirror
+	// Meter, when not nil, has the meters: it takes a packet's cost out of those
+	// of a number and says whether the packet may go on. The methods about meters
+	// are then of no use.
+	Meter func(id uint32, bytes int) bool
 }
 
 // DP is a data path. Its mutex mu owns the flow and port tables as their only

@@ -254,6 +254,43 @@ func TestMeter(t *testing.T) {
 	}
 }
 
+// Programs and user space take packets out of the same buckets, and count alike.
+func TestMeterIsShared(t *testing.T) {
+	n := newTapnet(t, Config{})
+	frame, k := udp(t, 1, 2)
+	if err := n.set.SetMeter(3, datapath.MeterConfig{Packets: true, Bands: []datapath.MeterBand{{Rate: 1, Burst: 7}, {Rate: 2, Burst: 20}}}); err != nil {
+		t.Fatal(err)
+	}
+	n.install(t, &k, l2Mask(), "meter(3),2")
+	passed := 0
+	for range 15 {
+		n.send(t, frame, netdev.Offload{})
+		var now unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+			t.Fatal(err)
+		}
+		if n.set.PassMeter(3, uint64(now.Nano()), len(frame)) {
+			passed++
+		}
+	}
+	if out := n.drain(n.out[outPort]); len(out)+passed != 7 || passed == 0 || len(out) == 0 {
+		t.Errorf("%d packets passed in the kernel and %d in user space, want 7 altogether", len(out), passed)
+	}
+	got, err := n.set.MeterStats(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := uint64(len(frame))
+	want := datapath.MeterStats{In: datapath.MeterCount{Packets: 30, Bytes: 30 * size},
+		Bands: []datapath.MeterCount{{Packets: 13, Bytes: 13 * size}, {Packets: 10, Bytes: 10 * size}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if n.set.PassMeter(4, 1, 1) != true {
+		t.Error("a meter that isn't there stops packets")
+	}
+}
+
 // Output to a VXLAN device carries the tunnel's metadata, and what comes in
 // through it is matched by them.
 func TestVXLAN(t *testing.T) {

@@ -30,7 +30,7 @@ type meterSlot struct {
 }
 
 type bandSlot struct {
-	_              uint64 // full
+	full           uint64
 	unit           uint64 // 2^-16 nanoseconds a unit
 	burst          uint64 // nanoseconds
 	packets, bytes uint64 // dropped

@@ -1,0 +1,61 @@
+package linux
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+)
+
+func TestParseCPUs(t *testing.T) {
+	for list, want := range map[string]string{
+		"0": "00000001", "0-3,6": "0000004f", "1, 33": "00000002,00000002", "31-32": "00000001,80000000",
+	} {
+		if got, err := ParseCPUs(list); err != nil || got != want {
+			t.Errorf("%q is %s (%v), want %s", list, got, err, want)
+		}
+	}
+	for _, list := range []string{"", "x", "3-1", "0,,1", "9999", "-1", "0-"} {
+		if got, err := ParseCPUs(list); err == nil {
+			t.Errorf("%q is %s, want an error", list, got)
+		}
+	}
+}
+
+// Steering spreads what a device receives, and puts back what there was.
+func TestSteer(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "wt-rps"
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "wt-rps2"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = netlink.LinkDel(&netlink.Veth{LinkAttrs: attrs}) })
+	read := func() string {
+		b, err := os.ReadFile("/sys/class/net/wt-rps/queues/rx-0/rps_cpus")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(b))
+	}
+	before := read()
+	s, err := Steer("wt-rps", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(); strings.TrimLeft(got, "0,") != "1" {
+		t.Errorf("rps_cpus is %s", got)
+	}
+	if err := s.Undo(); err != nil {
+		t.Error(err)
+	}
+	if got := read(); got != before {
+		t.Errorf("rps_cpus is %s afterwards, it was %s", got, before)
+	}
+	if _, err := Steer("wt-none", "0"); err == nil {
+		t.Error("a device that isn't there is steered")
+	}
+}
