@@ -247,6 +247,9 @@ func (c *compiler) pushMPLS(a *datapath.PushMPLS) SlowWhy {
 	if !exact(c.mask.EthType) || c.key.EthType < packet.EtherTypeMin {
 		return SlowMatch
 	}
+	if c.key.EthType == packet.EtherTypeVLAN || c.key.EthType == packet.EtherTypeQinQ {
+		return SlowMatch // a tag beyond the limit, which counts once others are popped
+	}
 	c.moved = true
 	lse := binary.LittleEndian.Uint32(binary.BigEndian.AppendUint32(nil, a.LSE))
 	c.add(op(opPushMPLS, 2, a.EthType<<8|a.EthType>>8, lse), uint64(c.index)<<32)
