@@ -30,6 +30,17 @@ func newEnv(t *testing.T, flows ...string) *Env {
 		b.Ports[p.No], cfg.ByDP[p.DP] = p, p
 		b.Order = append(b.Order, p)
 	}
+	env := &Env{Config: cfg, Now: t0, Datapaths: map[string]*datapath.Namer{
+		"ovs-test": datapath.PortNamer([]datapath.Port{{No: 1, Name: "p1"}, {No: 2, Name: "p2"}}),
+	}}
+	add(t, env, flows...)
+	return env
+}
+
+// add adds flows to the bridge.
+func add(t *testing.T, env *Env, flows ...string) {
+	t.Helper()
+	b := env.Config.Bridges["br0"]
 	for _, text := range flows {
 		fm, _, err := openflow.ParseFlowMod(text, int(openflow.FlowAdd), openflow.ParseOptions{})
 		if err != nil {
@@ -40,9 +51,6 @@ func newEnv(t *testing.T, flows ...string) *Env {
 			t.Fatalf("%s: %v", text, err)
 		}
 	}
-	return &Env{Config: cfg, Now: t0, Datapaths: map[string]*datapath.Namer{
-		"ovs-test": datapath.PortNamer([]datapath.Port{{No: 1, Name: "p1"}, {No: 2, Name: "p2"}}),
-	}}
 }
 
 // after cuts a report to what follows a line.

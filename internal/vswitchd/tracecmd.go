@@ -25,6 +25,7 @@ func (s *Switch) registerTrace(srv *unixctl.Server) {
 	}
 	register("ofproto/trace", trace.Usage, 1, trace.Run)
 	register("ofproto/trace-packet-out", trace.UsagePacketOut, 2, trace.RunPacketOut)
+	srv.Register("ofproto/detrace", trace.UsageDetrace, 1, 3, s.detrace)
 	s.registerDrops(srv)
 }
 
