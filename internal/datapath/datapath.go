@@ -32,6 +32,9 @@ const (
 	CookieSFlow
 	CookieFlowSample
 	CookieIPFIX
+	// CookieWatch shows the packet to those that watch (Watcher); Bridge is the
+	// UFID of its flow. It never reaches the switch.
+	CookieWatch
 )
 
 // Cookie travels with a packet from a Userspace action to the switch. It is

@@ -21,6 +21,7 @@ type request struct {
 	frame      []byte
 	names      bool
 	consistent bool
+	dry        bool // nothing is learned, though there is a packet
 	nextCT     []uint8
 	dp         *datapath.Namer
 	actions    []openflow.Action // of trace-packet-out; nil: look tables up

@@ -131,7 +131,7 @@ func (r *request) run(env *Env) *Report {
 		round := next
 		round.Result = x.Translate(&xlate.Input{
 			Config: env.Config, Bridge: round.bridge, Key: &round.Key, Packet: r.frame, Frozen: frozen,
-			Now: env.Now, Actions: actions, Learn: r.frame != nil, Trace: t,
+			Now: env.Now, Actions: actions, Learn: r.frame != nil && !r.dry, Trace: t,
 		}).Clone()
 		round.Steps = t.Roots
 		rep.Rounds = append(rep.Rounds, round)

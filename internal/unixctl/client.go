@@ -20,6 +20,8 @@ type Client struct {
 	dec  *json.Decoder
 	enc  *json.Encoder
 	id   int
+	// Progress, when not nil, is told how far a command is, by daemons that say so.
+	Progress func(text string)
 }
 
 // TargetPath turns ovs-appctl's target into the name of a socket: an absolute
@@ -103,6 +105,7 @@ func (c *Client) Transact(cmd string, args []string) (result string, remoteErr e
 		var m struct {
 			ID     json.RawMessage  `json:"id"`
 			Method *string          `json:"method"`
+			Params []string         `json:"params"`
 			Result *json.RawMessage `json:"result"`
 			Error  *json.RawMessage `json:"error"`
 		}
@@ -111,6 +114,9 @@ func (c *Client) Transact(cmd string, args []string) (result string, remoteErr e
 				err = errors.New("End of file")
 			}
 			return "", nil, err
+		}
+		if m.Method != nil && *m.Method == "progress" && c.Progress != nil && len(m.Params) > 0 {
+			c.Progress(m.Params[0])
 		}
 		if m.Method != nil || string(m.ID) != strconv.Itoa(id) {
 			continue // not the answer

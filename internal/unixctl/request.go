@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // message is a JSON-RPC 1.0 request or reply.
@@ -33,7 +35,7 @@ type reply struct {
 // owns it.
 type session struct{ json bool }
 
-// Request is a command to be answered.
+// Request is a command to be answered. Ctx ends when the server does.
 type Request struct {
 	Ctx  context.Context
 	Name string
@@ -56,6 +58,43 @@ func (r *Request) ReplyJSON(v any) (string, error) {
 	}
 	r.isJSON = true
 	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// Gone reports whether the client has closed its connection, so that nobody waits
+// for the answer. Handlers that take long ask it.
+func (r *Request) Gone() bool {
+	u, ok := r.Conn.(*net.UnixConn)
+	if !ok {
+		return false
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return true
+	}
+	gone := false
+	err = raw.Read(func(fd uintptr) bool {
+		var b [1]byte
+		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		gone = err == nil && n == 0 || err != nil && !errors.Is(err, unix.EAGAIN)
+		return true
+	})
+	return gone || err != nil
+}
+
+// Progress tells the client how far a long command is: a notification
+// "progress" with one string. Clients that don't know it pass it over.
+func (r *Request) Progress(text string) {
+	if r.Conn == nil {
+		return
+	}
+	b, err := json.Marshal(struct {
+		ID     any      `json:"id"`
+		Method string   `json:"method"`
+		Params []string `json:"params"`
+	}{nil, "progress", []string{text}})
+	if err == nil {
+		_, _ = r.Conn.Write(b)
+	}
 }
 
 // Answer is a command's answer in both forms: its String as text, and in JSON
@@ -116,7 +155,7 @@ func (s *Server) dispatch(conn net.Conn, state *session, m *message) reply {
 	if err := check(c, *m.Method, len(args)); err != nil {
 		return failure(id, err)
 	}
-	r := &Request{Ctx: context.Background(), Name: c.name, Args: args, JSON: state.json, Conn: conn, session: state}
+	r := &Request{Ctx: s.ctx, Name: c.name, Args: args, JSON: state.json, Conn: conn, session: state}
 	text, err := run(c, r)
 	if err != nil {
 		return failure(id, err)

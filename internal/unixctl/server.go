@@ -5,6 +5,7 @@
 package unixctl
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -42,6 +43,8 @@ type Server struct {
 	path     string
 	program  string
 	listener net.Listener
+	ctx      context.Context // of requests; ended by Close
+	cancel   context.CancelFunc
 
 	mu       sync.Mutex
 	commands map[string]*command
@@ -68,7 +71,8 @@ func NewServer(path string) (*Server, error) {
 	mask := unix.Umask(0)
 	unix.Umask(mask)
 	_ = os.Chmod(path, os.FileMode(0o770&^mask))
-	s := &Server{path: path, listener: l, commands: make(map[string]*command), conns: make(map[net.Conn]bool)}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{ctx: ctx, cancel: cancel, path: path, listener: l, commands: make(map[string]*command), conns: make(map[net.Conn]bool)}
 	s.registerCommon()
 	return s, nil
 }
@@ -131,6 +135,7 @@ func (s *Server) Close() {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	s.cancel()
 	s.listener.Close()
 	_ = os.Remove(s.path)
 	s.active.Wait()

@@ -147,3 +147,49 @@ func TestWarpCommand(t *testing.T) {
 		t.Error("the warp answered before the timer ran")
 	}
 }
+
+// TestLongCommands checks that a command learns that its client has gone, that
+// clients hear how far it is, and that the server's end ends it.
+func TestLongCommands(t *testing.T) {
+	s := serve(t)
+	ended := make(chan string, 1)
+	s.Register("wait", "", 0, 0, func(r *Request) (string, error) {
+		r.Progress("here we are")
+		for {
+			select {
+			case <-r.Ctx.Done():
+				ended <- "the server ends"
+				return "", r.Ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
+			if r.Gone() {
+				ended <- "the client has gone"
+				return "", nil
+			}
+		}
+	})
+	heard := make(chan string, 1)
+	c := dial(t, s)
+	c.Progress = func(text string) { heard <- text }
+	go func() { _, _, _ = c.Transact("wait", nil) }()
+	if text := <-heard; text != "here we are" {
+		t.Error(text)
+	}
+	select {
+	case why := <-ended:
+		t.Fatal(why)
+	case <-time.After(20 * time.Millisecond):
+	}
+	c.Close()
+	if why := <-ended; why != "the client has gone" {
+		t.Error(why)
+	}
+	other := dial(t, s)
+	other.Progress = func(text string) { heard <- text }
+	go func() { _, _, _ = other.Transact("wait", nil) }()
+	<-heard
+	s.Close()
+	if why := <-ended; why != "the server ends" {
+		t.Error(why)
+	}
+}

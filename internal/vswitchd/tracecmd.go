@@ -12,6 +12,12 @@ import (
 func (s *Switch) registerTrace(srv *unixctl.Server) {
 	register := func(name, usage string, minArgs int, run func(*trace.Env, []string) (*trace.Report, error)) {
 		srv.Register(name, usage, minArgs, -1, func(r *unixctl.Request) (string, error) {
+			if live, ok, err := trace.ParseLive(r.Args); ok && name == "ofproto/trace" {
+				if err != nil {
+					return "", err
+				}
+				return s.traceLive(r, live)
+			}
 			env, err := s.traceEnv(r.Args)
 			if err != nil {
 				return "", err

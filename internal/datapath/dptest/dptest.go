@@ -69,6 +69,7 @@ func Run(t *testing.T, factory Factory) {
 		"Modify":      testModify,
 		"StatsDump":   testStatsDump,
 		"Owner":       testOwner,
+		"Watch":       testWatch,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, factory(t)) })
 	}

@@ -240,6 +240,9 @@ func (d *DP) Execute(pkt *netdev.Packet, key *flow.Key, actions []datapath.Actio
 // SetUpcallHandler connects the switch.
 func (d *DP) SetUpcallHandler(h datapath.UpcallHandler) { d.soft.SetUpcallHandler(h) }
 
+// Watch shows packets as they pass, of which the programs send up copies.
+func (d *DP) Watch(w *datapath.Watch) (stop func()) { return d.soft.Watch(w) }
+
 // Close ends this process's part. What is pinned goes on forwarding; a
 // Temporary data path ends whole.
 func (d *DP) Close() error { return d.end(d.pins == "") }

@@ -120,6 +120,11 @@ func (w *worker) recirculate(st *state, id uint32, last bool) {
 
 // userspace hands the packet to the switch.
 func (w *worker) userspace(st *state, a *datapath.Userspace, actions []datapath.Action) {
+	if a.Cookie.Kind == datapath.CookieWatch {
+		w.refresh(st)
+		w.sight(st.pkt, st.key, datapath.UFID(a.Cookie.Bridge))
+		return
+	}
 	box := w.dp.handler.Load()
 	if box == nil {
 		dropUserAction.Inc()

@@ -63,6 +63,7 @@ func (d *DP) TunePort(name string, other map[string]string) {
 	if err != nil {
 		log.Err("%s: pmd-rxq-affinity: %v; no queue is pinned", name, err)
 	}
+	d.pinned += len(pins) - len(p.pins)
 	if maps.Equal(pins, p.pins) && len(p.rxqs) == p.dev.NumRxQueues() && p.node == nodeOf(p.dev) {
 		return
 	}
@@ -286,6 +287,57 @@ func (p *port) follow() {
 	p.byQueue.Store(&list)
 }
 
+// arranged reports whether users arrange queues and threads, or the data path
+// has threads for some devices only. Where not, a port that comes or goes
+// leaves the queues of the others where they are, so that it costs the same
+// however many there are.
+func (d *DP) arranged() bool {
+	s := &d.set
+	return d.cfg.Synchronous || s.cpuMask != "" || s.assign != AssignCycles || d.pinned > 0
+}
+
+// takeQueues gives the queues of a new port to the threads that have the fewest.
+func (d *DP) takeQueues(p *port) {
+	threads := *d.workers.Load()
+	if len(threads) == 0 {
+		return
+	}
+	p.follow()
+	p.node = nodeOf(p.dev)
+	for _, q := range p.rxqs {
+		w := slices.MinFunc(threads, func(a, b *worker) int {
+			return cmp.Compare(len(*a.poller.queues.Load()), len(*b.poller.queues.Load()))
+		})
+		w.serve(append(slices.Clone(*w.poller.queues.Load()), q))
+	}
+	d.dealt = true
+}
+
+// releaseQueues takes the queues of a port that has gone from the threads.
+func (d *DP) releaseQueues(p *port) {
+	for _, q := range p.rxqs {
+		if w := q.owner.Swap(nil); w != nil {
+			w.serve(slices.DeleteFunc(slices.Clone(*w.poller.queues.Load()), func(x *rxq) bool { return x == q }))
+		}
+	}
+}
+
+// serve gives a thread another list of queues; its load is measured anew.
+func (w *worker) serve(list []*rxq) {
+	p := w.poller
+	for _, q := range list {
+		q.owner.Store(w)
+	}
+	if slices.Equal(list, *p.queues.Load()) {
+		return
+	}
+	p.load, p.elapsed, p.since = usage{}, usage{}, clock.Ticks()
+	w.perf.interval.Store(0)
+	p.queues.Store(&list)
+	p.reload.Store(true)
+	w.kick()
+}
+
 // hand gives the threads the queues that were assigned to them.
 func (d *DP) hand(threads []*worker, shares []*share, queues []*rxq, demands []*demand) {
 	for i, w := range threads {
@@ -295,19 +347,8 @@ func (d *DP) hand(threads []*worker, shares []*share, queues []*rxq, demands []*
 				list = append(list, queues[j])
 			}
 		}
-		p := w.poller
-		p.isolated = shares[i].isolated
-		for _, q := range list {
-			q.owner.Store(w)
-		}
-		if slices.Equal(list, *p.queues.Load()) {
-			continue
-		}
-		p.load, p.elapsed, p.since = usage{}, usage{}, clock.Ticks()
-		w.perf.interval.Store(0)
-		p.queues.Store(&list)
-		p.reload.Store(true)
-		w.kick()
+		w.poller.isolated = shares[i].isolated
+		w.serve(list)
 	}
 	for j, q := range demands {
 		if q.core < 0 {

@@ -36,7 +36,7 @@ type poller struct {
 	packets int   // received in this iteration
 	nap     int64 // ns to sleep after an iteration with little to do
 	// registered are the descriptors that epoll knows.
-	registered map[int]bool
+	registered map[int]registration
 
 	isolated bool  // owned by the reconfiguration mutex, as are the next two
 	load     usage // busy time
@@ -61,7 +61,7 @@ func (d *DP) newPoller(core numa.Core, bound bool, slot int) (*worker, error) {
 		return nil, err
 	}
 	w := d.newWorker(slot, netdev.MaxFrame)
-	w.poller = &poller{core: core, bound: bound, epoll: ep, wake: wake, since: clock.Ticks(), registered: map[int]bool{}}
+	w.poller = &poller{core: core, bound: bound, epoll: ep, wake: wake, since: clock.Ticks(), registered: map[int]registration{}}
 	w.poller.queues.Store(&[]*rxq{})
 	w.poller.stopped.Add(1)
 	return w, nil
@@ -198,22 +198,28 @@ func (w *worker) await(queues []*rxq) int64 {
 	return waited
 }
 
+// registration is a queue at its place in the list.
+type registration struct {
+	q  *rxq
+	at int
+}
+
 // register tells epoll about the queues by their index. A descriptor may be
-// the reused number of a closed one, so each is added anew.
+// the reused number of a closed one, which is another queue's then.
 func (w *worker) register(queues []*rxq) {
 	p := w.poller
 	p.busy = p.busy[:0]
-	for fd := range p.registered {
-		if !slices.ContainsFunc(queues, func(q *rxq) bool { return q.fd == fd }) {
+	for fd, r := range p.registered {
+		if r.at >= len(queues) || queues[r.at] != r.q {
 			_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, fd, nil) // fails where it was closed
 			delete(p.registered, fd)
 		}
 	}
 	for i, q := range queues {
-		if q.fd < 0 {
+		if q.fd < 0 || p.registered[q.fd] == (registration{q, i}) {
 			continue
 		}
-		p.registered[q.fd] = true
+		p.registered[q.fd] = registration{q, i}
 		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
 		if unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, q.fd, &ev) == unix.EEXIST {
 			_ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_MOD, q.fd, &ev)

@@ -163,7 +163,11 @@ func (d *DP) attach(p *port) {
 		if notifier {
 			n.SetNotify(p.wake)
 		}
-		d.reconfigure()
+		if d.arranged() {
+			d.reconfigure()
+		} else {
+			d.takeQueues(p)
+		}
 	case notifier:
 		n.SetNotify(func(q int) { d.pollSync(p, q) })
 	}
@@ -199,8 +203,13 @@ func (d *DP) PortDel(no datapath.PortNo) error {
 	if n, ok := p.dev.(netdev.Notifier); ok {
 		n.SetNotify(nil)
 	}
-	if d.threaded(p) {
+	d.pinned -= len(p.pins)
+	switch {
+	case !d.threaded(p):
+	case d.arranged():
 		d.reconfigure()
+	default:
+		d.releaseQueues(p)
 	}
 	return nil
 }

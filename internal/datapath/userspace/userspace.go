@@ -71,7 +71,8 @@ type DP struct {
 	spare   spareWorkers
 	done    atomic.Bool
 	caching caching
-	txFlush atomic.Int64 // ns
+	txFlush atomic.Int64             // ns
+	watches atomic.Pointer[[]*watch] // nil: nobody watches
 	perfLog atomic.Pointer[PerfLog]
 
 	conf         sync.Mutex
@@ -81,6 +82,7 @@ type DP struct {
 	retired      []*worker
 	gone         WorkerStats // of threads that have ended
 	ticker       *clock.Timer
+	pinned       int       // queues with a core of their own
 	balanced     time.Time // when the automatic balancing last looked
 	mainBaseline WorkerStats
 	dealt        bool // queues were dealt out since the last look
@@ -102,6 +104,7 @@ var (
 	_ datapath.Datapath = (*DP)(nil)
 	_ datapath.Meterer  = (*DP)(nil)
 	_ datapath.Tuner    = (*DP)(nil)
+	_ datapath.Watcher  = (*DP)(nil)
 )
 
 // New makes a data path; its workers start with Start.

@@ -229,7 +229,11 @@ func (w *worker) process(pkt *netdev.Packet, depth int) {
 	} else {
 		st.offs = flow.ExtractL3(pkt.Data(), k)
 	}
-	if e := w.lookup(keyWords(k)); e != nil {
+	e := w.lookup(keyWords(k))
+	if w.dp.watches.Load() != nil && depth == 0 {
+		w.watched(pkt, k, e)
+	}
+	if e != nil {
 		w.count(e, pkt, k)
 		w.execute(st, e.actions.Load())
 		return

@@ -8,7 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"weir/internal/cli"
 	"weir/internal/unixctl"
@@ -89,6 +92,9 @@ func (s *settings) run(env *cli.Env, words []string) int {
 			return env.FatalStatus(2, "%s: server returned an error", s.target)
 		}
 	}
+	if f, ok := env.Stderr.(*os.File); ok && isTerminal(f) {
+		c.Progress = func(text string) { fmt.Fprintln(f, text) }
+	}
 	result, remote, err := c.Transact(words[0], words[1:])
 	if err != nil {
 		return env.Fatal("%s: transaction error (%v)", s.target, err)
@@ -99,6 +105,11 @@ func (s *settings) run(env *cli.Env, words []string) int {
 	}
 	fmt.Fprint(env.Stdout, s.format(result))
 	return 0
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 // format gives a JSON answer its newline and, with --pretty, its indentation.

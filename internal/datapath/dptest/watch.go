@@ -1,0 +1,97 @@
+package dptest
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+)
+
+// testWatch checks that packets are shown as they came in, that they go on
+// meanwhile, and that nothing remains of it.
+func testWatch(t *testing.T, h *Harness) {
+	d, ok := h.DP.(datapath.Watcher)
+	if !ok {
+		t.Fatal("the data path can't show packets")
+	}
+	in, out := h.AddPort(t, "p1"), h.AddPort(t, "p2")
+	key := fmt.Sprintf("recirc_id(0),in_port(%d),packet_type(ns=0,id=0),eth(),eth_type(0x0800),ipv4(proto=17,frag=no)", in)
+	actions := fmt.Sprintf("push_vlan(vid=5,pcp=0),%d", out)
+	put(t, h.DP, key, actions)
+	packet := func(port int) []byte {
+		return frame(t, fmt.Sprintf("eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,ttl=64),udp(src=%d,dst=9)", port))
+	}
+	m, err := flow.ParseMatch("udp,tp_src=7", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &datapath.Watch{Match: m, Ports: map[datapath.PortNo]bool{in: true}, Every: time.Millisecond, C: make(chan *datapath.Sighting, 8)}
+	stop := d.Watch(w)
+	sent := 0
+	var seen *datapath.Sighting
+	for end := time.Now().Add(10 * time.Second); seen == nil; {
+		if time.Now().After(end) {
+			t.Fatal("no packet is shown")
+		}
+		h.Inject(t, in, packet(6)) // of the same flow, and not asked for
+		h.Inject(t, in, packet(7))
+		sent += 2
+		select {
+		case seen = <-w.C:
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	stop()
+	if !bytes.Equal(seen.Frame, packet(7)) || seen.Len != len(packet(7)) {
+		t.Errorf("shown is %x, want %x", seen.Frame, packet(7))
+	}
+	if seen.Key.TpSrc != 7 || seen.Key.InPort != uint32(in) {
+		t.Errorf("its key is %s", datapath.FormatKey(&seen.Key, nil, false, nil))
+	}
+	h.Inject(t, in, packet(7))
+	sent++
+	n := 0
+	h.DP.FlowDump(func(f *datapath.Flow) bool {
+		n++
+		if f.UFID != seen.UFID || datapath.FormatActions(f.Actions, nil) != actions {
+			t.Errorf("the flow is %s with actions %s; seen was one of %s", datapath.FormatUFID(f.UFID),
+				datapath.FormatActions(f.Actions, nil), datapath.FormatUFID(seen.UFID))
+		}
+		if f.Stats.Packets != uint64(sent) {
+			t.Errorf("the flow counted %d packets, %d came", f.Stats.Packets, sent)
+		}
+		return true
+	})
+	if n != 1 {
+		t.Errorf("%d flows, want 1", n)
+	}
+	// Harnesses whose ports hold few frames may have lost some of many.
+	if got := len(h.Transmitted(t, out)); got == 0 || got > sent {
+		t.Errorf("%d packets left, %d came", got, sent)
+	}
+	for len(w.C) > 0 {
+		<-w.C
+	}
+	h.Inject(t, in, packet(7))
+	if len(w.C) != 0 {
+		t.Error("packets are shown after the end")
+	}
+
+	// A miss is shown, too, and what the watch's port excludes is not.
+	w.Ports = map[datapath.PortNo]bool{out: true}
+	stop = d.Watch(w)
+	defer stop()
+	h.Inject(t, in, packet(7))
+	h.Inject(t, out, packet(7))
+	select {
+	case s := <-w.C:
+		if s.UFID != (datapath.UFID{}) || s.Key.InPort != uint32(out) {
+			t.Errorf("%+v", s)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("a packet that no flow matches isn't shown")
+	}
+}
