@@ -293,6 +293,7 @@ type translator struct {
 	in    xlate.Input
 	key   flow.Key // as in belongs to: with an OpenFlow port
 	found findings
+	mask  *sharedMask // of the last flow; it may be of none any more
 }
 
 // translator lends a translator until it is given back with release.

@@ -94,7 +94,8 @@ func (e *Engine) verdict(u *datapath.Upcall, tr *translator, res *xlate.Result, 
 	m := &megaflow{key: *dpPart(u.Key), created: tr.in.Now.UnixNano(), gen: gen}
 	mask := dpPart(e.maskOf(u.Key, res))
 	m.ufid = e.ufid(&m.key, mask)
-	m.mask = e.masks.get(mask)
+	m.mask = e.masks.get(mask, tr.mask)
+	tr.mask = m.mask
 	tr.found.find(&tr.in, res)
 	e.enter(m, &tr.found, seq)
 	if res.Slow != 0 {

@@ -29,10 +29,15 @@ type maskPool struct {
 	all map[dpKey]*sharedMask
 }
 
-// get finds or makes a mask, for one more flow.
-func (p *maskPool) get(m *dpKey) *sharedMask {
+// get finds or makes a mask, for one more flow. likely is one that it may be,
+// or nil.
+func (p *maskPool) get(m *dpKey, likely *sharedMask) *sharedMask {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if likely != nil && likely.users > 0 && *dpPart(&likely.mask) == *m {
+		likely.users++
+		return likely
+	}
 	s := p.all[*m]
 	if s == nil {
 		if p.all == nil {

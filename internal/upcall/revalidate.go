@@ -146,7 +146,7 @@ func (e *Engine) welcome(p *pass, u datapath.UFID) {
 		return
 	}
 	coverRevalidate.Inc()
-	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask)), created: p.now.UnixNano(), stale: true}
+	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask), nil), created: p.now.UnixNano(), stale: true}
 	// It stays as it is until it has been translated, with no effects.
 	e.enter(m, &findings{outcome{actions: f.Actions}}, e.index.now())
 	if _, err := e.dp.FlowOwn(u, m); err != nil {

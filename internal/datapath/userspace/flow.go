@@ -243,16 +243,24 @@ func (d *DP) insert(f *datapath.Flow, prog *program, k *words) *entry {
 	e.actions.Store(prog)
 	e.hash = e.sub.mask.hash(k, d.cls.seed)
 	e.sub.insert(e)
-	d.byUFID[e.ufid] = e
 	e.at = len(d.all)
 	d.all = append(d.all, e)
+	d.byUFID.add(&e.ufid, e.at, d.all)
 	return e
+}
+
+// named is the flow of a UFID.
+func (d *DP) named(ufid *datapath.UFID) *entry {
+	if at := d.byUFID.find(ufid, d.all); at >= 0 {
+		return d.all[at]
+	}
+	return nil
 }
 
 // existing finds the flow that a UFID, or without one a key, names.
 func (d *DP) existing(ufid datapath.UFID, k *flow.Key) *entry {
 	if ufid != (datapath.UFID{}) {
-		return d.byUFID[ufid]
+		return d.named(&ufid)
 	}
 	e, _ := d.cls.find(d.cls.snapshot.Load(), keyWords(k))
 	return e
@@ -319,9 +327,12 @@ func (d *DP) tellRemoved(owner any, stats datapath.Stats) {
 func (d *DP) drop(e *entry) datapath.Stats {
 	e.dead.Store(true)
 	d.cls.remove(e)
-	delete(d.byUFID, e.ufid)
+	d.byUFID.remove(&e.ufid, e.at, d.all)
 	last := len(d.all) - 1
-	d.all[e.at], d.all[last].at = d.all[last], e.at
+	if e.at != last {
+		d.byUFID.move(&d.all[last].ufid, last, e.at)
+		d.all[e.at], d.all[last].at = d.all[last], e.at
+	}
 	d.all[last] = nil
 	d.all = d.all[:last]
 	slot := MirrorSlot(e.slot.Swap(uint32(NoSlot)))
@@ -384,7 +395,7 @@ func (d *DP) DumpStats(batch []datapath.FlowStats, yield func([]datapath.FlowSta
 func (d *DP) FlowOwn(ufid datapath.UFID, owner any) (*datapath.Flow, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	e := d.byUFID[ufid]
+	e := d.named(&ufid)
 	if e == nil {
 		return nil, fmt.Errorf("flow: %w", errNotExist)
 	}
@@ -428,8 +439,7 @@ func (d *DP) takeAll() ([]*entry, []datapath.Stats) {
 			stats[i] = addStats(stats[i], d.mirror.Removed(slot))
 		}
 	}
-	clear(d.byUFID)
-	d.all = nil
+	d.byUFID, d.all = ufids{}, nil
 	d.cls.publish(nil)
 	return gone, stats
 }

@@ -90,7 +90,7 @@ type DP struct {
 
 	mu     sync.Mutex
 	slots  int // of statistics that a new flow gets, besides the shared one
-	byUFID map[datapath.UFID]*entry
+	byUFID ufids
 	// all has every flow, mostly in the order in which they were put: so they
 	// lie in memory, and a walk over many is quick.
 	all  []*entry
@@ -109,7 +109,7 @@ var (
 
 // New makes a data path; its workers start with Start.
 func New(cfg Config) (*DP, error) {
-	d := &DP{cfg: cfg, byUFID: map[datapath.UFID]*entry{}, mirror: cfg.Mirror}
+	d := &DP{cfg: cfg, mirror: cfg.Mirror}
 	if d.mirror == nil {
 		d.mirror = noMirror{}
 	}
@@ -190,7 +190,7 @@ func (d *DP) Stats() datapath.DPStats {
 	s.CacheHit += d.gone.CacheHits
 	d.conf.Unlock()
 	d.mu.Lock()
-	s.Flows = uint64(len(d.byUFID))
+	s.Flows = uint64(len(d.all))
 	d.mu.Unlock()
 	s.Masks = uint32(len(d.cls.snapshot.Load().tables))
 	return s
