@@ -41,6 +41,10 @@ type Config struct {
 	MaxIdle   time.Duration // max-idle, 10 s
 	// MaxRevalidate is the longest time between two passes, 500 ms.
 	MaxRevalidate time.Duration
+	// MinPPS is how many packets per second a flow must have to be translated
+	// again, once a pass takes longer than half of MaxRevalidate: slower ones are
+	// removed instead (min-revalidate-pps, 5).
+	MinPPS int
 }
 
 func (c Config) filled() Config {
@@ -52,6 +56,9 @@ func (c Config) filled() Config {
 	}
 	if c.MaxRevalidate <= 0 {
 		c.MaxRevalidate = 500 * time.Millisecond
+	}
+	if c.MinPPS <= 0 {
+		c.MinPPS = 5
 	}
 	return c
 }
@@ -138,6 +145,7 @@ type Engine struct {
 
 	passMu  sync.Mutex
 	macGens map[string]uint64
+	passed  int64 // when the last pass began, ns
 
 	mu     sync.Mutex // guards what Start and Close touch
 	timer  *clock.Timer

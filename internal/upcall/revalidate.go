@@ -16,7 +16,11 @@ type pass struct {
 	gen     uint64
 	now     time.Time
 	maxIdle time.Duration
-	flows   int64 // seen in the data path
+	// minPPS is not zero when passes take so long that slower flows are not worth
+	// another translation; since is when the pass before this one began, ns.
+	minPPS uint64
+	since  int64
+	flows  int64 // seen in the data path
 	// due are the flows to be translated again or removed.
 	due []*megaflow
 	// strangers have no record: somebody else installed them.
@@ -36,7 +40,11 @@ func (e *Engine) Revalidate() {
 	began := e.clock.Now()
 	e.noteMACs()
 	e.markStale()
-	p := &pass{gen: e.gen.Load(), now: began, maxIdle: e.maxIdle()}
+	p := &pass{gen: e.gen.Load(), now: began, maxIdle: e.maxIdle(), since: e.passed}
+	e.passed = began.UnixNano()
+	if c := e.conf.Load(); time.Duration(e.duration.Load()) > c.MaxRevalidate/2 {
+		p.minPPS = uint64(c.MinPPS)
+	}
 	e.visitAll(p)
 	for _, u := range p.strangers {
 		e.welcome(p, u)
@@ -112,7 +120,7 @@ func (e *Engine) visitMany(p *pass) {
 	parts := make([]pass, workers)
 	var wg sync.WaitGroup
 	for i := range parts {
-		parts[i] = pass{gen: p.gen, now: p.now, maxIdle: p.maxIdle}
+		parts[i] = pass{gen: p.gen, now: p.now, maxIdle: p.maxIdle, minPPS: p.minPPS, since: p.since}
 		wg.Go(func() {
 			for b := range full {
 				e.visitBatch(&parts[i], b)
@@ -176,13 +184,14 @@ func (e *Engine) visit(p *pass, m *megaflow, stats *datapath.Stats) {
 	m.mu.Lock()
 	stale := m.stale || m.gen != p.gen
 	same := stats.Packets == m.pushed.packets && stats.TCPFlags == m.pushed.flags
+	worth := !stale || p.worth(m.created, stats.Packets-m.pushed.packets)
 	m.mu.Unlock()
 	used := m.created
 	if !stats.Used.IsZero() {
 		used = max(used, stats.Used.UnixNano())
 	}
 	switch {
-	case p.now.UnixNano()-used >= int64(p.maxIdle):
+	case p.now.UnixNano()-used >= int64(p.maxIdle), !worth:
 		e.remove(m) // which pushes what is left
 		return
 	case !same:
@@ -191,6 +200,14 @@ func (e *Engine) visit(p *pass, m *megaflow, stats *datapath.Stats) {
 	if stale {
 		p.due = append(p.due, m)
 	}
+}
+
+// worth reports whether a flow, made at a time and with so many packets since
+// the pass before, is worth another translation; one that no pass has seen yet
+// always is.
+func (p *pass) worth(created int64, packets uint64) bool {
+	elapsed := p.now.UnixNano() - p.since
+	return p.minPPS == 0 || created > p.since || packets*uint64(time.Second) >= p.minPPS*uint64(max(elapsed, 0))
 }
 
 // parallelFrom is how many flows are translated again by more than one

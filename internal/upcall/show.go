@@ -15,11 +15,21 @@ type State struct {
 	Limit    int64  `json:"limit"`
 	Dump     int64  `json:"dump_duration_ms"`
 	UFID     bool   `json:"ufid_enabled"`
+
+	// What is in force; the text leaves it out.
+	MaxIdle       int64 `json:"max_idle_ms"`
+	MaxRevalidate int64 `json:"max_revalidator_ms"`
+	MinPPS        int   `json:"min_revalidate_pps"`
+	Megaflows     bool  `json:"megaflows_enabled"`
+	Paused        bool  `json:"revalidation_paused"`
 }
 
 // State describes the engine.
 func (e *Engine) State() State {
+	c := e.conf.Load()
 	return State{
+		MaxIdle: c.MaxIdle.Milliseconds(), MaxRevalidate: c.MaxRevalidate.Milliseconds(), MinPPS: c.MinPPS,
+		Megaflows: !e.noMegaflows.Load(), Paused: e.paused.Load(),
 		Datapath: e.dp.Type() + "@" + e.dp.Name(), Flows: e.count.Load(), Average: e.average.Load(), Highest: e.highest.Load(),
 		Limit: e.limit.Load(), Dump: time.Duration(e.duration.Load()).Milliseconds(), UFID: !e.noUFID.Load(),
 	}

@@ -112,6 +112,39 @@ func TestIdleFlowsGo(t *testing.T) {
 	r.wantFlows(t, 0)
 }
 
+// TestSlowFlowsGo checks that flows with few packets are not translated again
+// once passes take long, and that others are.
+func TestSlowFlowsGo(t *testing.T) {
+	for _, tc := range []struct {
+		duration time.Duration // of the last pass
+		packets  int           // in the second since then
+		want     int           // flows that are left
+	}{{249 * time.Millisecond, 1, 1}, {251 * time.Millisecond, 9, 0}, {251 * time.Millisecond, 10, 1}} {
+		r := newRig(t, Config{MinPPS: 10})
+		r.add(t, "actions=output:2")
+		r.send(t, tcp80)
+		r.Revalidate()
+		r.clk.Warp(time.Second, 0)
+		for range tc.packets {
+			r.send(t, tcp80)
+		}
+		r.duration.Store(int64(tc.duration))
+		r.gen.Add(1)
+		r.Revalidate()
+		r.wantFlows(t, tc.want)
+	}
+	r := newRig(t, Config{MinPPS: 10})
+	r.add(t, "actions=output:2")
+	r.Revalidate()
+	r.clk.Warp(time.Millisecond, 0)
+	r.send(t, tcp80)
+	r.clk.Warp(time.Second, 0)
+	r.duration.Store(int64(time.Second))
+	r.gen.Add(1)
+	r.Revalidate()
+	r.wantFlows(t, 1) // a new one has had no time yet
+}
+
 func TestFlowLimit(t *testing.T) {
 	r := newRig(t, Config{FlowLimit: 2})
 	r.add(t, "in_port=1,actions=output:2")

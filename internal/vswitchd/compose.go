@@ -140,5 +140,6 @@ func upcallConfig(other map[string]string) upcall.Config {
 		FlowLimit:     int(intOption(other, "flow-limit", 200000, 0, 1<<31)),
 		MaxIdle:       millis(ms("max-idle", 10000, 500)),
 		MaxRevalidate: millis(ms("max-revalidator", 500, 100)),
+		MinPPS:        int(intOption(other, "min-revalidate-pps", 5, 1, 1<<31-1)),
 	}
 }

@@ -24,7 +24,7 @@ var settingsOfBridges = []tableSettings{
 		{column: "other_config", key: "flow-limit", values: between(0, maxInt)},
 		{column: "other_config", key: "max-idle", values: between(500, maxInt)},
 		{column: "other_config", key: "max-revalidator", values: between(100, maxInt)},
-		{column: "other_config", key: "min-revalidate-pps", values: between(1, maxInt), is: moot, why: "flows are revalidated however slow they are"},
+		{column: "other_config", key: "min-revalidate-pps", values: between(1, maxInt)},
 		{column: "other_config", key: "hw-offload", values: boolean, is: lacks, why: "hardware offload is not supported yet: flows stay in software"},
 		{column: "other_config", key: "n-offload-threads", values: between(1, 10), is: follows, why: "hw-offload"},
 		{column: "other_config", key: "tc-policy", values: oneOf("none", "skip_hw", "skip_sw"), is: lacks, why: "hardware offload is not supported yet: flows stay in software"},
