@@ -141,7 +141,7 @@ func (d *detracer) effect(e *xlate.Effect) {
 		d.enter(e.Table)
 	case xlate.EffectMissed:
 		id := d.enter(e.Table)
-		d.add(Origin{Table: &id, text: fmt.Sprintf("table=%d, no match", id)})
+		d.add(Origin{Table: &id, text: fmt.Sprintf("table=%d no match", id)})
 	case xlate.EffectRule:
 		d.rule(e.Rule)
 	case xlate.EffectBucket:
@@ -198,9 +198,9 @@ func (d *detracer) rule(r *pipeline.Rule) {
 		Actions: openflow.FormatActions(r.Actions(), d.openflowNames())}
 	what := m.Format(priority, names)
 	if what != "" {
-		what += " "
+		what += ","
 	}
-	o.text = fmt.Sprintf("cookie=%s, table=%d, %sactions=%s", o.Cookie, table, what, o.Actions)
+	o.text = fmt.Sprintf("cookie=%s, table=%d %sactions=%s", o.Cookie, table, what, o.Actions)
 	d.add(o)
 }
 

@@ -41,23 +41,23 @@ func TestDetrace(t *testing.T) {
 		want         string
 	}{
 		{key, "2,3", false, `bridge("br0")
-cookie=0x12, table=0, priority=100,ip,in_port=1 actions=resubmit(,1)
-cookie=0x0, table=1, priority=5,ip,nw_dst=10.0.0.2 actions=group:7,resubmit(,2)
+cookie=0x12, table=0 priority=100,ip,in_port=1,actions=resubmit(,1)
+cookie=0x0, table=1 priority=5,ip,nw_dst=10.0.0.2,actions=group:7,resubmit(,2)
 group_id=7,type=all,bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=output:3
-table=2, no match
+table=2 no match
 in_port: 1
 outputs: 2,3
 `},
 		{key, "3", true, `bridge("br0")
-cookie=0x12, table=0, priority=100,ip,in_port=p1 actions=resubmit(,1)
-cookie=0x0, table=1, priority=5,ip,nw_dst=10.0.0.2 actions=group:7,resubmit(,2)
+cookie=0x12, table=0 priority=100,ip,in_port=p1,actions=resubmit(,1)
+cookie=0x0, table=1 priority=5,ip,nw_dst=10.0.0.2,actions=group:7,resubmit(,2)
 group_id=7,type=all,bucket=bucket_id:0,actions=output:p2,bucket=bucket_id:1,actions=output:p3
-table=2, no match
+table=2 no match
 in_port: p1
 outputs: p2,3
 The flow tables have changed: the data path's flow is about to be changed, too.
 `},
-		{strings.Replace(key, "in_port(1)", "in_port(2)", 1), "drop", false, "bridge(\"br0\")\ntable=0, no match\nin_port: 2\noutputs: none\n"},
+		{strings.Replace(key, "in_port(1)", "in_port(2)", 1), "drop", false, "bridge(\"br0\")\ntable=0 no match\nin_port: 2\noutputs: none\n"},
 	} {
 		o, err := Detrace(env.Config, dpFlow(t, tc.key, tc.actions), names, tc.names)
 		if err != nil {
