@@ -95,6 +95,8 @@ type ControllerConfig struct {
 	BurstLimit int // packet-ins that may wait for the rate; 0: a quarter of RateLimit
 	QueueSize  int // packet-ins that may wait to be written; 0: 100
 	DSCP       int // of the connection, 0 to 63
+	// MaxConnections is how many connections a listener accepts at a time; 0: 1024.
+	MaxConnections int
 }
 
 // ControllerStatus is what the Controller table says about a target.

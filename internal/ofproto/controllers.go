@@ -1,6 +1,10 @@
 package ofproto
 
-import "time"
+import (
+	"time"
+
+	"weir/internal/stream"
+)
 
 // kindName is how log messages call a kind of controller.
 func (k ControllerKind) kindName() string {
@@ -100,6 +104,9 @@ func (m *connManager) status() map[string]ControllerStatus {
 		st := ControllerStatus{SecSinceConnect: -1, SecSinceDisconnect: -1}
 		t.mu.Lock()
 		f, s := t.fsm, t.session
+		if t.failed != "" {
+			st.State, st.LastError = stream.Void.String(), t.failed
+		}
 		if f != nil {
 			c, d, everC, everD := f.Since(now)
 			st.Connected, st.State, st.LastError = f.IsConnected(), f.State().String(), f.LastError()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/openflow"
@@ -28,6 +29,8 @@ type session struct {
 	of     *target // whose connection this is
 	origin uint16  // what the pipeline knows it by
 	nextID uint32  // xid of the next message that is not an answer
+
+	heard atomic.Int64 // when something came last, in nanoseconds since the epoch
 
 	mu        sync.Mutex
 	cond      *sync.Cond // the queue or closed changed
@@ -168,6 +171,7 @@ func (s *session) run() string {
 			}
 			return stream.ErrText(err)
 		}
+		s.heard.Store(s.now().UnixNano())
 		s.of.event((*stream.FSM).Activity)
 		if s.kind != SnoopController {
 			s.m.snoop(b)

@@ -1,6 +1,7 @@
 package ofproto
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type target struct {
 	fsm      *stream.FSM // of an active target
 	session  *session    // of an active target, while connected
 	listener *stream.Listener
+	failed   string    // why nobody can connect; empty: somebody can
 	lost     time.Time // of a listener: when its last session ended, or it was made
 }
 
@@ -46,6 +48,7 @@ func (m *connManager) startTarget(conf ControllerConfig) *target {
 	switch {
 	case err != nil:
 		connmgrLog.Err("%s: %s", conf.Target, err)
+		t.failed = err.Error()
 		close(t.done)
 	case parsed.Passive:
 		t.listen()
@@ -74,6 +77,15 @@ func (c *ControllerConfig) probe() time.Duration {
 	}
 	return c.Probe
 }
+
+// acceptPause is how long a listener waits where the system lets it accept nothing.
+const acceptPause = 50 * time.Millisecond
+
+// defaultConnections is how many connections a listener accepts at a time.
+const defaultConnections = 1024
+
+// connections is how many connections a listener accepts at a time.
+func (c ControllerConfig) connections() int { return cmp.Or(c.MaxConnections, defaultConnections) }
 
 // config is the configuration in force.
 func (t *target) config() ControllerConfig {
@@ -153,14 +165,17 @@ func (t *target) streamOptions() stream.Options {
 // listen opens the socket; accept tries again when it fails.
 func (t *target) listen() {
 	l, err := stream.Listen(t.name, t.streamOptions())
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err != nil {
-		connmgrLog.Err("%s: listen failed (%s)", t.name, stream.ErrText(err))
+		t.failed = "listen failed (" + stream.ErrText(err) + ")"
+		connmgrLog.ErrRL(&listenRL, "%s: %s", t.name, t.failed)
 		return
 	}
-	t.mu.Lock()
-	t.listener = l
-	t.mu.Unlock()
+	t.listener, t.failed = l, ""
 }
+
+var listenRL, acceptRL vlog.RateLimit
 
 // accept serves the connections to a listener until ctx ends.
 func (t *target) accept(ctx context.Context) {
@@ -187,9 +202,17 @@ func (t *target) accept(ctx context.Context) {
 		c, err := l.Accept()
 		if err != nil {
 			if te, ok := err.(interface{ Temporary() bool }); ok && te.Temporary() {
+				// Of descriptors there may be none left for a while.
+				connmgrLog.WarnRL(&acceptRL, "%s: accept failed (%s)", t.name, stream.ErrText(err))
+				time.Sleep(acceptPause)
 				continue
 			}
 			return
+		}
+		if n := t.config().connections(); len(t.sessions()) >= n {
+			connmgrLog.WarnRL(&acceptRL, "%s: a connection is refused: there are %d, as many as other_config:max-connections allows", t.name, n)
+			_ = c.Close()
+			continue
 		}
 		s := t.newSession(c)
 		if s == nil {
@@ -198,6 +221,7 @@ func (t *target) accept(ctx context.Context) {
 		}
 		go func() {
 			defer s.close()
+			defer s.keepAlive()()
 			why := s.run()
 			rconnLog.Dbg("%s<->%s: connection ended (%s)", t.m.b.name, c.Name, why)
 		}()

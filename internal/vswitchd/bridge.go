@@ -267,8 +267,9 @@ func (s *Switch) controllers(b *bridge) []ofproto.ControllerConfig {
 			OutOfBand:  c.ConnectionGiven && !c.InBand,
 			NoAsync:    !c.EnableAsync,
 			RateLimit:  int(c.RateLimit), BurstLimit: int(c.BurstLimit),
-			QueueSize: int(cmp.Or(c.QueueSize, clampOption(b.conf.OtherConfig, "controller-queue-size", 100, 1, 512))),
-			DSCP:      int(intOption(c.OtherConfig, "dscp", defaultDSCP, 0, 63)),
+			QueueSize:      int(cmp.Or(c.QueueSize, clampOption(b.conf.OtherConfig, "controller-queue-size", 100, 1, 512))),
+			MaxConnections: int(intOption(c.OtherConfig, "max-connections", 0, 1, 1<<31-1)),
+			DSCP:           int(intOption(c.OtherConfig, "dscp", defaultDSCP, 0, 63)),
 		})
 	}
 	return out

@@ -172,6 +172,7 @@ var settingsOfParts = []tableSettings{
 		{column: "max_backoff"},
 		{column: "other_config"},
 		{column: "other_config", key: "dscp", values: between(0, 63)},
+		{column: "other_config", key: "max-connections", values: between(1, 1<<31-1), why: "of this switch alone: how many connections a passive target accepts at a time (1024)"},
 		{column: "role"},
 		{column: "status"},
 		{column: "status", key: "packet-in-TYPE-bypassed"},

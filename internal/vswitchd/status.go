@@ -153,10 +153,24 @@ func (s *Switch) refresh() {
 		for _, b := range s.bridges {
 			s.writer.mirrorStats(b)
 		}
+		s.systemStats()
 	}
 	s.followDevices()
 	s.refreshControllers(stats)
 	s.writer.flush()
+}
+
+// systemStats writes the statistics of the system where that is asked for, and
+// takes them away where it no longer is.
+func (s *Switch) systemStats() {
+	if s.desired.Open == nil {
+		return
+	}
+	var m map[string]string
+	if boolOption(s.other, "enable-statistics", false) {
+		m = thisSystem(s.opts.RunDir).statistics()
+	}
+	s.writer.set("Open_vSwitch", s.desired.Open.UUID, "statistics", texts(m))
 }
 
 // refreshControllers writes the status of controllers: at once when one comes,
