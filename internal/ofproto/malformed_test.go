@@ -1,0 +1,163 @@
+package ofproto
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"weir/internal/openflow"
+)
+
+// sendRaw sends a message of any bytes: version, type and length stand in front
+// of body.
+func (p *peer) sendRaw(v openflow.Version, typ uint8, body []byte) {
+	p.t.Helper()
+	p.xid++
+	b := make([]byte, openflow.HeaderLen, openflow.HeaderLen+len(body))
+	b[0], b[1] = uint8(v), typ
+	binary.BigEndian.PutUint16(b[2:], uint16(openflow.HeaderLen+len(body)))
+	binary.BigEndian.PutUint32(b[4:], p.xid)
+	if _, err := p.c.Write(append(b, body...)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// outcome is the error code that the last message got, 0 for none. It also checks
+// that the connection lives: an echo comes back.
+func (p *peer) outcome() (code openflow.ErrCode) {
+	p.t.Helper()
+	p.send(&openflow.EchoRequest{Data: []byte("alive")})
+	for {
+		b, err := readMessage(p.c)
+		if err != nil {
+			p.t.Fatalf("the connection died: %v", err)
+		}
+		h, m, err := openflow.Decode(b, openflow.DecodeOptions{})
+		if err != nil {
+			p.t.Fatalf("the switch sent what can't be decoded: %v: %x", err, b)
+		}
+		switch m := m.(type) {
+		case *openflow.Error:
+			if h.Xid == p.xid-1 {
+				code = m.Code
+			}
+		case *openflow.EchoReply:
+			if h.Xid == p.xid {
+				return code
+			}
+		}
+	}
+}
+
+// Whatever comes under a type of message, of any length, the connection lives, and
+// what can't be is answered by an error that the version has.
+func TestMalformed(t *testing.T) {
+	r := newRig(t)
+	r.bridge("br0", 2, true)
+	for v := openflow.V10; v <= openflow.V15; v++ {
+		p := r.connect("br0", v)
+		for typ := range uint8(40) {
+			for _, n := range []int{0, 1, 4, 8, 16, 56, 200} {
+				for _, fill := range []byte{0x00, 0xff, 0x5a} {
+					p.sendRaw(v, typ, []byte(strings.Repeat(string([]byte{fill}), n))[:n])
+					code := p.outcome()
+					if code == 0 {
+						continue
+					}
+					if _, _, _, ok := code.Numbers(v); !ok {
+						t.Errorf("OpenFlow %s, type %d, %d bytes of %02x: %s, which the version hasn't", v.Dotted(), typ, n, fill, code)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Malformed messages get the error that the specification names (OpenFlow 1.3.1,
+// 7.4; 1.0.0, 5.4.4).
+func TestRefusals(t *testing.T) {
+	const (
+		v10, v13, v14, v15 = openflow.V10, openflow.V13, openflow.V14, openflow.V15
+		match13            = "00010004" + "00000000" // an empty OXM match
+		flowMod13          = "0000000000000000" + "0000000000000000"
+		anyTail            = "0000" + "0000" + "8000" + "ffffffff" + "ffffffff" + "ffffffff" + "0000" + "0000"
+	)
+	for _, test := range []struct {
+		name string
+		v    openflow.Version
+		typ  uint8
+		body string // hexadecimal
+		want openflow.ErrCode
+	}{
+		{"an unknown type", v13, 99, "", openflow.ErrBRCBadType},
+		{"a type of a later version", v10, 29, "", openflow.ErrBRCBadType},
+		{"features request with a body", v13, 5, "00000000", openflow.ErrBRCBadLen},
+		{"get-config request with a body", v10, 7, "00", openflow.ErrBRCBadLen},
+		{"set-config too short", v13, 9, "0000", openflow.ErrBRCBadLen},
+		{"barrier with a body", v13, 20, "00000000", openflow.ErrBRCBadLen},
+		{"packet-out too short", v13, 13, "ffffffff", openflow.ErrBRCBadLen},
+		{"packet-out from a port that can't be", v13, 13, "ffffffff" + "fffffff9" + "0000" + "000000000000", openflow.ErrBRCBadPort},
+		{"packet-out of a buffer", v13, 13, "00000001" + "fffffffd" + "0000" + "000000000000", openflow.ErrBRCBufferUnknown},
+		{"packet-out with a bad action length", v13, 13, "ffffffff" + "fffffffd" + "0008" + "000000000000" + "0000000400000000", openflow.ErrBACBadLen},
+		{"flow mod too short", v13, 14, "00", openflow.ErrBRCBadLen},
+		{"flow mod of an unknown command", v13, 14, flowMod13 + "0009" + anyTail + match13, openflow.ErrFMFCBadCommand},
+		{"addition to all tables", v13, 14, flowMod13 + "ff00" + anyTail + match13, openflow.ErrFMFCBadTableID},
+		{"an unknown instruction", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0063000800000000", openflow.ErrBICUnknownInst},
+		{"goto backwards", v13, 14, flowMod13 + "0500" + anyTail + match13 + "0001000805000000", openflow.ErrBICBadTableID},
+		{"an unknown action", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004001000000000" + "00630008" + "00000000", openflow.ErrBACBadType},
+		{"output to a port that can't be", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004001800000000" + "00000010fffffff0" + "ffff000000000000", openflow.ErrBACBadOutPort},
+		{"set of a field that the packets haven't", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004001800000000" + "00190010" + "80001c02" + "0050" + "000000000000", openflow.ErrBACMatchInconsistent},
+		{"a match of an unknown type", v13, 14, flowMod13 + "0000" + anyTail + "00050004" + "00000000", openflow.ErrBMCBadType},
+		{"a match longer than the message", v13, 14, flowMod13 + "0000" + anyTail + "00010044" + "00000000", openflow.ErrBMCBadLen},
+		{"a field without its prerequisite", v13, 14, flowMod13 + "0000" + anyTail + "0001000a" + "80001c02" + "0050" + "000000000000", openflow.ErrBMCBadPrereq},
+		{"a field twice", v13, 14, flowMod13 + "0000" + anyTail + "00010010" + "80000a02" + "0800" + "80000a02" + "0800", openflow.ErrBMCDupField},
+		{"port mod too short", v13, 16, "00000001", openflow.ErrBRCBadLen},
+		{"port mod of a port that isn't there", v13, 16, "00000063" + "00000000" + "000000000000" + "0000" + "00000000" + "00000000" + "00000000" + "00000000", openflow.ErrPMFCBadPort},
+		{"port mod with another address", v13, 16, "00000001" + "00000000" + "ffffffffffff" + "0000" + "00000000" + "00000000" + "00000000" + "00000000", openflow.ErrPMFCBadHWAddr},
+		{"group mod of an unknown type", v13, 15, "0000" + "63" + "00" + "00000001", openflow.ErrGMFCBadType},
+		{"group mod of an unknown command", v13, 15, "0063" + "00" + "00" + "00000001", openflow.ErrGMFCBadCommand},
+		{"modification of no group", v13, 15, "0001" + "00" + "00" + "00000001", openflow.ErrGMFCUnknownGroup},
+		{"meter mod of an unknown command", v13, 29, "0063" + "0001" + "00000001", openflow.ErrMMFCBadCommand},
+		{"deletion is of any meter, modification not", v13, 29, "0001" + "0001" + "00000001" + "0001001000000001" + "00000000" + "00000000", openflow.ErrMMFCUnknownMeter},
+		{"table mod too short", v13, 17, "00", openflow.ErrBRCBadLen},
+		{"an unknown multipart request", v13, 18, "0063" + "0000" + "00000000", openflow.ErrBRCBadStat},
+		{"a multipart request too short", v13, 18, "0001", openflow.ErrBRCBadLen},
+		{"flow statistics of no table", v13, 18, "0001" + "0000" + "00000000" + "00", openflow.ErrBRCBadLen},
+		{"queue statistics of no port", v13, 18, "0005" + "0000" + "00000000" + "00000063" + "ffffffff", openflow.ErrQOFCBadPort},
+		{"an unknown experimenter", v13, 4, "00123456" + "00000000", openflow.ErrBRCBadVendor},
+		{"an unknown message of Nicira's", v13, 4, "00002320" + "00000fff", openflow.ErrBRCBadSubtype},
+		{"a role that isn't", v13, 24, "00000009" + "00000000" + "0000000000000000", openflow.ErrRRFCBadRole},
+		{"a bundle that isn't", v14, 33, "00000001" + "0004" + "0001", openflow.ErrBFCBadID},
+		{"an unknown kind of bundle control", v14, 33, "00000001" + "0063" + "0001", openflow.ErrBFCBadType},
+		{"actions that aren't of eights of bytes", v10, 13, "ffffffff" + "ffff" + "0004" + "00000004", openflow.ErrBRCBadLen},
+		{"an unknown vendor in OpenFlow 1.0", v10, 4, "00123456" + "00000000", openflow.ErrBRCBadVendor},
+		{"unknown statistics in OpenFlow 1.0", v10, 16, "0063" + "0000", openflow.ErrBRCBadStat},
+		{"packet-out without a port in OpenFlow 1.5", v15, 13, "ffffffff" + "0000" + "0000" + match13, openflow.ErrBRCBadPort},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t)
+			r.bridge("br0", 2, true)
+			p := r.connect("br0", test.v)
+			body, err := hex.DecodeString(test.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.sendRaw(test.v, test.typ, body)
+			if got := p.outcome(); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// A message of another version than was agreed on is refused.
+func TestOtherVersion(t *testing.T) {
+	r := newRig(t)
+	r.bridge("br0", 0, true)
+	p := r.connect("br0", openflow.V13)
+	p.sendRaw(openflow.V10, 5, nil)
+	if got := p.outcome(); got != openflow.ErrBRCBadVersion {
+		t.Error(got)
+	}
+}
