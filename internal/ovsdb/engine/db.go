@@ -17,6 +17,7 @@ type DB struct {
 	txn    ovsdb.UUID
 	frozen *Snapshot  // of this state; nil: not asked for yet
 	tabs   []tableAux // by Table.Num
+	spare  *Txn       // of the last transaction, for the next one
 }
 
 // tableAux is derived from a table's rows in the head.
@@ -36,6 +37,14 @@ func NewDB(s *Snapshot) *DB {
 
 // Layout returns the layout of the database's tables.
 func (db *DB) Layout() *Layout { return db.layout }
+
+// begin returns a transaction on the head, which the next call may return again.
+func (db *DB) begin() *Txn {
+	if db.spare == nil {
+		db.spare = newTxn(db.layout, db.rows, db)
+	}
+	return db.spare
+}
 
 // Seq counts the commits since the database was opened, as Snapshot.Seq does.
 func (db *DB) Seq() uint64 { return db.seq }

@@ -54,7 +54,9 @@ type Outcome struct {
 // Execute runs the request on db's head without changing it: see
 // Outcome.Changes.
 func (r *Request) Execute(db *DB, env *Env) Outcome {
-	return r.run(newTxn(db.layout, db.rows, db), env)
+	x := db.begin()
+	defer x.reset()
+	return r.run(x, env)
 }
 
 // Read runs a request that is ReadOnly on any snapshot.

@@ -61,6 +61,25 @@ func newTxn(l *Layout, rows []Rows, db *DB) *Txn {
 	return &Txn{layout: l, rows: rows, db: db, tabs: make([]tableTxn, len(rows))}
 }
 
+// maxSpare is up to how many rows' room is kept from one transaction to the next.
+const maxSpare = 1024
+
+// reset makes x a transaction that has touched nothing.
+func (x *Txn) reset() {
+	for i := range x.tabs {
+		tt := &x.tabs[i]
+		if len(tt.order) == 0 {
+			continue
+		}
+		room := tt.order[:0]
+		clear(tt.order)
+		if cap(room) > maxSpare {
+			room = nil
+		}
+		*tt = tableTxn{order: room}
+	}
+}
+
 // get returns the row as the transaction sees it, or nil.
 func (x *Txn) get(k rowKey) *Row {
 	if rt := x.tabs[k.table].find(k.id); rt != nil {
@@ -92,7 +111,7 @@ func (x *Txn) insert(t *Table, row *Row, isNew bool) {
 	tt := &x.tabs[t.Num]
 	tt.grown++
 	if isNew {
-		if tt.order == nil {
+		if cap(tt.order) == 0 {
 			tt.order = make([]rowTxn, 0, x.inserts)
 		}
 		tt.order = append(tt.order, rowTxn{id: row.ID, now: row})

@@ -36,13 +36,17 @@ func (db *Database) Compact() error {
 			return err
 		}
 	}
-	return db.exclusive(func() error {
+	err = db.exclusive(func() error {
 		if db.broken != nil {
 			c.Abandon()
 			return db.broken
 		}
 		return c.Finish()
 	})
+	if err == nil {
+		c.Release()
+	}
+	return err
 }
 
 // catchUps is how often what was committed meanwhile is copied while more may

@@ -102,6 +102,7 @@ func (db *Database) rewrite(schema *ovsdb.DatabaseSchema, snap *engine.Snapshot)
 		err = c.Finish()
 	}
 	if err == nil {
+		c.Release()
 		err = db.store.Commit(nil, true) // nobody may see it go away again
 	}
 	return err

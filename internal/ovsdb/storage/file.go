@@ -47,6 +47,9 @@ type Compaction interface {
 	// was committed meanwhile.  Who calls it uses the Storage.  After an error
 	// the storage is what it was.
 	Finish() error
+	// Release frees what was replaced, after Finish has, from any goroutine: it may
+	// take long.
+	Release()
 	// Abandon gives the compaction up.
 	Abandon()
 }
@@ -249,6 +252,9 @@ func (c *fileCompaction) Progress() { c.offset.Store(c.file.log.offset) }
 
 // Abandon implements Compaction.
 func (c *fileCompaction) Abandon() { c.r.Abandon() }
+
+// Release implements Compaction.
+func (c *fileCompaction) Release() { c.r.Release() }
 
 // Finish implements Compaction.
 func (c *fileCompaction) Finish() error {

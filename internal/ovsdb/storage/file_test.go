@@ -180,6 +180,7 @@ func TestReplayProperty(t *testing.T) {
 				t.Fatal(err)
 			}
 			step(2)
+			c.Release()
 		}
 		f.Close()
 		f, err = OpenFile(name, ReadOnly)

@@ -20,6 +20,7 @@ type Replacement struct {
 	file *os.File
 	size int64
 	from int64 // what follows in the old log is to be copied
+	old  disk  // the replaced file, once Finish has taken its place
 }
 
 // Replace begins a replacement for all that is in the log now.
@@ -126,12 +127,16 @@ func (r *Replacement) Finish() error {
 		r.Abandon()
 		return ioError(err, "%s: failed to replace it by its compacted version", l.name)
 	}
-	_ = l.file.Close()
+	r.old = l.file
 	l.file, l.r, l.torn, l.unread = r.file, nil, false, false
 	l.offset, l.prev, l.first = r.size, r.size, r.size
 	l.synced, l.renamed = 0, true
 	return nil
 }
+
+// Release closes the file that Finish has replaced, which nobody uses any more: a
+// large one takes the system a while, and so a Log's user shouldn't wait for it.
+func (r *Replacement) Release() { _ = r.old.Close() }
 
 // Abandon gives the replacement up.
 func (r *Replacement) Abandon() {
