@@ -3,8 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"iter"
-	"math/bits"
-	"slices"
 
 	"weir/internal/ovsdb"
 )
@@ -13,29 +11,28 @@ import (
 // hold them.
 type Row = ovsdb.StoredRow
 
-// Rows is an immutable set of rows with distinct IDs: a hash trie of 64-way
-// nodes that ends in short lists, so that a changed set shares all but a few nodes
-// with the one it came from. The zero Rows is empty.
+// Rows is an immutable set of rows with distinct IDs: a hash trie of 8-way nodes
+// that ends in lists, so that a changed set shares all but a few nodes with the one
+// it came from. The zero Rows is empty.
 type Rows struct {
 	root *node
 	n    int
 }
 
 const (
-	trieBits = 6
-	trieMask = 1<<trieBits - 1
-	maxShift = 66 // beyond it the hash is used up and lists may have any length
-	maxList  = 8  // rows of a list elsewhere
+	trieBits = 3
+	fanOut   = 1 << trieBits
+	maxShift = 63 // where the hash is used up, lists may have any length
+	maxList  = 32 // rows of a list elsewhere
+	newList  = 8  // rows that a new list has room for
 )
 
-// node has up to 64 places, each of which holds a child, a row, or nothing; or it
-// is a list of rows in no order, where no place is taken.
+// node has children or a list of rows in no order.
 type node struct {
-	owner  *owner // whose editors may change the node in place
-	kidMap uint64
-	rowMap uint64
-	kids   []*node
-	rows   []*Row
+	owner *owner // whose editors may change the node in place
+	kids  *[fanOut]*node
+	rows  []*Row
+	tags  [maxList]uint8 // of rows, as far as they go: what tag returns
 }
 
 // hashID mixes a UUID into 64 bits: clients may choose UUIDs that aren't random.
@@ -47,6 +44,13 @@ func hashID(id ovsdb.UUID) uint64 {
 	return h
 }
 
+// tag is the part of a hash that a list keeps, so that looking for a row need not
+// look at others.
+func tag(h uint64) uint8 { return uint8(h >> 56) }
+
+// place is which child of a node a hash belongs to.
+func place(h uint64, shift uint) uint64 { return h >> shift & (fanOut - 1) }
+
 // Len returns the number of rows.
 func (r Rows) Len() int { return r.n }
 
@@ -54,35 +58,21 @@ func (r Rows) Len() int { return r.n }
 func (r Rows) Get(id ovsdb.UUID) *Row {
 	h := hashID(id)
 	n := r.root
-	for shift := uint(0); n != nil; shift += trieBits {
-		if n.isList() {
-			if i := n.find(id); i >= 0 {
-				return n.rows[i]
-			}
-			return nil
-		}
-		bit := uint64(1) << (h >> shift & trieMask)
-		switch {
-		case n.rowMap&bit != 0:
-			if row := n.rows[bits.OnesCount64(n.rowMap&(bit-1))]; row.ID == id {
-				return row
-			}
-			return nil
-		case n.kidMap&bit != 0:
-			n = n.kids[bits.OnesCount64(n.kidMap&(bit-1))]
-		default:
-			return nil
+	for shift := uint(0); n != nil && n.kids != nil; shift += trieBits {
+		n = n.kids[place(h, shift)]
+	}
+	if n != nil {
+		if i := n.find(id, h); i >= 0 {
+			return n.rows[i]
 		}
 	}
 	return nil
 }
 
-func (n *node) isList() bool { return n.kidMap|n.rowMap == 0 }
-
 // find returns the place of a row in a list, -1 where it isn't there.
-func (n *node) find(id ovsdb.UUID) int {
+func (n *node) find(id ovsdb.UUID, h uint64) int {
 	for i, row := range n.rows {
-		if row.ID == id {
+		if (i >= maxList || n.tags[i] == tag(h)) && row.ID == id {
 			return i
 		}
 	}
@@ -102,6 +92,9 @@ func (n *node) each(yield func(*Row) bool) bool {
 		if !yield(row) {
 			return false
 		}
+	}
+	if n.kids == nil {
+		return true
 	}
 	for _, kid := range n.kids {
 		if !kid.each(yield) {
@@ -140,127 +133,106 @@ func (e *editor) remove(id ovsdb.UUID) { e.root = e.delete(e.root, id, hashID(id
 func (e *editor) mine(n *node) *node {
 	switch {
 	case n == nil:
-		return &node{owner: e.own}
+		return &node{owner: e.own, rows: make([]*Row, 0, newList)}
 	case n.owner == e.own:
 		return n
 	}
 	c := *n
 	c.owner = e.own
-	c.kids = slices.Clone(n.kids)
-	c.rows = slices.Clone(n.rows)
+	if n.kids != nil {
+		kids := *n.kids
+		c.kids = &kids
+	} else {
+		c.rows = append(make([]*Row, 0, len(n.rows)+1), n.rows...)
+	}
 	return &c
 }
 
 // insert is set, or add where isNew, below n.
 func (e *editor) insert(n *node, row *Row, h uint64, shift uint, isNew bool) *node {
 	n = e.mine(n)
-	if !n.isList() {
-		e.place(n, row, h, shift, isNew)
+	if n.kids == nil && len(n.rows) >= maxList && shift < maxShift && (isNew || n.find(row.ID, h) < 0) {
+		e.split(n, shift)
+	}
+	if n.kids != nil {
+		kid := &n.kids[place(h, shift)]
+		*kid = e.insert(*kid, row, h, shift+trieBits, isNew)
 		return n
 	}
 	if !isNew {
-		if i := n.find(row.ID); i >= 0 {
+		if i := n.find(row.ID, h); i >= 0 {
 			n.rows[i] = row
 			return n
 		}
 	}
-	if len(n.rows) < maxList || shift >= maxShift {
-		n.rows = append(n.rows, row)
-		e.n++
-		return n
-	}
-	list := n.rows
-	n.rows = make([]*Row, 0, 2*maxList)
-	e.n -= len(list) // which were counted already
-	for _, old := range list {
-		e.place(n, old, hashID(old.ID), shift, true)
-	}
-	e.place(n, row, h, shift, true)
+	n.append(row, h)
+	e.n++
 	return n
 }
 
-// place is insert into a node of e's that isn't a list, or not one any more.
-func (e *editor) place(n *node, row *Row, h uint64, shift uint, isNew bool) {
-	bit := uint64(1) << (h >> shift & trieMask)
-	at := bits.OnesCount64(n.rowMap & (bit - 1))
-	kidAt := bits.OnesCount64(n.kidMap & (bit - 1))
-	switch {
-	case n.kidMap&bit != 0:
-		n.kids[kidAt] = e.insert(n.kids[kidAt], row, h, shift+trieBits, isNew)
-	case n.rowMap&bit == 0:
-		n.rowMap |= bit
-		n.rows = slices.Insert(n.rows, at, row)
-		e.n++
-	case !isNew && n.rows[at].ID == row.ID:
-		n.rows[at] = row
-	default:
-		kid := e.pair(n.rows[at], row)
-		n.rowMap &^= bit
-		n.rows = slices.Delete(n.rows, at, at+1)
-		n.kidMap |= bit
-		n.kids = slices.Insert(n.kids, kidAt, kid)
-		e.n++
+// append adds a row to a list.
+func (n *node) append(row *Row, h uint64) {
+	if len(n.rows) < maxList {
+		n.tags[len(n.rows)] = tag(h)
 	}
+	n.rows = append(n.rows, row)
 }
 
-// pair returns a list of two rows, with room for more.
-func (e *editor) pair(a, b *Row) *node {
-	list := &struct {
-		node
-		room [maxList / 2]*Row
-	}{node: node{owner: e.own}}
-	list.rows = append(list.room[:0], a, b)
-	return &list.node
+// split distributes a list that is e's to children.
+func (e *editor) split(n *node, shift uint) {
+	n.kids = &[fanOut]*node{}
+	for _, row := range n.rows {
+		h := hashID(row.ID)
+		kid := &n.kids[place(h, shift)]
+		if *kid == nil {
+			*kid = e.mine(nil)
+		}
+		(*kid).append(row, h)
+	}
+	n.rows = nil
 }
 
 func (e *editor) delete(n *node, id ovsdb.UUID, h uint64, shift uint) *node {
 	if n == nil {
 		return nil
 	}
-	if n.isList() {
-		i := n.find(id)
+	if n.kids == nil {
+		i := n.find(id, h)
 		if i < 0 {
 			return n
 		}
-		n = e.mine(n)
-		n.rows = slices.Delete(n.rows, i, i+1)
 		e.n--
-		return n.orNil()
-	}
-	bit := uint64(1) << (h >> shift & trieMask)
-	switch {
-	case n.rowMap&bit != 0:
-		at := bits.OnesCount64(n.rowMap & (bit - 1))
-		if n.rows[at].ID != id {
-			return n
+		if len(n.rows) == 1 {
+			return nil
 		}
 		n = e.mine(n)
-		n.rowMap &^= bit
-		n.rows = slices.Delete(n.rows, at, at+1)
-		e.n--
-	case n.kidMap&bit != 0:
-		at := bits.OnesCount64(n.kidMap & (bit - 1))
-		kid := e.delete(n.kids[at], id, h, shift+trieBits)
-		if kid == n.kids[at] {
-			return n
-		}
-		n = e.mine(n)
-		if kid != nil {
-			n.kids[at] = kid
-			return n
-		}
-		n.kidMap &^= bit
-		n.kids = slices.Delete(n.kids, at, at+1)
+		n.cut(i)
+		return n
 	}
-	return n.orNil()
-}
-
-// orNil returns n, or nil if it is empty.
-func (n *node) orNil() *node {
-	if len(n.rows) == 0 && len(n.kids) == 0 {
+	at := place(h, shift)
+	kid := e.delete(n.kids[at], id, h, shift+trieBits)
+	if kid == n.kids[at] {
+		return n
+	}
+	n = e.mine(n)
+	n.kids[at] = kid
+	if *n.kids == [fanOut]*node{} {
 		return nil
 	}
 	return n
+}
+
+// cut takes a row out of a list: the last one comes in its place.
+func (n *node) cut(i int) {
+	last := len(n.rows) - 1
+	n.rows[i] = n.rows[last]
+	n.rows[last] = nil
+	n.rows = n.rows[:last]
+	if last < maxList {
+		n.tags[i] = n.tags[last]
+	} else if i < maxList {
+		n.tags[i] = tag(hashID(n.rows[i].ID))
+	}
 }
 
 // Diff calls fn for each row that is in only one of a and b, or differs: with
@@ -268,56 +240,14 @@ func (n *node) orNil() *node {
 func Diff(a, b Rows, fn func(old, now *Row)) { diffNodes(a.root, b.root, fn) }
 
 func diffNodes(a, b *node, fn func(old, now *Row)) {
-	if a == b {
-		return
-	}
-	if a == nil || b == nil || a.isList() || b.isList() {
-		diffLists(a, b, fn)
-		return
-	}
-	for m := a.rowMap | a.kidMap | b.rowMap | b.kidMap; m != 0; m &= m - 1 {
-		bit := m & -m
-		ra, ka := a.at(bit)
-		rb, kb := b.at(bit)
-		switch {
-		case ka != nil && kb != nil:
-			diffNodes(ka, kb, fn)
-		case ka == nil && kb == nil:
-			diffPair(ra, rb, fn)
-		case ka != nil:
-			diffLists(ka, nodeOf(rb), fn)
-		default:
-			diffLists(nodeOf(ra), kb, fn)
-		}
-	}
-}
-
-func (n *node) at(bit uint64) (*Row, *node) {
-	if n.rowMap&bit != 0 {
-		return n.rows[bits.OnesCount64(n.rowMap&(bit-1))], nil
-	}
-	if n.kidMap&bit != 0 {
-		return nil, n.kids[bits.OnesCount64(n.kidMap&(bit-1))]
-	}
-	return nil, nil
-}
-
-// nodeOf returns a node that holds only r, or nil.
-func nodeOf(r *Row) *node {
-	if r == nil {
-		return nil
-	}
-	return &node{rows: []*Row{r}}
-}
-
-func diffPair(a, b *Row, fn func(old, now *Row)) {
 	switch {
 	case a == b:
-	case a != nil && b != nil && a.ID != b.ID:
-		fn(a, nil)
-		fn(nil, b)
+	case a == nil || b == nil || a.kids == nil || b.kids == nil:
+		diffLists(a, b, fn)
 	default:
-		fn(a, b)
+		for i := range a.kids {
+			diffNodes(a.kids[i], b.kids[i], fn)
+		}
 	}
 }
 

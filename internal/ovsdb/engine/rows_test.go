@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -24,9 +25,9 @@ func TestRows(t *testing.T) {
 				want[k] = v
 			}
 			e := last.rows.edit(&owner{})
-			for range rapid.IntRange(0, 40).Draw(t, "steps") {
+			for range rapid.IntRange(0, 120).Draw(t, "steps") {
 				var id ovsdb.UUID
-				id[0] = byte(rapid.IntRange(0, 50).Draw(t, "id"))
+				id[0] = byte(rapid.IntRange(0, 250).Draw(t, "id"))
 				if rapid.Bool().Draw(t, "remove") {
 					e.remove(id)
 					delete(want, id)
@@ -79,25 +80,45 @@ func TestRows(t *testing.T) {
 	})
 }
 
+// colliding returns UUIDs that all have the same hash.
+func colliding(i int) (id ovsdb.UUID) {
+	const mixer = 0x9e3779b97f4a7c15 // hashID's
+	binary.LittleEndian.PutUint64(id[8:], uint64(i))
+	binary.LittleEndian.PutUint64(id[:8], 12345^uint64(i)*mixer)
+	return id
+}
+
 // TestCollisions drives the trie below its last level.
 func TestCollisions(t *testing.T) {
 	e := Rows{}.edit(&owner{})
-	a, b := &Row{ID: ovsdb.UUID{1}}, &Row{ID: ovsdb.UUID{2}}
-	h := uint64(7)
-	e.root = e.insert(e.insert(nil, a, h, maxShift, true), b, h, maxShift, false)
-	for i := range 2 * maxList {
-		e.root = e.insert(e.root, &Row{ID: ovsdb.UUID{3, byte(i)}}, h, maxShift, i%2 == 0)
+	const n = 3 * maxList
+	for i := range n {
+		if hashID(colliding(i)) != hashID(colliding(0)) {
+			t.Fatal("the hashes differ")
+		}
+		if row := (&Row{ID: colliding(i)}); i%2 == 0 {
+			e.add(row)
+		} else {
+			e.set(row)
+		}
 	}
-	if e.n != 2+2*maxList || len(e.root.rows) != e.n {
-		t.Fatalf("%d rows, %d in the list", e.n, len(e.root.rows))
+	now := &Row{ID: colliding(n / 2)}
+	e.set(now)
+	if e.n != n || e.done().Get(now.ID) != now {
+		t.Fatalf("%d rows, want %d", e.n, n)
 	}
-	for i := range 2 * maxList {
-		e.root = e.delete(e.root, ovsdb.UUID{3, byte(i)}, h, maxShift)
+	for i := range n {
+		e.remove(colliding(i))
+		if e.n != n-1-i || e.done().Get(colliding(i)) != nil {
+			t.Fatalf("row %d is still there", i)
+		}
+		for j := i + 1; j < n; j++ {
+			if row := e.done().Get(colliding(j)); row == nil || row.ID != colliding(j) {
+				t.Fatalf("row %d is gone with row %d", j, i)
+			}
+		}
 	}
-	if e.root = e.delete(e.root, a.ID, h, maxShift); e.n != 1 || e.root.rows[0] != b {
-		t.Fatal("delete")
-	}
-	if e.root = e.delete(e.root, b.ID, h, maxShift); e.root != nil {
+	if e.root != nil {
 		t.Fatal("an empty node stayed")
 	}
 }
