@@ -71,7 +71,8 @@ func (v *conn) refused(f *flowFile, i int, b []byte) error {
 // writeFlows writes encoded flow mods in few system calls.
 func (v *conn) writeFlows(f *flowFile) error {
 	for _, p := range f.parts {
-		v.xid += uint32(openflow.NumberMessages(p.encoded.msgs, v.xid+1))
+		v.t.xid += uint32(openflow.NumberMessages(p.encoded.msgs, v.t.xid+1))
+		v.xid = v.t.xid
 		if err := v.writeAll(p.encoded.msgs); err != nil {
 			return err
 		}
