@@ -3,9 +3,11 @@ package ebpf
 import (
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +32,13 @@ type mirror struct {
 	mu       sync.Mutex
 	detached bool
 	refused  map[string]uint64 // flows that stay in user space, by reason
+	last     compiled
+}
+
+// compiled is an action list whose code depends on nothing else.
+type compiled struct {
+	actions []datapath.Action
+	code    *program.Code
 }
 
 var _ userspace.Mirror = (*mirror)(nil)
@@ -170,7 +179,7 @@ func (m *mirror) Added(f *datapath.Flow) userspace.MirrorSlot {
 	if m.detached {
 		return userspace.NoSlot
 	}
-	code, _ := m.set.Compile(&f.Key, &f.Mask, f.Actions)
+	code := m.compile(f)
 	ref, err := m.set.Put(&f.Key, &f.Mask, f.UFID, code)
 	if errors.Is(err, program.ErrFull) && m.set.Reclaim() == nil {
 		ref, err = m.set.Put(&f.Key, &f.Mask, f.UFID, code)
@@ -180,8 +189,23 @@ func (m *mirror) Added(f *datapath.Flow) userspace.MirrorSlot {
 		log.DbgRL(&refusedRL, "flow stays in user space: %v", err)
 		return userspace.NoSlot
 	}
-	m.wake()
+	if m.set.Pending() {
+		m.wake()
+	}
 	return userspace.MirrorSlot(ref)
+}
+
+// compile is the code of a flow's actions. Flows that are set up one after
+// another often share one list of outputs.
+func (m *mirror) compile(f *datapath.Flow) *program.Code {
+	if l := &m.last; l.code != nil && len(l.actions) == len(f.Actions) && unsafe.SliceData(l.actions) == unsafe.SliceData(f.Actions) {
+		return l.code
+	}
+	code, _ := m.set.Compile(&f.Key, &f.Mask, f.Actions)
+	if !slices.ContainsFunc(f.Actions, func(a datapath.Action) bool { _, ok := a.(*datapath.Output); return !ok }) {
+		m.last = compiled{f.Actions, code}
+	}
+	return code
 }
 
 // refuse counts a flow that stays in user space.
@@ -201,7 +225,7 @@ func (m *mirror) Changed(slot userspace.MirrorSlot, f *datapath.Flow) bool {
 	if m.detached {
 		return true
 	}
-	code, _ := m.set.Compile(&f.Key, &f.Mask, f.Actions)
+	code := m.compile(f)
 	err := m.set.SetCode(program.Ref(slot), code)
 	if errors.Is(err, program.ErrFull) && m.set.Reclaim() == nil {
 		err = m.set.SetCode(program.Ref(slot), code)

@@ -55,6 +55,7 @@ type Code struct {
 	text    string
 	high    uint32 // of the entry's action: a port, dropPort or noPort
 	actions []datapath.Action
+	form    string // formOf it, once that was asked for
 }
 
 // dropPort in place of a port drops the packet.

@@ -57,11 +57,13 @@ func formOf(code *Code) string {
 
 // get finds or writes a list and returns what an entry says of it.
 func (c *codes) get(code *Code) (uint64, error) {
-	form := formOf(code)
-	r := c.byForm[form]
+	if code.form == "" {
+		code.form = formOf(code)
+	}
+	r := c.byForm[code.form]
 	if r == nil {
 		var err error
-		if r, err = c.write(code, form); err != nil {
+		if r, err = c.write(code, code.form); err != nil {
 			return 0, err
 		}
 	}

@@ -32,6 +32,9 @@ func (s *Set) replace(m *Main) error {
 	return s.Replace(m)
 }
 
+// Pending says that masks came or went that main doesn't know of yet.
+func (s *Set) Pending() bool { return s.flows.dirty }
+
 // Prepare assembles a new main if masks have come or gone since the last, else
 // it returns nil. What follows is its Load, which takes the kernel milliseconds
 // and needs nothing of the Set, and [Set.Replace].

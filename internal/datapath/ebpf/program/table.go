@@ -40,7 +40,8 @@ type table struct {
 	codes   codes
 	masks   []maskInfo // by number
 	numbers map[words]uint32
-	dirty   bool // main doesn't know the masks
+	last    uint32 // number of the mask that was asked for last
+	dirty   bool   // main doesn't know the masks
 	freeIdx []uint32
 	nextIdx uint32
 	count   int
@@ -118,7 +119,11 @@ func (s *Set) Put(key *flow.Key, m *flow.Mask, ufid datapath.UFID, code *Code) (
 
 // mask finds or makes the number of a mask.
 func (t *table) mask(w *words) (uint32, error) {
+	if m := &t.masks[t.last]; m.idx != nil && m.words == *w {
+		return t.last, nil
+	}
 	if n, ok := t.numbers[*w]; ok {
+		t.last = n
 		return n, nil
 	}
 	n := slices.IndexFunc(t.masks, func(m maskInfo) bool { return m.flows == 0 && m.idx == nil })
