@@ -66,3 +66,23 @@ func TestHost(t *testing.T) {
 		}
 	}
 }
+
+// FuzzTexts checks that masks and lists of nodes are read or refused.
+func FuzzTexts(f *testing.F) {
+	for _, s := range []string{"0,0,1,1", "f", "0xff", "ffffffffffffffffffffffff", "-1", "", "1,", "0x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 1000 {
+			return // as many cores
+		}
+		top, err := ParseDummy(text)
+		if err == nil && len(top.Nodes()) != len(top.FirstOfEach()) {
+			t.Errorf("%q: nodes %v, first cores %v", text, top.Nodes(), top.FirstOfEach())
+		}
+		few, _ := ParseDummy("0,1,0,1")
+		if cores, err := few.Select(text); err == nil && len(cores) > 4 {
+			t.Errorf("%q selects %v of 4 cores", text, cores)
+		}
+	})
+}

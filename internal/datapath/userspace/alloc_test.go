@@ -104,6 +104,38 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// TestWatchAllocatesNothing pins that packets nobody wants to see cost no memory
+// while others are watched for.
+func TestWatchAllocatesNothing(t *testing.T) {
+	w, p := rig(t, 1000, []string{anyIP}, "2")
+	defer watchNothing(t, w.dp)()
+	w.poll(p, 0)
+	if n := testing.AllocsPerRun(50, func() { w.poll(p, 0) }); n != 0 {
+		t.Errorf("%v allocations per batch of %d packets", n, batchSize)
+	}
+}
+
+// watchNothing watches for packets of which there are none.
+func watchNothing(tb testing.TB, d *DP) (stop func()) {
+	m, err := flow.ParseMatch("tcp,nw_dst=10.9.9.9", nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d.Watch(&datapath.Watch{Match: m, C: make(chan *datapath.Sighting, 1)})
+}
+
+// BenchmarkForwardWatched is BenchmarkForward of 1,000 flows while somebody
+// watches for other packets.
+func BenchmarkForwardWatched(b *testing.B) {
+	w, p := rig(b, 1000, binaryKeys(1), "2")
+	defer watchNothing(b, w.dp)()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; i += batchSize {
+		w.poll(p, 0)
+	}
+}
+
 func binaryKeys(n int) []string {
 	var keys []string
 	for i := range n - 1 {

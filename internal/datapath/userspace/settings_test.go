@@ -77,3 +77,33 @@ func TestHistogram(t *testing.T) {
 		t.Error(l.Limits)
 	}
 }
+
+// FuzzSettings checks that no text of other_config is more than refused.
+func FuzzSettings(f *testing.F) {
+	for _, s := range []string{"50,2:100", "0:3,1:0", "f", "group", "true", "100", ":", ",,", "-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		other := map[string]string{}
+		for _, key := range []string{"pmd-cpu-mask", "pmd-rxq-assign", "pmd-rxq-isolate", "pmd-auto-lb", "pmd-auto-lb-rebal-interval",
+			"pmd-auto-lb-load-threshold", "pmd-auto-lb-improvement-threshold", "tx-flush-interval", "emc-insert-inv-prob", "pmd-sleep-max"} {
+			other[key] = text
+		}
+		s := parseSettings(other)
+		if s.sleep.most < 0 || s.sleep.most > mostSleep || s.txFlush < 0 || s.balance.interval <= 0 || s.balance.load > 100 {
+			t.Errorf("%q makes %+v", text, s)
+		}
+		for core, d := range s.sleep.byCore {
+			if core < 0 || d < 0 || d > mostSleep {
+				t.Errorf("%q has core %d sleep %v", text, core, d)
+			}
+		}
+		if pins, err := ParseAffinity(text); err == nil {
+			for q, core := range pins {
+				if q < 0 || core < 0 {
+					t.Errorf("%q pins queue %d to core %d", text, q, core)
+				}
+			}
+		}
+	})
+}
