@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"weir/internal/flow"
 )
@@ -259,6 +260,8 @@ func appendCookie(b []byte, a *Userspace, names *Namer) []byte {
 		return append(b, ')')
 	case CookieIPFIX:
 		return append(names.append(append(b, ",ipfix(output_port="...), PortNo(c.Output)), ')')
+	case CookieWatch:
+		return append(append(append(b, ",watch("...), strings.TrimPrefix(FormatUFID(c.Bridge), "ufid:")...), ')')
 	}
 	if a.Data != nil {
 		b = append(append(b, ",userdata("...), hex.EncodeToString(a.Data)...)

@@ -55,6 +55,11 @@ func parseCookie(a *Userspace, name, body string, names *Namer) (err error) {
 		c.Kind = CookieFlowSample
 	case "ipfix":
 		c.Kind = CookieIPFIX
+	case "watch":
+		c.Kind = CookieWatch
+		u, _, _, err := ParseUFID("ufid:" + body)
+		c.Bridge = u
+		return err
 	default:
 		return unknownMember(name)
 	}

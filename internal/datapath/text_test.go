@@ -19,6 +19,7 @@ func TestActionsText(t *testing.T) {
 		{in: "userspace(pid=9,sFlow(vid=1,pcp=2,output=3))"},
 		{in: "userspace(pid=9,flow_sample(probability=123,collector_set_id=1,obs_domain_id=2,obs_point_id=3,output_port=4,ingress))"},
 		{in: "userspace(pid=9,ipfix(output_port=10))"},
+		{in: "userspace(pid=0,watch(01020304-0506-0708-090a-0b0c0d0e0f10)),2"},
 		{in: "userspace(pid=9,slow_path(cfm),actions)"},
 		{in: "userspace(pid=9,slow_path(cfm),actions,tunnel_out_port=3)"},
 		{in: "push_vlan(vid=12,pcp=0)"}, {in: "push_vlan(vid=12,pcp=3,cfi=0)"},

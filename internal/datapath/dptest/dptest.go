@@ -70,6 +70,7 @@ func Run(t *testing.T, factory Factory) {
 		"StatsDump":   testStatsDump,
 		"Owner":       testOwner,
 		"Watch":       testWatch,
+		"WatchAll":    testWatchAll,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, factory(t)) })
 	}

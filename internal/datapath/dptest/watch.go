@@ -10,6 +10,48 @@ import (
 	"weir/internal/flow"
 )
 
+// testWatchAll checks that packets of flows with the same actions are told apart.
+func testWatchAll(t *testing.T, h *Harness) {
+	d, ok := h.DP.(datapath.Watcher)
+	if !ok {
+		t.Fatal("the data path can't show packets")
+	}
+	in, out := h.AddPort(t, "p1"), h.AddPort(t, "p2")
+	const flows = 3
+	ufids := map[datapath.UFID]uint16{}
+	for i := range flows {
+		f := put(t, h.DP, fmt.Sprintf("recirc_id(0),in_port(%d),packet_type(ns=0,id=0),eth(),eth_type(0x0800),ipv4(proto=17,frag=no),udp(src=%d)", in, i+1), fmt.Sprint(out))
+		got, err := h.DP.FlowGet(datapath.UFID{}, &f.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ufids[got.UFID] = uint16(i + 1)
+	}
+	m, err := flow.ParseMatch("udp", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &datapath.Watch{Match: m, Every: time.Millisecond, C: make(chan *datapath.Sighting, 64)}
+	defer d.Watch(w)()
+	seen := map[uint16]bool{}
+	for end := time.Now().Add(10 * time.Second); len(seen) < flows; {
+		if time.Now().After(end) {
+			t.Fatalf("shown are only packets of the flows %v", seen)
+		}
+		for i := range flows {
+			h.Inject(t, in, frame(t, fmt.Sprintf("eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,ttl=64),udp(src=%d,dst=9)", i+1)))
+		}
+		select {
+		case s := <-w.C:
+			if ufids[s.UFID] != s.Key.TpSrc {
+				t.Fatalf("a packet from port %d is shown as one of the flow of port %d", s.Key.TpSrc, ufids[s.UFID])
+			}
+			seen[s.Key.TpSrc] = true
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
 // testWatch checks that packets are shown as they came in, that they go on
 // meanwhile, and that nothing remains of it.
 func testWatch(t *testing.T, h *Harness) {

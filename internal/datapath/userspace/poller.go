@@ -25,7 +25,8 @@ type poller struct {
 	reload      atomic.Bool
 	stopping    atomic.Bool
 	started     atomic.Bool
-	ended       atomic.Bool
+	ended       atomic.Bool // written with ending held, as wake is written to
+	ending      sync.Mutex
 	stopped     sync.WaitGroup
 	maxSleep    atomic.Int64 // ns
 
@@ -67,12 +68,16 @@ func (d *DP) newPoller(core numa.Core, bound bool, slot int) (*worker, error) {
 	return w, nil
 }
 
+// kick wakes the thread, unless it has ended.
 func (w *worker) kick() {
-	if w.poller.ended.Load() {
-		return
+	p := w.poller
+	p.ending.Lock()
+	defer p.ending.Unlock()
+	if p.ended.Load() {
+		return // the descriptor may be somebody else's by now
 	}
 	one := [8]byte{1}
-	_, _ = unix.Write(w.poller.wake, one[:])
+	_, _ = unix.Write(p.wake, one[:])
 }
 
 // start lets a thread run, once.
@@ -99,9 +104,11 @@ func (w *worker) stop() {
 
 func (w *worker) end() {
 	p := w.poller
+	p.ending.Lock()
 	p.ended.Store(true)
 	_ = unix.Close(p.epoll)
 	_ = unix.Close(p.wake)
+	p.ending.Unlock()
 	p.stopped.Done()
 }
 
