@@ -5,6 +5,7 @@
 package unixctl
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -174,6 +176,10 @@ func (s *Server) serveConn(conn net.Conn) {
 	enc := json.NewEncoder(conn)
 	enc.SetEscapeHTML(false)
 	state := &session{}
+	var raw syscall.RawConn // nil where there is none
+	if sc, ok := conn.(syscall.Conn); ok {
+		raw, _ = sc.SyscallConn()
+	}
 	for {
 		in.left = maxRequest
 		var m message
@@ -190,7 +196,26 @@ func (s *Server) serveConn(conn net.Conn) {
 		if err := s.answer(conn, enc, state, &m); err != nil {
 			return
 		}
+		if more, ok := dec.Buffered().(*bytes.Reader); !ok || more.Len() <= len("\n") {
+			linger(raw)
+		}
 	}
+}
+
+// lingerTime is how long, in milliseconds, a thread waits for the next request
+// on a connection after it has answered one.
+const lingerTime = 1
+
+// linger waits a moment for the next request in the system call, for a tool that
+// asks again and again: to have the runtime wait, and wake the goroutine, costs
+// as much as a short command.
+func linger(raw syscall.RawConn) {
+	if raw == nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, lingerTime)
+	})
 }
 
 func (s *Server) answer(conn net.Conn, enc *json.Encoder, state *session, m *message) error {

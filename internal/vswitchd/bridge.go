@@ -99,6 +99,7 @@ func (s *Switch) backend(typ string) (*backend, error) {
 			}
 			b := &backend{Backend: dp, typ: typ, devices: s.opts.Devices(typ)}
 			s.backends[typ] = b
+			s.publishBackends()
 			return b, nil
 		}
 	}
@@ -110,6 +111,7 @@ func (s *Switch) closeUnusedBackends() {
 	for typ, b := range s.backends {
 		if b.users == 0 {
 			delete(s.backends, typ)
+			s.publishBackends()
 			b.Close()
 		}
 	}

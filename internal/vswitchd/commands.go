@@ -65,16 +65,28 @@ func (s *Switch) ofproto(name string) (*ofproto.Bridge, error) {
 
 // providers lists the data paths in use, by type.
 func (s *Switch) providers() []*provider {
+	s.loop.Call(func() {}) // what changes them now has an end
+	return s.providersNow()
+}
+
+// providersNow is providers without waiting for a change under way.
+func (s *Switch) providersNow() []*provider {
+	if p := s.inUse.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// publishBackends shows a change of the backends to the commands.
+func (s *Switch) publishBackends() {
 	var out []*provider
-	s.loop.Call(func() {
-		for _, b := range s.backends {
-			if p, ok := b.Backend.(*provider); ok {
-				out = append(out, p)
-			}
+	for _, b := range s.backends {
+		if p, ok := b.Backend.(*provider); ok {
+			out = append(out, p)
 		}
-	})
+	}
 	slices.SortFunc(out, func(a, b *provider) int { return strings.Compare(a.dp.Type(), b.dp.Type()) })
-	return out
+	s.inUse.Store(&out)
 }
 
 func (s *Switch) registerBridges(srv *unixctl.Server) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/clock"
@@ -52,14 +53,17 @@ type Switch struct {
 	managers []netip.AddrPort  // that bridges carry traffic of
 
 	backends map[string]*backend // by data path type, while in use
-	bridges  map[ovsdb.UUID]*bridge
-	byName   map[string]*bridge
-	ports    map[ovsdb.UUID]*port
-	ifaces   map[string]*iface // by name
-	patches  map[string]*iface // the patch ports among them
-	failed   map[*iface]bool   // to be tried again by the next run
-	retry    []*iface          // by this run
-	moved    map[*bridge]bool  // whose devices came, went or changed
+	// inUse are the providers among the backends, for those who don't want to
+	// wait for the loop.
+	inUse   atomic.Pointer[[]*provider]
+	bridges map[ovsdb.UUID]*bridge
+	byName  map[string]*bridge
+	ports   map[ovsdb.UUID]*port
+	ifaces  map[string]*iface // by name
+	patches map[string]*iface // the patch ports among them
+	failed  map[*iface]bool   // to be tried again by the next run
+	retry   []*iface          // by this run
+	moved   map[*bridge]bool  // whose devices came, went or changed
 
 	writer     writer
 	seen       *client.Snapshot
@@ -253,6 +257,7 @@ func (s *Switch) Close(cleanup bool) {
 			}
 		}
 		clear(s.backends)
+		s.publishBackends()
 	})
 }
 

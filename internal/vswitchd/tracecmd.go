@@ -50,7 +50,7 @@ func (s *Switch) traceEnv(args []string) (*trace.Env, error) {
 // traced is the data path that the arguments of ofproto/trace name, by itself
 // or by a bridge on it, or else the first one.
 func (s *Switch) traced(args []string) *provider {
-	dps := s.providers()
+	dps := s.providersNow()
 	for _, p := range dps {
 		snap := p.Snapshot()
 		named := slices.ContainsFunc(args, func(a string) bool {
