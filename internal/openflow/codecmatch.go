@@ -402,6 +402,20 @@ func impliesEthernet(m *Match) bool {
 
 // nxFields writes the fields of m. v chooses NXM (V10, V11) or OXM headers.
 func (w *buf) nxFields(m *Match, v Version) {
+	if p := w.plan; p != nil {
+		if !p.is(w, m, v) {
+			p.prepare(w, m, v)
+		}
+		if !p.odd {
+			p.write(w, m)
+			return
+		}
+	}
+	w.writeFields(m, v)
+}
+
+// writeFields is nxFields without a plan.
+func (w *buf) writeFields(m *Match, v Version) {
 	if m.Mask.PacketType != 0 && (!m.HasDefaultPacketType() || w.typeToo && !impliesEthernet(m)) {
 		w.oxmField(flow.FieldPacketType.Field(), m, v)
 	}
@@ -476,12 +490,15 @@ func (w *buf) oxmField(f *flow.Field, m *Match, v Version) {
 	w.oxmValue(f, f.Get(&m.Key), mask, v)
 }
 
+// exactOnWire reports whether a field is written without a mask.
+func exactOnWire(f *flow.Field, mask flow.Value) bool {
+	// Of the 32 bits of ct_state 8 are known.
+	return mask == f.Exact() && !f.HasMask() && f.ID != flow.FieldCTState
+}
+
 // oxmValue writes one field; without a mask when it is the whole field.
 func (w *buf) oxmValue(f *flow.Field, val, mask flow.Value, v Version) {
-	exact := mask == f.Exact() && !f.HasMask()
-	if f.ID == flow.FieldCTState {
-		exact = false // 32 bits, of which 8 are known
-	}
+	exact := exactOnWire(f, mask)
 	c, ok := f.Codepoint(uint8(v))
 	if !ok {
 		return

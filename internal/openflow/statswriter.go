@@ -11,7 +11,7 @@ type FlowStatsWriter struct {
 // NewFlowStatsWriter begins a reply; send gets its messages, which are its to
 // keep.
 func NewFlowStatsWriter(p Protocol, xid uint32, send func(msg []byte)) *FlowStatsWriter {
-	w := &FlowStatsWriter{encoder{proto: p, v: p.Version(), xid: xid, t: msgTable()}, send}
+	w := &FlowStatsWriter{encoder{proto: p, v: p.Version(), xid: xid, t: msgTable(), buf: buf{plan: new(wirePlan)}}, send}
 	w.e.startFlowStats()
 	return w
 }

@@ -122,6 +122,7 @@ type buf struct {
 	// typeToo writes the packet type of Ethernet, where a match asks for it and
 	// no field of Ethernet says it; it goes without saying elsewhere.
 	typeToo bool
+	plan    *wirePlan // nil: none
 }
 
 func (w *buf) u8(v uint8)            { w.b = append(w.b, v) }

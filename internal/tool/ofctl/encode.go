@@ -37,7 +37,8 @@ type encodedFlows struct {
 	mixed bool  // what would have been of another protocol was left out
 	err   error // why the flow after the last can't be encoded
 
-	raw []byte // memory for one message
+	encoder openflow.Encoder
+	raw     []byte // memory for one message
 }
 
 // add encodes a flow mod after the others.
@@ -56,11 +57,12 @@ func (x *encodedFlows) add(how *flowEncoder, proto openflow.Protocol, fm *openfl
 		return
 	}
 	if how.bundle {
-		if x.raw, x.err = openflow.Append(x.raw[:0], proto, 0, fm); x.err == nil {
-			x.msgs, x.err = openflow.Append(x.msgs, proto, 0, &openflow.BundleAdd{Flags: bundleFlags, Raw: x.raw})
+		if x.raw, x.err = x.encoder.Append(x.raw[:0], proto, 0, fm); x.err == nil {
+			add := openflow.BundleAdd{Flags: bundleFlags, Raw: x.raw}
+			x.msgs, x.err = x.encoder.Append(x.msgs, proto, 0, &add)
 		}
 	} else {
-		x.msgs, x.err = openflow.Append(x.msgs, proto, 0, fm)
+		x.msgs, x.err = x.encoder.Append(x.msgs, proto, 0, fm)
 	}
 	if x.err == nil {
 		x.n++

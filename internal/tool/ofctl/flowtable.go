@@ -2,6 +2,7 @@ package ofctl
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"os"
 	"slices"
 	"strings"
@@ -13,43 +14,81 @@ import (
 // flowTable is the flows of two sides, of which each may be there on either:
 // what replace-flows and diff-flows compare.
 type flowTable struct {
-	rows  []flowPair
-	index map[flowKey]int32
+	rows []flowRow
+	// slots is an open hash table of the rows: numbers of rows from 1 on, 0 where
+	// there is none. Its length is a power of two.
+	slots []int32
+	seed  maphash.Seed
 	// alike has what was found of pairs of lists of actions, by their first
 	// elements: many flows share a list.
 	alike map[[2]*openflow.Action]bool
 }
 
-// flowKey says which flow it is.
-type flowKey struct {
+// flowRow is a flow with what says which it is.
+type flowRow struct {
 	match    flow.PackedMatch
+	hash     uint32
 	priority uint16
 	table    uint8
+	pair     flowPair
 }
 
 // flowPair is a flow as either side has it; nil where it doesn't.
 type flowPair [2]*openflow.PackedFlowMod
 
 func newFlowTable() *flowTable {
-	return &flowTable{index: map[flowKey]int32{}, alike: map[[2]*openflow.Action]bool{}}
+	return &flowTable{seed: maphash.MakeSeed(), alike: map[[2]*openflow.Action]bool{}}
+}
+
+// grow makes room for n more flows.
+func (ft *flowTable) grow(n int) {
+	ft.rows = slices.Grow(ft.rows, n)
+	size := 1024
+	for size < 2*(len(ft.rows)+n) {
+		size *= 2
+	}
+	if size <= len(ft.slots) {
+		return
+	}
+	ft.slots = make([]int32, size)
+	for i := range ft.rows {
+		at := ft.rows[i].hash & uint32(size-1)
+		for ft.slots[at] != 0 {
+			at = (at + 1) & uint32(size-1)
+		}
+		ft.slots[at] = int32(i + 1)
+	}
+}
+
+// row finds the row of a flow, or makes it.
+func (ft *flowTable) row(match flow.PackedMatch, priority uint16, table uint8) *flowRow {
+	bits := uint32(len(ft.slots) - 1)
+	hash := uint32(maphash.String(ft.seed, string(match))) ^ uint32(priority)<<8 ^ uint32(table)
+	for at := hash & bits; ; at = (at + 1) & bits {
+		i := ft.slots[at]
+		if i == 0 {
+			ft.rows = append(ft.rows, flowRow{match: match, hash: hash, priority: priority, table: table})
+			ft.slots[at] = int32(len(ft.rows))
+			return &ft.rows[len(ft.rows)-1]
+		}
+		if r := &ft.rows[i-1]; r.hash == hash && r.priority == priority && r.table == table && r.match == match {
+			return r
+		}
+	}
 }
 
 // add enters flows of a side, which stay the table's; the last of several with
 // one key counts.
 func (ft *flowTable) add(side int, flows []openflow.PackedFlowMod) {
+	if 3*(len(ft.rows)+len(flows)) > 2*len(ft.slots) {
+		ft.grow(len(flows))
+	}
 	for i := range flows {
 		fm := &flows[i]
 		if fm.TableID == openflow.TableAny {
 			fm.TableID = 0
 		}
-		key := flowKey{fm.Identity(), fm.Priority, fm.TableID}
-		at, ok := ft.index[key]
-		if !ok {
-			at = int32(len(ft.rows))
-			ft.index[key] = at
-			ft.rows = append(ft.rows, flowPair{})
-		}
-		ft.rows[at][side] = fm
+		ft.row(fm.Identity(), fm.Priority, fm.TableID).pair[side] = fm
 	}
 }
 
@@ -90,7 +129,7 @@ func (ft *flowTable) differing(all bool) []*flowPair {
 	var out []keyed
 	var fm openflow.FlowMod
 	for i := range ft.rows {
-		p := &ft.rows[i]
+		p := &ft.rows[i].pair
 		if !all && ft.same(p) {
 			continue
 		}
@@ -121,9 +160,7 @@ func (t *tool) addFile(ft *flowTable, side int, file, remote string) (openflow.P
 	for _, p := range f.parts {
 		n += len(p.flows)
 	}
-	if len(ft.rows) == 0 {
-		ft.rows, ft.index = make([]flowPair, 0, n), make(map[flowKey]int32, n)
-	}
+	ft.grow(n)
 	for _, p := range f.parts {
 		ft.add(side, p.flows)
 	}

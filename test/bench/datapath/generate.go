@@ -20,6 +20,7 @@ func generateMain(args []string) error {
 	fs := flag.NewFlagSet("generate", flag.ContinueOnError)
 	flows := fs.Int("flows", 1, "number of flows, by source address and port")
 	masks := fs.Bool("masks", false, "packets for the flows of many masks")
+	attack := fs.Bool("hostile", false, "packets that make many masks")
 	broadcast := fs.Bool("broadcast", false, "to everybody")
 	length := fs.Duration("time", time.Second, "how long to send")
 	pps := fs.Int("pps", 0, "packets a second, 0 for as many as the device takes")
@@ -27,7 +28,10 @@ func generateMain(args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	g, err := newGenerator("e0", frames(*flows, *masks, *broadcast))
+	if *attack {
+		*flows = hostileMasks
+	}
+	g, err := newGenerator("e0", frames(*flows, *masks, *broadcast, *attack))
 	if err != nil {
 		return err
 	}
@@ -39,7 +43,7 @@ func generateMain(args []string) error {
 }
 
 // frames are the packets that are sent in turn.
-func frames(flows int, masks, broadcast bool) [][]byte {
+func frames(flows int, masks, broadcast, attack bool) [][]byte {
 	dst := macDst
 	if broadcast {
 		dst = "ff:ff:ff:ff:ff:ff"
@@ -57,6 +61,9 @@ func frames(flows int, masks, broadcast bool) [][]byte {
 		if masks {
 			src, dst := maskedAddresses(i % numMasks)
 			key.IPSrc, key.IPDst = src, dst
+		}
+		if attack {
+			hostile(&key, i)
 		}
 		out[i] = flow.Compose(&key, make([]byte, 60-42))
 	}

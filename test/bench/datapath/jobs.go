@@ -51,6 +51,11 @@ var jobTable = []job{
 		{name: "packets of 64 kinds, 1 mask", unit: "kpps", scale: 1e3},
 		{name: "packets of 64 kinds, 64 masks", unit: "kpps", scale: 1e3},
 		{name: "64 masks to 1 mask", unit: "ratio", scale: 1, wants: []want{{"", 0.95}}}}},
+	{name: "attack", skip: plain, run: runAttack, figures: []figure{
+		{name: "packets of 1,000 flows through an ACL", unit: "kpps", scale: 1e3},
+		{name: "the same under attack with 8,192 masks at 1,000 pps", unit: "kpps", scale: 1e3},
+		{name: "under attack to undisturbed", unit: "ratio", scale: 1, wants: []want{{"", 0.8}}},
+		{name: "masks in the data path under attack", unit: "", scale: 1, lower: true}}},
 	{name: "rtt", run: runRTT, figures: []figure{
 		{name: "round trip, median", unit: "us", scale: 1, lower: true, wants: []want{{"veth", 1.05}}},
 		{name: "round trip, 99th percentile", unit: "us", scale: 1, lower: true, wants: []want{{"veth", 1.05}}}}},

@@ -31,7 +31,7 @@ func connectMain(args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	g, err := newGenerator("e0", frames(*flows, false, false))
+	g, err := newGenerator("e0", frames(*flows, false, false, false))
 	if err != nil {
 		return err
 	}
