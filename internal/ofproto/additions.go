@@ -18,7 +18,10 @@ type addition struct {
 // have come already and nobody can tell the difference: it adds a flow, and no
 // session monitors flows, which would be told of single requests.
 func (s *session) postpone(raw []byte, fm *openflow.FlowMod) (bool, error) {
-	if fm.Command != openflow.FlowAdd || fm.BufferID != openflow.NoBuffer || len(s.additions) == 0 && !s.in.Buffered() || s.m.monitored() {
+	if fm.Command != openflow.FlowAdd || fm.BufferID != openflow.NoBuffer {
+		return false, nil
+	}
+	if len(s.additions) == 0 && (!s.in.Buffered() || s.m.monitored()) {
 		return false, nil
 	}
 	if err := s.checkFlowMod(fm); err != nil {
