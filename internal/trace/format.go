@@ -86,6 +86,7 @@ func megaflowMatch(key *flow.Key, mask *flow.Mask) *flow.Match {
 // String is the report as users know it.
 func (rep *Report) String() string {
 	var b strings.Builder
+	b.Grow(1024)
 	for i := range rep.Rounds {
 		r := &rep.Rounds[i]
 		if r.Fork != nil {

@@ -3,6 +3,7 @@ package trace
 import (
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"weir/internal/datapath"
@@ -114,14 +115,20 @@ type Round struct {
 // maxRounds bounds the recirculations that one trace follows.
 const maxRounds = 64
 
+// translators are kept for who traces packet after packet: they are large.
+var translators = sync.Pool{New: func() any { return xlate.NewTranslator() }}
+
 // run translates the packet, and then what recirculates.
 func (r *request) run(env *Env) *Report {
 	rep := &Report{names: r.names, dp: r.dp.NumbersOnly(), tlv: r.bridge.Pipeline.TLV()}
 	if r.names {
 		rep.ports, rep.dp = portNames{r.bridge}, r.dp
 	}
-	x := xlate.NewTranslator()
-	defer x.Release()
+	x := translators.Get().(*xlate.Translator)
+	defer func() {
+		x.Release()
+		translators.Put(x)
+	}()
 	recircs := env.Config.Recircs
 	next := Round{Key: r.key, bridge: r.bridge}
 	frozen, actions := r.frozen, r.actions

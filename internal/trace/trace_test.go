@@ -18,7 +18,7 @@ import (
 var t0 = time.Unix(1000, 0)
 
 // newEnv is a switch with one bridge of four ports and some flows.
-func newEnv(t *testing.T, flows ...string) *Env {
+func newEnv(t testing.TB, flows ...string) *Env {
 	t.Helper()
 	cfg := &xlate.Config{Bridges: map[string]*xlate.Bridge{}, ByDP: map[datapath.PortNo]*xlate.Port{}, Recircs: xlate.NewRecircs(),
 		Drops: xlate.NewDrops(), Features: datapath.Features{Recirc: true, Clone: true, CTState: true}}
@@ -38,7 +38,7 @@ func newEnv(t *testing.T, flows ...string) *Env {
 }
 
 // add adds flows to the bridge.
-func add(t *testing.T, env *Env, flows ...string) {
+func add(t testing.TB, env *Env, flows ...string) {
 	t.Helper()
 	b := env.Config.Bridges["br0"]
 	for _, text := range flows {
