@@ -46,17 +46,21 @@ const (
 func (d *DP) Watch(w *datapath.Watch) (stop func()) {
 	x := &watch{Watch: w, wanted: *keyWords(&w.Match.Key), mask: *keyWords(&w.Match.Mask)}
 	x.last.Store(-1 << 62)
-	d.changeWatches(func(list []*watch) []*watch { return append(list, x) })
-	if _, none := d.mirror.(noMirror); none {
-		return func() { d.changeWatches(func(list []*watch) []*watch { return without(list, x) }) }
-	}
+	_, none := d.mirror.(noMirror)
 	m := &x.marks
-	m.on, m.byUFID = map[*entry]bool{}, map[datapath.UFID]*entry{}
-	m.wake, m.stop = make(chan struct{}, 1), make(chan struct{})
+	if !none {
+		m.on, m.byUFID = map[*entry]bool{}, map[datapath.UFID]*entry{}
+		m.wake, m.stop = make(chan struct{}, 1), make(chan struct{})
+	}
+	d.changeWatches(func(list []*watch) []*watch { return append(list, x) })
+	leave := func() { d.changeWatches(func(list []*watch) []*watch { return without(list, x) }) }
+	if none {
+		return leave
+	}
 	m.ended.Add(1)
 	go d.mark(x)
 	return func() {
-		d.changeWatches(func(list []*watch) []*watch { return without(list, x) })
+		leave()
 		close(m.stop)
 		m.ended.Wait()
 	}
