@@ -95,12 +95,11 @@ type megaflow struct {
 	out    *outcome
 	pushed pushed
 	gen    uint64 // of the tables that out was right for
-	stale  bool   // the tables changed since
 	gone   bool
 
-	// Guarded by the index.
-	queued bool
-	at     int32 // among the records that share out
+	// stale says that the tables changed since: the index has it looked at.
+	stale atomic.Bool
+	at    int32 // among the records that share out; guarded by the index
 
 	mask    *sharedMask
 	created int64 // nanoseconds of the clock

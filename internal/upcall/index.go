@@ -13,7 +13,7 @@ import (
 // share it, and finds the records that a change of the tables may have made
 // wrong, by what their translations met: the rules that they matched and the
 // tables that they looked up. mu guards all of it, what the outcomes say it
-// does, and at and queued of the records. Who holds it takes no other lock.
+// does, and at of the records. Who holds it takes no other lock.
 type index struct {
 	seq  atomic.Uint64 // moves with each change; written with mu held
 	mu   sync.Mutex
@@ -127,22 +127,18 @@ func (x *index) forget(o *outcome) {
 
 // queue has a record looked at.
 func (x *index) queue(m *megaflow) {
-	if !m.queued {
-		m.queued = true
+	if !m.stale.Swap(true) {
 		x.todo = append(x.todo, m)
 	}
 }
 
-// take gives the records that changes since the last time may have made wrong;
-// some may have gone.
+// take gives the records that have become stale since the last time; some may
+// have gone, and some not be stale any more.
 func (x *index) take() []*megaflow {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	out := x.todo
 	x.todo = nil
-	for _, m := range out {
-		m.queued = false
-	}
 	return out
 }
 
@@ -276,17 +272,6 @@ func (e *Engine) Changed(p *pipeline.Pipeline, events []pipeline.Event) {
 	e.poke()
 }
 
-// markStale marks the records that changes may have made wrong, and gives them.
-func (e *Engine) markStale() []*megaflow {
-	stale := e.index.take()
-	for _, m := range stale {
-		m.mu.Lock()
-		m.stale = true
-		m.mu.Unlock()
-	}
-	return stale
-}
-
 // mend translates the flows again that changes of the tables may have made
 // wrong.
 func (e *Engine) mend() {
@@ -296,8 +281,7 @@ func (e *Engine) mend() {
 	e.passMu.Lock()
 	defer e.passMu.Unlock()
 	e.noteMACs()
-	due := e.markStale()
-	if len(due) > 0 {
+	if due := e.index.take(); len(due) > 0 {
 		e.settle(e.gen.Load(), due)
 	}
 }

@@ -39,7 +39,7 @@ func (e *Engine) Revalidate() {
 	defer e.passMu.Unlock()
 	began := e.clock.Now()
 	e.noteMACs()
-	e.markStale()
+	e.index.take() // the pass finds them as they are stale
 	p := &pass{gen: e.gen.Load(), now: began, maxIdle: e.maxIdle(), since: e.passed}
 	e.passed = began.UnixNano()
 	if c := e.conf.Load(); time.Duration(e.duration.Load()) > c.MaxRevalidate/2 {
@@ -154,7 +154,8 @@ func (e *Engine) welcome(p *pass, u datapath.UFID) {
 		return
 	}
 	coverRevalidate.Inc()
-	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask), nil), created: p.now.UnixNano(), stale: true}
+	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask), nil), created: p.now.UnixNano()}
+	m.stale.Store(true)
 	// It stays as it is until it has been translated, with no effects.
 	e.enter(m, &findings{outcome{actions: f.Actions}}, e.index.now())
 	if _, err := e.dp.FlowOwn(u, m); err != nil {
@@ -182,7 +183,7 @@ func (e *Engine) noteMACs() {
 // visit credits the traffic of one flow, and notes whether more is due to it.
 func (e *Engine) visit(p *pass, m *megaflow, stats *datapath.Stats) {
 	m.mu.Lock()
-	stale := m.stale || m.gen != p.gen
+	stale := m.stale.Load() || m.gen != p.gen
 	same := stats.Packets == m.pushed.packets && stats.TCPFlags == m.pushed.flags
 	worth := !stale || p.worth(m.created, stats.Packets-m.pushed.packets)
 	m.mu.Unlock()
@@ -243,6 +244,7 @@ func (e *Engine) settleSome(gen uint64, due []*megaflow) {
 	defer e.release(tr)
 	for _, m := range due {
 		if !e.revalidate(tr, m, gen) {
+			m.stale.Store(true) // it may not be in the data path yet
 			e.remove(m)
 		}
 	}
@@ -276,6 +278,7 @@ func (e *Engine) remove(m *megaflow) {
 // revalidate translates a flow again. It says false when the flow must go,
 // because another translation needs other bits of the key than the flow has.
 func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
+	m.stale.Store(false) // before the tables are read: what changes meanwhile counts
 	key, seq := m.key.whole(), e.index.now()
 	in := &tr.in
 	if !e.input(e.opts.Snapshot(), &key, in, &tr.key) {
@@ -293,7 +296,7 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	}
 	old := m.out
 	if old.is(&tr.found.outcome) {
-		m.gen, m.stale = gen, false
+		m.gen = gen
 		e.index.recheck(m, seq)
 		return true
 	}
@@ -302,7 +305,7 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 			return false
 		}
 	}
-	m.gen, m.stale = gen, false
+	m.gen = gen
 	// What the translation named stays referenced until the next one.
 	e.leave(m, old)
 	m.out = e.join(m, &tr.found, seq)
