@@ -42,6 +42,7 @@ type Conn struct {
 	scan     json.Scanner
 	rbuf     []byte
 	check    int // bytes of an unfinished message at which to look at it again
+	deferred string
 
 	received atomic.Int64 // bytes
 
@@ -74,6 +75,24 @@ func NewConn(c *stream.Conn) *Conn {
 
 // SetMaxMessage limits the messages that Receive accepts to n bytes each.
 func (c *Conn) SetMaxMessage(n int) { c.split.Max = n }
+
+// DeferCheck says that whoever receives requests of a method checks their Params
+// while parsing them, and calls Check where that finds anything wrong. Of messages
+// whose Params come after their method only the brackets of these are looked at.
+func (c *Conn) DeferCheck(method string) { c.deferred = method }
+
+// Check returns what is wrong with a message as JSON, if anything: the error that
+// Receive would have returned.
+func (c *Conn) Check(m *Message) error {
+	if m.whole == nil {
+		return nil
+	}
+	_, err := Parse(m.whole)
+	if err != nil {
+		c.complain(err)
+	}
+	return err
+}
 
 // OnDrain sets a function to be called, by the goroutine of WriteLoop, each
 // time all that was queued has been sent.
@@ -126,7 +145,9 @@ func (c *Conn) Arrived() (m Message, ok bool, err error) {
 	case err == nil:
 		c.check = 0
 		c.scan.Reset(data)
-		m, err = parse(&c.scan)
+		if m, err = parse(&c.scan, c.deferred); err != nil {
+			m, err = Parse(data) // what is wrong may begin in params
+		}
 	default:
 		var syntax *json.SyntaxError
 		if !errors.As(err, &syntax) {

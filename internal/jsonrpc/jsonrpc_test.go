@@ -2,11 +2,13 @@ package jsonrpc
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
 	"testing"
 
+	"weir/internal/json"
 	"weir/internal/stream"
 )
 
@@ -94,6 +96,40 @@ func TestLimit(t *testing.T) {
 	go func() { _, _ = peer.Write([]byte(`{"method":"` + strings.Repeat("x", 5000))) }()
 	if _, err := c.Receive(); err == nil || !strings.Contains(err.Error(), "1000 bytes") {
 		t.Error(err)
+	}
+}
+
+// Whoever receives a deferred method's requests finds by Check what Receive finds in
+// others.
+func TestDeferCheck(t *testing.T) {
+	for _, in := range []string{
+		`{"id":1,"method":"transact","params":["x",{"a":[}]}]}`, // which brackets alone don't show
+		`{"id":1,"method":"transact","params":["x",01]}`,
+		`{"id":1,"method":"transact","params":[01],"params":[]}`,
+		`{"id":1,"method":"transact","params":[01],"method":"echo"}`,
+		`{"id":1,"params":[01],"method":"transact"}`,
+		`{"id":1,"method":"transact","params":["x",{"a":[1]}]}`,
+		`{"id":1,"method":"transact","params":{}}`,
+		`{"id":1,"method":"transact","params":[1],"params":[2]}`,
+		`{"id":1,"method":"echo","params":[01]}`,
+	} {
+		c, peer := pair(t)
+		c.DeferCheck("transact")
+		go func() { _, _ = peer.Write([]byte(in)) }()
+		m, err := c.Receive()
+		if err == nil && m.Method != "transact" && m.Kind == Request && json.Valid(m.Params) != nil && m.whole == nil {
+			t.Errorf("%s: bad params passed", in)
+		}
+		if err == nil {
+			err = c.Check(&m)
+		}
+		want, wanted := Parse([]byte(in))
+		if fmt.Sprint(err) != fmt.Sprint(wanted) {
+			t.Errorf("%s: %v, want %v", in, err, wanted)
+		}
+		if err == nil && string(m.Params) != string(want.Params) {
+			t.Errorf("%s: params %s", in, m.Params)
+		}
 	}
 }
 

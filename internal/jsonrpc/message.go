@@ -27,7 +27,8 @@ func (k Kind) String() string {
 	return [...]string{"request", "notification", "reply", "error"}[k]
 }
 
-// Message is one JSON-RPC message. Its slices hold valid JSON.
+// Message is one JSON-RPC message. Its slices hold valid JSON, but for Params that
+// Conn.DeferCheck is about.
 type Message struct {
 	Kind   Kind
 	Method string // Request, Notify
@@ -35,6 +36,8 @@ type Message struct {
 	Result []byte // Reply
 	Err    []byte // Error
 	ID     []byte // all but Notify
+
+	whole []byte // the message, where Params are not checked
 }
 
 // ErrBadMessage is in the chain of the error of a message that is JSON but no
@@ -52,12 +55,13 @@ func isNull(raw []byte) bool { return raw == nil || string(raw) == "null" }
 // Parse takes a message apart. The message's slices are part of data. Errors
 // are those of malformed JSON (*json.SyntaxError) or have ErrBadMessage in
 // their chain.
-func Parse(data []byte) (Message, error) { return parse(json.NewScanner(data)) }
+func Parse(data []byte) (Message, error) { return parse(json.NewScanner(data), "") }
 
-// parse is Parse of what a scanner, which has not begun, is on.
-func parse(s *json.Scanner) (Message, error) {
+// parse is Parse of what a scanner, which has not begun, is on. It doesn't check the
+// params of the deferred method.
+func parse(s *json.Scanner, deferred string) (Message, error) {
 	var m Message
-	var f fields
+	f := fields{deferred: deferred}
 	if s.Next() != json.ObjectBegin {
 		if s.Err() == nil {
 			return m, bad("message is not a JSON object")
@@ -70,7 +74,7 @@ func parse(s *json.Scanner) (Message, error) {
 	if f.wrong != nil {
 		return m, f.wrong
 	}
-	m = Message{Method: f.method, Params: f.params, Result: f.result, Err: f.err, ID: f.id}
+	m = Message{whole: f.whole, Method: f.method, Params: f.params, Result: f.result, Err: f.err, ID: f.id}
 	switch {
 	case !isNull(f.result):
 		m.Kind = Reply
@@ -92,7 +96,9 @@ type fields struct {
 	hasMethod               bool
 	params, result, err, id []byte
 	paramsIsArray           bool
-	wrong                   error // the first member of a wrong kind or name
+	deferred                string // the method whose params are left unchecked
+	whole                   []byte // the message, if that was done
+	wrong                   error  // the first member of a wrong kind or name
 }
 
 func (f *fields) read(s *json.Scanner) error {
@@ -109,6 +115,18 @@ func (f *fields) read(s *json.Scanner) error {
 				f.refuse("method is not a JSON string")
 			}
 			return s.Skip()
+		}
+		if name == "params" && f.whole != nil {
+			if err := json.Valid(f.whole); err != nil { // nobody will look at the ones before
+				return err
+			}
+			f.whole = nil
+		}
+		if name == "params" && kind == json.ArrayBegin && f.deferred != "" && f.method == f.deferred {
+			f.whole, f.paramsIsArray = s.From(0), true
+			var err error
+			f.params, err = s.Unchecked()
+			return err
 		}
 		raw, err := s.Raw()
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"weir/internal/json"
 	"weir/internal/ovsdb"
 )
 
@@ -105,6 +106,42 @@ func TestQuickInsert(t *testing.T) {
 	})
 	if quick == 0 {
 		t.Error("no insert was parsed")
+	}
+}
+
+// TestParseRequestChecks: malformed params are refused, whatever is wrong and where.
+func TestParseRequestChecks(t *testing.T) {
+	l := countingLayout(newTestDB(t).layout.Schema)
+	texts := []string{
+		`["all",{"op":"insert","table":"root","row":{"name":"a","si":["set",[1,2]]}},{"op":"insert","row":{"v":1},"table":"leaf"}]`,
+		`["all",{"op":"mutate","table":"root","where":[["i","==",1]],"mutations":[["i","+=",1]]},{"op":"none"},{"op":"comment","comment":"\u00e9"}]`,
+		`["all",{"op":"insert","table":"leaf","uuid-name":"x","row":{"next":["named-uuid","x"]}},3,{"op":"insert","table":"none","row":{"a":[{}]}}]`,
+	}
+	refused := 0
+	rapid.Check(t, func(t *rapid.T) {
+		text := []byte(rapid.SampledFrom(texts).Draw(t, "text"))
+		for range rapid.IntRange(1, 2).Draw(t, "faults") {
+			at := rapid.IntRange(1, len(text)-1).Draw(t, "at")
+			c := rapid.SampledFrom([]byte(`[]{}",:0 a\`)).Draw(t, "byte")
+			switch rapid.IntRange(0, 2).Draw(t, "kind") {
+			case 0:
+				text[at] = c
+			case 1:
+				text = append(text[:at], text[at+1:]...)
+			default:
+				text = append(text[:at], append([]byte{c}, text[at:]...)...)
+			}
+		}
+		want := json.Valid(text)
+		if _, err := ParseRequest(l, text); (err == nil) != (want == nil) {
+			t.Fatalf("%s: %v, want %v", text, err, want)
+		}
+		if want != nil {
+			refused++
+		}
+	})
+	if refused == 0 {
+		t.Error("nothing was malformed")
 	}
 }
 

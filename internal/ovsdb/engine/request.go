@@ -102,8 +102,8 @@ func (s *symbols) define(name string, id ovsdb.UUID, own bool) (ovsdb.UUID, bool
 }
 
 // ParseRequest parses the operations of a "transact" request: the elements of
-// its params, valid JSON, after the first. What is wrong with an operation
-// becomes part of the reply; the error is that of JSON which isn't an array.
+// its params after the first. What is wrong with an operation becomes part of the
+// reply; the error is that of params which aren't JSON, or no array.
 // The request may keep parts of params.
 func ParseRequest(l *Layout, params []byte) (*Request, error) {
 	p := opParser{layout: l, params: params}
@@ -111,7 +111,7 @@ func ParseRequest(l *Layout, params []byte) (*Request, error) {
 	p.dec = ovsdb.Decoder{Symbols: &p.symbols, Share: true}
 	r := &Request{layout: l, readOnly: true, ops: make([]operation, 0, 1+len(params)/64)}
 	s := &p.ops
-	s.ResetValid(params)
+	s.Reset(params)
 	s.Next()
 	err := s.Array(func(i int) error {
 		if i == 0 {
@@ -131,6 +131,9 @@ func ParseRequest(l *Layout, params []byte) (*Request, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.Finish()
+	}
 	return r, err
 }
 

@@ -67,6 +67,7 @@ func newSession(s *Server, c *stream.Conn, r *remote, link *stream.Link) *sessio
 		monitors: map[string]*monitor{}, waiting: map[string]chan struct{}{}, held: map[string]*lockRequest{}}
 	c2.taken = sync.NewCond(&c2.tasks)
 	c2.conn.OnDrain(c2.wake)
+	c2.conn.DeferCheck("transact")
 	c2.plainEnv.HoldsLock = func(name string) bool { return s.locks.holds(c2, name) }
 	return c2
 }
@@ -132,7 +133,10 @@ func (c *session) read() error {
 		}
 		for more := true; more && err == nil; m, more, err = c.conn.Arrived() {
 			began, weight := c.measure(len(m.Params), m.Method == "transact")
-			t := c.parse(&m)
+			t, perr := c.parse(&m)
+			if err = perr; err != nil {
+				break
+			}
 			if t.weight = weight; weight > 0 {
 				t.spent = time.Since(began)
 			}

@@ -26,18 +26,18 @@ const bigMessage = 4 << 10
 // maxTasks is how many messages may have been parsed and wait.
 const maxTasks = 8
 
-// parse makes a task of a message.
-func (c *session) parse(m *jsonrpc.Message) task {
+// parse makes a task of a message. The error is that of malformed JSON.
+func (c *session) parse(m *jsonrpc.Message) (task, error) {
 	t := task{m: *m}
-	if m.Kind != jsonrpc.Request || m.Method != "transact" {
-		return t
-	}
-	if db, derr := c.database(m); derr == nil {
-		if req, err := engine.ParseRequest(db.Layout(), m.Params); err == nil {
-			t.db, t.req = db, req
+	if m.Kind == jsonrpc.Request && m.Method == "transact" {
+		if db, derr := c.database(m); derr == nil {
+			if req, err := engine.ParseRequest(db.Layout(), m.Params); err == nil {
+				t.db, t.req = db, req
+				return t, nil
+			}
 		}
 	}
-	return t
+	return t, c.conn.Check(m)
 }
 
 // handle has a task dealt with after those before it: at once, or, where it is a
