@@ -6,6 +6,21 @@ import (
 	"weir/internal/json"
 )
 
+// Where all tables are roots, as they are where none says so, none says so.
+func TestSchemaAllRoots(t *testing.T) {
+	const plain = `{"name":"d","tables":{"A":{"columns":{"c":{"type":"string"}}},"B":{"columns":{"c":{"type":"string"}}}}}`
+	s, err := ParseSchema([]byte(`{"name":"d","tables":{"A":{"columns":{"c":{"type":"string"}},"isRoot":true},"B":{"columns":{"c":{"type":"string"}},"isRoot":true}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.JSON(); got != plain {
+		t.Errorf("got  %s\nwant %s", got, plain)
+	}
+	if s, _ := ParseSchema([]byte(plain)); !s.IsRoot(s.Table("A")) {
+		t.Error("A is no root")
+	}
+}
+
 // TestSchemaRoundTrip pins the canonical form of a schema with every feature.
 func TestSchemaRoundTrip(t *testing.T) {
 	const text = `{"cksum":"12345678 9","name":"mydb","tables":{"A":{"columns":{` +

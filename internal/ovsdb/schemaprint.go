@@ -126,6 +126,10 @@ func (c *ColumnSchema) AppendJSON(dst []byte) []byte {
 
 // AppendJSON appends the table's schema.
 func (t *TableSchema) AppendJSON(dst []byte) []byte {
+	return t.appendJSON(dst, t.IsRoot)
+}
+
+func (t *TableSchema) appendJSON(dst []byte, root bool) []byte {
 	o := newObject(dst)
 	o.name("columns")
 	cols := newObject(o.dst)
@@ -145,7 +149,7 @@ func (t *TableSchema) AppendJSON(dst []byte) []byte {
 		}
 		o.dst = append(o.dst, ']')
 	}
-	if t.IsRoot {
+	if root {
 		o.boolean("isRoot", true)
 	}
 	if t.MaxRows != Unlimited {
@@ -168,8 +172,13 @@ func appendColumnNames(dst []byte, columns []*ColumnSchema) []byte {
 	return append(dst, ']')
 }
 
-// AppendJSON appends the schema in compact form, members sorted.
+// AppendJSON appends the schema in compact form, members sorted. Where all tables
+// are roots none says so, as none has to.
 func (s *DatabaseSchema) AppendJSON(dst []byte) []byte {
+	all := true
+	for _, t := range s.Tables {
+		all = all && t.IsRoot
+	}
 	o := newObject(dst)
 	if s.Cksum != "" {
 		o.str("cksum", s.Cksum)
@@ -179,7 +188,7 @@ func (s *DatabaseSchema) AppendJSON(dst []byte) []byte {
 	tables := newObject(o.dst)
 	for _, t := range s.SortedTables() {
 		tables.name(t.Name)
-		tables.dst = t.AppendJSON(tables.dst)
+		tables.dst = t.appendJSON(tables.dst, t.IsRoot && !all)
 	}
 	o.dst = tables.end()
 	if s.Version != "" {

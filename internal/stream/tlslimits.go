@@ -21,6 +21,9 @@ func words(list, separators string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(separators, r) })
 }
 
+// CheckProtocols tells what is wrong with the value of TLSFiles.Protocols.
+func CheckProtocols(list string) error { return setProtocols(new(tls.Config), list) }
+
 // setProtocols limits the protocol versions to a list as --ssl-protocols takes:
 // names separated by commas or spaces, or one range "FIRST-LAST" or "FIRST+".
 // What lies between the oldest and the newest of a list is enabled as well.
@@ -31,7 +34,7 @@ func setProtocols(conf *tls.Config, list string) error {
 				return i, nil
 			}
 		}
-		return 0, fmt.Errorf("%s: SSL/TLS protocol not recognized", name)
+		return 0, fmt.Errorf("%s: SSL protocol not recognized", name)
 	}
 	names := words(list, ", ")
 	if len(names) == 0 {

@@ -6,6 +6,7 @@ package tlsopt
 import (
 	"weir/internal/cli"
 	"weir/internal/stream"
+	"weir/internal/vlog"
 )
 
 // Options returns the options that set f. used, if not nil, becomes true when
@@ -31,7 +32,12 @@ func Options(f *stream.TLSFiles, used *bool) []cli.Option {
 		required("private-key", 'p', text(&f.PrivateKey)),
 		required("certificate", 'c', text(&f.Certificate)),
 		required("ca-cert", 'C', ca(false)),
-		required("ssl-protocols", 0, text(&f.Protocols)),
+		required("ssl-protocols", 0, func(v string) error {
+			if err := stream.CheckProtocols(v); err != nil { // every connection will say so again, and fail
+				vlog.For("stream_ssl").Err("%v", err)
+			}
+			return text(&f.Protocols)(v)
+		}),
 		required("ssl-ciphers", 0, text(&f.Ciphers)),
 		required("ssl-ciphersuites", 0, text(&f.Ciphersuites)),
 		required("ssl-server-name", 0, text(&f.ServerName)),

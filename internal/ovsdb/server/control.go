@@ -88,6 +88,9 @@ func (s *Server) compactCommand(r *unixctl.Request) (string, error) {
 	if len(r.Args) > 0 {
 		names = r.Args
 	}
+	if len(r.Args) > 0 && strings.HasPrefix(r.Args[0], "_") {
+		return "", errors.New("cannot compact built-in databases")
+	}
 	found := false
 	var failed []string
 	for _, name := range names {
@@ -131,11 +134,11 @@ func (s *Server) tlogSet(r *unixctl.Request) (string, error) {
 	}
 	db := s.Lookup(dbName)
 	if db == nil {
-		return "", fmt.Errorf("no database named \"%s\"", dbName)
+		return "", errors.New("no such database")
 	}
 	t := db.Layout().Table(table)
 	if t == nil {
-		return "", fmt.Errorf("no table named \"%s\"", table)
+		return "", errors.New("no such table")
 	}
 	switch r.Args[1] {
 	case "on", "off":

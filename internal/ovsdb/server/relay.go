@@ -43,7 +43,7 @@ func parseRelay(arg string) (name, remotes string, ok bool) {
 func (s *Server) addRelayArg(arg string) error {
 	name, remotes, ok := parseRelay(arg)
 	if !ok || !ovsdb.IsID(name) {
-		return fmt.Errorf("%s: invalid relay (expected relay:DATABASE:REMOTE)", arg)
+		return fmt.Errorf("ovsdb error: %s: invalid syntax (expected relay:DATABASE:REMOTE)", arg)
 	}
 	return s.addRelay(name, remotes, nil)
 }

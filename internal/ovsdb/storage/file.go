@@ -151,10 +151,7 @@ func snapshotRecords(schema *ovsdb.DatabaseSchema, rows Rows, snapshot Txn) []fu
 	if rows == nil {
 		return out
 	}
-	for range rows {
-		return append(out, func(w io.Writer) error { return printSnapshot(w, rows, &snapshot) })
-	}
-	return out
+	return append(out, func(w io.Writer) error { return printSnapshot(w, rows, &snapshot) })
 }
 
 // printChunk is about how many bytes of a snapshot are printed at once.

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,7 +86,8 @@ func LockFile(path string) (*Lock, error) {
 	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		lockLog.Warn("%s: failed to open lock file: %v", name, errors.Unwrap(err))
+		lockLog.Warn("%s: failed to open lock file: %s", name, errorText(err))
+		lockLog.Warn("%s: failed to lock file: %s", name, errorText(err))
 		return nil, err
 	}
 	flock := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0}

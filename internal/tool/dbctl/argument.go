@@ -90,6 +90,9 @@ func (c *Context) SetColumn(t *ovsdb.TableSchema, row ovsdb.UUID, arg string) er
 	if err != nil {
 		return err
 	}
+	if a.column.Index == ovsdb.UUIDColumn {
+		return fmt.Errorf("%s does not contain a column whose name matches \"%s\"", t.Name, a.column.Name)
+	}
 	typ, err := c.typeOf(t, a.column)
 	if err != nil {
 		return err

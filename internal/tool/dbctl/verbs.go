@@ -141,8 +141,6 @@ func cmdGet(c *Context) error {
 		}
 		// A row that exists already needn't be referred to.
 		sym.uuid, sym.strong = row.UUID(), true
-	} else if len(c.Argv) == 3 {
-		log.Warn("\"get\" command without row arguments or \"--id\" is possibly erroneous")
 	}
 	for _, arg := range c.Argv[3:] {
 		if err := c.getColumn(t, row, arg); err != nil {
@@ -236,9 +234,6 @@ func cmdAdd(c *Context) error {
 	if uint64(now.Len()) > uint64(typ.Max) && !c.Last {
 		return fmt.Errorf("\"add\" operation would put %d %s in column %s of table %s but the maximum number is %d",
 			now.Len(), elements(typ), col.Name, t.Name, typ.Max)
-	}
-	if typ.Max == 1 {
-		return c.Txn.Set(t.Name, row.UUID(), col.Name, now)
 	}
 	return c.Txn.AddElements(t.Name, row.UUID(), col.Name, more)
 }

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"weir/internal/json"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/storage"
+	"weir/internal/vlog"
 )
+
+var log = vlog.For("ovsdb_client")
 
 // persistent returns the columns of a table that a file keeps.
 func persistent(t *ovsdb.TableSchema) []*ovsdb.ColumnSchema {
@@ -75,13 +79,18 @@ func (c *call) restore() error {
 	if err != nil {
 		return err
 	}
-	has, _, err := c.schema(schema.Name)
+	has, _, err := c.schema(c.db)
 	if err != nil {
 		return err
 	}
-	if has.JSON() != schema.JSON() {
-		if !c.force {
-			return fmt.Errorf("backup schema has version \"%s\" but database schema has version \"%s\", or they differ otherwise (use --force to override, or convert the database first)", schema.Version, has.Version)
+	if why := difference(schema, has); why != "" && !c.force {
+		return fmt.Errorf("%s (use --force to override differences, or \"ovsdb-client convert\" to change the schema)", why)
+	} else if why != "" {
+		log.Info("%s", why)
+	}
+	if has.Name != schema.Name {
+		if has, _, err = c.schema(schema.Name); err != nil {
+			return err
 		}
 	}
 	p := json.AppendString([]byte{'['}, schema.Name)
@@ -107,6 +116,20 @@ func (c *call) restore() error {
 		}
 	}
 	return nil
+}
+
+// difference says in what a backup's schema differs from a database's, "" if in
+// nothing.
+func difference(backup, has *ovsdb.DatabaseSchema) string {
+	switch {
+	case backup.JSON() == has.JSON():
+		return ""
+	case backup.Version != has.Version:
+		return fmt.Sprintf("backup schema has version \"%s\" but database schema has version \"%s\"", backup.Version, has.Version)
+	case backup.Name != has.Name:
+		return fmt.Sprintf("backup is of database %s, not of %s", backup.Name, has.Name)
+	}
+	return fmt.Sprintf("backup schema and database schema are both version %s but still differ", has.Version)
 }
 
 func hasError(s *json.Scanner) bool {
@@ -138,7 +161,7 @@ func readBackup(data []byte) (*ovsdb.DatabaseSchema, []backupRow, error) {
 	}
 	f, err := storage.OpenFile(name, storage.ReadOnly)
 	if err != nil {
-		return nil, nil, errors.New("standard input: " + asText(err))
+		return nil, nil, errors.New(strings.ReplaceAll(asText(err), name, "/dev/stdin"))
 	}
 	defer func() { _ = f.Close() }()
 	now := map[*ovsdb.TableSchema]map[ovsdb.UUID]*ovsdb.StoredRow{}

@@ -18,6 +18,10 @@ func checkTransaction(arg string) error {
 		return fmt.Errorf("\"%s\": %w", arg, err)
 	}
 	s := json.NewScanner(data)
+	if k := s.Next(); k != json.ArrayBegin && k != json.ObjectBegin {
+		return fmt.Errorf("\"%s\": line 0, column 1, byte 1: syntax error at beginning of input", arg)
+	}
+	s = json.NewScanner(data)
 	if s.Next() != json.ArrayBegin || s.Next() != json.String {
 		return errors.New("not a valid OVSDB query")
 	}

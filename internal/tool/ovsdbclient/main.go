@@ -93,6 +93,10 @@ func (s *settings) dispatch(ctx context.Context, env *cli.Env, words []string) i
 	if len(words) == 0 {
 		return env.Fatal("missing command name; use --help for help")
 	}
+	if words[0] == "help" {
+		s.help(env)
+		return 0
+	}
 	for i := range commands {
 		if commands[i].name == words[0] {
 			return s.start(ctx, env, &commands[i], words[1:])
@@ -117,7 +121,7 @@ func (s *settings) start(ctx context.Context, env *cli.Env, cmd *command, args [
 	env.AlarmOr(s.timeout)
 	c := &call{settings: s, env: env, ctx: ctx, process: process, args: args}
 	server := defaultServer()
-	if len(args) > 0 && len(args) > cmd.min && (stream.IsActive(args[0]) || stream.IsPassive(args[0])) {
+	if len(args) > cmd.min && isServer(cmd, args) {
 		server, c.args = args[0], args[1:]
 	}
 	var err error
@@ -145,6 +149,13 @@ func (s *settings) start(ctx context.Context, env *cli.Env, cmd *command, args [
 		return env.Exit(err)
 	}
 	return 0
+}
+
+// isServer reports whether the first argument is a server's: a connection method,
+// or what can be nothing else.
+func isServer(cmd *command, args []string) bool {
+	return stream.IsActive(args[0]) || stream.IsPassive(args[0]) ||
+		cmd.need == needRPC && cmd.max >= 0 && len(args) > cmd.max && strings.Contains(args[0], ":")
 }
 
 // chooseDatabase takes the database's name off the arguments, or finds the one
@@ -203,9 +214,7 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "unixctl", Arg: cli.RequiredArg, Set: set(&s.unixctl)},
 		{Long: "record", Arg: cli.OptionalArg, Set: missing("--record")},
 		{Long: "replay", Arg: cli.OptionalArg, Set: missing("--replay")},
-		cli.Help(func(env *cli.Env) {
-			fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, defaultServer(), table.Usage, tlsopt.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
-		}),
+		cli.Help(s.help),
 		cli.List("option", 0),
 		cli.Version(),
 	}}
@@ -213,6 +222,11 @@ func (s *settings) parser() *cli.Parser {
 	p.Options = append(p.Options, table.Options(&s.style)...)
 	p.Options = append(p.Options, s.daemon.CLI()...)
 	return p
+}
+
+// help prints what --help does.
+func (s *settings) help(env *cli.Env) {
+	fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, defaultServer(), table.Usage, tlsopt.Usage, daemon.Usage(env.Name), cli.LogUsage(env.Name))
 }
 
 // asText returns a database error's text, for messages.

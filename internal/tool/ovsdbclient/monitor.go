@@ -127,6 +127,7 @@ func (w *watch) add(t *ovsdb.TableSchema, db string, groups []string) error {
 	if len(groups) == 0 {
 		groups = []string{""}
 	}
+	seen := map[*ovsdb.ColumnSchema]bool{}
 	for i, g := range groups {
 		if i > 0 {
 			wt.request = append(wt.request, ',')
@@ -135,7 +136,7 @@ func (w *watch) add(t *ovsdb.TableSchema, db string, groups []string) error {
 		if i == 0 {
 			cond = w.cond
 		}
-		if err := wt.addGroup(g, w.rpc.server, db, cond); err != nil {
+		if err := wt.addGroup(g, w.rpc.server, db, cond, seen); err != nil {
 			return err
 		}
 	}
@@ -143,8 +144,9 @@ func (w *watch) add(t *ovsdb.TableSchema, db string, groups []string) error {
 	return nil
 }
 
-// addGroup adds one [COLUMN,...] argument, an empty one being all columns.
-func (wt *watchTable) addGroup(group, server, db string, cond []byte) error {
+// addGroup adds one [COLUMN,...] argument, an empty one being all columns. seen
+// are those of the groups before it.
+func (wt *watchTable) addGroup(group, server, db string, cond []byte, seen map[*ovsdb.ColumnSchema]bool) error {
 	selects := ""
 	var columns []*ovsdb.ColumnSchema
 	for _, word := range strings.Split(group, ",") {
@@ -169,6 +171,10 @@ func (wt *watchTable) addGroup(group, server, db string, cond []byte) error {
 	}
 	wt.request = append(wt.request, `{"columns":[`...)
 	for i, c := range columns {
+		if seen[c] {
+			return fmt.Errorf("%s: column \"%s\" mentioned multiple times", server, c.Name)
+		}
+		seen[c] = true
 		if i > 0 {
 			wt.request = append(wt.request, ',')
 		}

@@ -9,6 +9,7 @@ import (
 
 	"weir/internal/json"
 	"weir/internal/ovsdb"
+	"weir/internal/stream"
 	"weir/internal/tool/table"
 )
 
@@ -80,7 +81,8 @@ func (c *call) listColumns() error {
 			continue
 		}
 		for _, col := range ts.Columns {
-			row := []table.Cell{table.Text(col.Name), table.Text(string(json.Canonical(col.Type.AppendJSON(nil))))}
+			typ := json.Canonical(col.Type.AppendJSON(nil))
+			row := []table.Cell{table.Text(col.Name), {Text: string(typ), JSON: typ}}
 			if len(c.args) == 0 {
 				row = append([]table.Cell{table.Text(ts.Name)}, row...)
 			}
@@ -94,7 +96,7 @@ func (c *call) listColumns() error {
 func readSchema(name string) (*ovsdb.DatabaseSchema, []byte, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("failed to read schema: \"%s\" could not be read as JSON (error opening \"%s\": %s)", name, name, stream.ErrText(err))
 	}
 	schema, err := ovsdb.ParseSchema(data)
 	if err != nil {

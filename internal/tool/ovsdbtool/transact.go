@@ -102,13 +102,7 @@ func checkParams(params []byte, name string) *ovsdb.Error {
 	if s.Next() != json.ArrayBegin {
 		return ovsdb.SyntaxErrorf(params, "", "array expected")
 	}
-	if s.Next() != json.String {
-		return ovsdb.SyntaxErrorf(params, "", "database name expected as first parameter")
-	}
-	if s.Str() != name {
-		return ovsdb.SyntaxErrorf(params, "unknown database", "\"%s\" database does not exist", s.Str())
-	}
-	if s.Next() == json.ArrayEnd {
+	if s.Next() != json.String || s.Str() != name {
 		return ovsdb.SyntaxErrorf(params, "", "database name expected as first parameter")
 	}
 	return nil

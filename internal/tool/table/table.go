@@ -49,6 +49,7 @@ type Style struct {
 type Cell struct {
 	none  bool // null in JSON, empty elsewhere
 	Text  string
+	JSON  []byte            // what Text is, where it is no string
 	Type  *ovsdb.ColumnType // nil: Text counts
 	Value ovsdb.Datum
 }
@@ -171,8 +172,8 @@ func (s *Style) appendTable(dst []byte, t *Table) []byte {
 		line := make([]string, len(row))
 		for i := range row {
 			line[i] = s.text(&row[i])
-			if s.MaxWidth > 0 && len(line[i]) > s.MaxWidth {
-				line[i] = line[i][:s.MaxWidth]
+			if most := max(s.MaxWidth, len(t.Headings[i])); s.MaxWidth > 0 && len(line[i]) > most {
+				line[i] = line[i][:most]
 			}
 		}
 		lines = append(lines, line)
@@ -226,7 +227,7 @@ func (s *Style) appendHTML(dst []byte, t *Table) []byte {
 	line := func(format string, args ...any) { dst = fmt.Appendf(dst, format, args...) }
 	line("<table border=1>\n")
 	if t.Caption != "" {
-		line("  <caption>%s</caption>\n", escapeHTML.Replace(t.Caption))
+		line("    <caption>%s</caption>\n", escapeHTML.Replace(t.Caption))
 	}
 	row := func(element string, cells []string) {
 		line("  <tr>\n")
@@ -315,6 +316,8 @@ func (s *Style) appendJSON(dst []byte, t *Table) []byte {
 			switch {
 			case row[i].none:
 				b = append(b, "null"...)
+			case row[i].JSON != nil:
+				b = append(b, row[i].JSON...)
 			case row[i].Type == nil:
 				b = json.AppendString(b, row[i].Text)
 			default:

@@ -49,7 +49,7 @@ map                 : {k="v\""}
 		{"csv", Style{Format: FormatCSV, Data: DataString}, "name,tag,set,map\n\"p,1\",[],\"[\"\"a c\"\", b]\",{}\n<p2>,5,[],\"{k=\"\"v\\\"\"\"\"}\"\n"},
 		{"json", Style{Format: FormatJSON}, `{"data":[["p,1",["set",[]],["set",["a c","b"]],["map",[]]],["<p2>",5,["set",[]],["map",[["k","v\""]]]]],"headings":["name","tag","set","map"]}` + "\n"},
 		{"json cells", Style{Format: FormatCSV, Data: DataJSON, NoHeadings: true}, "\"p,1\",\"[\"\"set\"\",[]]\",\"[\"\"set\"\",[\"\"a c\"\",\"\"b\"\"]]\",\"[\"\"map\"\",[]]\"\n<p2>,5,\"[\"\"set\"\",[]]\",\"[\"\"map\"\",[[\"\"k\"\",\"\"v\\\"\"\"\"]]]\"\n"},
-		{"narrow", Style{Format: FormatTable, Data: DataString, MaxWidth: 3}, "name tag set map\n---- --- --- ---\np,1  []  [\"a {}\n<p2  5   []  {k=\n"},
+		{"narrow", Style{Format: FormatTable, Data: DataString, MaxWidth: 3}, "name tag set map\n---- --- --- ---\np,1  []  [\"a {}\n<p2> 5   []  {k=\n"},
 	} {
 		if d := cmp.Diff(tt.want, string(tt.style.Append(nil, sample()))); d != "" {
 			t.Errorf("%s: -want +got\n%s", tt.name, d)
@@ -73,7 +73,7 @@ func TestNone(t *testing.T) {
 func TestHTMLEscapes(t *testing.T) {
 	s := Style{Format: FormatHTML, Data: DataString, NoHeadings: true}
 	got := string(s.Append(nil, &Table{Caption: "A & B", Headings: []string{"x"}, Rows: [][]Cell{{Text("<\"x\">")}}}))
-	want := "<table border=1>\n  <caption>A &amp; B</caption>\n  <tr>\n    <td>&lt;&quot;x&quot;&gt;</td>\n  </tr>\n</table>\n"
+	want := "<table border=1>\n    <caption>A &amp; B</caption>\n  <tr>\n    <td>&lt;&quot;x&quot;&gt;</td>\n  </tr>\n</table>\n"
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -20,7 +20,7 @@ var targetTypes = []string{"tcp", "ssl", "unix", "ptcp", "pssl", "punix"}
 func warnTarget(target string) {
 	kind, _, ok := strings.Cut(target, ":")
 	if !ok || !slices.Contains(targetTypes, kind) {
-		log.Warn("target type \"%s\" is possibly erroneous", kind)
+		log.Warn("target type \"%s\" is possibly erroneous", target)
 	}
 }
 
