@@ -76,8 +76,8 @@ func (p *provider) tunePort(name string, other map[string]string) {
 // Settle says that what the database wants has been made.
 func (p *provider) Settle() {
 	if k, ok := p.dp.(keeper); ok {
+		p.Engine().Release() // first, so that what Settle brings up is answered
 		k.Settle()
-		p.Engine().Release()
 	}
 }
 

@@ -53,11 +53,13 @@ func (m *mirror) all() iter.Seq2[userspace.MirrorSlot, *datapath.Flow] {
 	}
 }
 
-// Settle says that all ports have been added: those of an earlier process that
-// nobody claimed are given up.
+// Settle says that all ports have been added, and misses are answered: programs
+// of an earlier process whose memory could not be adopted, which forwarded until
+// now, give way to this one's, and ports that nobody claimed are given up.
 func (d *DP) Settle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.takeOver()
 	if d.former != nil {
 		_ = d.former.Close()
 		d.former = nil

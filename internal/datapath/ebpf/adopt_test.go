@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/clock"
@@ -125,6 +126,113 @@ func TestAdoption(t *testing.T) {
 	}
 	if dir, ok := findPinDir("kept", dir); ok {
 		t.Errorf("%s is left behind", dir)
+	}
+}
+
+// forwarder answers every miss with a flow to one port.
+type forwarder struct{ to datapath.PortNo }
+
+func (f forwarder) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
+	mask := new(flow.Mask)
+	mask.InPort, mask.RecircID, mask.PacketType, mask.EthType = ^uint32(0), ^uint32(0), ^uint32(0), 0xffff
+	return datapath.Verdict{Actions: []datapath.Action{&datapath.Output{Port: f.to}}, Mask: mask, UFID: datapath.UFID{1}, Install: true}
+}
+
+func (forwarder) Installed(*datapath.Upcall, *datapath.Verdict, error) {}
+
+func (forwarder) Removed(any, datapath.Stats) {}
+
+// TestUpgrade ends a data path and opens it by a program with another layout of
+// the memory: the old programs forward until the new data path is ready, and no
+// packet is lost or doubled.
+func TestUpgrade(t *testing.T) {
+	needRoot(t)
+	dir, host := t.TempDir(), linux.NewHost()
+	a, b := newCable(t, host, "a"), newCable(t, host, "b")
+	open := func() *DP {
+		d := keptDP(t, dir, 4096)
+		for i, c := range []*cable{a, b} {
+			if no, err := d.PortAdd(c.port, "system", datapath.PortNone); no != datapath.PortNo(1+i) || err != nil {
+				t.Fatalf("port %d, %v", no, err)
+			}
+		}
+		return d
+	}
+	d := open()
+	d.Settle()
+	putFlow(t, d, "recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)", "2")
+	d.mirror.do("commit", d.set.Commit)
+	pins := d.pins
+	stop, done := make(chan struct{}), make(chan int)
+	go func() {
+		frame, sent := composed(t), 0
+		for {
+			select {
+			case <-stop:
+				done <- sent
+				return
+			default:
+			}
+			p := netdev.PacketOf(frame)
+			if n, _ := a.far.Send(0, []*netdev.Packet{&p}); n == 1 {
+				sent++
+			}
+			time.Sleep(20 * time.Microsecond)
+		}
+	}()
+	came := 0
+	pass := func() {
+		for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			came += len(b.take(t))
+		}
+	}
+	pass()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	otherVersion(t, pins)
+	pass()
+	d = open()
+	if got := dump(d); got != nil {
+		t.Errorf("flows of another layout: %v", got)
+	}
+	pass() // by the old programs
+	if c := d.set.Counters(); c.Hits+c.Misses != 0 {
+		t.Errorf("packets came to the new programs before their time: %+v", c)
+	}
+	d.SetUpcallHandler(forwarder{to: 2})
+	d.Settle()
+	pass()
+	if c := d.set.Counters(); c.Hits == 0 {
+		t.Errorf("the new programs forward nothing: %+v", c)
+	}
+	close(stop)
+	sent := <-done
+	pass()
+	t.Logf("%d packets sent over the upgrade, %d came", sent, came)
+	if came != sent {
+		t.Errorf("%d packets of %d came", came, sent)
+	}
+	if err := d.Destroy(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// otherVersion makes pinned memory that of another version.
+func otherVersion(t *testing.T, pins pinDir) {
+	t.Helper()
+	m, err := ebpf.LoadPinnedMap(pins.path("header"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	header, err := m.LookupBytes(uint32(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	header[4]++ // the version
+	if err := m.Put(uint32(0), header); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -148,7 +148,7 @@ func (d *DP) openSet() (adopted bool, err error) {
 }
 
 // replacePins pins the new tables in the place of those of an earlier process,
-// whose programs stay at its ports until they are replaced as well.
+// whose programs stay at its ports, with its flows, until Settle.
 func (d *DP) replacePins() error {
 	if ports, err := program.PinnedPorts(string(d.pins)); err == nil {
 		d.adopted = ports

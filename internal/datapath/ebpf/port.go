@@ -28,6 +28,9 @@ type port struct {
 	no    datapath.PortNo
 	index int
 	link  link.Link
+	// later is the program that takes the place of an earlier process's when
+	// Settle says so; nil: it has.
+	later *ebpf.Program
 	// cpus are those that steering spreads the port's packets over; empty: none
 	// were asked for.
 	cpus     string
@@ -89,7 +92,11 @@ func (d *DP) attach(a attachable, no datapath.PortNo) error {
 	flags := portFlags(a)
 	prog, err := d.set.Entry(no, program.Ingress, flags)
 	if err == nil {
-		defer prog.Close()
+		defer func() {
+			if p.later == nil {
+				_ = prog.Close()
+			}
+		}()
 		err = d.set.SetPort(no, program.Port{Ifindex: uint32(p.index), Flags: flags, Upcall: uint32(d.tap.ifindex)})
 	}
 	if err == nil {
@@ -118,8 +125,14 @@ func (d *DP) attachLink(p *port, prog *ebpf.Program) (link.Link, error) {
 	if d.pins != "" {
 		pin = d.pins.path(d.linkPin(p.no))
 		if l, err := link.LoadPinnedLink(pin, nil); err == nil {
-			if attachedTo(l) == p.index && l.Update(prog) == nil {
-				return l, nil
+			if attachedTo(l) == p.index {
+				if d.former != nil {
+					p.later = prog
+					return l, nil
+				}
+				if l.Update(prog) == nil {
+					return l, nil
+				}
 			}
 			_ = l.Unpin()
 			_ = l.Close()
@@ -136,6 +149,21 @@ func (d *DP) attachLink(p *port, prog *ebpf.Program) (link.Link, error) {
 		}
 	}
 	return l, nil
+}
+
+// takeOver puts the programs of this process in the place of an earlier one's
+// that stayed at their ports until now. The caller holds the mutex.
+func (d *DP) takeOver() {
+	for no, p := range d.ports {
+		if p.later == nil {
+			continue
+		}
+		if err := p.link.Update(p.later); err != nil {
+			log.Warn("%s: port %d keeps the program of an earlier process: %v", d.cfg.Name, no, err)
+		}
+		_ = p.later.Close()
+		p.later = nil
+	}
 }
 
 // attachedTo is the index of a link's device, 0 when that is gone.
@@ -191,6 +219,9 @@ func (d *DP) PortDel(no datapath.PortNo) error {
 // leave lets go of a port; for good when that is asked for.
 func (p *port) leave(d *DP, forGood bool) error {
 	var errs []error
+	if p.later != nil {
+		_ = p.later.Close()
+	}
 	if forGood {
 		p.unsteer(fmt.Sprint(p.no))
 		errs = append(errs, d.set.SetPort(p.no, program.Port{}), detach(p.link))

@@ -124,6 +124,15 @@ func (s *Set) dimensions() []dimension {
 	}
 }
 
+// Memory is how many bytes of the kernel's memory all regions take, whatever is
+// in them.
+func (s *Set) Memory() (bytes int) {
+	for _, d := range s.dimensions() {
+		bytes += len((*d.to).mem)
+	}
+	return bytes
+}
+
 // load makes the programs that don't depend on masks, and a first main.
 func (s *Set) load() error {
 	var err error
