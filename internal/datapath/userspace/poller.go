@@ -175,8 +175,8 @@ func (w *worker) serveBusy(queues []*rxq) {
 func (w *worker) await(queues []*rxq) int64 {
 	p := w.poller
 	timeout := -1
-	if len(p.busy) > 0 {
-		timeout = 0
+	if len(p.busy) > 0 || p.packets > 0 {
+		timeout = 0 // what this round has done is to be counted before a sleep
 	} else if w.held > 0 {
 		timeout = w.flushHeld()
 	}
