@@ -1,6 +1,10 @@
 package openflow
 
-import "weir/internal/flow"
+import (
+	"slices"
+
+	"weir/internal/flow"
+)
 
 // PackedFlowMod is a FlowMod in little memory: a file may hold millions.
 type PackedFlowMod struct {
@@ -52,6 +56,12 @@ func (x *Packer) Add(m *FlowMod) {
 	x.mods = append(x.mods, m.packed())
 	x.matches = m.Match.AppendPacked(x.matches)
 	x.ends = append(x.ends, uint32(len(x.matches)))
+}
+
+// Grow makes room for n more flow mods.
+func (x *Packer) Grow(n int) {
+	const usual = 128 // bytes of a match
+	x.mods, x.ends, x.matches = slices.Grow(x.mods, n), slices.Grow(x.ends, n), slices.Grow(x.matches, n*usual)
 }
 
 // Take gives what was added since the last Take.

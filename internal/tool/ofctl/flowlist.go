@@ -159,6 +159,9 @@ func (p *flowFileParser) again() {
 
 func (p *flowPart) parse(f *flowFileParser) {
 	var pack openflow.Packer
+	if f.encoder == nil {
+		pack.Grow(strings.Count(p.lines, "\n") + 1)
+	}
 	p.usable = openflow.PAny
 	p.each(f, func(fm *openflow.FlowMod, usable openflow.Protocol, line int) {
 		p.usable &= usable

@@ -184,6 +184,7 @@ func (v *conn) addSwitch(ft *flowTable, side int) error {
 		pack.Add(&fm)
 		if n++; n%together == 0 {
 			ft.add(side, pack.Take())
+			pack.Grow(together)
 		}
 	})
 	ft.add(side, pack.Take())
