@@ -39,3 +39,10 @@ func (s *Shape) Take(m *Match) { s.mask, s.facts, s.taken = m.Mask, m.shapeFacts
 func (s *Shape) Is(m *Match) bool {
 	return s.taken && s.facts == m.shapeFacts() && *s.mask.Words() == *m.Mask.Words()
 }
+
+// Fits reports whether a key has the values that the shape has of what
+// prerequisites look at, so that with the shape's mask it has the shape.
+func (s *Shape) Fits(m *Match) bool { return s.taken && s.facts == m.shapeFacts() }
+
+// PutMask gives a match the shape's mask.
+func (s *Shape) PutMask(m *Match) { m.Mask = s.mask }

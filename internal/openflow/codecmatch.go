@@ -104,12 +104,21 @@ func (d *decoder) nxMatch(c *cursor, opt matchOptions) (m Match) {
 
 // nxFields adds the fields in c up to its end to an empty match.
 func (d *decoder) nxFields(c *cursor, m *Match, opt matchOptions) {
+	b := c.b[c.off:]
+	plain := d.reuse != nil && !opt.loose && !opt.pipeline && (opt.cookie == nil || opt.cookie[1] == 0)
+	if plain && c.err == nil && d.reuse.plan.read(b, m) {
+		c.off = len(c.b)
+		return
+	}
 	for c.left() > 0 && c.err == nil {
 		if c.left() < 4 {
 			c.fail(ErrBMCBadLen)
 			break
 		}
 		d.nxField(c, m, opt)
+	}
+	if plain && c.err == nil && m.Mask.TunMetaPresent == 0 {
+		d.reuse.plan.learn(b, m)
 	}
 	d.failErr(c.err)
 }

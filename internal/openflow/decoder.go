@@ -17,6 +17,7 @@ type Decoder struct {
 	add   BundleAdd
 	stats FlowStats
 	acts  actionCache
+	plan  readPlan
 }
 
 // Decode is the function [Decode] but for the memory that it uses.
