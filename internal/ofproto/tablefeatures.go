@@ -9,8 +9,11 @@ import (
 // actionsOf is the set of actions that tables and buckets can do, in terms of
 // a version: OpenFlow 1.2 replaced most of the older ones by set_field.
 func actionsOf(v openflow.Version) uint64 {
-	if v < openflow.V12 {
+	switch v {
+	case openflow.V10:
 		return openflow.AllActionBits
+	case openflow.V11:
+		return openflow.AllActionBits &^ openflow.ActionBits("set_field")
 	}
 	return openflow.ActionBits("output", "group", "set_field", "strip_vlan", "push_vlan", "mod_nw_ttl", "dec_ttl",
 		"set_mpls_ttl", "dec_mpls_ttl", "push_mpls", "pop_mpls", "set_queue")

@@ -214,6 +214,8 @@ type encoder struct {
 	err   error
 	body  int // where the body starts
 	entry int // where the last entry of a multipart reply starts
+	// insertion: buckets are for a group that is there.
+	insertion bool
 	// dropped counts entries that are longer than a message may be.
 	dropped int
 	msgs    [][]byte

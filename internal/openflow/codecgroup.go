@@ -216,11 +216,8 @@ func (e *encoder) encodeGroupMod(m *GroupMod) {
 	e.pad(2)
 	e.u32(m.CommandBucketID)
 	start := e.len()
-	typ := m.Type
-	if cmd == GroupInsertBucket {
-		typ = GroupTypeSelect // the group's is not known: weights are said
-	}
-	e.buckets(typ, m.Buckets)
+	e.insertion = cmd == GroupInsertBucket
+	e.buckets(m.Type, m.Buckets)
 	e.put16(at, e.len()-start)
 	e.groupProps(&m.Props)
 }
@@ -253,7 +250,8 @@ func (e *encoder) bucket15(typ GroupType, b *Bucket) {
 	acts := e.len()
 	e.actions(b.Actions)
 	e.put16(start+2, e.len()-acts)
-	if typ == GroupTypeSelect || b.Weight > 1 {
+	// Where the type of the group isn't known, a weight is said that isn't the usual.
+	if typ == GroupTypeSelect || b.Weight > 1 || e.insertion && b.Weight != 1 {
 		p := e.propStart(groupPropWeight)
 		e.u16(b.Weight)
 		e.pad(2)

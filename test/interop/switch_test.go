@@ -36,10 +36,83 @@ var flows = []string{
 	"idle_timeout=60,hard_timeout=600,priority=16,udp,tp_src=53,actions=set_queue:1,output:2,pop_queue",
 }
 
+// allVersions are the versions of OpenFlow.
+var allVersions = []string{"OpenFlow10", "OpenFlow11", "OpenFlow12", "OpenFlow13", "OpenFlow14", "OpenFlow15"}
+
+// flowVersions are those in which all of [flows] can be said; 1.1 has no IPv6.
+var flowVersions = slices.DeleteFunc(slices.Clone(allVersions), func(v string) bool { return v == "OpenFlow11" })
+
+// Groups, meters, ports, tables and queues are made by one side's ovs-ofctl and
+// told alike to both, on either switch.
+func TestOfctlOnEitherSwitch(t *testing.T) {
+	for _, sw := range []side{ours, theirs} {
+		t.Run("switch "+string(sw), func(t *testing.T) {
+			s := newStack(t, sw)
+			s.startSwitch(sw, sw)
+			for _, tool := range []side{ours, theirs} {
+				for i, version := range allVersions {
+					s.ofctlInventory(tool, version, i)
+				}
+			}
+		})
+	}
+}
+
+// ofctlInventory makes and tells what a version has beside flows; older versions
+// come first in number.
+func (s *stack) ofctlInventory(tool side, version string, number int) {
+	s.t.Helper()
+	do := func(args ...string) { s.run(tool, "ovs-ofctl", append([]string{"-O", version}, args...)...) }
+	told := func(args ...string) { s.same("ovs-ofctl", append([]string{"-O", version}, args...)...) }
+	do("mod-port", "br0", "p1", "no-flood")
+	told("show", "br0")
+	do("mod-port", "br0", "p1", "flood")
+	do("set-frags", "br0", "nx-match")
+	told("get-frags", "br0")
+	do("set-frags", "br0", "normal")
+	told("queue-get-config", "br0", "1")
+	told("queue-stats", "br0")
+	do("add-group", "br0", "group_id=1,type=all,bucket=output:1,bucket=output:2")
+	do("add-group", "br0", "group_id=2,type=select,bucket=weight:2,output:1,bucket=weight:1,output:2")
+	do("--may-create", "mod-group", "br0", "group_id=3,type=indirect,bucket=dec_ttl,output:1")
+	told("dump-groups", "br0")
+	told("dump-group-features", "br0")
+	do("del-groups", "br0", "group_id=2")
+	told("dump-groups", "br0")
+	do("del-groups", "br0")
+	if number >= 3 {
+		do("add-meter", "br0", "meter=1 kbps burst stats bands=type=drop rate=1000 burst_size=100")
+		told("dump-meters", "br0")
+		told("meter-features", "br0")
+		do("del-meters", "br0")
+	}
+	if number >= 4 {
+		do("mod-table", "br0", "5", "evict")
+		told("dump-table-desc", "br0")
+		do("mod-table", "br0", "5", "noevict")
+		do("--bundle", "add-flow", "br0", "table=9,in_port=1,actions=output:2")
+		do("del-flows", "br0")
+	}
+	if number == 5 {
+		do("add-group", "br0", "group_id=7,type=all,bucket=bucket_id:1,output:1")
+		do("insert-buckets", "br0", "group_id=7,command_bucket_id=last,bucket=bucket_id:2,output:2")
+		do("remove-buckets", "br0", "group_id=7,command_bucket_id=first")
+		told("dump-groups", "br0")
+		do("del-groups", "br0")
+	}
+	do("packet-out", "br0", "in_port=controller packet=ffffffffffff0000000000010800 actions=output:1")
+	if number != 1 { // 1.1 has no field for it
+		do("add-tlv-map", "br0", "{class=0x1,type=0x2,len=4}->tun_metadata3")
+		told("dump-tlv-map", "br0")
+		do("del-tlv-map", "br0")
+	}
+	s.run(tool, "ovs-ofctl", "-O", version, "probe", "br0")
+}
+
 func TestOfctlOnOurSwitch(t *testing.T) {
 	s := newStack(t, ours)
 	s.startSwitch(ours, ours)
-	for _, version := range []string{"OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15"} {
+	for _, version := range flowVersions {
 		for _, tool := range []side{ours, theirs} {
 			s.run(tool, "ovs-ofctl", "-O", version, "del-flows", "br0")
 			for _, f := range flows {
@@ -65,7 +138,7 @@ func TestOfctlOnOurSwitch(t *testing.T) {
 func TestOurOfctlOnTheirSwitch(t *testing.T) {
 	s := newStack(t, theirs)
 	s.startSwitch(theirs, theirs)
-	for _, version := range []string{"OpenFlow10", "OpenFlow13", "OpenFlow15"} {
+	for _, version := range flowVersions {
 		s.run(ours, "ovs-ofctl", "-O", version, "del-flows", "br0")
 		for _, f := range flows {
 			s.run(ours, "ovs-ofctl", "-O", version, "add-flow", "br0", f)
