@@ -204,7 +204,7 @@ func (s *Switch) registerNone(srv *unixctl.Server) {
 			if len(r.Args) > 0 && unknown != "" {
 				return "", errors.New(unknown)
 			}
-			return all, nil
+			return r.Answer(unixctl.Both{Text: all, JSON: []string{}})
 		})
 	}
 	none("bond/list", "", 0, "bond\ttype\trecircID\tmembers\n", "")
@@ -226,13 +226,13 @@ func (s *Switch) registerNone(srv *unixctl.Server) {
 		if err := s.knowsInterface(r.Args[0]); err != nil {
 			return "", err
 		}
-		return "QoS not configured on " + r.Args[0] + "\n", nil
+		return r.Answer(unixctl.Both{Text: "QoS not configured on " + r.Args[0] + "\n", JSON: map[string]string{}})
 	})
 	srv.Register("qos/show-types", "interface", 1, 1, func(r *unixctl.Request) (string, error) {
 		if err := s.knowsInterface(r.Args[0]); err != nil {
 			return "", err
 		}
-		return "No QoS types supported for interface: " + r.Args[0] + "\n", nil
+		return r.Answer(unixctl.Both{Text: "No QoS types supported for interface: " + r.Args[0] + "\n", JSON: []string{}})
 	})
 }
 
