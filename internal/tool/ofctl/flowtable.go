@@ -1,6 +1,7 @@
 package ofctl
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"os"
@@ -95,6 +96,9 @@ func (ft *flowTable) add(side int, flows []openflow.PackedFlowMod) {
 // has reports whether a side has the flow.
 func (p *flowPair) has(side int) bool { return p[side] != nil }
 
+// any is the flow as one of the sides has it.
+func (p *flowPair) any() *openflow.PackedFlowMod { return cmp.Or(p[0], p[1]) }
+
 // same reports whether both sides have the flow and it does the same.
 func (ft *flowTable) same(p *flowPair) bool {
 	a, b := p[0], p[1]
@@ -119,35 +123,36 @@ func (ft *flowTable) sameActions(a, b []openflow.Action) bool {
 // maxAlike bounds what a flowTable remembers of actions.
 const maxAlike = 4096
 
-// differing lists the flows that are not the same on both sides, by table, then
-// by falling priority, then by match.
+// differing lists the flows that are not the same on both sides, or all of them,
+// in the order in which they were entered.
 func (ft *flowTable) differing(all bool) []*flowPair {
+	var out []*flowPair
+	for i := range ft.rows {
+		if p := &ft.rows[i].pair; all || !ft.same(p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// sortPairs orders flows by table, then by falling priority, then by match.
+func sortPairs(pairs []*flowPair) {
 	type keyed struct {
 		key  string
 		pair *flowPair
 	}
-	var out []keyed
+	all := make([]keyed, len(pairs))
 	var fm openflow.FlowMod
-	for i := range ft.rows {
-		p := &ft.rows[i].pair
-		if !all && ft.same(p) {
-			continue
-		}
-		if p.has(0) {
-			p[0].Unpack(&fm)
-		} else {
-			p[1].Unpack(&fm)
-		}
+	for i, p := range pairs {
+		p.any().Unpack(&fm)
 		key := append(make([]byte, 0, 64), fm.TableID)
 		key = binary.BigEndian.AppendUint16(key, ^fm.Priority)
-		out = append(out, keyed{string(append(key, fm.Match.Format(flow.DefaultPriority, nil)...)), p})
+		all[i] = keyed{string(append(key, fm.Match.Format(flow.DefaultPriority, nil)...)), p}
 	}
-	slices.SortFunc(out, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
-	pairs := make([]*flowPair, len(out))
-	for i := range out {
-		pairs[i] = out[i].pair
+	slices.SortFunc(all, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
+	for i := range all {
+		pairs[i] = all[i].pair
 	}
-	return pairs
 }
 
 // addFile enters the flows of a file.
@@ -212,18 +217,23 @@ func replaceFlows(t *tool, args []string) error {
 	if err := v.addSwitch(ft, inSwitch); err != nil {
 		return err
 	}
-	var dels, adds []openflow.PackedFlowMod
-	for _, p := range ft.differing(t.readd) {
+	differ := ft.differing(t.readd)
+	// Table by table, as the peer does; what goes makes room for what comes.
+	slices.SortStableFunc(differ, func(a, b *flowPair) int {
+		return cmp.Or(cmp.Compare(a.any().TableID, b.any().TableID), cmp.Compare(b2i(a.has(inFile)), b2i(b.has(inFile))))
+	})
+	mods := make([]openflow.PackedFlowMod, 0, len(differ))
+	var d openflow.FlowMod
+	for _, p := range differ {
 		if p.has(inFile) {
-			adds = append(adds, *p[inFile])
+			mods = append(mods, *p[inFile])
 			continue
 		}
-		var d openflow.FlowMod
 		p[inSwitch].Unpack(&d)
 		d.Command, d.Actions, d.NewCookie = openflow.FlowDeleteStrict, nil, 0
-		dels = append(dels, d.Pack())
+		mods = append(mods, d.Pack())
 	}
-	return v.sendOrBundle(v.encodeFlows(append(dels, adds...)))
+	return v.sendOrBundle(v.encodeFlows(mods))
 }
 
 // nameTables has the table of each flow said in OpenFlow 1.0, where the switch
@@ -267,6 +277,7 @@ func diffFlows(t *tool, args []string) error {
 	}
 	var fm openflow.FlowMod
 	differ := ft.differing(false)
+	sortPairs(differ)
 	for _, p := range differ {
 		for i, sign := range []string{"-", "+"} {
 			if p.has(i) {
