@@ -34,7 +34,7 @@ func setProtocols(conf *tls.Config, list string) error {
 				return i, nil
 			}
 		}
-		return 0, fmt.Errorf("%s: SSL protocol not recognized", name)
+		return 0, fmt.Errorf("%s: SSL/TLS protocol not recognized", name)
 	}
 	names := words(list, ", ")
 	if len(names) == 0 {
