@@ -27,7 +27,7 @@ import (
 func connectMain(args []string) error {
 	fs := flag.NewFlagSet("connect", flag.ContinueOnError)
 	flows := fs.Int("flows", 1, "number of flows")
-	window := fs.Int("window", 128, "packets on their way")
+	window := fs.Int("window", 256, "packets on their way")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
