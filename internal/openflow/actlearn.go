@@ -1,6 +1,7 @@
 package openflow
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -164,6 +165,9 @@ func (p *actParser) learnLoad(s string) (LearnSpec, error) {
 	if src == "" {
 		return LearnSpec{}, fmt.Errorf("load: missing source before `->' in `%s'", s)
 	}
+	if _, number := parseBig(src); !number && src[0] >= '0' && src[0] <= '9' {
+		return LearnSpec{}, fmt.Errorf("load: garbage before `->' in `%s'", s)
+	}
 	dst, err := ParseSubfield(dstText)
 	if err != nil {
 		return LearnSpec{}, err
@@ -233,6 +237,7 @@ func buildActParsers() map[string]actParseFunc {
 		"set_queue":     number(32, "", func(v uint64) Action { return &SetQueue{Queue: uint32(v)} }),
 		"group":         number(32, "", func(v uint64) Action { return &Group{ID: uint32(v)} }),
 		"meter":         (*actParser).meter,
+		"unroll_xlate":  (*actParser).unrollXlate,
 		"strip_vlan":    fixed(func() Action { return &StripVLAN{} }),
 		"pop_vlan":      fixed(func() Action { return &StripVLAN{Pop: true} }),
 		"dec_mpls_ttl":  fixed(func() Action { return &DecMPLSTTL{} }),
@@ -362,4 +367,10 @@ func valueBytes(v flow.Value) []byte {
 	b := make([]byte, 16)
 	v.PutBytes(b)
 	return b
+}
+
+// unrollXlate refuses the action by which translations come back from where they
+// were: it is none of OpenFlow's.
+func (p *actParser) unrollXlate(string) (Action, error) {
+	return nil, errors.New("UNROLL is an internal action that shouldn't be used via OpenFlow")
 }

@@ -14,6 +14,11 @@ func TestActionErrors(t *testing.T) {
 		{"encap(nsh(tlv(0x1000,10,0x)))", "Invalid NSH TLV header: 0x1000,10,0x"},
 		{"encap(ethernet(x=1))", "Invalid property: x"},
 		{"learn(table=1, in_port_oxm=123456)", "table=1, in_port_oxm=123456: in_port_oxm value 123456 cannot be parsed as a subfield (123456: unknown field `123456') or an immediate value (123456: port value out of range for in_port_oxm)"},
+		{"ct(commit,nat(src=1.2.3.4x))", `garbage (x) after nat range "1.2.3.4x" (pos: 7)`},
+		{"ct(commit,nat(src=1.2.3.4-1.2.3.3))", `invalid nat range "1.2.3.4-1.2.3.3"`},
+		{"ct(commit,nat(src=1.2.3.4:80x))", `garbage (x) after nat range "1.2.3.4:80x" (pos: 10)`},
+		{"output:1,nat", `Cannot have NAT action outside of "ct" action`},
+		{"unroll_xlate", "UNROLL is an internal action that shouldn't be used via OpenFlow"},
 		{"learn(load:123->nsh_ttl[])", "123->nsh_ttl[]: experimenter OXM field 'nsh_ttl[]' not supported"},
 		{"multipath(eth_src,50,modulo_n,1,0,nsh_spi[0..15])", "eth_src,50,modulo_n,1,0,nsh_spi[0..15]: experimenter OXM field 'nsh_spi[0..15]' not supported"},
 	} {

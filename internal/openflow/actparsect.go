@@ -21,7 +21,9 @@ func (p *actParser) ct(s string) (Action, error) {
 		case "force":
 			c.Flags |= CTForce
 		case "table":
-			c.Table, err = p.tableArg(kv.Value)
+			if c.Table, err = p.tableArg(kv.Value); err != nil {
+				err = fmt.Errorf("unknown table %s", kv.Value)
+			}
 			if err == nil && c.Table == CTNoTable {
 				err = fmt.Errorf("invalid table %#x", c.Table)
 			}
@@ -153,7 +155,41 @@ func (n *NAT) parseRange(s string) error {
 	return nil
 }
 
-func natError(s string) error { return fmt.Errorf("garbage (%s) after nat range %q (pos: 0)", s, s) }
+// natError says what is wrong with a range, "ADDR[-ADDR][:PORT[-PORT]]": what is
+// behind it, or, where a part is missing or ends before it begins, all of it.
+func natError(s string) error {
+	invalid := fmt.Errorf("invalid nat range %q", s)
+	at := addressLen(s)
+	more := func(sep byte, length func(string) int) bool {
+		if at >= len(s) || s[at] != sep {
+			return true
+		}
+		n := length(s[at+1:])
+		at += 1 + n
+		return n > 0
+	}
+	if at > 0 && (!more('-', addressLen) || !more(':', digitsLen) || !more('-', digitsLen)) || at == len(s) {
+		return invalid
+	}
+	return fmt.Errorf("garbage (%s) after nat range %q (pos: %d)", s[at:], s, at)
+}
+
+// addressLen is how much of s is an address at its beginning.
+func addressLen(s string) int {
+	for n := len(s); n > 0; n-- {
+		text := s[:n]
+		if text[0] == '[' && text[n-1] == ']' && n > 2 {
+			text = text[1 : n-1]
+		}
+		if _, err := netip.ParseAddr(text); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// digitsLen is how many digits s begins with.
+func digitsLen(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
 func (n *NAT) setAddr(dst *[16]byte, s, whole string) error {
 	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
