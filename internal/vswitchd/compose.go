@@ -71,7 +71,7 @@ func Compose(p Providers, o Options) *Switch {
 	}
 	o.Devices = c.devices
 	for _, typ := range types {
-		o.InterfaceTypes = append(o.InterfaceTypes, c.devices(typ).Types()...)
+		o.InterfaceTypes = append(o.InterfaceTypes, c.offered(typ)...)
 	}
 	slices.Sort(o.InterfaceTypes)
 	o.InterfaceTypes = slices.Compact(o.InterfaceTypes)

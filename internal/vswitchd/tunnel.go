@@ -3,6 +3,7 @@ package vswitchd
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"weir/internal/netdev"
 	"weir/internal/netdev/linux"
@@ -11,16 +12,32 @@ import (
 	"weir/internal/unixctl"
 )
 
+// carried is the one type of tunnel whose packets the kernel's data path and the
+// one in user space carry; translation knows more.
+const carried = "vxlan"
+
+// imagined reports whether no packet leaves the machine through tunnels of the
+// data path behind a type.
+func (c *composer) imagined(typ string) bool { return c.host == nil || c.isDummy(typ) }
+
+// offered are the types of interface that work on the data path behind a type,
+// for column iface_types.
+func (c *composer) offered(typ string) []string {
+	return slices.DeleteFunc(c.devices(typ).Types(), func(name string) bool {
+		return !c.imagined(typ) && tunnel.KindOf(name) != nil && name != carried
+	})
+}
+
 // tunnels are the types of tunnel port, for the data path behind a type.
 func (c *composer) tunnels(typ string) netdev.Providers {
-	if c.host == nil || c.isDummy(typ) {
+	if c.imagined(typ) {
 		return tunnelport.Providers(func(t *tunnel.Config) (netdev.Device, error) { return tunnelport.NewSilent(t), nil }, nil)
 	}
 	inKernel := typ != "netdev" && c.kernelChoice(typ).kind == "ebpf"
 	open := func(t *tunnel.Config) (netdev.Device, error) {
 		switch {
-		case t.Kind.Type != "vxlan":
-			return nil, fmt.Errorf("tunnels of type %s are not supported yet: use type vxlan", t.Kind.Type)
+		case t.Kind.Type != carried:
+			return nil, fmt.Errorf("tunnels of type %s are not supported yet: use type %s", t.Kind.Type, carried)
 		case len(t.Extensions) > 0:
 			return nil, fmt.Errorf("extensions of VXLAN (options:exts=%s) are not supported yet: leave them out", t.Options()["exts"])
 		case t.PacketType != "legacy_l2":

@@ -33,6 +33,21 @@ func (s *sw) joinUnderlay() {
 	}
 }
 
+// The types of interface that the database lists are those that work; another
+// tunnel's port says what is wrong with it.
+func TestTunnelTypes(t *testing.T) {
+	s := start(t)
+	s.datapath = "netdev"
+	if got, want := s.vsctl("get Open_vSwitch . iface_types"), "[internal, patch, system, tap, vxlan]"; got != want {
+		t.Errorf("iface_types: %s, want %s", got, want)
+	}
+	s.vsctl("add-br br0")
+	s.vsctl("--no-wait add-port br0 g0 -- set Interface g0 type=geneve options:remote_ip=%s", outerThere)
+	s.eventually("an error of g0", func() bool {
+		return strings.Contains(s.vsctl("get Interface g0 error"), "tunnels of type geneve are not supported yet")
+	})
+}
+
 // Our tunnels and the kernel's own VXLAN device understand each other: with a
 // fixed endpoint and key, and where flows choose both and match on them.
 func TestVXLANWithKernel(t *testing.T) { eachDatapath(t, (*sw).testVXLANWithKernel) }
