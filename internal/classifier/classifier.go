@@ -13,6 +13,7 @@ package classifier
 import (
 	"slices"
 	"sync/atomic"
+	"unsafe"
 
 	"weir/internal/flow"
 )
@@ -40,17 +41,34 @@ type Conj struct {
 // with [NewRule] or [Classifier.Init]; it may be in one classifier at a time
 // and must not be copied. The links belong to the writer of its classifier and
 // are read by lookups without a lock.
+//
+// What a lookup reads comes first, so that it is in few cache lines.
 type Rule[V any] struct {
-	Value    V
+	hash     uint32 // of the values, never 0
 	priority int32
-	hash     uint32   // of vals, never 0
-	vals     []uint64 // the key's words under mask
-	mask     *sparseMask
-	st       *subtable[V]            // nil: in no classifier
-	next     atomic.Pointer[Rule[V]] // same match, lower priority or older
-	conj     *[]Conj                 // nil: no clause
+	few      [fewVals]uint64 // the key's words under mask, when they are that few
 	added    atomic.Uint64
 	removed  atomic.Uint64
+	conj     *[]Conj                 // nil: no clause
+	next     atomic.Pointer[Rule[V]] // same match, lower priority or older
+	Value    V
+	mask     *sparseMask
+	st       *subtable[V] // nil: in no classifier
+	many     *uint64      // the first of the key's words under mask, when they are more
+}
+
+// fewVals is how many words of a key a rule holds in itself.
+const fewVals = 5
+
+// vals are the key's words under the mask.
+func (r *Rule[V]) vals() []uint64 { return r.valsOf(len(r.mask.words)) }
+
+// valsOf is vals of a rule whose mask is known to have n words.
+func (r *Rule[V]) valsOf(n int) []uint64 {
+	if n <= fewVals {
+		return r.few[:n]
+	}
+	return unsafe.Slice(r.many, n)
 }
 
 // NewRule makes a rule that matches the bits of key that mask has; other bits
@@ -96,19 +114,22 @@ func (r *Rule[V]) InitWith(s *Masks, key *flow.Key, mask *flow.Mask, priority in
 
 // InitLike makes r, a zero Rule, a rule of the same match and priority as o.
 func (r *Rule[V]) InitLike(o *Rule[V], conj []Conj, value V) {
-	r.Value, r.priority, r.hash, r.vals, r.mask = value, o.priority, o.hash, o.vals, o.mask
+	r.Value, r.priority, r.hash, r.mask = value, o.priority, o.hash, o.mask
+	r.few, r.many = o.few, o.many
 	r.setConj(conj)
 }
 
 func (r *Rule[V]) init(key *flow.Key, m *sparseMask, priority int, conj []Conj, value V) {
 	r.Value, r.priority, r.mask = value, int32(priority), m
 	r.setConj(conj)
-	r.vals = make([]uint64, len(m.words))
-	kw := key.Words()
-	for i, w := range m.words {
-		r.vals[i] = kw[w] & m.masks[i]
+	if n := len(m.words); n > fewVals {
+		r.many = unsafe.SliceData(make([]uint64, n))
 	}
-	r.hash = tag(hashVals(hashInit, r.vals))
+	vals, kw := r.vals(), key.Words()
+	for i, w := range m.words {
+		vals[i] = kw[w] & m.masks[i]
+	}
+	r.hash = tag(hashVals(hashInit, vals))
 }
 
 func (r *Rule[V]) setConj(conj []Conj) {
@@ -142,9 +163,9 @@ func (r *Rule[V]) HideFrom(v Version) { r.removed.Store(uint64(v)) }
 // Expand writes the rule's match to key and mask; unmatched bits are zero.
 func (r *Rule[V]) Expand(key *flow.Key, mask *flow.Mask) {
 	*key, *mask = flow.Key{}, flow.Mask{}
-	kw, mw := key.Words(), mask.Words()
+	kw, mw, vals := key.Words(), mask.Words(), r.vals()
 	for i, w := range r.mask.words {
-		kw[w], mw[w] = r.vals[i], r.mask.masks[i]
+		kw[w], mw[w] = vals[i], r.mask.masks[i]
 	}
 }
 
@@ -159,9 +180,9 @@ func (r *Rule[V]) Mask(mask *flow.Mask) {
 
 // Matches reports whether key matches the rule.
 func (r *Rule[V]) Matches(key *flow.Key) bool {
-	kw := key.Words()
+	kw, vals := key.Words(), r.vals()
 	for i, w := range r.mask.words {
-		if kw[w]&r.mask.masks[i] != r.vals[i] {
+		if kw[w]&r.mask.masks[i] != vals[i] {
 			return false
 		}
 	}
@@ -170,7 +191,7 @@ func (r *Rule[V]) Matches(key *flow.Key) bool {
 
 // SameMatch reports whether both rules match the same keys.
 func (r *Rule[V]) SameMatch(o *Rule[V]) bool {
-	return r.mask.equal(o.mask) && slices.Equal(r.vals, o.vals)
+	return r.mask.equal(o.mask) && slices.Equal(r.vals(), o.vals())
 }
 
 // Classifier is a set of rules. One writer at a time may change it (its owner
@@ -220,7 +241,7 @@ func (c *Classifier[V]) SetPrefixes(fields ...PrefixField) {
 		e.st.measure(next.tries)
 		next.entries = append(next.entries, e.st.entry())
 		e.st.each(func(r *Rule[V]) bool {
-			e.st.track(next.tries, r.vals)
+			e.st.track(next.tries, r.vals())
 			return true
 		})
 	}
@@ -242,7 +263,7 @@ func (c *Classifier[V]) Insert(r *Rule[V], v Version) {
 		c.byMask[r.mask.hash] = append(c.byMask[r.mask.hash], st)
 	}
 	r.mask, r.st = st.mask, st // share one mask
-	st.track(tries, r.vals)
+	st.track(tries, r.vals())
 	before := st.max
 	st.insert(r)
 	c.n++
@@ -263,7 +284,7 @@ func (c *Classifier[V]) Remove(r *Rule[V]) {
 	if st.n == 0 || st.max < before {
 		c.publish(st)
 	}
-	st.untrack(c.state.Load().tries, r.vals)
+	st.untrack(c.state.Load().tries, r.vals())
 	r.st = nil
 	if st.n == 0 {
 		h := st.mask.hash

@@ -50,7 +50,7 @@ func (m *sparseMask) covers(o *sparseMask) bool {
 // agrees reports whether the rule's values equal kw in the bits that both the
 // rule and m have.
 func (r *Rule[V]) agrees(m *sparseMask, kw *[flow.NumWords]uint64) bool {
-	i, j := 0, 0
+	i, j, vals := 0, 0, r.vals()
 	for i < len(r.mask.words) && j < len(m.words) {
 		switch a, b := r.mask.words[i], m.words[j]; {
 		case a < b:
@@ -58,7 +58,7 @@ func (r *Rule[V]) agrees(m *sparseMask, kw *[flow.NumWords]uint64) bool {
 		case a > b:
 			j++
 		default:
-			if (r.vals[i]^kw[a])&r.mask.masks[i]&m.masks[j] != 0 {
+			if (vals[i]^kw[a])&r.mask.masks[i]&m.masks[j] != 0 {
 				return false
 			}
 			i++
@@ -97,7 +97,7 @@ func (c *Classifier[V]) FindSame(v Version, r *Rule[V]) *Rule[V] {
 	if st == nil {
 		return nil
 	}
-	for o := st.rules.findVals(r.hash, r.vals); o != nil && o.priority >= r.priority; o = o.next.Load() {
+	for o := st.rules.findVals(r.hash, r.vals()); o != nil && o.priority >= r.priority; o = o.next.Load() {
 		if o.priority == r.priority && o.VisibleIn(v) {
 			return o
 		}

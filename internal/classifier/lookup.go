@@ -46,35 +46,74 @@ func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V
 	if wc != nil {
 		ww = wc.Words()
 	}
-	for i := range st.entries {
-		e := &st.entries[i]
-		if hard != nil && e.max <= hard.priority {
+	for from := 0; from < len(st.entries); from += batch {
+		entries := st.entries[from:min(from+batch, len(st.entries))]
+		if hard != nil && entries[0].max <= hard.priority {
 			break
 		}
-		var r *Rule[V]
-		if ww == nil {
-			m := e.st.mask
-			r = e.st.rules.findKey(tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words)))), m, kw)
-		} else {
-			r = st.searchStaged(e, kw, ww, &tries)
-		}
-		for ; r != nil; r = r.next.Load() {
-			if hard != nil && r.priority <= hard.priority {
-				break
+		var p probes[V]
+		p.start(entries, kw)
+		for i := range entries {
+			e := &entries[i]
+			if hard != nil && e.max <= hard.priority {
+				return hard
 			}
-			if !r.VisibleIn(v) {
-				continue
+			var r *Rule[V]
+			if ww != nil {
+				r = st.searchStaged(e, kw, ww, &tries)
+			} else if p.tags[i] != 0 {
+				r = e.st.rules.findKey(p.hashes[i], e.st.mask, kw)
 			}
-			if r.conj == nil {
-				hard = r
-				break
-			}
-			if conj {
-				s.soft = append(s.soft, r)
-			}
+			hard = s.take(hard, r, v, conj)
 		}
 	}
 	return hard
+}
+
+// take gives the better of hard and the best rule, visible in version v, of the
+// list that starts at r and that is no clause. Clauses before it are gathered,
+// with conj.
+func (s *Scratch[V]) take(hard, r *Rule[V], v Version, conj bool) *Rule[V] {
+	for ; r != nil; r = r.next.Load() {
+		if hard != nil && r.priority <= hard.priority {
+			break
+		}
+		if !r.VisibleIn(v) {
+			continue
+		}
+		if r.conj == nil {
+			return r
+		}
+		if conj {
+			s.soft = append(s.soft, r)
+		}
+	}
+	return hard
+}
+
+// batch is how many subtables' hash tables are asked at once.
+const batch = 8
+
+// probes are the searches for one key in the hash tables of a batch of
+// subtables. The first slots of all are read before any is looked at, so that
+// the processor waits for the misses of its caches together.
+type probes[V any] struct {
+	hashes, tags [batch]uint32 // tags: of the first slots, 0 where there is no rule
+	slots        [batch]*ruleSlot[V]
+}
+
+func (p *probes[V]) start(entries []entry[V], kw *[flow.NumWords]uint64) {
+	for i := range entries {
+		sub := entries[i].st
+		m := sub.mask
+		h := tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words))))
+		p.hashes[i%batch], p.slots[i%batch] = h, sub.rules.first(h)
+	}
+	for i := range entries {
+		if s := p.slots[i%batch]; s != nil {
+			p.tags[i%batch] = s.tag.Load()
+		}
+	}
 }
 
 // searchStaged looks a key up in one subtable stage by stage and adds to ww

@@ -72,10 +72,11 @@ func (st *subtable[V]) recomputeMax() {
 }
 
 func (st *subtable[V]) insert(r *Rule[V]) {
-	if head := st.rules.findVals(r.hash, r.vals); head == nil {
+	vals := r.vals()
+	if head := st.rules.findVals(r.hash, vals); head == nil {
 		for s, idx := range st.index {
 			if idx != nil {
-				idx.add(tag(hashVals(hashInit, r.vals[:st.mask.end[s]])))
+				idx.add(tag(hashVals(hashInit, vals[:st.mask.end[s]])))
 			}
 		}
 		if st.ports != nil {
@@ -84,7 +85,7 @@ func (st *subtable[V]) insert(r *Rule[V]) {
 		r.next.Store(nil)
 		st.rules.insert(r)
 	} else {
-		r.vals = head.vals
+		r.many = head.many // share them
 		st.link(head, r)
 	}
 	if st.n == 0 || r.priority > st.max {
@@ -112,7 +113,8 @@ func (st *subtable[V]) link(head, r *Rule[V]) {
 
 func (st *subtable[V]) remove(r *Rule[V]) {
 	// r.next stays for readers that stand on r.
-	head, next := st.rules.findVals(r.hash, r.vals), r.next.Load()
+	vals := r.vals()
+	head, next := st.rules.findVals(r.hash, vals), r.next.Load()
 	switch {
 	case head != r:
 		prev := head
@@ -126,7 +128,7 @@ func (st *subtable[V]) remove(r *Rule[V]) {
 		st.rules.remove(r)
 		for s, idx := range st.index {
 			if idx != nil {
-				idx.drop(tag(hashVals(hashInit, r.vals[:st.mask.end[s]])))
+				idx.drop(tag(hashVals(hashInit, vals[:st.mask.end[s]])))
 			}
 		}
 		if st.ports != nil {
@@ -144,7 +146,7 @@ func (st *subtable[V]) remove(r *Rule[V]) {
 
 func (st *subtable[V]) wordOf(r *Rule[V], w uint16) uint64 {
 	if i, ok := slices.BinarySearch(st.mask.words, w); ok {
-		return r.vals[i]
+		return r.vals()[i]
 	}
 	return 0
 }

@@ -17,35 +17,49 @@ type ruleTable[V any] struct {
 	dead       *Rule[V]
 }
 
-// ruleSlots has a tag for every rule, so that a search touches hardly a rule
-// but the one it finds. A slot is taken by its rule and then its tag, and is
-// never given to another key.
-type ruleSlots[V any] struct {
-	tags  []atomic.Uint32
-	rules []atomic.Pointer[Rule[V]]
+// ruleSlots is as many slots as a power of two.
+type ruleSlots[V any] []ruleSlot[V]
+
+// ruleSlot has a tag of its rule, so that a search touches hardly a rule but
+// the one it finds. It is taken by its rule and then its tag, and is never given
+// to another key.
+type ruleSlot[V any] struct {
+	rule atomic.Pointer[Rule[V]]
+	tag  atomic.Uint32
+}
+
+// first is the slot where a search for a tag begins; nil in an empty table.
+func (t *ruleTable[V]) first(h uint32) *ruleSlot[V] {
+	p := t.slots.Load()
+	if p == nil {
+		return nil
+	}
+	s := *p
+	return &s[h&uint32(len(s)-1)]
 }
 
 // findKey finds the first rule of a key, whose hash's tag is h; nil for none.
 func (t *ruleTable[V]) findKey(h uint32, m *sparseMask, kw *[flow.NumWords]uint64) *Rule[V] {
-	s := t.slots.Load()
-	if s == nil {
+	p := t.slots.Load()
+	if p == nil {
 		return nil
 	}
-	bits := uint32(len(s.tags) - 1)
+	s := *p
+	bits := uint32(len(s) - 1)
 next:
 	for i := h & bits; ; i = (i + 1) & bits {
-		switch s.tags[i].Load() {
+		switch s[i].tag.Load() {
 		case h:
 		case 0:
 			return nil
 		default:
 			continue
 		}
-		r := s.rules[i].Load()
-		if len(r.vals) != len(m.words) {
+		r := s[i].rule.Load()
+		if r.hash != h {
 			continue // dead
 		}
-		for j, v := range r.vals {
+		for j, v := range r.valsOf(len(m.words)) {
 			if kw[m.words[j]]&m.masks[j] != v {
 				continue next
 			}
@@ -56,20 +70,21 @@ next:
 
 // findVals is findKey by the masked words.
 func (t *ruleTable[V]) findVals(h uint32, vals []uint64) *Rule[V] {
-	s := t.slots.Load()
-	if s == nil {
+	p := t.slots.Load()
+	if p == nil {
 		return nil
 	}
-	bits := uint32(len(s.tags) - 1)
+	s := *p
+	bits := uint32(len(s) - 1)
 	for i := h & bits; ; i = (i + 1) & bits {
-		switch s.tags[i].Load() {
+		switch s[i].tag.Load() {
 		case h:
 		case 0:
 			return nil
 		default:
 			continue
 		}
-		if r := s.rules[i].Load(); r != t.dead && slices.Equal(r.vals, vals) {
+		if r := s[i].rule.Load(); r.hash == h && slices.Equal(r.valsOf(len(vals)), vals) {
 			return r
 		}
 	}
@@ -78,12 +93,9 @@ func (t *ruleTable[V]) findVals(h uint32, vals []uint64) *Rule[V] {
 // insert adds the rule of a key that has none yet.
 func (t *ruleTable[V]) insert(r *Rule[V]) {
 	if t.dead == nil {
-		t.dead = &Rule[V]{}
-		if len(r.vals) == 0 {
-			t.dead.vals = make([]uint64, 1) // as long as no rule's
-		}
+		t.dead = &Rule[V]{} // of a hash that no rule has
 	}
-	if s := t.slots.Load(); s == nil || 3*(t.used+1) > 2*len(s.tags) {
+	if s := t.slots.Load(); s == nil || 3*(t.used+1) > 2*len(*s) {
 		t.rebuild()
 	}
 	t.slots.Load().place(r)
@@ -91,26 +103,26 @@ func (t *ruleTable[V]) insert(r *Rule[V]) {
 	t.used++
 }
 
-func (s *ruleSlots[V]) place(r *Rule[V]) {
-	bits := uint32(len(s.tags) - 1)
+func (s ruleSlots[V]) place(r *Rule[V]) {
+	bits := uint32(len(s) - 1)
 	i := r.hash & bits
-	for s.tags[i].Load() != 0 {
+	for s[i].tag.Load() != 0 {
 		i = (i + 1) & bits
 	}
-	s.rules[i].Store(r)
-	s.tags[i].Store(r.hash)
+	s[i].rule.Store(r)
+	s[i].tag.Store(r.hash)
 }
 
 // rebuild makes room for more keys and sweeps out removed ones.
 func (t *ruleTable[V]) rebuild() {
 	size := tableSize(t.live + 1)
-	s := &ruleSlots[V]{make([]atomic.Uint32, size), make([]atomic.Pointer[Rule[V]], size)}
+	s := make(ruleSlots[V], size)
 	t.each(func(r *Rule[V]) bool {
 		s.place(r)
 		return true
 	})
 	t.used = t.live
-	t.slots.Store(s)
+	t.slots.Store(&s)
 }
 
 // tableSize is the number of slots for n keys and as many to come before it
@@ -123,13 +135,13 @@ func tableSize(n int) int {
 	return size
 }
 
-func (s *ruleSlots[V]) slotOf(r *Rule[V]) *atomic.Pointer[Rule[V]] {
-	bits := uint32(len(s.tags) - 1)
+func (s ruleSlots[V]) slotOf(r *Rule[V]) *atomic.Pointer[Rule[V]] {
+	bits := uint32(len(s) - 1)
 	i := r.hash & bits
-	for s.rules[i].Load() != r {
+	for s[i].rule.Load() != r {
 		i = (i + 1) & bits
 	}
-	return &s.rules[i]
+	return &s[i].rule
 }
 
 // replace puts another first rule of the same key in the place of r.
@@ -149,8 +161,8 @@ func (t *ruleTable[V]) each(yield func(first *Rule[V]) bool) bool {
 	if s == nil {
 		return true
 	}
-	for i := range s.rules {
-		if r := s.rules[i].Load(); r != nil && r != t.dead && !yield(r) {
+	for i := range *s {
+		if r := (*s)[i].rule.Load(); r != nil && r != t.dead && !yield(r) {
 			return false
 		}
 	}
