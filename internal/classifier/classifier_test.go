@@ -121,6 +121,11 @@ func TestLookupAgainstLinearScan(t *testing.T) {
 		if rapid.Bool().Draw(t, "other prefixes") {
 			c.SetPrefixes(PrefixIPv6Src, PrefixIPv4Src)
 		}
+		if rapid.Bool().Draw(t, "pages") {
+			for _, trie := range c.state.Load().tries {
+				trie.toPages()
+			}
+		}
 		checkTables(t, c, rules)
 		for range 8 {
 			at := v - Version(rapid.IntRange(0, 3).Draw(t, "ago"))

@@ -144,3 +144,19 @@ func (p *prefix) setBit(i uint8) {
 		p.lo |= 1 << (127 - i)
 	}
 }
+
+// withWord is p with another w-th word.
+func (p prefix) withWord(w uint8, x uint32) prefix {
+	part := &p.hi
+	if w >= 2 {
+		part = &p.lo
+	}
+	shift := 32 * (1 - w%2)
+	*part = *part&^(uint64(^uint32(0))<<shift) | uint64(x)<<shift
+	return p
+}
+
+func (p prefix) and(o prefix) prefix { return prefix{p.hi & o.hi, p.lo & o.lo} }
+
+// sharedBits counts the leading bits that two words share.
+func sharedBits(a, b uint32) uint8 { return uint8(bits.LeadingZeros32(a ^ b)) }

@@ -6,17 +6,57 @@ import (
 )
 
 // prefixTrie tracks the prefixes that the rules of a classifier match in one
-// field.
+// field: in a trie, and in pages once there were many. One writer changes it
+// beside lock-free readers.
 type prefixTrie struct {
-	trie
 	field PrefixField
+	small atomic.Pointer[trie]        // nil once there are pages, and no more changed then
+	pages atomic.Pointer[prefixPages] // nil while small isn't
+	n     int                         // the writer's own: prefixes
+}
+
+func (t *prefixTrie) insert(p prefix, n uint8) {
+	t.n++
+	if small := t.small.Load(); small != nil && t.n <= bigTrie {
+		small.insert(p, n)
+		return
+	}
+	t.toPages()
+	t.pages.Load().insert(p, n, 1)
+}
+
+func (t *prefixTrie) remove(p prefix, n uint8) {
+	t.n--
+	if small := t.small.Load(); small != nil {
+		small.remove(p, n)
+		return
+	}
+	t.pages.Load().remove(p, n)
+}
+
+// toPages puts pages in the place of the trie. Lookups that are in it may end there.
+func (t *prefixTrie) toPages() {
+	if small := t.small.Load(); small != nil {
+		t.pages.Store(small.paged())
+		t.small.Store(nil)
+	}
+}
+
+// lookup is [trie.lookup].
+func (t *prefixTrie) lookup(v prefix) (lens prefix, need uint8) {
+	if small := t.small.Load(); small != nil {
+		return small.lookup(v)
+	}
+	return t.pages.Load().lookup(v)
 }
 
 func newTries(fields []PrefixField) []*prefixTrie {
 	var tries []*prefixTrie
 	for _, f := range fields {
 		if len(tries) < maxTries {
-			tries = append(tries, &prefixTrie{field: f})
+			t := &prefixTrie{field: f}
+			t.small.Store(new(trie))
+			tries = append(tries, t)
 		}
 	}
 	return tries
@@ -50,12 +90,15 @@ func (nd *trieNode) common(p prefix) uint8 {
 func (nd *trieNode) bit(i uint8) uint32 { return nd.bits >> (31 - i%32) & 1 }
 
 // insert counts the prefix of the first n bits of p once more; n is not 0.
-func (t *trie) insert(p prefix, n uint8) {
-	link := &t.root[p.bit(0)]
-	for ofs := uint8(0); ; {
+func (t *trie) insert(p prefix, n uint8) { insertAt(&t.root[p.bit(0)], p, 0, n, 1) }
+
+// insertAt inserts a prefix some times below a link that stands for its first
+// ofs bits, fewer than n.
+func insertAt(link *atomic.Pointer[trieNode], p prefix, ofs, n uint8, times uint32) {
+	for {
 		nd := link.Load()
 		if nd == nil {
-			link.Store(chain(p, ofs, n))
+			link.Store(chain(p, ofs, n, times))
 			return
 		}
 		stop := min(nd.common(p), n)
@@ -63,37 +106,37 @@ func (t *trie) insert(p prefix, n uint8) {
 			fork := &trieNode{bits: p.word((stop - 1) / 32), end: stop}
 			fork.kids[nd.bit(stop)].Store(nd)
 			if stop == n {
-				fork.rules.Store(1)
+				fork.rules.Store(times)
 			} else {
-				fork.kids[p.bit(stop)].Store(chain(p, stop, n))
+				fork.kids[p.bit(stop)].Store(chain(p, stop, n, times))
 			}
 			link.Store(fork)
 			return
 		}
 		if stop == n {
-			nd.rules.Add(1)
+			nd.rules.Add(times)
 			return
 		}
 		ofs, link = stop, &nd.kids[p.bit(stop)]
 	}
 }
 
-// chain makes the nodes for bits [ofs, n) of p.
-func chain(p prefix, ofs, n uint8) *trieNode {
+// chain makes the nodes for bits [ofs, n) of p, which is there some times.
+func chain(p prefix, ofs, n uint8, times uint32) *trieNode {
 	end := min(n, ofs/32*32+32)
 	nd := &trieNode{bits: p.word((end - 1) / 32), end: end}
 	if end == n {
-		nd.rules.Store(1)
+		nd.rules.Store(times)
 	} else {
-		nd.kids[p.bit(end)].Store(chain(p, end, n))
+		nd.kids[p.bit(end)].Store(chain(p, end, n, times))
 	}
 	return nd
 }
 
 // remove undoes an insert.
-func (t *trie) remove(p prefix, n uint8) { t.removeAt(&t.root[p.bit(0)], p, n) }
+func (t *trie) remove(p prefix, n uint8) { removeAt(&t.root[p.bit(0)], p, n) }
 
-func (t *trie) removeAt(link *atomic.Pointer[trieNode], p prefix, n uint8) {
+func removeAt(link *atomic.Pointer[trieNode], p prefix, n uint8) {
 	nd := link.Load()
 	if nd == nil || nd.end > n {
 		return
@@ -101,7 +144,7 @@ func (t *trie) removeAt(link *atomic.Pointer[trieNode], p prefix, n uint8) {
 	if nd.end == n {
 		nd.rules.Add(^uint32(0))
 	} else {
-		t.removeAt(&nd.kids[p.bit(nd.end)], p, n)
+		removeAt(&nd.kids[p.bit(nd.end)], p, n)
 	}
 	if nd.rules.Load() == 0 {
 		link.Store(nd.without())
@@ -135,6 +178,11 @@ func (t *trie) lookup(v prefix) (lens prefix, need uint8) {
 		}
 		return lens, need
 	}
+	return nd.lookup(v, lens)
+}
+
+// lookup walks on from a node, the shorter prefixes being in lens.
+func (nd *trieNode) lookup(v, lens prefix) (prefix, uint8) {
 	for {
 		if c := nd.common(v); c < nd.end {
 			return lens, c + 1
@@ -148,6 +196,31 @@ func (t *trie) lookup(v prefix) (lens prefix, need uint8) {
 		end := nd.end
 		if nd = nd.kids[v.bit(end)].Load(); nd == nil {
 			return lens, end + 1
+		}
+	}
+}
+
+// paged makes pages with the prefixes of t.
+func (t *trie) paged() *prefixPages {
+	out := &prefixPages{}
+	for i := range t.root {
+		if nd := t.root[i].Load(); nd != nil {
+			nd.each(prefix{}, func(p prefix, n uint8, times uint32) { out.insert(p, n, times) })
+		}
+	}
+	return out
+}
+
+// each visits the prefixes of a node, whose words before its own are in p, and
+// of those below.
+func (nd *trieNode) each(p prefix, yield func(p prefix, n uint8, times uint32)) {
+	p = p.withWord((nd.end-1)/32, nd.bits).and(ones(nd.end))
+	if n := nd.rules.Load(); n > 0 {
+		yield(p, nd.end, n)
+	}
+	for i := range nd.kids {
+		if kid := nd.kids[i].Load(); kid != nil {
+			kid.each(p, yield)
 		}
 	}
 }
