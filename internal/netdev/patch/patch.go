@@ -5,10 +5,8 @@ package patch
 import (
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"weir/internal/netdev"
-	"weir/internal/packet"
 )
 
 // ErrNoPeer says that the option "peer" is missing.
@@ -18,7 +16,7 @@ var ErrNoPeer = errors.New("patch type requires valid 'peer' argument")
 // need not exist yet.
 func Provider() netdev.Provider {
 	return netdev.Provider{Type: "patch", Open: func(name string, options map[string]string) (netdev.Device, error) {
-		d := &Device{name: name}
+		d := &Device{Virtual: netdev.NewVirtual(name, "patch")}
 		if err := d.SetOptions(options); err != nil {
 			return nil, err
 		}
@@ -26,14 +24,12 @@ func Provider() netdev.Provider {
 	}}
 }
 
-// Device is a patch port. Its mutex owns peer, mac and stats.
+// Device is a patch port. Its mutex owns peer and stats.
 type Device struct {
-	name    string
-	changes atomic.Uint64
+	*netdev.Virtual
 
 	mu    sync.Mutex
 	peer  string
-	mac   packet.MAC
 	stats netdev.Stats
 }
 
@@ -55,14 +51,14 @@ func (d *Device) SetOptions(options map[string]string) error {
 	if peer == "" {
 		return ErrNoPeer
 	}
-	if peer == d.name {
+	if peer == d.Name() {
 		return errors.New("patch peer must not be self")
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.peer != peer {
 		d.peer = peer
-		d.changes.Add(1)
+		d.Changed()
 	}
 	return nil
 }
@@ -80,51 +76,6 @@ func (d *Device) AddStats(rxPackets, rxBytes, txPackets, txBytes uint64) {
 	d.stats.TxBytes += txBytes
 }
 
-// Name is the name of the port.
-func (d *Device) Name() string { return d.name }
-
-// Type is "patch".
-func (d *Device) Type() string { return "patch" }
-
-// Ifindex is 0.
-func (d *Device) Ifindex() int { return 0 }
-
-// MAC is zero until it is set.
-func (d *Device) MAC() packet.MAC {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.mac
-}
-
-// SetMAC remembers the address.
-func (d *Device) SetMAC(mac packet.MAC) error {
-	d.mu.Lock()
-	d.mac = mac
-	d.mu.Unlock()
-	d.changes.Add(1)
-	return nil
-}
-
-// MTU is 0: a patch port has none.
-func (d *Device) MTU() int { return 0 }
-
-// SetMTU fails: a patch port has no MTU.
-func (d *Device) SetMTU(int) error { return errors.ErrUnsupported }
-
-// Flags: a patch port is always up.
-func (d *Device) Flags() netdev.Flags { return netdev.Up | netdev.Running }
-
-// SetFlags fails unless it changes nothing.
-func (d *Device) SetFlags(set, clear netdev.Flags) error {
-	if clear&netdev.Up != 0 {
-		return errors.ErrUnsupported
-	}
-	return nil
-}
-
-// CarrierResets is 0.
-func (d *Device) CarrierResets() uint64 { return 0 }
-
 // Stats are what translation counted.
 func (d *Device) Stats() (netdev.Stats, error) {
 	d.mu.Lock()
@@ -132,26 +83,5 @@ func (d *Device) Stats() (netdev.Stats, error) {
 	return d.stats, nil
 }
 
-// Status is empty.
-func (d *Device) Status() map[string]string { return nil }
-
-// Speed is unknown.
-func (d *Device) Speed() (uint64, bool) { return 0, false }
-
-// Changes counts changes of the options and the address.
-func (d *Device) Changes() uint64 { return d.changes.Load() }
-
-// NumRxQueues is 0.
-func (d *Device) NumRxQueues() int { return 0 }
-
-// RecvFD is -1.
-func (d *Device) RecvFD(int) int { return -1 }
-
-// Recv never has a packet.
-func (d *Device) Recv(int, []netdev.Packet) (int, error) { return 0, nil }
-
 // Send fails: a patch port is not a port of a data path.
 func (d *Device) Send(int, []*netdev.Packet) (int, error) { return 0, errors.ErrUnsupported }
-
-// Close does nothing.
-func (d *Device) Close() error { return nil }
