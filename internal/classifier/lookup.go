@@ -46,22 +46,41 @@ func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V
 	if wc != nil {
 		ww = wc.Words()
 	}
+	var lists [maxTries]*prefixList
+	if ww != nil {
+		for i, t := range st.tries {
+			lists[i] = t.leaf(kw)
+		}
+	}
 	for from := 0; from < len(st.entries); from += batch {
 		entries := st.entries[from:min(from+batch, len(st.entries))]
 		if hard != nil && entries[0].max <= hard.priority {
 			break
 		}
 		var p probes[V]
-		p.start(entries, kw)
+		if ww == nil {
+			p.start(entries, kw)
+		} else {
+			p.startStaged(entries, kw)
+			if from == 0 {
+				for _, l := range lists {
+					l.touch()
+				}
+			}
+		}
 		for i := range entries {
 			e := &entries[i]
 			if hard != nil && e.max <= hard.priority {
 				return hard
 			}
 			var r *Rule[V]
-			if ww != nil {
+			switch {
+			case ww != nil:
 				r = st.searchStaged(e, kw, ww, &tries)
-			} else if p.tags[i] != 0 {
+			case p.hashes[i] == 0:
+				m := e.st.mask
+				r = e.st.rules.findKey(tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words)))), m, kw)
+			case p.tags[i] != 0:
 				r = e.st.rules.findKey(p.hashes[i], e.st.mask, kw)
 			}
 			hard = s.take(hard, r, v, conj)
@@ -89,31 +108,6 @@ func (s *Scratch[V]) take(hard, r *Rule[V], v Version, conj bool) *Rule[V] {
 		}
 	}
 	return hard
-}
-
-// batch is how many subtables' hash tables are asked at once.
-const batch = 8
-
-// probes are the searches for one key in the hash tables of a batch of
-// subtables. The first slots of all are read before any is looked at, so that
-// the processor waits for the misses of its caches together.
-type probes[V any] struct {
-	hashes, tags [batch]uint32 // tags: of the first slots, 0 where there is no rule
-	slots        [batch]*ruleSlot[V]
-}
-
-func (p *probes[V]) start(entries []entry[V], kw *[flow.NumWords]uint64) {
-	for i := range entries {
-		sub := entries[i].st
-		m := sub.mask
-		h := tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words))))
-		p.hashes[i%batch], p.slots[i%batch] = h, sub.rules.first(h)
-	}
-	for i := range entries {
-		if s := p.slots[i%batch]; s != nil {
-			p.tags[i%batch] = s.tag.Load()
-		}
-	}
 }
 
 // searchStaged looks a key up in one subtable stage by stage and adds to ww

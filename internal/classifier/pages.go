@@ -82,6 +82,15 @@ func (t *prefixPages) lookup(v prefix) (lens prefix, need uint8) {
 	return lens, need
 }
 
+// list is the list on the way of v, nil for none.
+func (t *prefixPages) list(v prefix) *prefixList {
+	a, b := v.steps()
+	if g := t.pages[a].Load(); g != nil {
+		return g.leaves[b].few.Load()
+	}
+	return nil
+}
+
 func (l *prefixLeaf) empty() bool { return l.few.Load() == nil && l.rest.Load() == nil }
 
 func (l *prefixLeaf) insert(p prefix, n uint8, times uint32) {
@@ -173,6 +182,14 @@ func (l *prefixList) drop(bits uint32, n uint8) bool {
 		}
 	}
 	return false
+}
+
+// touch reads the list's cache lines; l may be nil.
+func (l *prefixList) touch() {
+	if l != nil {
+		l[0].Load()
+		l[len(l)/2].Load()
+	}
 }
 
 func (l *prefixList) empty() bool {

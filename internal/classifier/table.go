@@ -38,6 +38,12 @@ func (t *ruleTable[V]) first(h uint32) *ruleSlot[V] {
 	return &s[h&uint32(len(s)-1)]
 }
 
+// far reports whether the table is large.
+func (t *ruleTable[V]) far() bool {
+	p := t.slots.Load()
+	return p != nil && len(*p) >= farTable
+}
+
 // findKey finds the first rule of a key, whose hash's tag is h; nil for none.
 func (t *ruleTable[V]) findKey(h uint32, m *sparseMask, kw *[flow.NumWords]uint64) *Rule[V] {
 	p := t.slots.Load()
@@ -200,6 +206,16 @@ func (c *hashCounts) find(h uint32) *atomic.Uint64 {
 			return &slots[i]
 		}
 	}
+}
+
+// first is the slot where a search for a tag begins; nil in an empty table.
+func (c *hashCounts) first(h uint32) *atomic.Uint64 {
+	p := c.slots.Load()
+	if p == nil {
+		return nil
+	}
+	s := *p
+	return &s[h&uint32(len(s)-1)]
 }
 
 func (c *hashCounts) add(h uint32) {

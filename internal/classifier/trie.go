@@ -3,6 +3,8 @@ package classifier
 import (
 	"math/bits"
 	"sync/atomic"
+
+	"weir/internal/flow"
 )
 
 // prefixTrie tracks the prefixes that the rules of a classifier match in one
@@ -48,6 +50,16 @@ func (t *prefixTrie) lookup(v prefix) (lens prefix, need uint8) {
 		return small.lookup(v)
 	}
 	return t.pages.Load().lookup(v)
+}
+
+// leaf is the list of the pages that a lookup of the key will read, nil when
+// none is known.
+func (t *prefixTrie) leaf(kw *[flow.NumWords]uint64) *prefixList {
+	pages := t.pages.Load()
+	if pages == nil || !t.field.applies(kw) {
+		return nil
+	}
+	return pages.list(t.field.get(kw))
 }
 
 func newTries(fields []PrefixField) []*prefixTrie {
