@@ -191,17 +191,7 @@ type peer struct {
 
 func (r *rig) connect(bridge string, v openflow.Version) *peer {
 	r.t.Helper()
-	c, err := net.Dial("unix", filepath.Join(r.dir, bridge+".mgmt"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { _ = c.Close() })
-	p := &peer{t: r.t, c: c, p: v.Protocol()}
-	p.send(&openflow.Hello{Versions: openflow.Versions(v)})
-	if _, ok := p.recv().(*openflow.Hello); !ok {
-		r.t.Fatal("no hello")
-	}
-	return p
+	return r.dial(filepath.Join(r.dir, bridge+".mgmt"), v)
 }
 
 func (p *peer) send(m openflow.Message) {

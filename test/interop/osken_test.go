@@ -63,16 +63,12 @@ func controlledBy(t *testing.T, sw side, version string) (covered string) {
 			"in_port(1),eth(src="+step.src+",dst="+step.dst+"),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=1,tos=0,ttl=64,frag=no),icmp(type=8,code=0)")
 		await(t, lines, "FORWARDED "+step.src)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	s.until("the controller's flows", func() bool {
 		flows := s.run(ours, "ovs-ofctl", "-O", "OpenFlow13", "--no-stats", "dump-flows", "br0")
-		if strings.Contains(flows, "in_port=2,dl_dst=50:54:00:00:00:01 actions=output:1") &&
-			strings.Contains(flows, "in_port=1,dl_dst=50:54:00:00:00:02 actions=output:2") {
-			return covered
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s switch: the controller's flows are\n%s", sw, flows)
-		}
-	}
+		return strings.Contains(flows, "in_port=2,dl_dst=50:54:00:00:00:01 actions=output:1") &&
+			strings.Contains(flows, "in_port=1,dl_dst=50:54:00:00:00:02 actions=output:2")
+	})
+	return covered
 }
 
 // await reads lines up to one that begins with a word.

@@ -117,12 +117,20 @@ func (s *stack) startServer(of side) {
 func (s *stack) stopServer() {
 	s.t.Helper()
 	s.run(ours, "ovs-appctl", "-t", "ovsdb-server", "exit")
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(s.path("ovsdb-server.pid")); os.IsNotExist(err) {
-			return
+	s.until("ovsdb-server is gone", func() bool {
+		_, err := os.Stat(s.path("ovsdb-server.pid"))
+		return os.IsNotExist(err)
+	})
+}
+
+// until asks again until ok holds.
+func (s *stack) until(what string, ok func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("not in time: %s", what)
 		}
 	}
-	s.t.Fatal("ovsdb-server did not end within 10 s")
 }
 
 // startSwitch starts a switch with dummy devices, and a bridge br0 on it.

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Each side's ovs-testcontroller makes a learning switch of the other side's
@@ -34,7 +33,12 @@ func learned(t *testing.T, controller, sw side, version string) string {
 	s.run(sw, "ovs-vsctl", "set-controller", "br0", "unix:"+socket, "--", "set", "Bridge", "br0", "protocols="+version)
 	const first, second = "50:54:00:00:00:01", "50:54:00:00:00:02"
 	flows := func() string {
-		return s.run(ours, "ovs-ofctl", "-O", version, "--no-stats", "dump-flows", "br0")
+		// The switch may still be taking up the version.
+		out, err := s.try(ours, "ovs-ofctl", "-O", version, "--no-stats", "dump-flows", "br0")
+		if err != nil {
+			return ""
+		}
+		return out
 	}
 	send := func(port, src, dst string) {
 		s.run(sw, "ovs-appctl", "netdev-dummy/receive", port, "in_port(1),eth(src="+src+",dst="+dst+
@@ -49,16 +53,6 @@ func learned(t *testing.T, controller, sw side, version string) string {
 		return strings.Contains(got, "dl_dst="+first) && strings.Contains(got, "dl_dst="+second)
 	})
 	return strings.Join(sorted(flows()), "\n")
-}
-
-// until asks again until ok holds.
-func (s *stack) until(what string, ok func() bool) {
-	s.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatalf("not in time: %s", what)
-		}
-	}
 }
 
 // sorted are the lines of flows, in an order of their own. How much of a packet

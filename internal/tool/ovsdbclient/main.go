@@ -54,6 +54,7 @@ type call struct {
 	ctx     context.Context
 	process *daemon.Process
 	rpc     *rpc
+	server  string // where rpc leads
 	db      string
 	args    []string
 }
@@ -128,7 +129,8 @@ func (s *settings) start(ctx context.Context, env *cli.Env, cmd *command, args [
 	if c.rpc, err = connect(ctx, server, &s.tls); err != nil {
 		return env.Fatal("failed to connect to \"%s\" (%s)", server, stream.ErrText(err))
 	}
-	defer c.rpc.close()
+	c.server = server
+	defer func() { c.rpc.close() }() // wait may have made another
 	if s.aware {
 		if _, err := c.rpc.call("set_db_change_aware", []byte("[true]")); err != nil {
 			return env.Fatal("%v", err)

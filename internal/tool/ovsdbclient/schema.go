@@ -139,6 +139,23 @@ func (c *call) wait() error {
 	default:
 		return fmt.Errorf("%s: unknown state", state)
 	}
+	err := c.waitFor(state)
+	// A server ends the sessions of clients that have not yet said that they
+	// notice changes of its databases, which are what is waited for.
+	for errors.Is(err, errServerClosed) {
+		c.rpc.close()
+		r, failed := connect(c.ctx, c.server, &c.tls)
+		if failed != nil {
+			return failed
+		}
+		c.rpc = r
+		err = c.waitFor(state)
+	}
+	return err
+}
+
+// waitFor waits within one session.
+func (c *call) waitFor(state string) error {
 	if _, err := c.rpc.call("set_db_change_aware", []byte("[true]")); err != nil {
 		return err
 	}
