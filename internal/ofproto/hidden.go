@@ -12,6 +12,7 @@ func (b *Bridge) addHidden(match *flow.Match, priority int, actions []openflow.A
 	x := b.pipe.Begin(b.be.clock.Now())
 	r := x.AddHidden(0, match, priority, actions)
 	x.Commit()
+	b.be.engine.Wake()
 	return r
 }
 
@@ -20,6 +21,7 @@ func (b *Bridge) removeHidden(r *pipeline.Rule) {
 	x := b.pipe.Begin(b.be.clock.Now())
 	x.RemoveHidden(r)
 	x.Commit()
+	b.be.engine.Wake()
 }
 
 // internalRules fills the internal table with the flows to which packets are
