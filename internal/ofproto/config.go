@@ -9,11 +9,12 @@ package ofproto
 import (
 	"net/netip"
 	"time"
-	"weir/internal/flow"
 
+	"weir/internal/flow"
 	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/ratelimit"
+	"weir/internal/xlate"
 )
 
 // Config is the configuration of a bridge apart from its ports and controllers.
@@ -126,28 +127,26 @@ type PortConfig struct {
 	Peer string
 }
 
-// VLANMode says how a bundle takes part in VLANs (ovs-vswitchd.conf.db(5),
-// Port, vlan_mode).
-type VLANMode uint8
+// VLANMode says how a bundle takes part in VLANs.
+type VLANMode = xlate.VLANMode
 
 // VLAN modes.
 const (
-	VLANTrunk VLANMode = iota
-	VLANAccess
-	VLANNativeTagged
-	VLANNativeUntagged
-	VLANDot1qTunnel
+	VLANTrunk          = xlate.VLANTrunk
+	VLANAccess         = xlate.VLANAccess
+	VLANNativeTagged   = xlate.VLANNativeTagged
+	VLANNativeUntagged = xlate.VLANNativeUntagged
+	VLANDot1qTunnel    = xlate.VLANDot1qTunnel
 )
 
-// PriorityTags says when an untagged packet leaves with a tag of VLAN 0
-// (Port, other_config:priority-tags).
-type PriorityTags uint8
+// PriorityTags says when an untagged packet leaves with a tag of VLAN 0.
+type PriorityTags = xlate.PriorityTags
 
 // Values of PriorityTags.
 const (
-	PriorityTagsNever     PriorityTags = iota
-	PriorityTagsIfNonZero              // "if-nonzero", "true"
-	PriorityTagsAlways                 // "always"
+	PriorityTagsNever     = xlate.PriorityTagsNever
+	PriorityTagsIfNonZero = xlate.PriorityTagsIfNonZero
+	PriorityTagsAlways    = xlate.PriorityTagsAlways
 )
 
 // BundleConfig is a Port of the database: one or more OpenFlow ports that act

@@ -120,9 +120,9 @@ func (bu *bundle) first() openflow.PortNo {
 func (bu *bundle) build(xb *xlate.Bridge) *xlate.Bundle {
 	c := &bu.conf
 	out := &xlate.Bundle{
-		Bridge: xb, Name: c.Name, VLANMode: xlate.VLANMode(c.VLANMode), VLAN: c.VLAN,
+		Bridge: xb, Name: c.Name, VLANMode: c.VLANMode, VLAN: c.VLAN,
 		Trunks: xlate.NewVLANSet(c.Trunks), CVLANs: xlate.NewVLANSet(c.CVLANs),
-		QinQEthType: c.QinQEthType, PriorityTags: xlate.PriorityTags(c.PriorityTags),
+		QinQEthType: c.QinQEthType, PriorityTags: c.PriorityTags,
 		Protected: c.Protected, Owner: bu,
 	}
 	for _, p := range bu.ports {

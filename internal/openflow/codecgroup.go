@@ -1,5 +1,7 @@
 package openflow
 
+import "weir/internal/flow"
+
 // Codecs of groups (OpenFlow 1.1, A.3.4.2 and A.3.5.6; 1.5, 7.3.4.3;
 // NXT_GROUP_MOD has the form of 1.5 in OpenFlow 1.0).
 
@@ -434,5 +436,24 @@ func (e *encoder) encodeGroupFeatures(m *GroupFeaturesReply) {
 	}
 	for _, a := range m.Actions {
 		e.u32(encActionBits(a, e.v))
+	}
+}
+
+// fieldArray writes the fields property of a group (NTR selection method).
+func (e *encoder) fieldArray(g *GroupProps) {
+	for i := range flow.NumFields {
+		if !g.FieldSet.Has(uint16(i)) {
+			continue
+		}
+		f := flow.FieldID(i).Field()
+		mask := f.Get(&g.Fields.Mask)
+		if f.IsExact(&g.Fields.Mask) || mask.IsZero() {
+			mask = f.Exact()
+		}
+		v := max(e.v, V12)
+		if !e.oxmHead(f, false, v) {
+			continue
+		}
+		e.value(mask, f.NBytes)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/internal/ofproto"
 	"weir/internal/openflow"
 	"weir/internal/ovsdb"
 	"weir/internal/ovsdb/client"
@@ -83,23 +84,11 @@ type ControllerConf struct {
 	Notes           []note
 }
 
-// VLANMode is Port.vlan_mode once its default is settled.
-type VLANMode uint8
-
-// VLAN modes (ovs-vswitchd.conf.db(5), Port, vlan_mode).
-const (
-	VLANTrunk VLANMode = iota
-	VLANAccess
-	VLANNativeTagged
-	VLANNativeUntagged
-	VLANDot1qTunnel
-)
-
 // PortConf is one desired port with its interfaces.
 type PortConf struct {
 	UUID        ovsdb.UUID
 	Name        string
-	VLANMode    VLANMode
+	VLANMode    ofproto.VLANMode
 	Tag         int     // of access, native-* and dot1q-tunnel ports; -1 none
 	Trunks      []int64 // sorted; empty: all
 	CVLANs      []int64
@@ -310,18 +299,18 @@ func readVLANs(p *PortConf, r *client.Row) {
 	}
 	switch mode := r.String("vlan_mode"); {
 	case mode == "" && hasTag, mode == "access":
-		p.VLANMode = VLANAccess
+		p.VLANMode = ofproto.VLANAccess
 		if !hasTag {
 			p.Tag = 0
 		}
 	case mode == "native-tagged" && hasTag:
-		p.VLANMode = VLANNativeTagged
+		p.VLANMode = ofproto.VLANNativeTagged
 	case mode == "native-untagged" && hasTag:
-		p.VLANMode = VLANNativeUntagged
+		p.VLANMode = ofproto.VLANNativeUntagged
 	case mode == "dot1q-tunnel" && hasTag:
-		p.VLANMode = VLANDot1qTunnel
+		p.VLANMode = ofproto.VLANDot1qTunnel
 	default:
-		p.VLANMode, p.Tag = VLANTrunk, -1
+		p.VLANMode, p.Tag = ofproto.VLANTrunk, -1
 	}
 }
 

@@ -201,17 +201,17 @@ func TestVLANModes(t *testing.T) {
 	for _, c := range []struct {
 		mode string
 		tag  int64
-		want VLANMode
+		want ofproto.VLANMode
 		vid  int
 	}{
-		{"", -1, VLANTrunk, -1},
-		{"", 10, VLANAccess, 10},
-		{"access", -1, VLANAccess, 0},
-		{"trunk", 10, VLANTrunk, -1},
-		{"native-tagged", 10, VLANNativeTagged, 10},
-		{"native-untagged", 10, VLANNativeUntagged, 10},
-		{"native-untagged", -1, VLANTrunk, -1},
-		{"dot1q-tunnel", 10, VLANDot1qTunnel, 10},
+		{"", -1, ofproto.VLANTrunk, -1},
+		{"", 10, ofproto.VLANAccess, 10},
+		{"access", -1, ofproto.VLANAccess, 0},
+		{"trunk", 10, ofproto.VLANTrunk, -1},
+		{"native-tagged", 10, ofproto.VLANNativeTagged, 10},
+		{"native-untagged", 10, ofproto.VLANNativeUntagged, 10},
+		{"native-untagged", -1, ofproto.VLANTrunk, -1},
+		{"dot1q-tunnel", 10, ofproto.VLANDot1qTunnel, 10},
 	} {
 		db := newTestDB(t)
 		port, _ := db.addPort(db.addBridge("br0"), "p1", "")

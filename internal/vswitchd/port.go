@@ -73,7 +73,7 @@ func (s *Switch) deletePort(p *port) {
 // configureBundle makes the bridge treat the port's interfaces as its row says.
 func (s *Switch) configureBundle(p *port) {
 	c := ofproto.BundleConfig{
-		Name: p.conf.Name, VLANMode: ofproto.VLANMode(p.conf.VLANMode), VLAN: p.conf.Tag,
+		Name: p.conf.Name, VLANMode: p.conf.VLANMode, VLAN: p.conf.Tag,
 		Trunks: vlans(p.conf.Trunks), CVLANs: vlans(p.conf.CVLANs),
 		QinQEthType: 0x88a8, PriorityTags: priorityTags(p.conf.Priority), Protected: p.conf.Protected,
 		QueueDSCP: p.conf.QueueDSCP,

@@ -101,9 +101,9 @@ type PriorityTags uint8
 
 // Values of PriorityTags.
 const (
-	PriorityTagsNever PriorityTags = iota
-	PriorityTagsIfNonZero
-	PriorityTagsAlways
+	PriorityTagsNever     PriorityTags = iota
+	PriorityTagsIfNonZero              // "if-nonzero", "true"
+	PriorityTagsAlways                 // "always"
 )
 
 // VLANSet is a set of VLAN ids; nil means all.
