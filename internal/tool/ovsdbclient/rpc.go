@@ -12,6 +12,7 @@ import (
 	"weir/internal/json"
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
+	"weir/internal/paths"
 	"weir/internal/stream"
 )
 
@@ -29,7 +30,7 @@ type rpc struct {
 func connect(ctx context.Context, servers string, tls *stream.TLSFiles) (*rpc, error) {
 	conf := &stream.TLS{}
 	conf.Set(*tls)
-	opt := stream.Options{DefaultPort: stream.OVSDBPort, TLS: conf}
+	opt := stream.Options{DefaultPort: stream.OVSDBPort, RunDir: paths.RunDir(), TLS: conf}
 	list := strings.Split(servers, ",")
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	var err error

@@ -84,7 +84,7 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 		keeper := memory.Keep(clk, memory.Database)
 		defer keeper.Stop()
 	}
-	in.srv = server.New(clk, "", in.tlsConf)
+	in.srv = server.New(clk, paths.RunDir(), in.tlsConf)
 	process.AtExit(in.srv.Close)
 	if s.noDiff {
 		in.srv.DisableColumnDiff()
