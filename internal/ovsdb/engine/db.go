@@ -102,18 +102,13 @@ func (db *DB) Undo(changes []Change, txn ovsdb.UUID) {
 
 func (db *DB) change(changes []Change) {
 	db.frozen = nil
-	for i := range changes {
-		c := &changes[i]
-		e := db.rows[c.Table.Num].edit(db.own)
-		switch {
-		case c.New == nil:
-			e.remove(c.Old.ID)
-		case c.Old == nil:
-			e.add(c.New)
-		default:
-			e.set(c.New)
+	for rest := changes; len(rest) > 0; {
+		t, n := rest[0].Table, 1
+		for n < min(len(rest), sights) && rest[n].Table == t {
+			n++
 		}
-		db.rows[c.Table.Num] = e.done()
+		db.rows[t.Num] = db.rows[t.Num].with(rest[:n], db.own)
+		rest = rest[n:]
 	}
 	// All that goes away first: rows may swap the values of an index.
 	for i := range changes {

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"iter"
+	"runtime"
 
 	"weir/internal/ovsdb"
 )
@@ -125,6 +126,55 @@ func (e *editor) set(row *Row) { e.root = e.insert(e.root, row, hashID(row.ID), 
 
 // add is set for a row that is known not to be there: it need not look at others.
 func (e *editor) add(row *Row) { e.root = e.insert(e.root, row, hashID(row.ID), 0, true) }
+
+// with returns r changed by at most sights changes of rows.
+func (r Rows) with(changes []Change, own *owner) Rows {
+	r.sight(changes)
+	e := r.edit(own)
+	for i := range changes {
+		switch c := &changes[i]; {
+		case c.New == nil:
+			e.remove(c.Old.ID)
+		case c.Old == nil:
+			e.add(c.New)
+		default:
+			e.set(c.New)
+		}
+	}
+	return e.done()
+}
+
+// sights is how many rows Rows.sight follows side by side.
+const sights = 16
+
+// sight reads what up to sights changes of rows will touch. It goes the ways to
+// their lists side by side, so that the processor waits for several of them at
+// once: in a large table each step of each way misses the caches.
+func (r Rows) sight(changes []Change) {
+	if len(changes) == 1 || r.n < maxList*fanOut {
+		return
+	}
+	var hash [sights]uint64
+	var way [sights]*node
+	for i := range changes {
+		hash[i], way[i] = hashID(changes[i].ID()), r.root
+	}
+	for shift, more := uint(0), true; more; shift += trieBits {
+		more = false
+		for i, n := range way[:len(changes)] {
+			if n != nil && n.kids != nil {
+				way[i], more = n.kids[place(hash[i], shift)], true
+			}
+		}
+	}
+	var last *Row
+	for _, n := range way[:len(changes)] {
+		if n != nil && len(n.rows) > 0 {
+			last = n.rows[len(n.rows)-1]
+		}
+	}
+	runtime.KeepAlive(last)
+}
 
 // remove takes the row of that ID away, if there is one.
 func (e *editor) remove(id ovsdb.UUID) { e.root = e.delete(e.root, id, hashID(id), 0) }
