@@ -74,18 +74,6 @@ func (r *StoredRow) Equal(o *StoredRow) bool {
 	return r.ID == o.ID && r.Version == o.Version && r.Cells() == o.Cells()
 }
 
-// IsDefault reports whether a column that isn't _uuid or _version has its default
-// value.
-func (r *StoredRow) IsDefault(c *ColumnSchema) bool {
-	return r.Cells().cell(c.Index-firstCell) == c.defCell
-}
-
-// Same reports whether a column that isn't _uuid or _version has the same value in
-// another row of the table.
-func (r *StoredRow) Same(o *StoredRow, c *ColumnSchema) bool {
-	return r.Cells().cell(c.Index-firstCell) == o.Cells().cell(c.Index-firstCell)
-}
-
 // Unpack sets row, which has a place for every column of t.
 func (r *StoredRow) Unpack(t *TableSchema, row Row) {
 	for i, c := range t.Columns {
@@ -219,16 +207,6 @@ func cutUvarint(s string) (int, string) {
 			return v, s[i+1:]
 		}
 	}
-}
-
-// AppendJSON appends the given columns of the row as a <row>.
-func (r *StoredRow) AppendJSON(dst []byte, columns []*ColumnSchema) []byte {
-	o := newObject(dst)
-	for _, c := range columns {
-		o.name(c.Name)
-		o.dst = r.Get(c).AppendJSON(o.dst)
-	}
-	return o.end()
 }
 
 // Size returns the bytes that the row takes, for memory accounting.

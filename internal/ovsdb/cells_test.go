@@ -1,6 +1,7 @@
 package ovsdb
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +88,63 @@ func TestCells(t *testing.T) {
 		check(with, mixed)
 		if !with.Equal(Store(table, mixed)) {
 			t.Fatal("equal rows packed differently")
+		}
+	})
+}
+
+// TestPrintChanged: the members that are printed of a row are those that a
+// comparison of its values finds.
+func TestPrintChanged(t *testing.T) {
+	schema, err := ParseSchema([]byte(cellsSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := schema.Table("t")
+	table.Column("ss").Persistent = false
+	rapid.Check(t, func(t *rapid.T) {
+		now, old := drawTableRow(t, table), drawTableRow(t, table)
+		for i := range now {
+			switch rapid.IntRange(0, 2).Draw(t, "same") {
+			case 0:
+				now[i] = old[i]
+			case 1:
+				now[i] = table.Columns[i].def
+			}
+		}
+		var fresh, plain, diffs []string
+		for _, c := range table.Columns[firstCell:] {
+			member := func(d Datum) string { return `"` + c.Name + `":` + d.JSON() }
+			n, o := now[c.Index], old[c.Index]
+			if c.Persistent && !c.IsDefault(n) {
+				fresh = append(fresh, member(n))
+			}
+			if c.Persistent && n != o {
+				plain = append(plain, member(n))
+				diffs = append(diffs, member(c.Type.Diff(o, n)))
+			}
+		}
+		row, before := Store(table, now), Store(table, old)
+		for _, x := range []struct {
+			got  []byte
+			want []string
+		}{
+			{row.AppendNew(nil, table), fresh},
+			{row.AppendChanged(nil, table, before, false), plain},
+			{row.AppendChanged(nil, table, before, true), diffs},
+		} {
+			if string(x.got) != strings.Join(x.want, ",") {
+				t.Fatalf("%s\nwant %s", x.got, x.want)
+			}
+		}
+	})
+}
+
+// TestUUIDDigits compares the text of UUIDs with fmt's.
+func TestUUIDDigits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		u := UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "uuid"))
+		if want := fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:]); u.String() != want {
+			t.Fatalf("%s, want %s", u, want)
 		}
 	})
 }

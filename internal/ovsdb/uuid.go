@@ -2,6 +2,7 @@ package ovsdb
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"math/rand/v2"
 )
 
@@ -24,30 +25,30 @@ func (u UUID) IsZero() bool { return u == UUID{} }
 // String returns the form 550e8400-e29b-41d4-a716-446655440000.
 func (u UUID) String() string { return string(u.Append(nil)) }
 
-// hexPairs are the two digits of each byte.
-const hexPairs = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f" +
-	"202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f" +
-	"404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f" +
-	"606162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f" +
-	"808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f" +
-	"a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf" +
-	"c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf" +
-	"e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
-
 // Append appends the text form to dst.
 func (u UUID) Append(dst []byte) []byte {
 	n := len(dst)
 	dst = append(dst, "00000000-0000-0000-0000-000000000000"...)
 	b := (*[36]byte)(dst[n:])
-	at := 0
-	for i, v := range u {
-		b[at], b[at+1] = hexPairs[2*int(v)], hexPairs[2*int(v)+1]
-		at += 2
-		if i == 3 || i == 5 || i == 7 || i == 9 {
-			at++
-		}
-	}
+	put := binary.LittleEndian.PutUint64
+	put(b[:], hex(binary.BigEndian.Uint32(u[:])))
+	middle, end := hex(binary.BigEndian.Uint32(u[4:])), hex(binary.BigEndian.Uint32(u[8:]))
+	binary.LittleEndian.PutUint32(b[9:], uint32(middle))
+	binary.LittleEndian.PutUint32(b[14:], uint32(middle>>32))
+	binary.LittleEndian.PutUint32(b[19:], uint32(end))
+	binary.LittleEndian.PutUint32(b[24:], uint32(end>>32))
+	put(b[28:], hex(binary.BigEndian.Uint32(u[12:])))
 	return dst
+}
+
+// hex returns the eight hexadecimal digits of x, the first one in the lowest byte.
+func hex(x uint32) uint64 {
+	v := uint64(bits.ReverseBytes32(x)) // a byte for each digit: first spread the bytes
+	v = (v | v<<16) & 0x0000ffff0000ffff
+	v = (v | v<<8) & 0x00ff00ff00ff00ff
+	v = v>>4&0x000f000f000f000f | v&0x000f000f000f000f<<8
+	letter := (v + 0x0606060606060606) >> 4 & 0x0101010101010101 // 1 from ten on
+	return v + 0x3030303030303030 + letter*('a'-'0'-10)
 }
 
 // ParseUUID parses the text form, whose digits may be in either case.

@@ -104,24 +104,10 @@ func (e *recordEncoder) row(c *Change) bool {
 	}
 	e.dst = append(e.dst, '{')
 	start := len(e.dst)
-	for _, col := range c.Table.Columns[ovsdb.VersionColumn+1:] {
-		if !col.Persistent {
-			continue
-		}
-		if c.Old == nil && c.New.IsDefault(col) || c.Old != nil && c.New.Same(c.Old, col) {
-			continue
-		}
-		value := c.New.Get(col)
-		if c.Old != nil && e.diff {
-			value = col.Type.Diff(c.Old.Get(col), value)
-		}
-		if len(e.dst) > start {
-			e.dst = append(e.dst, ',')
-		}
-		e.dst = append(e.dst, '"')
-		e.dst = append(e.dst, col.Name...) // an <id>, which needs no escapes
-		e.dst = append(e.dst, `":`...)
-		e.dst = value.AppendJSON(e.dst)
+	if c.Old == nil {
+		e.dst = c.New.AppendNew(e.dst, c.Table)
+	} else {
+		e.dst = c.New.AppendChanged(e.dst, c.Table, c.Old, e.diff)
 	}
 	e.dst = append(e.dst, '}')
 	return c.Old == nil || len(e.dst) > start+1
