@@ -79,6 +79,7 @@ type Scanner struct {
 	buf     []byte
 	escaped bool // str is in buf
 	valid   bool // data is known to be valid: see NewValid
+	known   Span // see Know
 	i       int64
 	r       float64
 	err     *SyntaxError
@@ -109,6 +110,10 @@ func (s *Scanner) ResetValid(data []byte) {
 	s.Reset(data)
 	s.valid = true
 }
+
+// Know tells where in the input an array or object lies: Unchecked need not look for
+// its end.
+func (s *Scanner) Know(container Span) { s.known = container }
 
 // Err returns the first error, or nil.
 func (s *Scanner) Err() error {

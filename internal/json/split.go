@@ -12,7 +12,15 @@ type Splitter struct {
 	buf  []byte
 	seen int // bytes of buf that were looked at
 	open brackets
+	last Span
 }
+
+// Span is a part of a value: the bytes [From, To).
+type Span struct{ From, To int }
+
+// Last returns where in the value that Next returned last its last element or member
+// lies that is an array or object; an empty Span if there is none.
+func (s *Splitter) Last() Span { return s.last }
 
 // Write adds bytes that arrived.  It never fails.
 func (s *Splitter) Write(p []byte) (int, error) {
@@ -46,7 +54,7 @@ func (s *Splitter) Next() ([]byte, error) {
 		if s.open.depth == 0 {
 			value := s.buf[:s.seen:s.seen]
 			s.buf = s.buf[s.seen:]
-			s.seen = 0
+			s.seen, s.last, s.open = 0, s.open.inner, brackets{}
 			if len(s.buf) == 0 {
 				s.buf = nil
 			}
@@ -64,6 +72,8 @@ type brackets struct {
 	depth int
 	str   bool // inside a string
 	esc   bool // after a backslash in it
+	seen  int  // bytes of the value
+	inner Span // the last container of depth 2
 }
 
 // bracketKind says which bytes matter outside strings: 1 for a quote, 2 for an
@@ -74,7 +84,7 @@ var bracketKind = [256]byte{'"': 1, '{': 2, '[': 2, '}': 3, ']': 3}
 // end of b where it isn't there, and returns how many bytes that is.
 func (k *brackets) end(b []byte) int {
 	n := 0
-	for n < len(b) {
+	for n < len(b) && (k.depth > 0 || n == 0) {
 		if k.str {
 			n += k.string(b[n:])
 			continue
@@ -85,18 +95,21 @@ func (k *brackets) end(b []byte) int {
 		if n == len(b) {
 			break
 		}
-		n++
-		switch bracketKind[b[n-1]] {
+		switch bracketKind[b[n]] {
 		case 1:
 			k.str = true
 		case 2:
-			k.depth++
+			if k.depth++; k.depth == 2 {
+				k.inner.From = k.seen + n
+			}
 		case 3:
-			if k.depth--; k.depth == 0 {
-				return n
+			if k.depth--; k.depth == 1 {
+				k.inner.To = k.seen + n + 1
 			}
 		}
+		n++
 	}
+	k.seen += n
 	return n
 }
 

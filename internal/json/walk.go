@@ -90,6 +90,11 @@ func (s *Scanner) Skip() error {
 // brackets are looked at.
 func (s *Scanner) Unchecked() ([]byte, error) {
 	from := s.start
+	if s.known.From == from && s.known.To > from {
+		s.pos = s.known.To
+		s.closed()
+		return s.data[from:s.pos], nil
+	}
 	b := brackets{depth: 1}
 	s.pos += b.end(s.data[s.pos:])
 	if b.depth > 0 {

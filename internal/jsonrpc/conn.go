@@ -145,6 +145,7 @@ func (c *Conn) Arrived() (m Message, ok bool, err error) {
 	case err == nil:
 		c.check = 0
 		c.scan.Reset(data)
+		c.scan.Know(c.split.Last())
 		if m, err = parse(&c.scan, c.deferred); err != nil {
 			m, err = Parse(data) // what is wrong may begin in params
 		}
