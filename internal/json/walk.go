@@ -1,5 +1,7 @@
 package json
 
+import "bytes"
+
 // Object walks the members of the object whose ObjectBegin is the current
 // token.  It calls member with each name; member must read exactly one value,
 // beginning with Next.  The current token afterwards is ObjectEnd.
@@ -43,6 +45,41 @@ func (s *Scanner) Members(member func(name []byte) error) error {
 			return s.err
 		}
 	}
+}
+
+// Named takes the name of the next member if it stands there as text, `"NAME":`
+// without escapes and white space; otherwise it takes nothing and returns false.
+func (s *Scanner) Named(text string) bool {
+	at := s.pos
+	switch {
+	case s.err != nil:
+		return false
+	case s.state == wantCommaOrEnd && at < len(s.data) && s.data[at] == ',' && s.stack[len(s.stack)-1] == '{':
+		at++
+	case s.state != wantFirstName:
+		return false
+	}
+	if len(s.data)-at < len(text) || string(s.data[at:at+len(text)]) != text {
+		return false
+	}
+	s.start, s.pos = at, at+len(text)
+	s.str, s.escaped = s.data[at+1:s.pos-2], false
+	s.state, s.kind, s.name = wantValue, String, true
+	return true
+}
+
+// Enter goes from the ObjectBegin that is the current token to one that begins a
+// member's value, if what stands from the one to the other is text, which was
+// scanned so before; otherwise it takes nothing and returns false.
+func (s *Scanner) Enter(text []byte) bool {
+	if s.err != nil || s.kind != ObjectBegin || len(s.stack) >= MaxDepth || !bytes.HasPrefix(s.data[s.start:], text) {
+		return false
+	}
+	s.pos = s.start + len(text)
+	s.start = s.pos - 1
+	s.stack = append(s.stack, '{')
+	s.state, s.name = wantFirstName, false
+	return true
 }
 
 // Array walks the elements of the array whose ArrayBegin is the current token.

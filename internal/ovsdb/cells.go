@@ -2,6 +2,7 @@ package ovsdb
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unsafe"
 )
 
@@ -101,18 +102,21 @@ const firstCell = VersionColumn + 1
 
 // PackRow packs a row of t, whose _uuid and _version are not those in row.
 func PackRow(t *TableSchema, id, version UUID, row Row) *StoredRow {
-	var buf [1024]byte
-	head := append(append(buf[:0], id[:]...), version[:]...)
-	b := appendCells(head, row[firstCell:], 2)
-	if b == nil {
-		b = appendCells(head, row[firstCell:], 4)
+	cells := row[firstCell:]
+	size, width := 0, 2
+	for i := range cells {
+		size += cells[i].cellSize()
 	}
-	own := append([]byte(nil), b...) // b stays on the stack
-	return (*StoredRow)(unsafe.Pointer(unsafe.SliceData(own)))
+	if size >= 1<<16 {
+		width = 4
+	}
+	b := make([]byte, 0, rowHead+cellsHead+width*len(cells)+size)
+	b = append(append(b, id[:]...), version[:]...)
+	b = appendCells(b, cells, width)
+	return (*StoredRow)(unsafe.Pointer(unsafe.SliceData(b)))
 }
 
-// appendCells packs cells with ends of the given width, unless that is too small
-// for them.
+// appendCells packs cells with ends of the given width.
 func appendCells(dst []byte, cells []Datum, width int) []byte {
 	head := uint16(len(cells))
 	if width == 4 {
@@ -120,9 +124,7 @@ func appendCells(dst []byte, cells []Datum, width int) []byte {
 	}
 	dst = binary.LittleEndian.AppendUint16(dst, head)
 	at := len(dst)
-	for range cells {
-		dst = append(dst, 0, 0, 0, 0)[:len(dst)+width]
-	}
+	dst = dst[:at+width*len(cells)]
 	base := len(dst)
 	for i := range cells {
 		dst = cells[i].appendCell(dst)
@@ -130,14 +132,26 @@ func appendCells(dst []byte, cells []Datum, width int) []byte {
 		if width == 4 {
 			binary.LittleEndian.PutUint32(dst[at+4*i:], uint32(end))
 		} else {
-			if end >= 1<<16 {
-				return nil
-			}
 			binary.LittleEndian.PutUint16(dst[at+2*i:], uint16(end))
 		}
 	}
 	return dst
 }
+
+// cellSize returns how many bytes appendCell appends.
+func (d *Datum) cellSize() int {
+	if d.n == 0 {
+		return 0
+	}
+	n := uvarintSize(uint64(d.n)) + len(d.keys) + len(d.vals)
+	if d.vt != Void {
+		n += uvarintSize(uint64(len(d.keys)))
+	}
+	return n
+}
+
+// uvarintSize returns the length of v as an unsigned varint.
+func uvarintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
 // appendCell appends d as Cells have it.
 func (d *Datum) appendCell(dst []byte) []byte {

@@ -78,16 +78,13 @@ type members struct {
 	some bool
 }
 
-// name appends what comes before the value of a column: its name is an <id>, which
-// needs no escapes.
+// name appends what comes before the value of a column.
 func (m *members) name(c *ColumnSchema) {
 	if m.some {
 		m.dst = append(m.dst, ',')
 	}
 	m.some = true
-	m.dst = append(m.dst, '"')
-	m.dst = append(m.dst, c.Name...)
-	m.dst = append(m.dst, `":`...)
+	m.dst = append(m.dst, c.member...)
 }
 
 // appendCellJSON appends a packed cell of a type as a <value>.

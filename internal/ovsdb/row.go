@@ -24,24 +24,29 @@ func (p *Decoder) Row(t *TableSchema, s *json.Scanner, row Row, set func(*Column
 	var first error
 	unknown, isUnknown := "", false // a column may be asked for by an empty name
 	p.order.begin(t)
-	err := s.Members(func(name []byte) error {
-		c := p.order.column(name)
-		if c == nil && !isUnknown {
-			unknown, isUnknown = string(name), true
+	for {
+		c := p.order.guess(s)
+		if c == nil {
+			if k := s.Next(); k == json.ObjectEnd || k == json.Invalid {
+				break
+			}
+			if c = p.order.column(s.Bytes()); c == nil && !isUnknown {
+				unknown, isUnknown = s.Str(), true
+			}
 		}
 		s.Next()
 		if first != nil || isUnknown {
-			return s.Skip()
+			_ = s.Skip()
+			continue
 		}
 		var d Datum
 		if d, first = p.Value(&c.Type, s); first == nil {
 			row[c.Index] = d
 			first = set(c)
 		}
+	}
+	if s.Err() != nil {
 		return s.Err()
-	})
-	if err != nil {
-		return err
 	}
 	if isUnknown && first == nil {
 		return SyntaxErrorf(s.Data(from, s.End()), TagUnknownColumn, "No column %s in table %s.", unknown, t.Name)
@@ -66,13 +71,20 @@ func (o *columnOrder) begin(t *TableSchema) {
 	o.at = 0
 }
 
+// guess takes the name of the next member from s if it is that of the row before,
+// and returns its column; nil where it isn't.
+func (o *columnOrder) guess(s *json.Scanner) *ColumnSchema {
+	if o.at < len(o.last) && s.Named(o.last[o.at].member) {
+		o.at++
+		return o.last[o.at-1]
+	}
+	return nil
+}
+
 // column returns the column of the row's next member, or nil.
 func (o *columnOrder) column(name []byte) *ColumnSchema {
 	at := o.at
 	o.at++
-	if at < len(o.last) && o.last[at].Name == string(name) {
-		return o.last[at]
-	}
 	c := o.table.byName[string(name)]
 	if c != nil && at <= len(o.last) {
 		o.last = append(o.last[:at], c)

@@ -3,6 +3,8 @@ package ovsdb
 import (
 	"maps"
 	"slices"
+
+	"weir/internal/json"
 )
 
 // ColumnSchema is one column of a table (RFC 7047 section 3.2 <column-schema>).
@@ -15,6 +17,7 @@ type ColumnSchema struct {
 
 	def     Datum  // Type's default, from AddColumn on
 	defCell string // the same as Cells have it
+	member  string // `"NAME":`
 }
 
 // IsDefault reports whether d, of the column's type, is its default.
@@ -56,6 +59,7 @@ func (t *TableSchema) AddColumn(c *ColumnSchema) {
 	t.byName[c.Name] = c
 	c.def = c.Type.Default()
 	c.defCell = string(c.def.appendCell(nil))
+	c.member = string(append(json.AppendString(nil, c.Name), ':'))
 	at := len(t.Columns)
 	for at > VersionColumn+1 && t.Columns[at-1].Name > c.Name {
 		at--

@@ -27,6 +27,9 @@ type opParser struct {
 	scan json.Scanner
 	row  ovsdb.Row // of an insert
 	last *Table    // that tableNamed found
+
+	head      []byte // how the last plain insert began, to its row's brace; nil: not so
+	headTable *Table // the table it named
 }
 
 type opMember struct {

@@ -15,8 +15,8 @@ func (p *opParser) quickInsert() (operation, bool) {
 		return operation{}, false
 	}
 	mark := s.Mark()
-	q := quick{p: p}
-	if q.members(s) && q.finish() {
+	q := quick{p: p, from: s.Offset()}
+	if q.begin(s) && q.members(s) && q.finish() {
 		return operation{op: "insert", table: q.table, insert: p.packRow(q.table, q.id)}, true
 	}
 	s.Back(mark)
@@ -26,12 +26,24 @@ func (p *opParser) quickInsert() (operation, bool) {
 // quick is a plain insert that is being parsed.
 type quick struct {
 	p     *opParser
+	from  int  // where the operation begins
 	isOp  bool // "op" was there
 	table *Table
 	raw   []byte // the row, where it came before the table
 	read  bool   // the row is in p.row
 	name  string // "uuid-name", "" where there is none
 	id    ovsdb.UUID
+}
+
+// begin reads the row if all that is before it is as in the insert before: most
+// transactions have many alike.
+func (q *quick) begin(s *json.Scanner) bool {
+	p := q.p
+	if p.head == nil || !s.Enter(p.head) {
+		return true
+	}
+	q.isOp, q.table, q.read = true, p.headTable, true
+	return p.insertRow(q.table, s) == nil
 }
 
 // members reads the operation to its end; false where it isn't plain.
@@ -71,6 +83,9 @@ func (q *quick) member(s *json.Scanner) bool {
 			return err == nil
 		}
 		q.read = true
+		if q.name == "" {
+			q.p.head, q.p.headTable = s.Data(q.from, s.End()), q.table
+		}
 		return q.p.insertRow(q.table, s) == nil
 	case "uuid-name":
 		if !q.isOp || q.name != "" || s.Next() != json.String || !ovsdb.IsID(s.View()) {

@@ -122,3 +122,48 @@ func TestCollisions(t *testing.T) {
 		t.Fatal("an empty node stayed")
 	}
 }
+
+// TestWith checks batches of changes of a large table against a plain map.
+func TestWith(t *testing.T) {
+	want := map[ovsdb.UUID]*Row{}
+	var rows, before Rows
+	own := &owner{}
+	for round := range 1200 {
+		if round%100 == 0 { // as when a snapshot was taken
+			before, own = rows, &owner{}
+		}
+		var changes []Change
+		seen := map[ovsdb.UUID]bool{}
+		for range 1 + round%sights {
+			id := ovsdb.NewUUID()
+			for old := range want { // any one
+				if round%3 > 0 && len(want) > 3000 && !seen[old] {
+					id = old
+				}
+				break
+			}
+			c := Change{Old: want[id], New: &Row{ID: id}}
+			if c.Old != nil && round%3 == 1 {
+				c.New = nil
+				delete(want, id)
+			} else {
+				want[id] = c.New
+			}
+			seen[id] = true
+			changes = append(changes, c)
+		}
+		n := before.Len()
+		rows = rows.with(changes, own)
+		if rows.Len() != len(want) || before.Len() != n {
+			t.Fatalf("round %d: %d rows, want %d", round, rows.Len(), len(want))
+		}
+	}
+	for id, row := range want {
+		if rows.Get(id) != row {
+			t.Fatalf("row %v is wrong", id)
+		}
+	}
+	if rows.Len() < 1000 {
+		t.Errorf("only %d rows", rows.Len())
+	}
+}
