@@ -15,8 +15,7 @@ func (b *Bridge) DumpFlows() string {
 	var out strings.Builder
 	now := b.be.clock.Now()
 	for id := range uint8(pipeline.NumTables) {
-		t := b.pipe.Table(id)
-		for _, r := range t.Rules(b.pipe.Version()) {
+		for _, r := range b.pipe.Rules(id) {
 			m := b.pipe.Match(r)
 			if id != 0 {
 				fmt.Fprintf(&out, "table_id=%d, ", id)
@@ -47,7 +46,7 @@ func (b *Bridge) DescribeFlows() []FlowDescription {
 	out := []FlowDescription{}
 	now := b.be.clock.Now()
 	for id := range uint8(pipeline.NumTables) {
-		for _, r := range b.pipe.Table(id).Rules(b.pipe.Version()) {
+		for _, r := range b.pipe.Rules(id) {
 			m := b.pipe.Match(r)
 			out = append(out, FlowDescription{
 				Table: id, Priority: r.Priority(), Cookie: r.Cookie, Origin: b.pipe.OriginName(r.Origin),

@@ -47,9 +47,9 @@ func (p *Pipeline) MeterMod(mm *openflow.MeterMod, now time.Time) ([]Event, erro
 
 // MeterFlows counts the flows that name a meter.
 func (p *Pipeline) MeterFlows(id uint32) int {
-	n, v := 0, p.Version()
+	n := 0
 	for _, t := range p.tables {
-		for _, r := range t.Rules(v) {
+		for _, r := range p.Rules(t.ID) {
 			if slices.Contains(r.program.facts().meters, id) {
 				n++
 			}

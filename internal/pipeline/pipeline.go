@@ -58,7 +58,8 @@ type TableConf struct {
 func (t *Table) Conf() *TableConf { return t.conf.Load() }
 
 // Lookup finds the rule that a key matches in version v; see
-// [classifier.Classifier.Lookup].
+// [classifier.Classifier.Lookup]. The answer is right if the pipeline then still
+// keeps that version.
 func (t *Table) Lookup(v classifier.Version, key *flow.Key, wc *flow.Mask, s *classifier.Scratch[*Rule]) *Rule {
 	if r := t.cls.Lookup(v, key, wc, s); r != nil {
 		return r.Value
@@ -67,7 +68,8 @@ func (t *Table) Lookup(v classifier.Version, key *flow.Key, wc *flow.Mask, s *cl
 }
 
 // Rules lists the flows of a table in version v, hidden ones too, by
-// descending priority.
+// descending priority. That is all of them if the pipeline then still keeps that
+// version.
 func (t *Table) Rules(v classifier.Version) []*Rule {
 	rs := t.cls.Rules(v)
 	out := make([]*Rule, len(rs))
@@ -90,6 +92,7 @@ func (t *Table) Find(v classifier.Version, match *flow.Match, priority int) *Rul
 type Pipeline struct {
 	mu      sync.Mutex
 	version atomic.Uint64
+	oldest  atomic.Uint64 // version that is still whole; see Keeps
 	tables  [NumTables]*Table
 	groups  atomic.Pointer[map[uint32]*Group]
 	meters  atomic.Pointer[map[uint32]*Meter]
@@ -132,6 +135,28 @@ func New(onChange func(p *Pipeline, events []Event)) *Pipeline {
 
 // Version is the newest version that lookups may use.
 func (p *Pipeline) Version() classifier.Version { return classifier.Version(p.version.Load()) }
+
+// Keeps reports whether what was read of version v before was all of it: rules
+// of versions that are some commits old go for good.
+func (p *Pipeline) Keeps(v classifier.Version) bool { return uint64(v) >= p.oldest.Load() }
+
+// read has fn read the newest version, again if commits overtook it; the last
+// time they wait. fn may be called by whoever doesn't hold mu.
+func (p *Pipeline) read(fn func(v classifier.Version)) {
+	v := p.Version()
+	if fn(v); p.Keeps(v) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fn(p.Version())
+}
+
+// Rules lists the flows of a table in the newest version, as [Table.Rules] does.
+func (p *Pipeline) Rules(table uint8) (out []*Rule) {
+	p.read(func(v classifier.Version) { out = p.tables[table].Rules(v) })
+	return out
+}
 
 // Table gives a table by number, nil for 255.
 func (p *Pipeline) Table(id uint8) *Table {
@@ -229,8 +254,13 @@ func (p *Pipeline) Select(s *Selection) ([]*Rule, error) {
 	if match == nil {
 		match = new(flow.Match)
 	}
-	v := p.Version()
 	var out []*Rule
+	p.read(func(v classifier.Version) { out = p.choose(s, v, match) })
+	return out, nil
+}
+
+// choose lists the flows of a version that a selection with this match finds.
+func (p *Pipeline) choose(s *Selection, v classifier.Version, match *flow.Match) (out []*Rule) {
 	for _, t := range p.tables {
 		if s.Table != t.ID && (s.Table != openflow.TableAny || t.ID == TableInternal && !s.Hidden) {
 			continue
@@ -246,7 +276,7 @@ func (p *Pipeline) Select(s *Selection) ([]*Rule, error) {
 		})
 		slices.SortStableFunc(out[from:], func(a, b *Rule) int { return b.Priority() - a.Priority() })
 	}
-	return out, nil
+	return out
 }
 
 // Aggregate sums up the flows that a selection finds.

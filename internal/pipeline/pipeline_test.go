@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -227,4 +228,47 @@ func TestGarbageIsCollected(t *testing.T) {
 	if n := p.tables[0].cls.Len(); n > 6 {
 		t.Errorf("%d rules kept for one flow", n)
 	}
+}
+
+// Who reads a version for so long that commits overtake it is told, and lists
+// of flows have each once nevertheless.
+func TestReadersThatAreOvertaken(t *testing.T) {
+	p := New(nil)
+	mustApply(t, p, flowMod(openflow.FlowAdd, inPort(1), 5, 2))
+	old := p.Version()
+	if !p.Keeps(old) {
+		t.Error("the newest version is not whole")
+	}
+	for i := range 4 {
+		mustApply(t, p, flowMod(openflow.FlowModify, flow.Match{}, 0, openflow.PortNo(3+i)))
+	}
+	if lookup(p, old, 1) == nil && p.Keeps(old) {
+		t.Error("a rule is missing from a version that is said to be whole")
+	}
+
+	const flows = 20
+	for i := range uint32(flows) {
+		mustApply(t, p, flowMod(openflow.FlowAdd, inPort(i), 5, 2))
+	}
+	done := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for out := openflow.PortNo(1); ; out = out%9 + 1 {
+			select {
+			case <-done:
+				return
+			default:
+				_, _ = p.FlowMod(flowMod(openflow.FlowModify, flow.Match{}, 0, out), t0)
+			}
+		}
+	})
+	for range 300 {
+		rules, err := p.Select(&Selection{Table: openflow.TableAny, OutPort: openflow.PortNone, OutGroup: openflow.GroupAny})
+		if listed := p.Rules(0); err != nil || len(rules) != flows || len(listed) != flows {
+			t.Errorf("%d and %d flows, want %d (%v)", len(rules), len(listed), flows, err)
+			break
+		}
+	}
+	close(done)
+	writer.Wait()
 }

@@ -76,7 +76,7 @@ func (p *Pipeline) begin(now time.Time) *Txn {
 
 // collect takes rules out of the classifiers that only lookups of older
 // versions than the last two could still want, or such as have been under way
-// for a second.
+// for a second. Such a lookup finds by [Pipeline.Keeps] that it came too late.
 func (p *Pipeline) collect(now time.Time) {
 	const keep = 2
 	v := p.Version()
@@ -85,6 +85,7 @@ func (p *Pipeline) collect(now time.Time) {
 		if h.rule.cls.Removed()+keep > v && now.Sub(h.at) < time.Second {
 			break
 		}
+		p.oldest.Store(max(p.oldest.Load(), uint64(h.rule.cls.Removed()))) // before it is missing
 		p.tables[h.rule.Table].cls.Remove(&h.rule.cls)
 		n++
 	}

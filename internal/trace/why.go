@@ -164,11 +164,10 @@ const (
 
 // nearMisses are the flows of a table that miss the packet by one field.
 func nearMisses(pipe *pipeline.Pipeline, table uint8, key *flow.Key) (out []string) {
-	t := pipe.Table(table)
-	if t == nil {
+	if pipe.Table(table) == nil {
 		return nil
 	}
-	for i, r := range t.Rules(pipe.Version()) {
+	for i, r := range pipe.Rules(table) {
 		if i >= maxSearched || len(out) >= maxNear {
 			break
 		}

@@ -14,7 +14,7 @@ import (
 
 // benchRig is a rig on the user-space data path, with a table that makes each
 // connection a flow of its own.
-func benchRig(b *testing.B, flows int) (*rig, *userspace.DP) {
+func benchRig(b testing.TB) (*rig, *userspace.DP) {
 	r := newRig(b, Config{FlowLimit: 1 << 20})
 	r.SetFlowLimit(1 << 20)
 	dp, err := userspace.New(userspace.Config{Type: "dummy", Name: "bench", Workers: 2, Clock: clock.New()})
@@ -69,7 +69,7 @@ func BenchmarkSetUp(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		var before, after runtime.MemStats
-		r, dp := benchRig(b, flows)
+		r, dp := benchRig(b)
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		s := newSetUp(r, dp)
@@ -95,7 +95,7 @@ func BenchmarkSetUp(b *testing.B) {
 // each has new packets, or everything must be translated again.
 func BenchmarkRevalidate(b *testing.B) {
 	const flows = 200_000
-	r, dp := benchRig(b, flows)
+	r, dp := benchRig(b)
 	s := newSetUp(r, dp)
 	for i := range flows {
 		s.one(i)

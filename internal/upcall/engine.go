@@ -88,17 +88,21 @@ type Options struct {
 }
 
 // megaflow is the record of a flow in the data path, which keeps it beside the
-// flow. mu guards what follows it up to mask; what is from mask on never
-// changes.
+// flow. mu guards what follows it up to stale; what is from mask on never
+// changes. A record is known to others from when it first joined an outcome,
+// which may be before the data path has its flow.
 type megaflow struct {
 	mu     sync.Mutex
-	out    *outcome
+	out    *outcome // written with the index locked too, and first with that alone
 	pushed pushed
 	gen    uint64 // of the tables that out was right for
 	gone   bool
 
 	// stale says that the tables changed since: the index has it looked at.
 	stale atomic.Bool
+	// there says that the data path has the flow. Until then, one that it has of
+	// that name is another's, and the record can't be mended.
+	there atomic.Bool
 	at    int32 // among the records that share out; guarded by the index
 
 	mask    *sharedMask
@@ -259,15 +263,17 @@ func (e *Engine) Stop() bool {
 	return true
 }
 
-// enter counts a new record and has it share what its translation found.
-func (e *Engine) enter(m *megaflow, f *findings, seq uint64) {
+// enter counts a new record and has it share what its translation found. From
+// then on the record may be mended, and share something else.
+func (e *Engine) enter(m *megaflow, f *findings, seq uint64) *outcome {
 	if n := e.count.Add(1); n > e.highest.Load() {
 		e.highest.Store(n)
 	}
-	m.out = e.join(m, f, seq)
+	return e.join(m, f, seq)
 }
 
-// join makes a record share what a translation found.
+// join makes a record share what a translation found. Its mutex is held, or
+// nobody else knows it yet.
 func (e *Engine) join(m *megaflow, f *findings, seq uint64) *outcome {
 	o, fresh := e.index.join(m, f, seq)
 	if fresh {

@@ -97,16 +97,14 @@ func (e *Engine) verdict(u *datapath.Upcall, tr *translator, res *xlate.Result, 
 	m.mask = e.masks.get(mask, tr.mask)
 	tr.mask = m.mask
 	tr.found.find(&tr.in, res)
-	e.enter(m, &tr.found, seq)
+	out := e.enter(m, &tr.found, seq)
 	if res.Slow != 0 {
 		// The flow's actions are not what this packet needs, so it isn't the
 		// data path that installs them.
-		if err := e.dp.FlowPut(m.flow(m.out.actions), datapath.PutCreate); err != nil {
-			e.drop(m)
-		}
+		e.installed(m, e.dp.FlowPut(m.flow(out.actions), datapath.PutCreate))
 		return datapath.Verdict{Actions: slices.Clone(actions(res))}
 	}
-	return datapath.Verdict{Actions: m.out.actions, Mask: &m.mask.mask, UFID: m.ufid, Owner: m, Install: true}
+	return datapath.Verdict{Actions: out.actions, Mask: &m.mask.mask, UFID: m.ufid, Owner: m, Install: true}
 }
 
 func (m *megaflow) isGone() bool {
@@ -146,14 +144,25 @@ func actions(res *xlate.Result) []datapath.Action {
 // Installed drops the record of a flow that could not be installed, be it that
 // one of that name is there.
 func (e *Engine) Installed(u *datapath.Upcall, v *datapath.Verdict, err error) {
-	if err == nil {
+	if m, ok := v.Owner.(*megaflow); ok {
+		e.installed(m, err)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		log.Dbg("installing a flow: %s", err)
+	}
+}
+
+// installed notes what became of a record's flow. One that was found wrong
+// before it was there is looked at now.
+func (e *Engine) installed(m *megaflow, err error) {
+	if err != nil {
+		e.drop(m)
 		return
 	}
-	if m, ok := v.Owner.(*megaflow); ok {
-		e.drop(m)
-	}
-	if !errors.Is(err, fs.ErrExist) {
-		log.Dbg("installing a flow: %s", err)
+	m.there.Store(true)
+	if m.stale.Load() {
+		e.index.again(m)
+		e.poke()
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // share it, and finds the records that a change of the tables may have made
 // wrong, by what their translations met: the rules that they matched and the
 // tables that they looked up. mu guards all of it, what the outcomes say it
-// does, and at of the records. Who holds it takes no other lock.
+// does, and at and out of the records. Who holds it takes no other lock.
 type index struct {
 	seq  atomic.Uint64 // moves with each change; written with mu held
 	mu   sync.Mutex
@@ -79,7 +79,7 @@ func (x *index) join(m *megaflow, f *findings, seq uint64) (o *outcome, fresh bo
 			s.outcomes = append(s.outcomes, o)
 		}
 	}
-	m.at = int32(len(o.flows))
+	m.out, m.at = o, int32(len(o.flows))
 	o.flows = append(o.flows, m)
 	return o, fresh
 }
@@ -130,6 +130,13 @@ func (x *index) queue(m *megaflow) {
 	if !m.stale.Swap(true) {
 		x.todo = append(x.todo, m)
 	}
+}
+
+// again has a record looked at that is stale already.
+func (x *index) again(m *megaflow) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.todo = append(x.todo, m)
 }
 
 // take gives the records that have become stale since the last time; some may

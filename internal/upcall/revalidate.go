@@ -162,6 +162,7 @@ func (e *Engine) welcome(p *pass, u datapath.UFID) {
 		e.drop(m)
 		return
 	}
+	m.there.Store(true)
 	e.visit(p, m, &f.Stats)
 }
 
@@ -244,7 +245,7 @@ func (e *Engine) settleSome(gen uint64, due []*megaflow) {
 	defer e.release(tr)
 	for _, m := range due {
 		if !e.revalidate(tr, m, gen) {
-			m.stale.Store(true) // it may not be in the data path yet
+			m.stale.Store(true) // the data path may not have it yet
 			e.remove(m)
 		}
 	}
@@ -268,7 +269,7 @@ func (e *Engine) push(m *megaflow, now *datapath.Stats) {
 
 // remove deletes a flow from the data path, which then says that it has gone.
 func (e *Engine) remove(m *megaflow) {
-	if m.isGone() {
+	if !m.there.Load() || m.isGone() {
 		return // another may have its name
 	}
 	key := m.key.whole()
@@ -276,7 +277,8 @@ func (e *Engine) remove(m *megaflow) {
 }
 
 // revalidate translates a flow again. It says false when the flow must go,
-// because another translation needs other bits of the key than the flow has.
+// because another translation needs other bits of the key than the flow has, or
+// when the data path doesn't have it yet and would get the wrong actions.
 func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	m.stale.Store(false) // before the tables are read: what changes meanwhile counts
 	key, seq := m.key.whole(), e.index.now()
@@ -301,6 +303,9 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 		return true
 	}
 	if !sameActions(tr.found.actions, old.actions) {
+		if !m.there.Load() {
+			return false
+		}
 		if err := e.dp.FlowPut(m.flow(slices.Clone(tr.found.actions)), datapath.PutModify); err != nil {
 			return false
 		}
@@ -308,7 +313,7 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	m.gen = gen
 	// What the translation named stays referenced until the next one.
 	e.leave(m, old)
-	m.out = e.join(m, &tr.found, seq)
+	e.join(m, &tr.found, seq)
 	return true
 }
 

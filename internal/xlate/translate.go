@@ -297,6 +297,12 @@ func (x *Translator) lookup(table *uint8, mayController, honorMiss bool) (*pipel
 			return nil, missDrop
 		}
 		rule := t.Lookup(x.version, key, x.wc, &x.scratch)
+		for v := p.Version(); v > x.version && !p.Keeps(x.version); v = p.Version() {
+			// So many commits overtook the translation that its version is not whole
+			// any more. The flow that comes of it will be looked at again.
+			x.version = v
+			rule = t.Lookup(v, key, x.wc, &x.scratch)
+		}
 		x.countLookup(t, rule != nil)
 		if rule != nil {
 			return rule, missDrop

@@ -280,3 +280,19 @@ func BenchmarkTranslate(bm *testing.B) {
 		x.Translate(in)
 	}
 }
+
+// A translation that many commits overtook finds the flows that there are now,
+// not that there are none.
+func TestOvertakenTranslation(t *testing.T) {
+	cfg := newConfig()
+	b := newBridge(cfg, "br0", 1, 3)
+	addFlow(t, b, 0, "in_port=1", 1, out(2))
+	before := b.Pipeline.Version()
+	for range 4 {
+		addFlow(t, b, 0, "in_port=1", 1, out(3))
+	}
+	r := NewTranslator().Translate(&Input{Config: cfg, Bridge: b, Key: parseKey(t, "in_port=1,udp"), Version: before, Now: t0})
+	if got := datapath.FormatActions(r.Actions, nil); got != "3" {
+		t.Errorf("got %s, want 3", got)
+	}
+}

@@ -196,7 +196,7 @@ func TestThreadsCount(t *testing.T) {
 	})
 }
 
-// slowDevice takes a while for each batch that is sent to it.
+// slowDevice takes a while for each packet that is sent to it.
 type slowDevice struct {
 	*dummy.Device
 	mu    sync.Mutex
@@ -207,7 +207,7 @@ func (s *slowDevice) Send(q int, batch []*netdev.Packet) (int, error) {
 	s.mu.Lock()
 	d := s.delay
 	s.mu.Unlock()
-	time.Sleep(d)
+	time.Sleep(d * time.Duration(len(batch)))
 	return s.Device.Send(q, batch)
 }
 
@@ -237,7 +237,15 @@ func TestBalance(t *testing.T) {
 		p1.Inject(0, udpFrame(t, 1))
 		p1.Inject(3, udpFrame(t, 1))
 	}
-	b.eventually("all packets", func() bool { return b.received(0) == 80 })
+	threads := *b.d.workers.Load()
+	b.eventually("the packets' time is charged to their queues", func() bool {
+		for _, q := range *threads[0].poller.queues.Load() {
+			if time.Duration(q.busy.Load()) < 40*time.Millisecond {
+				return false
+			}
+		}
+		return true
+	})
 	b.clk.Warp(intervalLen, 0)
 	th := b.d.Threads(1)
 	if q := th[0].Queues; q[0].Percent < 1 || q[1].Percent < 1 || th[1].Queues[0].Percent != 0 {
@@ -249,6 +257,8 @@ func TestBalance(t *testing.T) {
 	b.want("0: p1.0 p1.3; 1: p1.1 p1.2")
 	settings["pmd-auto-lb-load-threshold"] = "0"
 	b.d.Tune(settings)
+	b.remember(threads[0], 80*time.Second, 100*time.Second)
+	b.remember(threads[1], 0, 100*time.Second)
 	b.d.balanced = b.d.now().Add(-time.Minute)
 	b.clk.Warp(intervalLen, 0)
 	if got := b.layout(); got != "0: p1.0 p1.2; 1: p1.1 p1.3" && got != "0: p1.2 p1.3; 1: p1.0 p1.1" {
@@ -256,26 +266,54 @@ func TestBalance(t *testing.T) {
 	}
 }
 
+// remember makes it the history of a thread that its queues, in equal parts,
+// kept it busy for so long: what was measured depends on what else the machine
+// did.
+func (b *bench) remember(w *worker, busy, elapsed time.Duration) {
+	b.d.conf.Lock()
+	defer b.d.conf.Unlock()
+	queues := *w.poller.queues.Load()
+	w.poller.load, w.poller.elapsed = usage{}, usage{}
+	w.poller.load.push(uint64(busy))
+	w.poller.elapsed.push(uint64(elapsed))
+	for _, q := range queues {
+		q.load = usage{}
+		q.load.push(uint64(busy) / uint64(len(queues)))
+	}
+}
+
 // TestTxFlush checks that packets wait for others of the next batches, and
-// leave when their time has come.
+// leave when a batch is full or their time has come.
 func TestTxFlush(t *testing.T) {
 	b := newBench(t, "0")
-	b.d.Tune(map[string]string{"tx-flush-interval": "300000"})
+	b.d.txFlush.Store(int64(time.Hour))
 	p1 := b.add("p1", "dummy-pmd", nil)
 	p2 := b.add("p2", "dummy-pmd", nil)
 	b.put(1, "2")
 	sent := func() uint64 { s, _ := p2.Stats(); return s.TxPackets }
-	for i := range 3 {
-		p1.Inject(0, udpFrame(t, i))
-		b.eventually("a packet", func() bool { return b.received(0) == uint64(i+1) })
+	received := 0
+	receive := func() {
+		t.Helper()
+		p1.Inject(0, udpFrame(t, received))
+		received++
+		b.eventually("a packet", func() bool { return b.received(0) == uint64(received) })
+	}
+	for received < batchSize-1 {
+		receive()
 	}
 	if n := sent(); n != 0 {
 		t.Errorf("%d packets left at once", n)
 	}
-	b.eventually("packets leave", func() bool { return sent() == 3 })
+	receive()
+	if n := sent(); n != batchSize {
+		t.Errorf("%d packets left when there were %d", n, batchSize)
+	}
+	b.d.Tune(map[string]string{"tx-flush-interval": "10000"})
+	receive()
+	b.eventually("a packet leaves", func() bool { return sent() == batchSize+1 })
 	for _, s := range b.d.WorkerStats() {
-		if s.Thread != nil && s.OutBatches != 1 {
-			t.Errorf("%d batches, want 1", s.OutBatches)
+		if s.Thread != nil && s.OutBatches != 2 {
+			t.Errorf("%d batches, want 2", s.OutBatches)
 		}
 	}
 }

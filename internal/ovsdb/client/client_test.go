@@ -3,12 +3,14 @@ package client
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"weir/internal/clock"
 	"weir/internal/ovsdb"
 )
 
@@ -40,14 +42,16 @@ func peerServer(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 200 {
-		if _, err := os.Stat(sock); err == nil {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("unix", sock) // the file is there before the server listens
+		if err == nil {
+			_ = conn.Close()
 			return "unix:" + sock
 		}
-		time.Sleep(10 * time.Millisecond)
+		if time.Now().After(end) {
+			t.Fatalf("ovsdb-server does not listen: %v", err)
+		}
 	}
-	t.Fatal("ovsdb-server does not listen")
-	return ""
 }
 
 const testSchema = `{"name":"Test","version":"1.0.0","tables":{
@@ -59,7 +63,7 @@ const testSchema = `{"name":"Test","version":"1.0.0","tables":{
 
 func start(t *testing.T, cfg Config) (*Client, context.Context) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	c := New(cfg)
 	end := make(chan struct{})
 	go func() { _ = c.Run(ctx); close(end) }()
@@ -201,13 +205,11 @@ func TestOnce(t *testing.T) {
 // Each remote gets its turn, at once.
 func TestOnceSeveral(t *testing.T) {
 	remote := peerServer(t)
-	began := time.Now()
-	c, ctx := start(t, Config{Remote: "unix:/nonexistent/a,unix:/nonexistent/b," + remote, Database: "Test", Once: true, Quiet: true})
+	still := clock.New()
+	still.Stop() // who waits for a time waits for ever
+	c, ctx := start(t, Config{Remote: "unix:/nonexistent/a,unix:/nonexistent/b," + remote, Database: "Test", Once: true, Quiet: true, Clock: still})
 	if _, err := c.WaitFor(ctx, func(*Snapshot) bool { return true }); err != nil {
 		t.Fatal(err)
-	}
-	if took := time.Since(began); took > 900*time.Millisecond {
-		t.Errorf("the third remote was tried after %v", took)
 	}
 	c = New(Config{Remote: "unix:/nonexistent/a,unix:/nonexistent/b", Database: "Test", Once: true, Quiet: true, Shuffle: true})
 	if err := c.Run(context.Background()); !errors.Is(err, os.ErrNotExist) {
