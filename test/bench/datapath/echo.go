@@ -10,7 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const echoPort = 7777
+// UDP ports: of the echo, and of the generator's packets.
+const (
+	echoPort = 7777
+	sinkPort = 9
+)
 
 // udpSocket is a blocking UDP socket bound to a port of an address.
 func udpSocket(addr [4]byte, port int) (int, error) {

@@ -48,7 +48,7 @@ func frames(flows int, masks, broadcast, attack bool) [][]byte {
 	if broadcast {
 		dst = "ff:ff:ff:ff:ff:ff"
 	}
-	text := fmt.Sprintf("eth(src=%s,dst=%s),eth_type(0x0800),ipv4(src=%s,dst=%s,proto=17,tos=0,ttl=64,frag=no),udp(src=1024,dst=9)", macSrc, dst, ipSrc, ipDst)
+	text := fmt.Sprintf("eth(src=%s,dst=%s),eth_type(0x0800),ipv4(src=%s,dst=%s,proto=17,tos=0,ttl=64,frag=no),udp(src=1024,dst=%d)", macSrc, dst, ipSrc, ipDst, sinkPort)
 	k, _, err := datapath.ParseKey(text, nil)
 	if err != nil {
 		panic(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"weir/internal/lab"
 )
@@ -167,9 +168,26 @@ func (st *stage) received(devices ...string) (sum uint64, err error) {
 	return sum, nil
 }
 
+// openSink is a socket in the receiver's namespace that the generator's packets
+// are for. Nobody reads it: they end there when it is full. Without it the
+// receiver would look up several routes for each packet to tell the sender that
+// nobody is there, which costs more than what is measured.
+func openSink() (fd int, err error) {
+	err = lab.Within(nsDst, func() error {
+		fd, err = udpSocket([4]byte{}, sinkPort)
+		return err
+	})
+	return fd, err
+}
+
 // rate is how many packets a second the devices receive while args run in the
 // sender's namespace.
 func (st *stage) rate(devices []string, args ...string) (float64, error) {
+	sink, err := openSink()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = unix.Close(sink) }()
 	gen := st.command(nsSrc, append([]string{st.self, "generate"}, args...)...)
 	gen.Stderr = os.Stderr
 	if err := gen.Start(); err != nil {
