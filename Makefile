@@ -2,6 +2,7 @@
 # make install    into $(DESTDIR)$(PREFIX), as Debian's packages lay things out
 # make demo       real packets between network namespaces, on this machine
 # make test       everything CI runs, but for the ratchet over the peer's suite
+# make soak       ten minutes of random changes under traffic; SOAK=1m for a short one
 # make bench      the three below, one after the other: ten to twenty minutes
 # make bench-ovsdb  our database server beside Debian's, as ratios
 # make bench-openflow  our switch's tables and ovs-ofctl beside Debian's, as ratios
@@ -13,7 +14,7 @@ export CGO_ENABLED ?= 0
 
 SBIN = ovsdb-server ovs-vswitchd
 
-.PHONY: all build install demo test check unit blackbox bench bench-datapath bench-ovsdb bench-openflow clean
+.PHONY: all build install demo test check unit blackbox soak bench bench-datapath bench-ovsdb bench-openflow clean
 all: build
 
 build:
@@ -63,6 +64,11 @@ blackbox: build
 	@echo '== script, namespace, interop and reliability tests'
 	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/packets/... ./test/interop/... ./test/reliability/...
 	cd test/interop/libovsdb && $(GO) vet ./... && $(GO) test -count=1 ./...
+
+# Needs root; leaves nothing behind, which is part of what it checks.
+SOAK ?= 10m
+soak:
+	WEIR_SOAK=$(SOAK) $(GO) test -count=1 -timeout 30m -run Soak -v ./internal/datapath/ebpf
 
 bench: bench-datapath bench-ovsdb bench-openflow
 

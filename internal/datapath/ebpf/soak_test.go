@@ -17,6 +17,7 @@ import (
 	"weir/internal/flow"
 	"weir/internal/netdev"
 	"weir/internal/netdev/linux"
+	"weir/internal/tunnel"
 )
 
 // soakLength is how long TestSoak runs; WEIR_SOAK=10m makes it long.
@@ -34,23 +35,31 @@ func soakLength(t *testing.T) time.Duration {
 
 // soak is a data path under random changes, and what must be true of it. Flows
 // match a group of destinations, 10.G.0.0/16, by masks of different lengths and
-// fields, and send to a set of ports.
+// fields, and send to a set of ports, straight or through a VXLAN tunnel that
+// ends at the same data path again.
 type soak struct {
-	t      *testing.T
-	d      *DP
-	host   *linux.Host
-	rng    *rand.Rand
-	cables map[datapath.PortNo]*cable
-	flows  map[int]*soakFlow // by group
-	sent   uint64            // number of the last packet
-	steady uint64            // packets of the steady stream so far
-	came   uint64
+	t       *testing.T
+	d       *DP
+	host    *linux.Host
+	rng     *rand.Rand
+	cables  map[datapath.PortNo]*cable
+	tunnels map[datapath.PortNo]netdev.Device
+	flows   map[int]*soakFlow // by group
+	objects *kernelObjects
+	sent    uint64 // number of the last packet
+	steady  uint64 // packets of the steady stream so far
+	came    uint64 // to the programs, those out of tunnels too
+	through uint64 // tunnels
 }
 
 type soakFlow struct {
 	flow *datapath.Flow
-	outs []datapath.PortNo
 	hits uint64
+	outs []datapath.PortNo // where its packets come out, those of inner if there is a tunnel
+	via  datapath.PortNo   // the tunnel that it sends through, 0 for none
+	// inner is the flow of what comes out of the tunnel.
+	inner     *datapath.Flow
+	innerHits uint64
 }
 
 const (
@@ -58,33 +67,55 @@ const (
 	soakPorts  = 6
 	steadyIn   = datapath.PortNo(1) // the steady stream's ports stay
 	steadyOut  = datapath.PortNo(2)
+	// firstTunnel and the next are ports of VXLAN devices, at UDP ports that
+	// nothing else has.
+	firstTunnel   = datapath.PortNo(21)
+	soakTunnels   = 2
+	soakUDPPort   = 34789
+	soakWaitCount = 3 // for what the kernel frees after a grace period, in seconds
 )
 
-// TestSoak changes flows, masks, actions and ports at random under traffic. Each
-// packet must come out where the flows say at that moment, unchanged and once;
-// a steady stream between two ports must lose nothing; nothing may leak.
+// TestSoak changes flows, masks, actions, ports and tunnels at random under
+// traffic. Each packet must come out where the flows say at that moment,
+// unchanged and once; a steady stream between two ports must lose nothing; of
+// maps, programs, links, pins, descriptors and memory nothing may be left.
 func TestSoak(t *testing.T) {
+	needRoot(t)
 	host := linux.NewHost()
 	t.Run("first", func(t *testing.T) { // what is opened once
 		newDP(t)
 		newCable(t, host, "first")
 	})
-	before := descriptors(t)
+	dir, before, heap := t.TempDir(), descriptors(t), heapSize()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	s := &soak{t: t, host: host, rng: rand.New(rand.NewPCG(seed, 1)), cables: map[datapath.PortNo]*cable{}, flows: map[int]*soakFlow{}}
+	s := &soak{
+		t: t, host: host, rng: rand.New(rand.NewPCG(seed, 1)), cables: map[datapath.PortNo]*cable{},
+		tunnels: map[datapath.PortNo]netdev.Device{}, flows: map[int]*soakFlow{}, objects: newKernelObjects(t),
+	}
 	t.Run("run", func(t *testing.T) {
 		s.t = t
-		s.d = newDP(t)
+		s.d = keptDP(t, dir, 4096)
+		t.Cleanup(func() {
+			if err := s.d.Destroy(); err != nil {
+				t.Error(err)
+			}
+			for _, d := range s.tunnels {
+				_ = d.Close()
+			}
+		})
 		s.run(soakLength(t))
 	})
-	for _, c := range s.cables {
-		_ = c.port.Close()
-		_ = c.far.Close()
+	if left, ok := findPinDir("kept", dir); ok {
+		t.Errorf("%s is left", left)
 	}
-	runtime.GC()
+	s.d, s.cables, s.tunnels = nil, nil, nil
 	if after := descriptors(t); after > before {
 		t.Errorf("%d descriptors are open, %d were before", after, before)
+	}
+	s.objects.gone(t)
+	if after := heapSize(); after > heap+8<<20 {
+		t.Errorf("the heap has %d KB, it had %d before", after>>10, heap>>10)
 	}
 }
 
@@ -98,45 +129,36 @@ func descriptors(t *testing.T) int {
 	return len(names)
 }
 
+// heapSize is what is in use after a collection.
+func heapSize() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
 func (s *soak) run(length time.Duration) {
 	for no := steadyIn; no <= steadyOut+2; no++ {
 		s.addPort(no)
 	}
+	s.addTunnel(firstTunnel)
 	putFlow(s.t, s.d, fmt.Sprintf("recirc_id(0),in_port(%d),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(dst=9.9.9.9,frag=no)", steadyIn), fmt.Sprint(steadyOut))
 	ops := []func(){s.addFlow, s.addFlow, s.addFlow, s.removeFlow, s.changeFlow, s.changePort}
 	start, steps := time.Now(), 0
-	memory, open := uint64(0), 0
+	var limit levels
 	for time.Since(start) < length && !s.t.Failed() {
 		ops[s.rng.IntN(len(ops))]()
 		s.stream(3)
 		for range 4 {
 			s.check()
 		}
-		steps++
-		if steps == 500 || steps%5000 == 0 {
-			memory, open = s.steadyMemory(memory), s.steadyDescriptors(open)
+		if steps++; steps%500 == 100 {
+			s.objects.note(s.t)
+			limit = s.level().check(s.t, limit, s)
 		}
 	}
-	s.t.Logf("%d changes, %d packets, %d of the steady stream, %d flows", steps, s.sent, s.steady, len(s.flows))
-}
-
-// steadyMemory checks that the heap has not grown much since the first time.
-func (s *soak) steadyMemory(was uint64) uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	if was != 0 && m.HeapAlloc > was+was/2+32<<20 {
-		s.t.Errorf("the heap has %d MB, it had %d", m.HeapAlloc>>20, was>>20)
-	}
-	return max(was, m.HeapAlloc)
-}
-
-func (s *soak) steadyDescriptors(was int) int {
-	now := descriptors(s.t)
-	if was != 0 && now > was+4*soakPorts {
-		s.t.Errorf("%d descriptors are open, there were %d", now, was)
-	}
-	return max(was, now)
+	s.t.Logf("%d changes, %d packets, %d of the steady stream, %d through tunnels, %d flows; %d kernel objects in all; %+v",
+		steps, s.sent, s.steady, s.through, len(s.flows), len(s.objects.seen), s.level())
 }
 
 func (s *soak) addPort(no datapath.PortNo) {
@@ -147,9 +169,14 @@ func (s *soak) addPort(no datapath.PortNo) {
 	s.cables[no] = c
 }
 
-// changePort takes a port away or brings one.
+// changePort takes a port or a tunnel away or brings one.
 func (s *soak) changePort() {
-	if s.rng.IntN(4) != 0 { // devices are slow to make
+	switch s.rng.IntN(8) {
+	case 0, 1:
+	case 2:
+		s.changeTunnel()
+		return
+	default: // devices are slow to make
 		return
 	}
 	no := steadyOut + 1 + datapath.PortNo(s.rng.IntN(soakPorts-2))
@@ -177,6 +204,88 @@ func (s *soak) outs() (outs []datapath.PortNo) {
 	return outs
 }
 
+// addTunnel adds the port of a VXLAN device of the kernel's.
+func (s *soak) addTunnel(no datapath.PortNo) {
+	c := &tunnel.Config{Kind: tunnel.KindOf("vxlan"), DstPort: soakUDPPort + uint16(no)}
+	dev, err := s.host.OpenCollector(c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.d.PortAdd(dev, "vxlan", no); err != nil {
+		s.t.Fatal(err)
+	}
+	s.tunnels[no] = dev
+}
+
+func (s *soak) changeTunnel() {
+	no := firstTunnel + datapath.PortNo(s.rng.IntN(soakTunnels))
+	dev := s.tunnels[no]
+	if dev == nil {
+		s.addTunnel(no)
+		return
+	}
+	if err := errors.Join(s.d.PortDel(no), dev.Close()); err != nil {
+		s.t.Error(err)
+	}
+	delete(s.tunnels, no)
+}
+
+// tunnelID is what tells a group's packets apart on their way through a tunnel.
+func tunnelID(group int) uint64 { return uint64(group)*257 + 1 }
+
+// aim makes the flow's actions: to ports, or through a tunnel to this machine.
+func (s *soak) aim(f *soakFlow, group int) {
+	f.outs, f.via = s.outs(), 0
+	f.flow.Actions = outputs(f.outs)
+	if s.rng.IntN(3) != 0 {
+		return
+	}
+	const localhost = 127<<24 | 1
+	f.via = firstTunnel + datapath.PortNo(s.rng.IntN(soakTunnels))
+	f.flow.Actions = []datapath.Action{
+		&datapath.SetTunnel{Tunnel: flow.Tunnel{ID: tunnelID(group), Src: localhost, Dst: localhost, TTL: 64, Flags: flow.TunnelKey}},
+		&datapath.Output{Port: f.via},
+	}
+}
+
+// install puts the flow, and that of what comes out of its tunnel.
+func (s *soak) install(f *soakFlow, group int, mode datapath.PutMode) {
+	if err := s.d.FlowPut(f.flow, mode); err != nil {
+		s.t.Fatal(err)
+	}
+	if f.via == 0 {
+		return
+	}
+	text := fmt.Sprintf("recirc_id(0),tunnel(tun_id=%#x,src=127.0.0.1,dst=127.0.0.1,flags(+key)),in_port(%d),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)", tunnelID(group), f.via)
+	k, m, err := datapath.ParseKey(text, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	f.inner = &datapath.Flow{UFID: datapath.UFID{2, byte(group)}, Key: *k, Mask: *m, Actions: outputs(f.outs)}
+	if err := s.d.FlowPut(f.inner, datapath.PutCreate); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// removeInner removes the flow of what comes out of a tunnel.
+func (s *soak) removeInner(f *soakFlow) {
+	if f.inner != nil {
+		s.remove(f.inner, f.innerHits)
+	}
+	f.inner, f.innerHits = nil, 0
+}
+
+// remove removes a flow, whose statistics must be exact.
+func (s *soak) remove(f *datapath.Flow, hits uint64) {
+	stats, err := s.d.FlowDel(f.UFID, nil)
+	if err != nil || stats.Packets != hits {
+		s.t.Errorf("flow %v counted %d packets (%v), want %d", f.UFID, stats.Packets, err, hits)
+	}
+	if _, err := s.d.FlowGet(f.UFID, nil); !errors.Is(err, fs.ErrNotExist) {
+		s.t.Errorf("flow %v is still there: %v", f.UFID, err)
+	}
+}
+
 func outputs(outs []datapath.PortNo) (actions []datapath.Action) {
 	for _, no := range outs {
 		actions = append(actions, &datapath.Output{Port: no})
@@ -199,11 +308,9 @@ func (s *soak) addFlow() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	f := &soakFlow{outs: s.outs()}
-	f.flow = &datapath.Flow{UFID: datapath.UFID{1, byte(group)}, Key: *k, Mask: *m, Actions: outputs(f.outs)}
-	if err := s.d.FlowPut(f.flow, datapath.PutCreate); err != nil {
-		s.t.Fatal(err)
-	}
+	f := &soakFlow{flow: &datapath.Flow{UFID: datapath.UFID{1, byte(group)}, Key: *k, Mask: *m}}
+	s.aim(f, group)
+	s.install(f, group, datapath.PutCreate)
 	s.flows[group] = f
 }
 
@@ -221,32 +328,25 @@ func (s *soak) pick() (int, *soakFlow) {
 	return g, s.flows[g]
 }
 
-// removeFlow removes a flow, whose statistics must be exact.
+// removeFlow removes a group's flows.
 func (s *soak) removeFlow() {
 	group, f := s.pick()
 	if f == nil {
 		return
 	}
-	stats, err := s.d.FlowDel(f.flow.UFID, nil)
-	if err != nil || stats.Packets != f.hits {
-		s.t.Errorf("flow of group %d counted %d packets (%v), want %d", group, stats.Packets, err, f.hits)
-	}
-	if _, err := s.d.FlowGet(f.flow.UFID, nil); !errors.Is(err, fs.ErrNotExist) {
-		s.t.Errorf("the flow is still there: %v", err)
-	}
+	s.remove(f.flow, f.hits)
+	s.removeInner(f)
 	delete(s.flows, group)
 }
 
 func (s *soak) changeFlow() {
-	_, f := s.pick()
+	group, f := s.pick()
 	if f == nil {
 		return
 	}
-	f.outs = s.outs()
-	f.flow.Actions = outputs(f.outs)
-	if err := s.d.FlowPut(f.flow, datapath.PutModify); err != nil {
-		s.t.Error(err)
-	}
+	s.removeInner(f)
+	s.aim(f, group)
+	s.install(f, group, datapath.PutModify)
 }
 
 // packet composes one with a number of its own.
@@ -283,13 +383,21 @@ func (s *soak) check() {
 	group := s.rng.IntN(soakGroups)
 	frame := s.packet(10<<24 | uint32(group)<<16)
 	s.inject(frame)
-	settle(s.t, s.d, s.came)
 	f := s.flows[group]
+	arrives := f != nil
 	if f != nil {
 		f.hits++
 	}
+	if f != nil && f.via != 0 {
+		if arrives = s.tunnels[f.via] != nil; arrives { // comes in again
+			s.came++
+			s.through++
+			f.innerHits++
+		}
+	}
+	settle(s.t, s.d, s.came)
 	for no := range s.cables {
-		s.expect(no, frame, f != nil && slices.Contains(f.outs, no))
+		s.expect(no, frame, arrives && slices.Contains(f.outs, no))
 	}
 }
 
