@@ -89,7 +89,7 @@ func (p *Parser) Parse(args []string) (options []Parsed, operands []string, err 
 // one that needs it may be the next word.
 func (p *Parser) long(word string, rest []string) ([]Parsed, []string, error) {
 	name, value, hasValue := strings.Cut(word, "=")
-	o, err := p.find(name)
+	o, err := p.find(name, word)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,8 +105,9 @@ func (p *Parser) long(word string, rest []string) ([]Parsed, []string, error) {
 	return []Parsed{{o, value, hasValue}}, rest, nil
 }
 
-// find finds a long option by its name or by an abbreviation that means only it.
-func (p *Parser) find(name string) (*Option, error) {
+// find finds a long option by its name or by an abbreviation that means only it;
+// errors quote word, the option with its argument, as getopt_long(3) does.
+func (p *Parser) find(name, word string) (*Option, error) {
 	var candidates []*Option
 	for i := range p.Options {
 		o := &p.Options[i]
@@ -119,7 +120,7 @@ func (p *Parser) find(name string) (*Option, error) {
 	}
 	switch len(candidates) {
 	case 0:
-		return nil, fmt.Errorf("unrecognized option '--%s'", name)
+		return nil, fmt.Errorf("unrecognized option '--%s'", word)
 	case 1:
 		return candidates[0], nil
 	}
@@ -127,7 +128,7 @@ func (p *Parser) find(name string) (*Option, error) {
 	for _, o := range candidates {
 		fmt.Fprintf(&names, " '--%s'", o.Long)
 	}
-	return nil, fmt.Errorf("option '--%s' is ambiguous; possibilities:%s", name, names.String())
+	return nil, fmt.Errorf("option '--%s' is ambiguous; possibilities:%s", word, names.String())
 }
 
 // letters parses a word of one-letter options.

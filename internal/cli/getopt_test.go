@@ -43,6 +43,8 @@ func TestParse(t *testing.T) {
 		{"--strict -- --strict -m", false, "strict | --strict -m"},
 		{"- x", false, " | - x"},
 		{"--foo", false, "error: unrecognized option '--foo'"},
+		{"--foo=1", false, "error: unrecognized option '--foo=1'"},
+		{"--t=1", false, "error: option '--t=1' is ambiguous; possibilities: '--target' '--timeout'"},
 		{"--t", false, "error: option '--t' is ambiguous; possibilities: '--target' '--timeout'"},
 		{"-x", false, "error: invalid option -- 'x'"},
 		{"-t", false, "error: option requires an argument -- 't'"},
@@ -71,4 +73,16 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q has more operands than words", line)
 		}
 	})
+}
+
+func TestParseTimeout(t *testing.T) {
+	for _, tc := range []struct {
+		in   string
+		want uint
+	}{{"5", 5}, {"+1", 1}, {"0", 0}, {"", 0}, {"-1", 0}, {" 1", 0}, {"1.5", 0}, {"0x1", 0}, {"99999999999", 0}} {
+		got, err := ParseTimeout("-t or --timeout", tc.in)
+		if got != tc.want || (err == nil) != (tc.want != 0) {
+			t.Errorf("%q: %d, %v", tc.in, got, err)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -70,10 +71,11 @@ func Alarm(seconds uint) {
 }
 
 // ParseTimeout parses the argument of -t, -T or --timeout, which flag names in
-// the error as the program's users know it ("-T or --timeout").
+// the error as the program's users know it ("-T or --timeout"). It is in
+// seconds, at least 1.
 func ParseTimeout(flag, value string) (uint, error) {
-	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil {
+	n, err := strconv.ParseUint(strings.TrimPrefix(value, "+"), 10, 31)
+	if err != nil || n == 0 {
 		return 0, fmt.Errorf("value %s on %s is invalid", value, flag)
 	}
 	return uint(n), nil

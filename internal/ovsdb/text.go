@@ -150,8 +150,11 @@ func parseStringText(s string) (Atom, *Error) {
 	switch {
 	case s == "":
 		return Atom{}, Errorf("", "An empty string is not valid as input; use \"\" to represent the empty string")
-	case !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0:
-		return Atom{}, Errorf("", "%q is not a valid string: it must be UTF-8 without null characters", s)
+	case !utf8.ValidString(s):
+		bad := strings.IndexFunc(s, func(r rune) bool { return r == utf8.RuneError })
+		return Atom{}, Errorf(TagConstraint, "not a valid UTF-8 string: invalid UTF-8 sequence 0x%02x", s[bad])
+	case strings.IndexByte(s, 0) >= 0:
+		return Atom{}, Errorf("", "%q is not a valid string: it has a null character", s)
 	case s[0] != '"':
 		return StringAtom(s), nil
 	case len(s) < 2 || s[len(s)-1] != '"':
@@ -160,12 +163,28 @@ func parseStringText(s string) (Atom, *Error) {
 	sc := json.NewScanner([]byte(s))
 	sc.Next()
 	v := sc.Str()
+	if unescapedQuote(s[1 : len(s)-1]) {
+		return Atom{}, Errorf("", "%s: quoted string may not include unescaped \"", s)
+	}
 	if err := sc.Finish(); err != nil {
 		msg := err.Error()
 		if se, ok := err.(*json.SyntaxError); ok {
 			msg = se.Msg
 		}
-		return Atom{}, Errorf("", "%s", msg)
+		return Atom{}, Errorf("", "%s: %s", s, msg)
 	}
 	return StringAtom(v), nil
+}
+
+// unescapedQuote tells whether s has a double quote that no backslash protects.
+func unescapedQuote(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return true
+		}
+	}
+	return false
 }

@@ -43,9 +43,6 @@ func parseArgument(t *ovsdb.TableSchema, arg string, allowed []string) (*argumen
 		if e != nil {
 			return nil, textError(e)
 		}
-		if token == "" && after != "" {
-			return nil, fmt.Errorf("%s: trailing garbage \"%s\" in argument", arg, after)
-		}
 		a.key, a.hasKey, rest = token, true, after
 	}
 	if len(allowed) == 0 {
@@ -61,7 +58,7 @@ func parseArgument(t *ovsdb.TableSchema, arg string, allowed []string) (*argumen
 		}
 	}
 	for _, op := range allowed {
-		if op == a.op && op != "" {
+		if op == a.op && a.value != "" {
 			return a, nil
 		}
 	}
@@ -97,13 +94,13 @@ func (c *Context) SetColumn(t *ovsdb.TableSchema, row ovsdb.UUID, arg string) er
 	if err != nil {
 		return err
 	}
+	if err := c.mutable(t, row, a.column); err != nil {
+		return err
+	}
 	if !a.hasKey {
 		d, e := typ.ParseText(a.value, c.Symbols)
 		if e != nil {
 			return textError(e)
-		}
-		if err := c.mutable(t, row, a.column); err != nil {
-			return err
 		}
 		c.Symbols.used(typ, d)
 		return c.Txn.Set(t.Name, row, a.column.Name, d)
@@ -118,9 +115,6 @@ func (c *Context) SetColumn(t *ovsdb.TableSchema, row ovsdb.UUID, arg string) er
 	value, e := ovsdb.ParseAtomText(a.value, &typ.Value, c.Symbols)
 	if e != nil {
 		return textError(e)
-	}
-	if err := c.mutable(t, row, a.column); err != nil {
-		return err
 	}
 	d := ovsdb.MapDatum(typ.Key.Type, typ.Value.Type, []ovsdb.Pair{{Key: key, Value: value}})
 	c.Symbols.used(typ, d)

@@ -97,6 +97,7 @@ func TestNames(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	bridge := testProgram(t).Schema.Table("Bridge")
+	const noOperator = `argument does not end in "=", "!=", "<", ">", "<=", ">=", "{=}", "{!=}", "{<}", "{>}", "{<=}", "{>=}", "{in}", or "{not-in}" followed by a value.`
 	for _, tt := range []struct{ in, column, key, op, value, err string }{
 		{in: "name=x", column: "name", op: "=", value: "x"},
 		{in: "other_config:a=b=c", column: "other_config", key: "a", op: "=", value: "b=c"},
@@ -104,9 +105,11 @@ func TestArguments(t *testing.T) {
 		{in: "name{not-in}x", column: "name", op: "{not-in}", value: "x"},
 		{in: "name{<=}x", column: "name", op: "{<=}", value: "x"},
 		{in: "name<=x", column: "name", op: "<=", value: "x"},
-		{in: "name", err: `name: argument does not end in "=", "!=", "<", ">", "<=", ">=", "{=}", "{!=}", "{<}", "{>}", "{<=}", "{>=}", "{in}", or "{not-in}" followed by a value.`},
+		{in: "name", err: "name: " + noOperator},
 		{in: "=x", err: "=x: missing column name"},
-		{in: `"x`, err: `"x: missing quote at end of quoted string`},
+		{in: `"x`, err: `"x: quoted string extends past end of argument`},
+		{in: "name=", err: `name=: ` + noOperator}, {in: "other_config:a:=b", err: `other_config:a:=b: ` + noOperator},
+		{in: "other_config: a=b", err: `other_config: a=b: ` + noOperator},
 	} {
 		a, err := parseArgument(bridge, tt.in, operatorList)
 		if err != nil || tt.err != "" {

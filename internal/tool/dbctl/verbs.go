@@ -218,7 +218,7 @@ func cmdAdd(c *Context) error {
 		return err
 	}
 	loose := *typ
-	loose.Min, loose.Max = 0, ovsdb.Unlimited
+	loose.Min, loose.Max = 1, ovsdb.Unlimited
 	more := loose.Empty()
 	for _, arg := range c.Argv[4:] {
 		d, e := loose.ParseText(arg, c.Symbols)
@@ -244,7 +244,7 @@ func cmdRemove(c *Context) error {
 		return err
 	}
 	loose := *typ
-	loose.Min, loose.Max = 0, ovsdb.Unlimited
+	loose.Min, loose.Max = 1, ovsdb.Unlimited
 	keys := loose
 	keys.Value = ovsdb.NewBaseType(ovsdb.Void)
 	now, _ := row.Get(col.Name)

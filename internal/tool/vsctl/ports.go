@@ -124,9 +124,6 @@ func checkExisting(c *dbctl.Context, m *model, p *port, bridgeName string, iface
 		return err
 	}
 	command := "\"--may-exist " + strings.Join(c.Argv, " ") + "\""
-	if c.Arg(0) == "add-port" {
-		command = fmt.Sprintf("\"--may-exist add-port %s %s\"", bridgeName, p.name)
-	}
 	if p.bridge != b {
 		return fmt.Errorf("%s but %s is actually attached to bridge %s", command, p.name, p.bridge.name)
 	}
