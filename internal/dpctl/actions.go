@@ -16,13 +16,16 @@ var errActions = errors.New("odp_actions_from_string (Invalid argument)")
 
 // parseActions reads each argument as actions and prints them.
 func (l *call) parseActions() error {
+	doc := []string{}
 	for _, s := range l.args {
 		a, err := datapath.ParseActions(s, nil)
 		if err != nil {
 			return errActions
 		}
-		fmt.Fprintln(&l.out, datapath.FormatActions(a, nil))
+		doc = append(doc, datapath.FormatActions(a, nil))
+		fmt.Fprintln(&l.out, doc[len(doc)-1])
 	}
+	l.doc = doc
 	return nil
 }
 
@@ -129,10 +132,18 @@ func (l *call) normalizeActions() error {
 		groups[i].actions = append(groups[i].actions, act)
 	}
 	slices.SortStableFunc(groups, func(a, b *group) int { return a.tags.compare(&b.tags) })
+	type document struct {
+		Tags    string `json:"tags"`
+		Actions string `json:"actions"`
+	}
+	docs := []document{}
 	for _, g := range groups {
 		sortOutputs(g.actions)
-		l.out.WriteString(g.tags.String() + datapath.FormatActions(g.actions, nil))
+		d := document{g.tags.String(), datapath.FormatActions(g.actions, nil)}
+		docs = append(docs, d)
+		l.out.WriteString(d.Tags + d.Actions)
 	}
 	l.out.WriteString("\n")
+	l.doc = map[string]any{"flow": l.args[0], "groups": docs}
 	return nil
 }

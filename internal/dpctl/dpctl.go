@@ -95,10 +95,15 @@ func (c *Commands) Register(srv *unixctl.Server) {
 
 // Run runs a command by name, for a program that has the data paths itself.
 // ok is false where there is no such command.
-func (c *Commands) Run(name string, args []string) (out string, ok bool, err error) {
+func (c *Commands) Run(name string, args []string, json bool) (out string, ok bool, err error) {
 	for _, cmd := range table() {
 		if cmd.name == name {
-			out, _, err = c.do(&cmd, args)
+			text, doc, err := c.do(&cmd, args)
+			if err != nil || !json {
+				return text, true, err
+			}
+			r := unixctl.Request{JSON: true}
+			out, err = r.Answer(unixctl.Both{Text: text, JSON: doc})
 			return out, true, err
 		}
 	}
@@ -222,9 +227,12 @@ func (l *call) dumpDPs() error {
 
 func (l *call) listCommands() error {
 	l.out.WriteString("The available commands are:\n")
+	doc := map[string]string{}
 	for _, cmd := range table() {
 		fmt.Fprintf(&l.out, "  dpctl/%-23s %s\n", cmd.name, cmd.usage)
+		doc["dpctl/"+cmd.name] = cmd.usage
 	}
+	l.doc = doc
 	return nil
 }
 
@@ -238,5 +246,6 @@ func (l *call) cacheSize() error {
 		return err
 	}
 	fmt.Fprintf(&l.out, "%s:\n", fullName(d))
+	l.doc = map[string]map[string]int{fullName(d): {}}
 	return nil
 }

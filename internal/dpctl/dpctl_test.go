@@ -33,7 +33,7 @@ func run(t *testing.T, steps []step) {
 	}
 	for _, s := range steps {
 		words := strings.Split(s.command, " ")
-		out, ok, err := c.Run(words[0], words[1:])
+		out, ok, err := c.Run(words[0], words[1:], false)
 		if !ok {
 			t.Fatalf("no command %s", words[0])
 		}

@@ -49,7 +49,22 @@ type portDocument struct {
 	No    datapath.PortNo `json:"port"`
 	Name  string          `json:"name"`
 	Type  string          `json:"type"`
-	Stats *netdev.Stats   `json:"statistics,omitempty"`
+	Stats map[string]any  `json:"statistics,omitempty"` // null is unknown
+}
+
+// documentPort is what a device counts, for JSON.
+func documentPort(s *netdev.Stats) map[string]any {
+	doc := map[string]any{}
+	for name, n := range map[string]uint64{
+		"rx_packets": s.RxPackets, "tx_packets": s.TxPackets, "rx_bytes": s.RxBytes, "tx_bytes": s.TxBytes, "rx_errors": s.RxErrors, "tx_errors": s.TxErrors,
+		"rx_dropped": s.RxDropped, "tx_dropped": s.TxDropped, "multicast": s.Multicast, "collisions": s.Collisions,
+		"rx_over_err": s.RxOverErr, "rx_crc_err": s.RxCRCErr, "rx_frame_err": s.RxFrameErr, "rx_missed_errors": s.RxMissedErrors,
+	} {
+		if doc[name] = n; n == ^uint64(0) {
+			doc[name] = nil
+		}
+	}
+	return doc
 }
 
 func (l *call) showOne(d datapath.Datapath) dpDocument {
@@ -62,7 +77,7 @@ func (l *call) showOne(d datapath.Datapath) dpDocument {
 		if l.stats {
 			l.portStats(p.Device)
 			if st, err := p.Device.Stats(); err == nil {
-				port.Stats = &st
+				port.Stats = documentPort(&st)
 			}
 		}
 		doc.Ports = append(doc.Ports, port)

@@ -18,8 +18,8 @@ func (s *Server) registerCommon() {
 	s.Register("set-options", "[--format text|json]", 1, 2, setOptions)
 	s.Register("coverage/show", "", 0, 0, func(r *Request) (string, error) { return r.Answer(coverage.Now()) })
 	s.Register("coverage/read-counter", "COUNTER", 1, 1, readCounter)
-	s.Register("vlog/list", "", 0, 0, func(*Request) (string, error) { return vlog.List(), nil })
-	s.Register("vlog/list-pattern", "", 0, 0, func(*Request) (string, error) { return vlog.ListPattern(), nil })
+	s.Register("vlog/list", "", 0, 0, func(r *Request) (string, error) { return r.Answer(vlog.List()) })
+	s.Register("vlog/list-pattern", "", 0, 0, func(r *Request) (string, error) { return r.Answer(vlog.ListPattern()) })
 	s.Register("vlog/set", "{spec | PATTERN:destination:pattern}", 0, -1, vlogSet)
 	s.Register("vlog/reopen", "", 0, 0, vlogReopen)
 	s.Register("vlog/close", "", 0, 0, func(*Request) (string, error) { vlog.CloseFile(); return "", nil })
@@ -68,7 +68,7 @@ func readCounter(r *Request) (string, error) {
 	if !ok {
 		return "", errors.New("No such counter")
 	}
-	return fmt.Sprint(n), nil
+	return r.Answer(Both{fmt.Sprint(n), n})
 }
 
 func vlogSet(r *Request) (string, error) {

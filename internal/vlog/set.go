@@ -114,15 +114,35 @@ func setLevels(words []string) error {
 	return nil
 }
 
-// List returns the table of vlog/list: every module's levels.
-func List() string {
+// Levels is the levels of a module's messages at each destination.
+type Levels struct {
+	Module      string `json:"module"`
+	Console     string `json:"console"`
+	Syslog      string `json:"syslog"`
+	File        string `json:"file"`
+	RateLimited bool   `json:"rate_limiting"`
+}
+
+// Table is the levels of all modules.
+type Table []Levels
+
+// List returns what vlog/list shows.
+func List() (t Table) {
+	for i := range modules {
+		m := &modules[i]
+		t = append(t, Levels{m.name, m.Level(Console).String(), m.Level(Syslog).String(), m.Level(File).String(), !m.unlimited.Load()})
+	}
+	return t
+}
+
+// String is the table that vlog/list prints.
+func (t Table) String() string {
 	var b strings.Builder
 	b.WriteString("                 console    syslog    file\n")
 	b.WriteString("                 -------    ------    ------\n")
-	for i := range modules {
-		m := &modules[i]
-		fmt.Fprintf(&b, "%-16s  %4s       %4s       %4s", m.name, m.Level(Console), m.Level(Syslog), m.Level(File))
-		if m.unlimited.Load() {
+	for _, m := range t {
+		fmt.Fprintf(&b, "%-16s  %4s       %4s       %4s", m.Module, m.Console, m.Syslog, m.File)
+		if !m.RateLimited {
 			b.WriteString("    (rate limiting disabled)")
 		}
 		b.WriteByte('\n')
@@ -130,19 +150,37 @@ func List() string {
 	return b.String()
 }
 
-// ListPattern returns the table of vlog/list-pattern.
-func ListPattern() string {
+// Pattern is how messages are formatted at a destination.
+type Pattern struct {
+	Destination string `json:"destination"`
+	Prefix      string `json:"prefix"` // before the message, for syslog only
+	Format      string `json:"format"`
+}
+
+// Patterns is those of all destinations.
+type Patterns []Pattern
+
+// ListPattern returns what vlog/list-pattern shows.
+func ListPattern() (ps Patterns) {
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	var b strings.Builder
-	b.WriteString("         prefix                            format\n")
-	b.WriteString("         ------                            ------\n")
 	for d := range numDests {
 		prefix := "none"
 		if d == Syslog {
 			prefix = syslogPrefix
 		}
-		fmt.Fprintf(&b, "%-7s  %-32s  %s\n", d, prefix, out.patterns[d])
+		ps = append(ps, Pattern{fmt.Sprint(d), prefix, out.patterns[d]})
+	}
+	return ps
+}
+
+// String is the table that vlog/list-pattern prints.
+func (ps Patterns) String() string {
+	var b strings.Builder
+	b.WriteString("         prefix                            format\n")
+	b.WriteString("         ------                            ------\n")
+	for _, p := range ps {
+		fmt.Fprintf(&b, "%-7s  %-32s  %s\n", p.Destination, p.Prefix, p.Format)
 	}
 	return b.String()
 }

@@ -126,14 +126,25 @@ func optionsText(options map[string]string) string {
 
 // showSlow says which packets data paths in the kernel left to this process,
 // why and how many.
-func (s *Switch) showSlow(*unixctl.Request) (string, error) {
-	var b strings.Builder
+func (s *Switch) showSlow(r *unixctl.Request) (string, error) {
+	list := slowPaths{}
 	for _, p := range s.providers() {
 		if d, ok := p.dp.(*ebpf.DP); ok {
-			b.WriteString(d.ShowSlow())
+			list = append(list, d.Slow())
 		}
 	}
-	return b.String(), nil
+	return r.Answer(list)
+}
+
+// slowPaths is the answer of dpif/show-slow.
+type slowPaths []ebpf.SlowPath
+
+// String is one after the other.
+func (l slowPaths) String() (out string) {
+	for i := range l {
+		out += l[i].String()
+	}
+	return out
 }
 
 // dumpBridgeFlows prints the data path flows of the packets that come into a

@@ -27,27 +27,41 @@ func (c *slowCounters) count(reason string) {
 	c.counts[reason]++
 }
 
-// SlowPath are the packets that came up from the programs although a flow was
-// there for them, by reason.
-func (d *DP) SlowPath() map[string]uint64 {
-	d.slow.mu.Lock()
-	defer d.slow.mu.Unlock()
-	return maps.Clone(d.slow.counts)
+func (c *slowCounters) clone() map[string]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		return map[string]uint64{}
+	}
+	return maps.Clone(c.counts)
 }
 
-// ShowSlow describes the slow path, as dpif/show-slow prints it.
-func (d *DP) ShowSlow() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s@%s:\n", d.Type(), d.Name())
-	counts := d.SlowPath()
-	for _, reason := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(&b, "  %s: %d packets\n", reason, counts[reason])
-	}
+// SlowPath is what the programs of a data path left to user space.
+type SlowPath struct {
+	Name    string            `json:"name"`
+	Packets map[string]uint64 `json:"packets"` // that had a flow, by reason
+	Misses  uint64            `json:"no_flow_in_kernel"`
+	Lost    uint64            `json:"lost_on_the_way_up"`
+	Refused map[string]uint64 `json:"flows_left_to_user_space"` // by reason
+}
+
+// Slow is the slow path until now.
+func (d *DP) Slow() SlowPath {
 	c := d.set.Counters()
-	fmt.Fprintf(&b, "  no flow in the kernel: %d packets\n", c.Misses)
-	fmt.Fprintf(&b, "  lost on the way up: %d packets\n", c.Lost)
-	for reason, n := range d.mirror.Refused() {
-		fmt.Fprintf(&b, "  flows left to user space: %d: %s\n", n, reason)
+	return SlowPath{d.Type() + "@" + d.Name(), d.slow.clone(), c.Misses, c.Lost, d.mirror.Refused()}
+}
+
+// String is what dpif/show-slow prints.
+func (s SlowPath) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:\n", s.Name)
+	for _, reason := range slices.Sorted(maps.Keys(s.Packets)) {
+		fmt.Fprintf(&b, "  %s: %d packets\n", reason, s.Packets[reason])
+	}
+	fmt.Fprintf(&b, "  no flow in the kernel: %d packets\n", s.Misses)
+	fmt.Fprintf(&b, "  lost on the way up: %d packets\n", s.Lost)
+	for _, reason := range slices.Sorted(maps.Keys(s.Refused)) {
+		fmt.Fprintf(&b, "  flows left to user space: %d: %s\n", s.Refused[reason], reason)
 	}
 	return b.String()
 }

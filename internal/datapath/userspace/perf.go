@@ -42,20 +42,30 @@ func (p *perf) slept(ns int64) {
 // together, counted. Times are in ns.
 type WorkerStats struct {
 	// Thread says which one it is; nil is what ran outside of threads.
-	Thread *numa.Core
+	Thread *numa.Core `json:"-"`
 
-	Received, Recirculated                 uint64
-	CacheHits, SignatureHits, MegaflowHits uint64
-	MaskHits                               uint64
-	Missed, Lost                           uint64
-	OutPackets, OutBatches                 uint64
+	Received      uint64 `json:"received"`
+	Recirculated  uint64 `json:"recirculated"`
+	CacheHits     uint64 `json:"cache_hits"`
+	SignatureHits uint64 `json:"signature_hits"`
+	MegaflowHits  uint64 `json:"megaflow_hits"`
+	MaskHits      uint64 `json:"mask_hits"`
+	Missed        uint64 `json:"missed"`
+	Lost          uint64 `json:"lost"`
+	OutPackets    uint64 `json:"out_packets"`
+	OutBatches    uint64 `json:"out_batches"`
 
-	Iterations, BusyIterations, SleepIterations uint64
-	Busy, Idle, Asleep, UpcallTime              uint64
-	Since                                       int64 // Ticks when the counting began
+	Iterations      uint64 `json:"iterations"`
+	BusyIterations  uint64 `json:"busy_iterations"`
+	SleepIterations uint64 `json:"sleep_iterations"`
+	Busy            uint64 `json:"busy_cycles"`
+	Idle            uint64 `json:"idle_cycles"`
+	Asleep          uint64 `json:"sleep_cycles"`
+	UpcallTime      uint64 `json:"upcall_cycles"`
+	Since           int64  `json:"-"` // Ticks when the counting began
 
 	// Detail is there where other_config:pmd-perf-metrics asks for it.
-	Detail *Metrics
+	Detail *Metrics `json:"detail,omitempty"`
 }
 
 func (s *WorkerStats) add(w *worker) {

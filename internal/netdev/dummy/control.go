@@ -4,7 +4,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -123,21 +125,32 @@ func (s *Set) setAdminState(r *unixctl.Request) (string, error) {
 	return "OK", nil
 }
 
+// connStates are states by device.
+type connStates map[string]string
+
+// String is a line each.
+func (c connStates) String() (out string) {
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		out += name + ": " + c[name] + "\n"
+	}
+	return out
+}
+
 func (s *Set) connState(r *unixctl.Request) (string, error) {
 	if len(r.Args) > 0 {
 		d, ok := s.Lookup(r.Args[0])
 		if !ok {
-			return r.Args[0] + ": unknown\n", nil
+			return r.Answer(connStates{r.Args[0]: "unknown"})
 		}
-		return fmt.Sprintf("%s: %s\n", d.name, d.connState("unknown")), nil
+		return r.Answer(connStates{d.name: d.connState("unknown")})
 	}
-	var b strings.Builder
+	states := connStates{}
 	for _, d := range s.sorted() {
 		if state := d.connState(""); state != "" {
-			fmt.Fprintf(&b, "%s: %s\n", d.name, state)
+			states[d.name] = state
 		}
 	}
-	return b.String(), nil
+	return r.Answer(states)
 }
 
 // connState is that of an active connection, without for devices that have none.

@@ -12,13 +12,6 @@ import (
 // "Runtime Management Commands"). state is told after each change to the sets of
 // databases and remotes.
 func (s *Server) Register(u *unixctl.Server, changed func()) {
-	lines := func(list []string) (string, error) {
-		out := ""
-		for _, l := range list {
-			out += l + "\n"
-		}
-		return out, nil
-	}
 	// change is a command that changes the configuration.
 	change := func(do func(arg string) error) unixctl.Handler {
 		return func(r *unixctl.Request) (string, error) {
@@ -34,7 +27,7 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	}
 	u.Register("ovsdb-server/add-remote", "REMOTE", 1, 1, change(s.AddRemote))
 	u.Register("ovsdb-server/remove-remote", "REMOTE", 1, 1, change(s.RemoveRemote))
-	u.Register("ovsdb-server/list-remotes", "", 0, 0, func(*unixctl.Request) (string, error) { return lines(s.Remotes()) })
+	u.Register("ovsdb-server/list-remotes", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(unixctl.Lines(s.Remotes())) })
 	u.Register("ovsdb-server/add-db", "DB", 1, 1, change(s.AddDB))
 	u.Register("ovsdb-server/remove-db", "DB", 1, 1, change(func(name string) error {
 		if strings.HasPrefix(name, "_") {
@@ -42,7 +35,7 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 		}
 		return s.RemoveDB(name)
 	}))
-	u.Register("ovsdb-server/list-dbs", "", 0, 0, func(*unixctl.Request) (string, error) { return lines(s.Names()) })
+	u.Register("ovsdb-server/list-dbs", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(unixctl.Lines(s.Names())) })
 	u.Register("ovsdb-server/compact", "", 0, 1, s.compactCommand)
 	u.Register("ovsdb-server/reconnect", "", 0, 0, func(*unixctl.Request) (string, error) { s.Reconnect(); return "", nil })
 	u.Register("ovsdb-server/disable-monitor-cond", "", 0, 0, func(*unixctl.Request) (string, error) {
@@ -66,12 +59,12 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	u.Register("ovsdb-server/tlog-set", "DB:TABLE on|off", 2, 2, s.tlogSet)
 	u.Register("ovsdb-server/tlog-list", "", 0, 0, s.tlogList)
 	u.Register("ovsdb/file/column-diff-enable", "", 0, 0, func(*unixctl.Request) (string, error) { return "", s.enableColumnDiff() })
-	u.Register("ovsdb-server/perf-counters-show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.perfCounters(), nil })
+	u.Register("ovsdb-server/perf-counters-show", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(s.perfCounters()) })
 	u.Register("ovsdb-server/perf-counters-clear", "", 0, 0, func(*unixctl.Request) (string, error) { s.clearCounters(); return "", nil })
 	u.Register("ovsdb-server/top", "[COUNT]", 0, 1, s.top)
 	s.registerClusters(u)
 	s.registerSync(u, changed)
-	u.Register("memory/show", "", 0, 0, func(*unixctl.Request) (string, error) { return s.memory().String() + "\n", nil })
+	u.Register("memory/show", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(s.memory()) })
 }
 
 // AddDB opens what names a database on the command line: a file, or
@@ -120,10 +113,11 @@ func (s *Server) storageStatus(r *unixctl.Request) (string, error) {
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	status := "ok"
 	if db.broken != nil {
-		return fmt.Sprintf("status: %v\n", db.broken), nil
+		status = db.broken.Error()
 	}
-	return "status: ok\n", nil
+	return r.Answer(unixctl.Both{Text: "status: " + status + "\n", JSON: map[string]string{"status": status}})
 }
 
 // tlogSet turns the log of a table's operations on or off.
@@ -148,8 +142,9 @@ func (s *Server) tlogSet(r *unixctl.Request) (string, error) {
 	return "", errors.New("invalid command argument")
 }
 
-func (s *Server) tlogList(*unixctl.Request) (string, error) {
+func (s *Server) tlogList(r *unixctl.Request) (string, error) {
 	var b strings.Builder
+	doc := map[string]map[string]bool{} // by database and table
 	b.WriteString("database        table                       logging\n--------        -----                       -------\n")
 	for _, name := range s.Names() {
 		db := s.Lookup(name)
@@ -157,13 +152,14 @@ func (s *Server) tlogList(*unixctl.Request) (string, error) {
 			continue
 		}
 		fmt.Fprintf(&b, "%-16s \n", name)
+		doc[name] = map[string]bool{}
 		for _, t := range db.Layout().Tables {
 			state := "OFF"
-			if db.isLogged(t.Name) {
+			if doc[name][t.Name] = db.isLogged(t.Name); doc[name][t.Name] {
 				state = "ON"
 			}
 			fmt.Fprintf(&b, "                %-27s %s\n", t.Name, state)
 		}
 	}
-	return b.String(), nil
+	return r.Answer(unixctl.Both{Text: b.String(), JSON: doc})
 }

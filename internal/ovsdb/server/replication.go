@@ -268,24 +268,54 @@ func (r *replication) excludedText() string {
 	return strings.Join(out, ",")
 }
 
-// status is the text of ovsdb-server/sync-status.
-func (r *replication) status() string {
+// syncStatus is what ovsdb-server/sync-status shows of one replication.
+type syncStatus struct {
+	State       string   `json:"state"`
+	Connecting  string   `json:"connecting,omitempty"`
+	Replicating string   `json:"replicating,omitempty"`
+	Databases   []string `json:"databases,omitempty"`
+	Exclude     string   `json:"exclude,omitempty"`
+}
+
+func (r *replication) status() syncStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.up == nil {
-		return "state: active\n"
+	switch {
+	case r.up == nil:
+		return syncStatus{State: "active"}
+	case r.dbs == nil:
+		return syncStatus{State: "backup", Connecting: r.target}
 	}
-	if r.dbs == nil {
-		return "state: backup\nconnecting: " + r.target + "\n"
+	return syncStatus{State: "backup", Replicating: r.target, Databases: r.dbs, Exclude: r.excludedText()}
+}
+
+// String is a line for each that there is.
+func (s syncStatus) String() string {
+	var b strings.Builder
+	line := func(key, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", key, value)
+		}
 	}
-	out := "state: backup\nreplicating: " + r.target + "\n"
-	if len(r.dbs) > 1 {
-		out += "databases: " + strings.Join(r.dbs, ", ") + "\n"
+	line("state", s.State)
+	line("connecting", s.Connecting)
+	line("replicating", s.Replicating)
+	if len(s.Databases) == 1 {
+		line("database", s.Databases[0])
 	} else {
-		out += "database: " + r.dbs[0] + "\n"
+		line("databases", strings.Join(s.Databases, ", "))
 	}
-	if ex := r.excludedText(); ex != "" {
-		out += "exclude: " + ex + "\n"
+	line("exclude", s.Exclude)
+	return b.String()
+}
+
+// syncStatuses are those of all replications.
+type syncStatuses []syncStatus
+
+// String is one after the other.
+func (l syncStatuses) String() (out string) {
+	for _, s := range l {
+		out += s.String()
 	}
 	return out
 }

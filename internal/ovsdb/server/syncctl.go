@@ -29,19 +29,21 @@ func (s *Server) registerSync(u *unixctl.Server, changed func()) {
 			return out, err
 		}
 	}
-	show := func(fn func() string) unixctl.Handler {
-		return func(*unixctl.Request) (string, error) {
-			if text := fn(); text != "" {
-				return text + "\n", nil
+	show := func(name string, fn func() string) unixctl.Handler {
+		return func(r *unixctl.Request) (string, error) {
+			text := fn()
+			doc := map[string]string{name: text}
+			if text == "" {
+				return r.Answer(unixctl.Both{JSON: doc})
 			}
-			return "", nil
+			return r.Answer(unixctl.Both{Text: text + "\n", JSON: doc})
 		}
 	}
 	u.Register("ovsdb-server/set-active-ovsdb-server", "", 1, 1, change(func(args []string) (string, error) {
 		r.reconfigure(func() { r.target = args[0] })
 		return "", nil
 	}))
-	u.Register("ovsdb-server/get-active-ovsdb-server", "", 0, 0, show(func() string { target, _, _ := s.Sync(); return target }))
+	u.Register("ovsdb-server/get-active-ovsdb-server", "", 0, 0, show("active_server", func() string { target, _, _ := s.Sync(); return target }))
 	u.Register("ovsdb-server/connect-active-ovsdb-server", "", 0, 0, change(func([]string) (string, error) {
 		if target, _, _ := s.Sync(); target == "" {
 			return "Unable to connect: active server is not specified.\n", nil
@@ -75,8 +77,8 @@ func (s *Server) registerSync(u *unixctl.Server, changed func()) {
 		r.reconfigure(func() { r.excluded = excluded })
 		return "", nil
 	}))
-	u.Register("ovsdb-server/get-sync-exclude-tables", "", 0, 0, show(func() string { _, exclude, _ := s.Sync(); return exclude }))
-	u.Register("ovsdb-server/sync-status", "", 0, 0, func(*unixctl.Request) (string, error) { return s.syncStatus(), nil })
+	u.Register("ovsdb-server/get-sync-exclude-tables", "", 0, 0, show("exclude", func() string { _, exclude, _ := s.Sync(); return exclude }))
+	u.Register("ovsdb-server/sync-status", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(s.syncStatus()) })
 }
 
 // setProbe parses an interval in milliseconds and sets it.
@@ -102,16 +104,15 @@ func (s *Server) replications() []*replication {
 
 // syncStatus is the text of ovsdb-server/sync-status: one part for each
 // database that a configuration file makes a backup, or one for all.
-func (s *Server) syncStatus() string {
+func (s *Server) syncStatus() (l syncStatuses) {
 	list := s.replications()
-	if len(list) == 1 {
-		return list[0].status()
+	if len(list) > 1 {
+		list = list[1:]
 	}
-	out := ""
-	for _, r := range list[1:] {
-		out += r.status()
+	for _, r := range list {
+		l = append(l, r.status())
 	}
-	return out
+	return l
 }
 
 // setRelayProbe sets the inactivity probe's interval of all relays' sources,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -38,16 +39,30 @@ func (s *Server) Totals() Totals {
 	return t
 }
 
-// perfCounters is the text of perf-counters-show: what was done since
-// perf-counters-clear.
-func (s *Server) perfCounters() string {
+// counters is what perf-counters-show shows.
+type counters struct {
+	Sessions int64   `json:"sessions"`
+	Requests int64   `json:"requests"`
+	Updates  int64   `json:"updates"`
+	Received int64   `json:"received_bytes"`
+	Sent     int64   `json:"sent_bytes"`
+	Busy     float64 `json:"busy_ms"`
+}
+
+// String is a line each.
+func (c counters) String() string {
+	return fmt.Sprintf("sessions: %d\nrequests: %d\nupdates: %d\nreceived bytes: %d\nsent bytes: %d\nbusy ms: %.1f\n",
+		c.Sessions, c.Requests, c.Updates, c.Received, c.Sent, c.Busy)
+}
+
+// perfCounters is what was done since perf-counters-clear.
+func (s *Server) perfCounters() counters {
 	now := s.Totals()
 	s.mu.Lock()
 	was := s.cleared
 	s.mu.Unlock()
-	return fmt.Sprintf("sessions: %d\nrequests: %d\nupdates: %d\nreceived bytes: %d\nsent bytes: %d\nbusy ms: %s\n",
-		now.Sessions-was.Sessions, now.Requests-was.Requests, now.Updates-was.Updates, now.Received-was.Received, now.Sent-was.Sent,
-		milliseconds(now.Busy-was.Busy))
+	busy := math.Round(float64(now.Busy-was.Busy)/1e5) / 10
+	return counters{now.Sessions - was.Sessions, now.Requests - was.Requests, now.Updates - was.Updates, now.Received - was.Received, now.Sent - was.Sent, busy}
 }
 
 func (s *Server) clearCounters() {
@@ -106,23 +121,39 @@ func (f *memoryFigures) addDatabase(db *Database) {
 	f.weakRefs += weak
 }
 
-// String is the text of memory/show, in the order of the keys. Those that count
-// something in use are left out where there is none.
-func (f memoryFigures) String() string {
-	type figure struct {
-		key      string
-		n        int
-		optional bool
-	}
-	out := ""
-	for i, v := range slices.DeleteFunc([]figure{
+// figure is one of them. Those that count something in use are left out of the
+// text where there is none.
+type figure struct {
+	key      string
+	n        int
+	optional bool
+}
+
+// figures are in the order of the keys.
+func (f memoryFigures) figures() []figure {
+	return []figure{
 		{"atoms", f.atoms, false}, {"backlog", f.backlog, true}, {"cells", f.cells, false}, {"monitors", f.monitors, false},
 		{"n-weak-refs", f.weakRefs, false}, {"sessions", f.sessions, true}, {"triggers", f.triggers, true},
-	}, func(v figure) bool { return v.optional && v.n == 0 }) {
+	}
+}
+
+// Document is all figures by name.
+func (f memoryFigures) Document() any {
+	m := map[string]int{}
+	for _, v := range f.figures() {
+		m[v.key] = v.n
+	}
+	return m
+}
+
+// String is the text of memory/show.
+func (f memoryFigures) String() string {
+	out := ""
+	for i, v := range slices.DeleteFunc(f.figures(), func(v figure) bool { return v.optional && v.n == 0 }) {
 		if i > 0 {
 			out += " "
 		}
 		out += fmt.Sprintf("%s:%d", v.key, v.n)
 	}
-	return out
+	return out + "\n"
 }

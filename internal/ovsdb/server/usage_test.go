@@ -83,7 +83,7 @@ func TestUsage(t *testing.T) {
 		t.Errorf("totals: %+v, before %+v", after, before)
 	}
 	h.clearCounters()
-	if text := h.perfCounters(); !strings.HasPrefix(text, "sessions: 0\nrequests: 0\nupdates: 0\n") {
+	if text := h.perfCounters().String(); !strings.HasPrefix(text, "sessions: 0\nrequests: 0\nupdates: 0\n") {
 		t.Errorf("cleared: %s", text)
 	}
 }

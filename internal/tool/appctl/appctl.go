@@ -3,9 +3,7 @@
 package appctl
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -117,11 +115,7 @@ func (s *settings) format(result string) string {
 	if !s.json {
 		return result
 	}
-	var b bytes.Buffer
-	if s.pretty && json.Indent(&b, []byte(result), "", "  ") == nil {
-		result = b.String()
-	}
-	return result + "\n"
+	return cli.JSONText(result, s.pretty)
 }
 
 // optionWriter puts the space after a letter without argument that shell

@@ -22,6 +22,10 @@ type Context struct {
 	Symbols *Symbols
 	Table   *table.Table // output, if not nil, instead of Out
 	Out     strings.Builder
+	// Document is the output for --format=json, of the commands that have one
+	// besides Out. It is made where JSON says so.
+	Document []byte
+	JSON     bool
 	// TryAgain asks for the transaction to be run again when the database has
 	// changed ("wait-until").
 	TryAgain bool

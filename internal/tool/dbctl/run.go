@@ -246,7 +246,8 @@ func (r *Runner) execute(txn *client.Txn, commands []*Command) (contexts []*Cont
 	symbols := &Symbols{}
 	var data any
 	for i, cmd := range commands {
-		c := &Context{Command: cmd, Prog: r.Prog, Txn: txn, Wait: !r.NoWait, Last: i == len(commands)-1, Symbols: symbols, Data: &data}
+		c := &Context{Command: cmd, Prog: r.Prog, Txn: txn, Wait: !r.NoWait, Last: i == len(commands)-1, Symbols: symbols, Data: &data,
+			JSON: r.Style.Format == table.FormatJSON}
 		if i == 0 && r.Prog.Begin != nil {
 			if err := r.Prog.Begin(c); err != nil {
 				return nil, false, err
@@ -277,6 +278,8 @@ func (r *Runner) print(contexts []*Context) {
 		text := c.Out.String()
 		if c.Table != nil {
 			text = string(r.Style.Append(nil, c.Table))
+		} else if c.Document != nil {
+			text = cli.JSONText(string(c.Document), r.Style.Pretty)
 		} else if r.Oneline {
 			text = strings.TrimSuffix(text, "\n")
 			text = strings.NewReplacer("\\", "\\\\", "\n", "\\n").Replace(text) + "\n"

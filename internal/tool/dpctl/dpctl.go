@@ -4,6 +4,7 @@ package dpctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,6 +20,8 @@ const daemon = "ovs-vswitchd"
 type settings struct {
 	timeout uint
 	pass    []string
+	json    bool
+	pretty  bool
 }
 
 // Main runs ovs-dpctl.
@@ -50,6 +53,8 @@ func (s *settings) parser() *cli.Parser {
 			s.timeout, err = cli.ParseTimeout("-t or --timeout", v)
 			return err
 		}},
+		{Long: "format", Short: 'f', Arg: cli.RequiredArg, Set: s.setFormat},
+		{Long: "pretty", Set: func(string) error { s.pretty = true; return nil }},
 		cli.Help(func(env *cli.Env) { fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, cli.LogUsage(env.Name)) }),
 		cli.List("option", 'o'),
 		cli.Version(),
@@ -58,9 +63,12 @@ func (s *settings) parser() *cli.Parser {
 
 // run runs a command: on texts alone here, on data paths in the switch.
 func (s *settings) run(env *cli.Env, name string, args []string) int {
+	if s.pretty && !s.json {
+		return env.Fatal("--pretty is supported with --format json only")
+	}
 	if name == "parse-actions" || name == "normalize-actions" || name == "list-commands" {
-		out, _, err := (&dpctl.Commands{Program: env.Name}).Run(name, args)
-		fmt.Fprint(env.Stdout, strings.ReplaceAll(out, "  dpctl/", "  "))
+		out, _, err := (&dpctl.Commands{Program: env.Name}).Run(name, args, s.json)
+		s.print(env, strings.ReplaceAll(strings.ReplaceAll(out, "  dpctl/", "  "), "\"dpctl/", "\""))
 		if err != nil {
 			return env.Fatal("%s", strings.TrimPrefix(err.Error(), env.Name+": "))
 		}
@@ -71,6 +79,11 @@ func (s *settings) run(env *cli.Env, name string, args []string) int {
 		return env.Fatal("%v", err)
 	}
 	defer c.Close()
+	if s.json {
+		if remote, err := c.SetJSON(); remote != nil || err != nil {
+			return env.Fatal("%s: no answers in JSON (%v)", daemon, errors.Join(remote, err))
+		}
+	}
 	out, remote, err := c.Transact("dpctl/"+name, args)
 	if err != nil {
 		return env.Fatal("%s: transaction error (%v)", daemon, err)
@@ -78,8 +91,26 @@ func (s *settings) run(env *cli.Env, name string, args []string) int {
 	if remote != nil {
 		return env.Fatal("%s", s.remoteError(env, name, remote.Error()))
 	}
-	fmt.Fprint(env.Stdout, out)
+	s.print(env, out)
 	return 0
+}
+
+// setFormat is -f, which the original doesn't have.
+func (s *settings) setFormat(v string) error {
+	switch v {
+	case "text", "json":
+		s.json = v == "json"
+		return nil
+	}
+	return fmt.Errorf("value %s on -f or --format is invalid", v)
+}
+
+// print gives an answer in JSON its newline and, with --pretty, its indentation.
+func (s *settings) print(env *cli.Env, out string) {
+	if s.json && out != "" {
+		out = cli.JSONText(out, s.pretty)
+	}
+	fmt.Fprint(env.Stdout, out)
 }
 
 // remoteError puts an error of the switch into this program's words.
@@ -123,6 +154,10 @@ Options for show and mod-flow:
 Options for dump-flows:
   -m, --more                  increase verbosity of output
   --names                     use port names in output
+
+Options for all that show something:
+  -f, --format=text|json      format of the output
+  --pretty                    indent JSON
 
 Options for mod-flow:
   --may-create                create flow if it doesn't exist

@@ -253,6 +253,9 @@ func getFrags(t *tool, args []string) error {
 		if err != nil {
 			return err
 		}
+		if t.json != nil {
+			return v.reply(b)
+		}
 		t.printf("%s\n", c.Frags)
 		return nil
 	})

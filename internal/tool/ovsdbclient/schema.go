@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"weir/internal/cli"
 	"weir/internal/json"
 	"weir/internal/ovsdb"
 	"weir/internal/stream"
@@ -19,6 +20,17 @@ func (c *call) listDBs() error {
 		return err
 	}
 	slices.Sort(names)
+	if c.style.Format == table.FormatJSON {
+		doc := []byte{'['}
+		for i, n := range names {
+			if i > 0 {
+				doc = append(doc, ',')
+			}
+			doc = json.AppendString(doc, n)
+		}
+		fmt.Fprint(c.env.Stdout, cli.JSONText(string(doc)+"]", c.style.Pretty))
+		return nil
+	}
 	for _, n := range names {
 		fmt.Fprintln(c.env.Stdout, n)
 	}

@@ -29,6 +29,7 @@ const unlimited = 1 << 20
 type tool struct {
 	env      *cli.Env
 	more     int    // -m: how much show-log says
+	json     bool   // -f json: show-log prints records as they are
 	rbacRole string // --rbac-role
 	cid      string // --cid
 	election string // --election-timer
@@ -75,6 +76,7 @@ func Main(_ context.Context, env *cli.Env) int {
 	}
 	p := &cli.Parser{Options: []cli.Option{
 		{Long: "more", Short: 'm', Set: func(string) error { t.more++; return nil }},
+		{Long: "format", Short: 'f', Arg: cli.RequiredArg, Set: t.setFormat},
 		{Long: "rbac-role", Arg: cli.RequiredArg, Set: set(&t.rbacRole)},
 		{Long: "cid", Arg: cli.RequiredArg, Set: set(&t.cid)},
 		{Long: "election-timer", Arg: cli.RequiredArg, Set: set(&t.election)},
@@ -115,6 +117,17 @@ func (t *tool) run(args []string) error {
 	return fmt.Errorf("unknown command '%s'; use --help for help", args[0])
 }
 
+// setFormat is -f, which only show-log heeds: what the other commands print is
+// JSON already, or one word.
+func (t *tool) setFormat(v string) error {
+	switch v {
+	case "text", "json":
+		t.json = v == "json"
+		return nil
+	}
+	return fmt.Errorf("value %s on -f or --format is invalid", v)
+}
+
 func (t *tool) printf(format string, args ...any) { fmt.Fprintf(t.env.Stdout, format, args...) }
 
 // arg returns the i'th argument, or fallback.
@@ -143,6 +156,7 @@ func (t *tool) help([]string) error {
 	t.printf("\nOther options:\n")
 	for _, line := range []string{
 		"  -m, --more                  increase show-log verbosity",
+		"  -f, --format=text|json      output of show-log",
 		"  --rbac-role=ROLE            RBAC role for transact and query commands",
 		"  -h, --help                  display this help message",
 		"  -V, --version               display version information",

@@ -1,6 +1,7 @@
 package ovsdbtool
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -17,8 +18,11 @@ func (t *tool) showLog(args []string) error {
 		return err
 	}
 	defer log.Close()
-	if log.Magic() == storage.Clustered {
+	if log.Magic() == storage.Clustered && !t.json {
 		return t.showClusterLog(log)
+	}
+	if t.json {
+		return t.showRecords(log)
 	}
 	s := shower{t: t, names: map[string]map[string]string{}}
 	for i := 0; ; i++ {
@@ -36,6 +40,22 @@ func (t *tool) showLog(args []string) error {
 			t.printf(" ")
 			s.showTxn(record)
 		}
+	}
+}
+
+// showRecords prints the records as they are, as an array.
+func (t *tool) showRecords(log *storage.Log) error {
+	t.printf("[")
+	for separator := ""; ; separator = ",\n" {
+		record, err := log.Next()
+		if err == io.EOF {
+			t.printf("]\n")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.printf("%s%s", separator, bytes.TrimSpace(record))
 	}
 }
 
