@@ -52,8 +52,8 @@ var commands = map[string]func(*control) error{
 	"delete-transient-ports":     (*control).deleteTransientPorts,
 	"record-hostname-if-not-set": (*control).recordHostname,
 	"load-kmod":                  (*control).loadKmod,
-	"force-reload-kmod":          unsupported("force-reload-kmod", "Weir's data paths need no kernel module to reload; use restart"),
-	"enable-protocol":            unsupported("enable-protocol", "set the firewall rule with iptables or nft"),
+	"force-reload-kmod":          (*control).forceReload,
+	"enable-protocol":            (*control).enableProtocol,
 	"start-ovs-ipsec":            unsupported("start-ovs-ipsec", "IPsec is not supported yet"),
 	"stop-ovs-ipsec":             unsupported("stop-ovs-ipsec", "IPsec is not supported yet"),
 }
@@ -121,6 +121,18 @@ func (c *control) loadKmod() error {
 	return nil
 }
 
+// forceReload restarts the daemons, which is what of reloading a module remains
+// where there is none; package scripts call it after an upgrade.
+func (c *control) forceReload() error {
+	if !c.opts.ovsdbServer || !c.opts.ovsVswitchd {
+		return fmt.Errorf("force-reload-kmod restarts both daemons: it doesn't go with --no-ovsdb-server or --no-ovs-vswitchd")
+	}
+	if err := c.loadKmod(); err != nil {
+		return err
+	}
+	return c.restart()
+}
+
 func (c *control) usage() {
 	fmt.Fprintf(c.env.Stdout, usageText, c.env.Name, c.env.Name)
 	for _, line := range optionHelp {
@@ -139,6 +151,8 @@ Commands:
   status                      say whether the daemons run (exit status 0: all do)
   version                     print the versions of the daemons
   load-kmod                   nothing to do: no kernel module is needed
+  force-reload-kmod           the same as restart
+  enable-protocol             have iptables accept a protocol, unless it has a rule for it
   delete-transient-ports      delete ports with other_config:transient=true
   record-hostname-if-not-set  record the host's name in the database, once
   help                        print this text

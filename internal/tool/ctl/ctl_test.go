@@ -1,6 +1,8 @@
 package ctl
 
 import (
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -32,5 +34,36 @@ func TestFlowLines(t *testing.T) {
 	dump := "OFPST_FLOW reply (OF1.5) (xid=0x2):\n cookie=0x1, table=0, priority=5 actions=drop\n"
 	if got, want := flowLines(dump), "cookie=0x1, table=0, priority=5 actions=drop\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTunnelOptions(t *testing.T) {
+	dump := "NXT_TLV_TABLE_REPLY (xid=0x4):\n max option space=256 max fields=64\n allocated option space=12\n\n mapping table:\n" +
+		"  class  type  length  match field\n ------  ----  ------  --------------\n 0xffff   0x0       4  tun_metadata0\n 0x102   0x80       8  tun_metadata5\n"
+	if got, want := tunnelOptions(dump), "{class=0xffff,type=0x0,len=4}->tun_metadata0,{class=0x102,type=0x80,len=8}->tun_metadata5"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestMeterLines(t *testing.T) {
+	dump := "OFPST_METER_CONFIG reply (OF1.3) (xid=0x2):\nmeter=1 kbps burst stats bands=\ntype=drop rate=1000 burst_size=100\ntype=dscp_remark rate=2 burst_size=3 prec_level=1\nmeter=2 pktps bands=\n"
+	want := []string{"meter=1 kbps burst stats bands= type=drop rate=1000 burst_size=100 type=dscp_remark rate=2 burst_size=3 prec_level=1", "meter=2 pktps bands="}
+	if got := meterLines(dump); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestMentions(t *testing.T) {
+	const rules = "-P INPUT ACCEPT\n-A INPUT -s 1.2.3.4/32 -p gre -j DROP\n-A INPUT -p tcp -m tcp --sport 1 --dport 2 -j ACCEPT\n"
+	for _, tc := range []struct {
+		want string
+		ok   bool
+	}{
+		{"-p gre", true}, {"-p tcp", true}, {"-p tcp --sport 1", true}, {"-p tcp --dport 2 --sport 1", true},
+		{"-p udp", false}, {"-p tcp --dport 1", false}, {"-p gre --dport 2", false},
+	} {
+		if got := mentions(rules, strings.Fields(tc.want)); got != tc.ok {
+			t.Errorf("%s: %v", tc.want, got)
+		}
 	}
 }

@@ -34,6 +34,8 @@ type options struct {
 	extra    map[string]string // more options by daemon, separated by spaces
 
 	dbFile, dbSock, dbSchema, extraDBs string
+
+	protocol, sport, dport string // of enable-protocol
 }
 
 // daemonOptions are stored per daemon.
@@ -49,6 +51,7 @@ func defaults() *options {
 		dbFile:    paths.InDBDir("conf.db"),
 		dbSock:    paths.InRunDir("db.sock"),
 		dbSchema:  filepath.Join(paths.PkgDataDir(), "vswitch.ovsschema"),
+		protocol:  "gre",
 	}
 }
 
@@ -68,6 +71,7 @@ func (o *options) values() map[string]*string {
 		"system-id": &o.systemID, "system-type": &o.systemType, "system-version": &o.systemVersion,
 		"ovs-user": &o.user, "daemon-cwd": &o.daemonCwd, "db-file": &o.dbFile, "db-sock": &o.dbSock,
 		"db-schema": &o.dbSchema, "extra-dbs": &o.extraDBs,
+		"protocol": &o.protocol, "sport": &o.sport, "dport": &o.dport,
 	}
 }
 
@@ -192,6 +196,8 @@ var optionHelp = []string{
 	"--db-sock=SOCKET               its socket",
 	"--db-schema=FILE               its schema (default: the one built in)",
 	"--extra-dbs=FILES              more databases to serve",
+	"--protocol=PROTOCOL            for enable-protocol (default: gre)",
+	"--sport=PORT, --dport=PORT     for enable-protocol with tcp or udp",
 	"-h, --help                     print this text",
 	"-V, --version                  print the version",
 }

@@ -13,6 +13,8 @@ type savedBridge struct {
 	version string // for ovs-ofctl -O
 	flows   string // file for ovs-ofctl add-flows, which replaces what there is
 	groups  string // file for ovs-ofctl add-groups; empty without groups
+	options string // tunnel options for ovs-ofctl add-tlv-map; empty without
+	meters  []string
 }
 
 // restart stops and starts the daemons. While the flows of the bridges are not
@@ -84,6 +86,13 @@ func (c *control) saveFlows(dir string) ([]savedBridge, error) {
 		if b.groups, err = c.saveGroups(dir, name, b.version); err != nil {
 			return nil, err
 		}
+		if b.meters, err = c.saveMeters(name, b.version); err != nil {
+			return nil, err
+		}
+		if out, err = c.output("ovs-ofctl", "-O", b.version, "dump-tlv-map", name); err != nil {
+			return nil, err
+		}
+		b.options = tunnelOptions(out)
 		saved = append(saved, b)
 	}
 	return saved, nil
@@ -112,6 +121,42 @@ func (c *control) saveGroups(dir, bridge, version string) (string, error) {
 	return file, os.WriteFile(file, []byte(groups.String()), 0o600)
 }
 
+// saveMeters returns the meters of a bridge as ovs-ofctl add-meter wants them,
+// none where its OpenFlow version has none.
+func (c *control) saveMeters(bridge, version string) ([]string, error) {
+	if version < "OpenFlow13" {
+		return nil, nil
+	}
+	out, err := c.output("ovs-ofctl", "-O", version, "dump-meters", bridge)
+	return meterLines(out), err
+}
+
+// meterLines joins the lines that a dump has for each meter.
+func meterLines(dump string) []string {
+	var meters []string
+	for line := range strings.Lines(dump) {
+		switch line = strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "meter="):
+			meters = append(meters, line)
+		case strings.HasPrefix(line, "type=") && len(meters) > 0:
+			meters[len(meters)-1] += " " + line
+		}
+	}
+	return meters
+}
+
+// tunnelOptions turns the table of a bridge's tunnel options into an argument of
+// ovs-ofctl add-tlv-map.
+func tunnelOptions(dump string) string {
+	var options []string
+	for line := range strings.Lines(dump) {
+		if f := strings.Fields(line); len(f) == 4 && strings.HasPrefix(f[3], "tun_metadata") {
+			options = append(options, fmt.Sprintf("{class=%s,type=%s,len=%s}->%s", f[0], f[1], f[2], f[3]))
+		}
+	}
+	return strings.Join(options, ",")
+}
+
 // flowLines keeps the flows of a dump and drops the headings of the replies.
 func flowLines(dump string) string {
 	var b strings.Builder
@@ -137,10 +182,20 @@ func (c *control) version(bridge string) string {
 	return first(best, newest)
 }
 
-// restoreFlows puts the flows back, each bridge's in one bundle where its
+// restoreFlows puts the flows back, after what they refer to, each bridge's in one bundle where its
 // version has bundles.
 func (c *control) restoreFlows(saved []savedBridge) error {
 	for _, b := range saved {
+		if b.options != "" {
+			if _, err := c.output("ovs-ofctl", "-O", b.version, "add-tlv-map", b.name, b.options); err != nil {
+				return fmt.Errorf("bridge %s: its tunnel options were not restored: %w", b.name, err)
+			}
+		}
+		for _, meter := range b.meters {
+			if _, err := c.output("ovs-ofctl", "-O", b.version, "add-meter", b.name, meter); err != nil {
+				return fmt.Errorf("bridge %s: its meters were not all restored: %w", b.name, err)
+			}
+		}
 		if b.groups != "" {
 			if _, err := c.output("ovs-ofctl", "-O", b.version, "add-groups", b.name, b.groups); err != nil {
 				return fmt.Errorf("bridge %s: its groups were not all restored: %w", b.name, err)

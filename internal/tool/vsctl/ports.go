@@ -176,8 +176,6 @@ func checkBridge(m *model, p *port, bridgeName, name string) error {
 		return nil
 	case p.bridge.parent == b:
 		return fmt.Errorf("bridge %s does not have a port %s (although its child bridge %s does)", b.name, name, p.bridge.name)
-	case b.parent == p.bridge:
-		return fmt.Errorf("bridge %s does not have a port %s (although its parent bridge %s does)", b.name, name, b.parent.name)
 	}
 	return fmt.Errorf("bridge %s does not have a port %s", b.name, name)
 }
