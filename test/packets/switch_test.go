@@ -177,6 +177,12 @@ func (b *bridge) passes(frame []byte, port int, want ...[]byte) error {
 	if err := b.wires[1].send(frame); err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
+	return b.comes(frame, port, want...)
+}
+
+// comes reports whether exactly want comes out at port, in any order, after frame
+// was sent in.
+func (b *bridge) comes(frame []byte, port int, want ...[]byte) error {
 	for left := slices.Clone(want); len(left) > 0; {
 		got, err := b.wires[port].receive(within)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
