@@ -209,6 +209,11 @@ func (x *Translator) commitOuter() {
 	switch {
 	case o.pop != nil:
 		x.emit(o.pop)
+		if _, ok := o.pop.(*datapath.PopEthernet); ok {
+			// What follows the header stays, and may have been changed since.
+			b.PacketType, b.EthSrc, b.EthDst = f.PacketType, f.EthSrc, f.EthDst
+			return
+		}
 	case f.PacketType == 0:
 		x.emit(&datapath.PushEthernet{Src: f.EthSrc, Dst: f.EthDst})
 		b.PacketType, b.EthSrc, b.EthDst = 0, f.EthSrc, f.EthDst
