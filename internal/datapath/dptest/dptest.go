@@ -26,7 +26,8 @@ type Harness struct {
 	// processed.
 	Receive func(t *testing.T, no datapath.PortNo, pkt *netdev.Packet)
 	// Transmitted takes the packets that went out of a port since the last call.
-	Transmitted func(t *testing.T, no datapath.PortNo) []netdev.Packet
+	// Where they are under way for a while it waits for as many as are wanted.
+	Transmitted func(t *testing.T, no datapath.PortNo, want int) []netdev.Packet
 }
 
 // Inject lets a frame come in on a port.
@@ -36,10 +37,11 @@ func (h *Harness) Inject(t *testing.T, no datapath.PortNo, frame []byte) {
 	h.Receive(t, no, &pkt)
 }
 
-// Sent takes the frames that went out of a port since the last call.
-func (h *Harness) Sent(t *testing.T, no datapath.PortNo) (frames [][]byte) {
+// Sent takes the frames that went out of a port since the last call, where so
+// many should have.
+func (h *Harness) Sent(t *testing.T, no datapath.PortNo, want int) (frames [][]byte) {
 	t.Helper()
-	for _, p := range h.Transmitted(t, no) {
+	for _, p := range h.Transmitted(t, no, want) {
 		frames = append(frames, p.Data())
 	}
 	return frames
@@ -243,7 +245,7 @@ func testActions(t *testing.T, h *Harness) {
 				for _, text := range texts {
 					want = append(want, frame(t, text))
 				}
-				if diff := cmp.Diff(want, h.Sent(t, no)); diff != "" {
+				if diff := cmp.Diff(want, h.Sent(t, no, len(want))); diff != "" {
 					t.Errorf("port %d, -want +got:\n%s", no, diff)
 				}
 			}
@@ -287,7 +289,7 @@ func testMiss(t *testing.T, h *Harness) {
 	if calls != 1 || len(hd.installed) != 1 || hd.installed[0] != nil {
 		t.Errorf("%d upcalls, installations %v; want one of each", calls, hd.installed)
 	}
-	if got := len(h.Sent(t, 2)); got != 3 {
+	if got := len(h.Sent(t, 2, 3)); got != 3 {
 		t.Errorf("%d packets arrived, want 3", got)
 	}
 	st, err := h.DP.FlowDel(datapath.UFID{1}, nil)
@@ -347,7 +349,7 @@ func testExecute(t *testing.T, h *Harness) {
 	if err := h.DP.Execute(&pkt, &k, actions); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]byte{frame(t, tcpPacket)}, h.Sent(t, 2)); diff != "" {
+	if diff := cmp.Diff([][]byte{frame(t, tcpPacket)}, h.Sent(t, 2, 1)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -368,7 +370,7 @@ func testManyMasks(t *testing.T, h *Harness) {
 			text := fmt.Sprintf("eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=1.1.1.1,dst=%s,proto=17,tos=0,ttl=64,frag=no),udp(src=%d,dst=2)", addr(uint32(20+i)<<24|1<<i), i+1)
 			in := frame(t, text)
 			h.Inject(t, 1, in)
-			if diff := cmp.Diff([][]byte{in}, h.Sent(t, datapath.PortNo(2+i%2))); diff != "" {
+			if diff := cmp.Diff([][]byte{in}, h.Sent(t, datapath.PortNo(2+i%2), 1)); diff != "" {
 				t.Errorf("flow %d, -want +got:\n%s", i, diff)
 			}
 		}
@@ -389,7 +391,7 @@ func testFlush(t *testing.T, h *Harness) {
 		t.Fatal(err)
 	}
 	h.Inject(t, 1, in)
-	if got := len(h.Sent(t, 2)); got != 1 {
+	if got := len(h.Sent(t, 2, 1)); got != 1 {
 		t.Errorf("%d packets arrived, want only the one before the flush", got)
 	}
 	h.DP.FlowDump(func(f *datapath.Flow) bool {

@@ -95,6 +95,19 @@ func (c *cable) take(t testing.TB) (pkts []netdev.Packet) {
 	}
 }
 
+// takeAll waits for so many packets, and a moment for one that nobody wants.
+func (c *cable) takeAll(t testing.TB, want int) (pkts []netdev.Packet) {
+	t.Helper()
+	for end := time.Now().Add(patience); len(pkts) < want && time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+		pkts = append(pkts, c.take(t)...)
+	}
+	time.Sleep(2 * time.Millisecond)
+	return append(pkts, c.take(t)...)
+}
+
+// patience is how long what must come is waited for.
+const patience = 30 * time.Second
+
 func newDP(t testing.TB) *DP {
 	t.Helper()
 	needRoot(t)
@@ -115,7 +128,7 @@ func newDP(t testing.TB) *DP {
 // and what came up from them.
 func settle(t testing.TB, d *DP, came uint64) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Microsecond) {
 		c := d.set.Counters()
 		if c.Hits+c.Misses >= came && d.handled() >= c.Misses+c.Actions+c.Slow-c.Lost {
 			return
@@ -159,9 +172,8 @@ func harness(t *testing.T) *dptest.Harness {
 			came++
 			settle(t, d, came)
 		},
-		Transmitted: func(t *testing.T, no datapath.PortNo) []netdev.Packet {
-			time.Sleep(2 * time.Millisecond)
-			return cables[no].take(t)
+		Transmitted: func(t *testing.T, no datapath.PortNo, want int) []netdev.Packet {
+			return cables[no].takeAll(t, want)
 		},
 	}
 }

@@ -404,7 +404,7 @@ func (s *soak) check() {
 // expect takes what came out of a port: one frame, or none.
 func (s *soak) expect(no datapath.PortNo, frame []byte, one bool) {
 	var got []netdev.Packet
-	for end := time.Now().Add(2 * time.Second); ; time.Sleep(50 * time.Microsecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Microsecond) {
 		if got = append(got, s.cables[no].take(s.t)...); len(got) > 0 || !one || time.Now().After(end) {
 			break
 		}

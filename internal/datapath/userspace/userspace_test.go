@@ -105,7 +105,7 @@ func harness(cfg userspace.Config) dptest.Factory {
 				injected++
 				await(t, dp, injected)
 			},
-			Transmitted: func(t *testing.T, no datapath.PortNo) []netdev.Packet { return wires[no].take() },
+			Transmitted: func(_ *testing.T, no datapath.PortNo, _ int) []netdev.Packet { return wires[no].take() },
 		}
 	}
 }

@@ -95,7 +95,12 @@ func TestChurnMisroutesNothing(t *testing.T) {
 		}
 	}()
 	sent, routed, up := 0, 0, 0
-	for start := time.Now(); time.Since(start) < 2*time.Second; sent++ {
+	start := time.Now()
+	enough := func() bool {
+		took := time.Since(start)
+		return took > 2*time.Second && routed > 0 && up > 0 || took > 30*time.Second
+	}
+	for ; !enough(); sent++ {
 		i := uint32(sent % 200)
 		binary.BigEndian.PutUint32(frame[26:], i)
 		n.send(t, frame, netdev.Offload{})
