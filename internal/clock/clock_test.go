@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,12 +59,22 @@ func TestRunningClock(t *testing.T) {
 }
 
 func TestStoppedClockStands(t *testing.T) {
-	c := New()
-	c.AfterFunc(5*time.Millisecond, func() { t.Error("a timer ran though the clock stands") })
-	c.Stop()
-	a := c.Now()
+	var c *Clock
+	var a time.Time
+	var ran *atomic.Bool
+	for late := true; late; { // until it stops before the timer is due
+		c, ran = New(), new(atomic.Bool)
+		due := c.Now().Add(5 * time.Millisecond)
+		c.AfterFunc(5*time.Millisecond, func() { ran.Store(true) })
+		c.Stop()
+		a = c.Now()
+		late = !a.Before(due)
+	}
 	time.Sleep(20 * time.Millisecond)
 	if b := c.Now(); !b.Equal(a) {
 		t.Errorf("time went on by %v", b.Sub(a))
+	}
+	if ran.Load() {
+		t.Error("a timer ran though the clock stands")
 	}
 }

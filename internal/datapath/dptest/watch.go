@@ -34,7 +34,7 @@ func testWatchAll(t *testing.T, h *Harness) {
 	w := &datapath.Watch{Match: m, Every: time.Millisecond, C: make(chan *datapath.Sighting, 64)}
 	defer d.Watch(w)()
 	seen := map[uint16]bool{}
-	for end := time.Now().Add(10 * time.Second); len(seen) < flows; {
+	for end := time.Now().Add(30 * time.Second); len(seen) < flows; {
 		if time.Now().After(end) {
 			t.Fatalf("shown are only packets of the flows %v", seen)
 		}
@@ -74,7 +74,7 @@ func testWatch(t *testing.T, h *Harness) {
 	stop := d.Watch(w)
 	sent := 0
 	var seen *datapath.Sighting
-	for end := time.Now().Add(10 * time.Second); seen == nil; {
+	for end := time.Now().Add(30 * time.Second); seen == nil; {
 		if time.Now().After(end) {
 			t.Fatal("no packet is shown")
 		}

@@ -99,7 +99,7 @@ func (b *bench) put(in int, actions string) {
 
 func (b *bench) eventually(what string, ok func() bool) {
 	b.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.Fatalf("not in time: %s", what)
 		}
