@@ -30,11 +30,11 @@ func (o *Options) monitor(env *cli.Env, r role) int {
 		if err != nil {
 			return env.Fatal("could not initiate process monitoring (%v)", err)
 		}
+		setTitle(fmt.Sprintf("%s: monitoring pid %d (%s)", env.Name, cmd.Process.Pid, health(crashes, "")))
 		if started && r.part == background {
 			o.leaveTerminal()
-			r.notify()
+			r.notify() // last: the caller goes on, and may look at us
 		}
-		setTitle(fmt.Sprintf("%s: monitoring pid %d (%s)", env.Name, cmd.Process.Pid, health(crashes, "")))
 		status := wait(cmd, signals)
 		what := fmt.Sprintf("pid %d died, %s", cmd.Process.Pid, describe(status))
 		if !crashed(status) || (!started && crashes == 0) {
