@@ -5,6 +5,7 @@ import (
 	"slices"
 	"syscall"
 
+	"weir/internal/datapath/ebpf"
 	"weir/internal/netdev"
 	"weir/internal/ofproto"
 	"weir/internal/vlog"
@@ -44,6 +45,11 @@ func (c *composer) followLinks() {
 // linksChanged looks again at the devices that were missing and those that may
 // be gone. Any goroutine may call it.
 func (s *Switch) linksChanged() {
+	for _, p := range s.providers() {
+		if d, ok := p.dp.(*ebpf.DP); ok {
+			d.DevicesChanged()
+		}
+	}
 	s.loop.Post(func() {
 		for _, i := range s.ifaces {
 			if g, ok := i.dev.(interface{ Gone() bool }); ok && g.Gone() {

@@ -25,9 +25,11 @@ type attachable interface {
 // port is a port whose packets the programs have. Ports of other devices are
 // the user-space data path's alone.
 type port struct {
-	no    datapath.PortNo
-	index int
-	link  link.Link
+	no     datapath.PortNo
+	device attachable
+	up     bool // the device was, when the programs were last told where packets go
+	index  int
+	link   link.Link
 	// later is the program that takes the place of an earlier process's when
 	// Settle says so; nil: it has.
 	later *ebpf.Program
@@ -81,7 +83,7 @@ func (d *DP) choosePort(a attachable, ok bool) datapath.PortNo {
 
 // attach has the programs receive from a device and send to it.
 func (d *DP) attach(a attachable, no datapath.PortNo) error {
-	p := &port{no: no, index: a.Ingress()}
+	p := &port{no: no, device: a, up: isUp(a), index: a.Ingress()}
 	queue, err := d.tap.assign(uint32(no))
 	if err != nil {
 		return err
@@ -175,9 +177,28 @@ func attachedTo(l link.Link) int {
 	return int(info.TCX().Ifindex)
 }
 
+func isUp(a attachable) bool { return a.Flags()&netdev.Up != 0 }
+
+// DevicesChanged looks which devices have gone up or down, and tells the programs
+// the way to them.
+func (d *DP) DevicesChanged() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.ports {
+		if up := isUp(p.device); up != p.up {
+			p.up = up
+			to := program.Port{Ifindex: uint32(p.index), Flags: portFlags(p.device), Upcall: uint32(d.tap.ifindex)}
+			if err := d.set.SetPort(p.no, to); err != nil {
+				log.Warn("%s: port %d: %v", d.cfg.Name, p.no, err)
+			}
+		}
+	}
+}
+
 // portFlags are how packets get to a device. The other end of a veth pair in
-// another namespace is reached without a stop here, unless a queueing
-// discipline is to shape what goes there. A VXLAN device carries tunnels.
+// another namespace is reached without a stop here, unless the device is down,
+// or a queueing discipline is to shape what goes there. A VXLAN device carries
+// tunnels.
 func portFlags(a attachable) program.PortFlags {
 	nl, err := netlink.LinkByIndex(a.Ingress())
 	if err == nil && nl.Type() == "vxlan" {
@@ -186,7 +207,7 @@ func portFlags(a attachable) program.PortFlags {
 	if err != nil || nl.Type() != "veth" || nl.Attrs().NetNsID < 0 {
 		return 0
 	}
-	if shaped(nl) {
+	if !isUp(a) || shaped(nl) {
 		return 0
 	}
 	return program.PortPeer
