@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/openflow"
 	"weir/internal/pipeline"
 	"weir/internal/xlate"
 )
@@ -32,6 +34,7 @@ var kinds = map[xlate.DropKind]string{
 	xlate.DropMirrorPort: "mirror-port", xlate.DropProtected: "protected", xlate.DropPacketType: "packet-type",
 	xlate.DropGroup: "group", xlate.DropNoTracker: "no-conntrack", xlate.DropError: "translation-error",
 	xlate.DropTunnelECN: "tunnel-ecn", xlate.DropTunnelEnd: "tunnel-endpoint",
+	xlate.DropTTL: "ttl", xlate.DropNoEgress: "no-egress",
 }
 
 // CauseOf describes a reason. pipe is the tables of its bridge, nil if the
@@ -73,6 +76,9 @@ func what(r *xlate.DropReason) string {
 	case xlate.DropNoBundle:
 		return fmt.Sprintf("NORMAL: port %s is no port of the bridge", r.Port)
 	case xlate.DropVLAN:
+		if r.VLAN == 0 {
+			return fmt.Sprintf("NORMAL: port %s does not carry packets without a VLAN", r.Port)
+		}
 		return fmt.Sprintf("NORMAL: port %s does not carry VLAN %d", r.Port, r.VLAN)
 	case xlate.DropReserved:
 		return "NORMAL: its destination is an address that bridges do not forward (IEEE 802.1D)"
@@ -90,20 +96,31 @@ func what(r *xlate.DropReason) string {
 		return fmt.Sprintf("congestion was marked on the way through tunnel %s, and the packet's own header knows no ECN (RFC 6040)", r.Port)
 	case xlate.DropTunnelEnd:
 		return fmt.Sprintf("tunnel %s has remote_ip=flow, and no action set tun_dst or tun_ipv6_dst", r.Port)
+	case xlate.DropNoEgress:
+		if r.VLAN == 0 {
+			return "NORMAL: no other port floods packets without a VLAN"
+		}
+		return fmt.Sprintf("NORMAL: no other port carries VLAN %d and takes part in flooding", r.VLAN)
+	case xlate.DropTTL:
+		return "its TTL (or hop limit) ran out"
 	case xlate.DropError:
 		return "translation gave up: " + r.Err.String()
 	}
 	return "reasons beyond those that are kept apart"
 }
 
-// remedies say what would let the packet pass.
-func remedies(r *xlate.DropReason, key *flow.Key, pipe *pipeline.Pipeline) []string {
+// remedies say what would let the packet pass; b is the bridge, nil if it has
+// gone.
+func remedies(r *xlate.DropReason, key *flow.Key, b *xlate.Bridge) []string {
 	br := r.Bridge
 	switch r.Kind {
 	case xlate.DropNoMatch:
 		out := []string{fmt.Sprintf("add a flow to table %d of %s that matches it, or a table-miss flow: ovs-ofctl add-flow %s \"table=%d,priority=0,actions=...\"",
 			r.Table, br, br, r.Table)}
-		return append(out, nearMisses(pipe, r.Table, key)...)
+		if b == nil {
+			return out
+		}
+		return append(out, nearMisses(b.Pipeline, r.Table, key)...)
 	case xlate.DropByFlow:
 		if r.Rule == nil {
 			return nil
@@ -122,13 +139,17 @@ func remedies(r *xlate.DropReason, key *flow.Key, pipe *pipeline.Pipeline) []str
 	case xlate.DropNoBundle:
 		return []string{fmt.Sprintf("ovs-vsctl add-port %s PORT", br)}
 	case xlate.DropVLAN:
-		return []string{fmt.Sprintf("ovs-vsctl set port %s trunks=%d (or tag=%d for packets without a tag)", r.Port, r.VLAN, r.VLAN)}
+		return vlanRemedies(r, b)
 	case xlate.DropReserved:
 		return []string{fmt.Sprintf("ovs-vsctl set bridge %s other-config:forward-bpdu=true", br)}
 	case xlate.DropMirrorPort:
 		return []string{"send it to another port, or give the mirror another output_port"}
 	case xlate.DropProtected:
-		return []string{fmt.Sprintf("ovs-vsctl set port %s protected=false", r.Port)}
+		out := []string{fmt.Sprintf("ovs-vsctl set port %s protected=false", r.Port)}
+		if b != nil && b.Ports[openflow.PortNo(key.InPort)] != nil {
+			out = append(out, fmt.Sprintf("ovs-vsctl set port %s protected=false", b.Ports[openflow.PortNo(key.InPort)].Name))
+		}
+		return out
 	case xlate.DropPacketType:
 		return []string{"give it a header before the output: encap(ethernet)"}
 	case xlate.DropGroup:
@@ -139,8 +160,46 @@ func remedies(r *xlate.DropReason, key *flow.Key, pipe *pipeline.Pipeline) []str
 		return []string{"nothing: its sender would not understand that it must slow down; look for congestion between the tunnel's ends"}
 	case xlate.DropTunnelEnd:
 		return []string{"set_field:ADDRESS->tun_dst before the output, or ovs-vsctl set interface " + r.Port + " options:remote_ip=ADDRESS"}
+	case xlate.DropTTL:
+		return []string{"send it with a higher TTL, or look for a loop; the flow's dec_ttl is where it ends"}
+	case xlate.DropNoEgress:
+		return []string{fmt.Sprintf("add a port that carries VLAN %d (ovs-vsctl add port PORT trunks %d, or tag=%d of an access port); ovs-ofctl mod-port %s PORT flood where no-flood is set",
+			r.VLAN, r.VLAN, r.VLAN, br)}
 	case xlate.DropError:
+		if r.Err == xlate.ErrDepth || r.Err == xlate.ErrResubmits {
+			return []string{"look for flows that resubmit to a table that leads back to them: ofproto/trace shows the way"}
+		}
 		return []string{"ofproto/trace shows where translation gave up"}
+	}
+	return nil
+}
+
+// vlanRemedies have a port carry one more VLAN, and otherwise what it does.
+func vlanRemedies(r *xlate.DropReason, b *xlate.Bridge) []string {
+	bundle := bundleOf(b, r.Port)
+	if bundle == nil {
+		return nil
+	}
+	switch bundle.VLANMode {
+	case xlate.VLANAccess:
+		return []string{
+			fmt.Sprintf("send it without a tag: port %s is an access port of VLAN %d", bundle.Name, bundle.VLAN),
+			fmt.Sprintf("ovs-vsctl set port %s vlan_mode=native-untagged trunks=%d", bundle.Name, r.VLAN)}
+	case xlate.VLANDot1qTunnel:
+		return []string{fmt.Sprintf("ovs-vsctl add port %s cvlans %d", bundle.Name, r.VLAN)}
+	}
+	return []string{fmt.Sprintf("ovs-vsctl add port %s trunks %d", bundle.Name, r.VLAN)}
+}
+
+// bundleOf is the bundle of the port of a name, nil if there is none.
+func bundleOf(b *xlate.Bridge, port string) *xlate.Bundle {
+	if b == nil {
+		return nil
+	}
+	for _, p := range b.Order {
+		if p.Name == port {
+			return p.Bundle
+		}
 	}
 	return nil
 }
@@ -225,6 +284,8 @@ type Explanation struct {
 	Actions string   `json:"datapath_actions"`
 	Cause   *Cause   `json:"cause,omitempty"`
 	Cures   []string `json:"would_pass_if,omitempty"`
+	// Doubts are what may drop the packet once it has been forwarded.
+	Doubts []string `json:"unless,omitempty"`
 }
 
 // ExplainDrop carries out drops/explain: the arguments are those of
@@ -240,17 +301,62 @@ func ExplainDrop(env *Env, args []string) (*Explanation, error) {
 		e.Actions = rep.actions(r)
 		reason := r.Result.Drop
 		if reason.Bridge == "" {
+			e.Doubts = append(e.Doubts, doubts(env.Config, r.Result.Actions)...)
 			continue
 		}
+		b := env.Config.Bridges[reason.Bridge]
 		var pipe *pipeline.Pipeline
-		if b := env.Config.Bridges[reason.Bridge]; b != nil {
+		if b != nil {
 			pipe = b.Pipeline
 		}
 		cause := CauseOf(&reason, pipe)
-		e.Dropped, e.Cause, e.Cures = true, &cause, remedies(&reason, &r.Result.Key, pipe)
+		e.Dropped, e.Cause, e.Cures = true, &cause, remedies(&reason, &r.Result.Key, b)
 		break
 	}
 	return e, nil
+}
+
+// doubts are what stands in the way of a packet after translation: ports that are
+// down, and meters.
+func doubts(cfg *xlate.Config, actions []datapath.Action) (out []string) {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case *datapath.Output:
+			if p := portOf(cfg, a.Port); p != nil && !p.Up() {
+				out = append(out, PortTrouble(p, 0))
+			}
+		case *datapath.Meter:
+			out = append(out, "a meter may drop it: ovs-ofctl -O OpenFlow13 meter-stats BRIDGE and drops/show count what meters dropped")
+		case *datapath.Clone:
+			out = append(out, doubts(cfg, a.Actions)...)
+		}
+	}
+	return out
+}
+
+func portOf(cfg *xlate.Config, no datapath.PortNo) *xlate.Port {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Bridges)) {
+		for _, p := range cfg.Bridges[name].Order {
+			if p.DP == no {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// PortTrouble says why the device of a port drops what is sent there, and the
+// cure. mtu is the device's, 0 if that doesn't matter.
+func PortTrouble(p *xlate.Port, mtu int) string {
+	switch {
+	case p.Config&xlate.PortDown != 0:
+		return fmt.Sprintf("port %s is down: ovs-ofctl mod-port %s %s up, or ip link set %s up", p.Name, p.Bridge.Name, p.Name, p.Name)
+	case p.Config&xlate.PortLinkDown != 0:
+		return fmt.Sprintf("the link of port %s is down: its other end is missing or down", p.Name)
+	case mtu == 0:
+		return fmt.Sprintf("port %s is up", p.Name)
+	}
+	return fmt.Sprintf("port %s is up: it was down for a while, packets were longer than its MTU of %d bytes (ovs-vsctl set Interface %s mtu_request=BYTES), or its queue was full", p.Name, mtu, p.Name)
 }
 
 // String is the explanation as text.
@@ -259,6 +365,9 @@ func (e *Explanation) String() string {
 	b.WriteString("Flow: " + e.Flow + "\n")
 	if !e.Dropped {
 		b.WriteString("The packet is not dropped.\nDatapath actions: " + e.Actions + "\n")
+		for _, d := range e.Doubts {
+			b.WriteString("  but " + d + "\n")
+		}
 		return b.String()
 	}
 	b.WriteString("The packet is dropped: " + e.Cause.Text + "\n")
@@ -292,6 +401,7 @@ func (c *Cause) details(indent string) string {
 type Drops struct {
 	Reasons  []DropDocument    `json:"reasons"`
 	Meters   []MeterDocument   `json:"meters"`
+	Ports    []PortDocument    `json:"ports"`
 	Datapath map[string]uint64 `json:"datapath"`
 }
 
@@ -310,6 +420,14 @@ type MeterDocument struct {
 	Meter   uint32 `json:"meter"`
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
+}
+
+// PortDocument is what the device of a port dropped instead of sending it.
+type PortDocument struct {
+	Bridge  string `json:"bridge"`
+	Port    string `json:"port"`
+	Packets uint64 `json:"packets"`
+	Text    string `json:"text"`
 }
 
 // AddDrops adds the reasons of one data path's bridges for which packets were
@@ -348,6 +466,9 @@ func (d *Drops) String() string {
 	}
 	for _, m := range d.Meters {
 		fmt.Fprintf(&b, "%d packets, %d bytes: meter %d of bridge %s\n", m.Packets, m.Bytes, m.Meter, m.Bridge)
+	}
+	for _, p := range d.Ports {
+		fmt.Fprintf(&b, "%d packets: could not be sent to port %s of bridge %s\n    %s\n", p.Packets, p.Port, p.Bridge, p.Text)
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Datapath)) {
 		fmt.Fprintf(&b, "%d packets: %s\n", d.Datapath[name], name)

@@ -3,12 +3,14 @@ package vswitchd
 import (
 	"maps"
 	"strings"
+	"sync"
 
 	"weir/internal/coverage"
 	"weir/internal/datapath"
 	"weir/internal/ofproto"
 	"weir/internal/trace"
 	"weir/internal/unixctl"
+	"weir/internal/xlate"
 )
 
 // registerDrops adds the commands that say which packets were dropped and why,
@@ -20,6 +22,7 @@ func (s *Switch) registerDrops(srv *unixctl.Server) {
 			p.Engine().Purge() // its flows count for the reasons that are there now
 			p.Drops().Clear()
 		}
+		s.unsent.clear(s.ofprotos())
 		return "", nil
 	})
 	srv.Register("drops/explain", trace.Usage, 1, -1, func(r *unixctl.Request) (string, error) {
@@ -45,7 +48,7 @@ func (s *Switch) showDrops(r *unixctl.Request) (string, error) {
 			return "", err
 		}
 	}
-	d := &trace.Drops{Reasons: []trace.DropDocument{}, Meters: []trace.MeterDocument{}, Datapath: map[string]uint64{}}
+	d := &trace.Drops{Reasons: []trace.DropDocument{}, Meters: []trace.MeterDocument{}, Ports: []trace.PortDocument{}, Datapath: map[string]uint64{}}
 	for _, p := range s.providers() {
 		p.Engine().Revalidate() // counts what the data path has seen until now
 		d.AddDrops(&trace.Env{Config: p.Snapshot(), Now: s.clock.Now()}, p.Drops(), bridge)
@@ -53,6 +56,7 @@ func (s *Switch) showDrops(r *unixctl.Request) (string, error) {
 	for _, o := range s.ofprotos() {
 		if bridge == "" || o.Name() == bridge {
 			d.Meters = append(d.Meters, meterDrops(o)...)
+			d.Ports = append(d.Ports, s.unsent.since(o)...)
 		}
 	}
 	if bridge == "" {
@@ -86,6 +90,53 @@ func meterDrops(o *ofproto.Bridge) (out []trace.MeterDocument) {
 		}
 	}
 	return out
+}
+
+// unsent counts what devices dropped instead of sending it since drops/clear.
+type unsent struct {
+	mu   sync.Mutex
+	base map[string]uint64 // what they had dropped then, by device
+}
+
+// clear begins anew.
+func (u *unsent) clear(bridges []*ofproto.Bridge) {
+	base := map[string]uint64{}
+	for _, o := range bridges {
+		eachUnsent(o, func(p *xlate.Port, n uint64) { base[p.Name] = n })
+	}
+	u.mu.Lock()
+	u.base = base
+	u.mu.Unlock()
+}
+
+// since lists the ports of a bridge whose devices dropped packets.
+func (u *unsent) since(o *ofproto.Bridge) (out []trace.PortDocument) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	mtus := map[datapath.PortNo]int{}
+	for _, p := range o.Backend().Datapath().Ports() {
+		mtus[p.No] = p.Device.MTU()
+	}
+	eachUnsent(o, func(p *xlate.Port, n uint64) {
+		if n > u.base[p.Name] {
+			out = append(out, trace.PortDocument{Bridge: o.Name(), Port: p.Name, Packets: n - u.base[p.Name], Text: trace.PortTrouble(p, mtus[p.DP])})
+		}
+	})
+	return out
+}
+
+// eachUnsent calls fn for the ports of a bridge whose devices count what they
+// could not send.
+func eachUnsent(o *ofproto.Bridge, fn func(p *xlate.Port, dropped uint64)) {
+	b := o.Backend().Snapshot().Bridges[o.Name()]
+	if b == nil {
+		return
+	}
+	for _, p := range b.Order {
+		if st, err := o.PortStats(p.No); err == nil && st.TxDropped != ^uint64(0) {
+			fn(p, st.TxDropped)
+		}
+	}
 }
 
 // datapathDrops are the counters of packets that data paths dropped for reasons

@@ -73,8 +73,9 @@ type Switch struct {
 	restoring  bool // flow-restore-wait
 	posted     bool // a run is waiting on the loop
 	nextStats  time.Time
-	statsEvery time.Duration                 // as nextStats was set by
-	vlanLimit  int                           // in force; -1 before the first configuration
+	statsEvery time.Duration // as nextStats was set by
+	vlanLimit  int           // in force; -1 before the first configuration
+	unsent     unsent
 	missing    map[string]bool               // unsupported features that were reported
 	dummies    *dummy.Set                    // nil: none
 	dpctl      func(*unixctl.Server)         // registers dpctl/, nil: none

@@ -386,6 +386,7 @@ func (x *Translator) expired(ids []uint16) {
 	for _, id := range ids {
 		x.controller(&openflow.Controller{MaxLen: 0xffff, ControllerID: id, Reason: uint8(openflow.ReasonInvalidTTL)})
 	}
+	x.deny(DropTTL)
 	x.stop = true
 }
 

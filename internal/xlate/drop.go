@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
@@ -36,6 +37,8 @@ const (
 	DropError                         // translation gave up
 	DropTunnelECN                     // marked as congested on its way through a tunnel, and knows no ECN
 	DropTunnelEnd                     // a tunnel with remote_ip=flow, and no action said where to
+	DropNoEgress                      // NORMAL: no other port carries the VLAN
+	DropTTL                           // its TTL ran out; controllers may get it
 )
 
 // DropReason is why packets are dropped, and where. It is comparable.
@@ -185,11 +188,21 @@ func (x *Translator) noteDrop() {
 	switch {
 	case r.Err != ErrNone:
 		x.deny(DropError).Err = r.Err
-	case len(r.Actions) > 0:
+	case len(r.Actions) > 0 && (x.denied.Kind != DropTTL || !onlyToControllers(r.Actions)):
 		return
 	}
 	r.Drop = x.denied
 	x.countDrop(x.denied)
+}
+
+// onlyToControllers reports whether an action list has a packet go nowhere else.
+func onlyToControllers(actions []datapath.Action) bool {
+	for _, a := range actions {
+		if _, ok := a.(*datapath.Userspace); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func (x *Translator) countDrop(reason DropReason) {

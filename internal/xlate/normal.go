@@ -261,8 +261,16 @@ func (x *Translator) learnSource(p *Port, b *Bundle, vlan uint16, gratARP bool) 
 
 // flood sends to all bundles of the VLAN but the packet's own.
 func (x *Translator) flood(in *Bundle, ts *tags) {
+	x.deny(DropNoEgress)
+	x.denied.VLAN = ts[0].vid
 	for _, b := range x.bridge.Bundles {
-		if b != in && b.carries(ts) && b.floods() && !(in.Protected && b.Protected) {
+		switch {
+		case b == in || !b.carries(ts) || !b.floods():
+		case in.Protected && b.Protected:
+			if len(b.Ports) > 0 {
+				x.denyPort(DropProtected, b.Ports[0].No)
+			}
+		default:
 			x.outputBundle(b, ts, 0)
 		}
 	}
