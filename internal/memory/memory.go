@@ -21,7 +21,7 @@ const mb = 1 << 20
 // Database is the policy of the database server: one that holds little shall not
 // take much, and one that holds more not be collected all the time.
 func Database(live uint64) uint64 {
-	return max(8*mb, min(2*(max(live, 8*mb)-8*mb), 80*mb), live)
+	return max(4*mb, min(2*(max(live, 4*mb)-4*mb), 80*mb), live)
 }
 
 // Switch is the policy of the switch, where a burst of new flows should not be

@@ -14,14 +14,14 @@ func TestPolicies(t *testing.T) {
 		policy     Policy
 		live, want uint64 // MB
 	}{
-		{Database, 0, 8}, {Database, 5, 8}, {Database, 12, 12}, {Database, 28, 40}, {Database, 60, 80}, {Database, 200, 200},
+		{Database, 0, 4}, {Database, 5, 5}, {Database, 12, 16}, {Database, 28, 48}, {Database, 60, 80}, {Database, 200, 200},
 		{Switch, 10, 40}, {Switch, 64, 256}, {Switch, 100, 256}, {Switch, 400, 600},
 	} {
 		if got := tt.policy(tt.live * mb); got != tt.want*mb {
 			t.Errorf("%d MB in use: %d MB, want %d", tt.live, got/mb, tt.want)
 		}
 	}
-	if got := Policy(Database).percent(0); got != 200 {
+	if got := Policy(Database).percent(0); got != 100 {
 		t.Errorf("an empty heap is collected at %d %%", got)
 	}
 }

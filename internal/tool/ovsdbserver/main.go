@@ -134,6 +134,9 @@ func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []stri
 		}
 	}
 	in.save()
+	if !process.IsGuest() {
+		memory.Started()
+	}
 	process.Ready()
 	if child == nil { // not on the terminal of a detached server
 		log.Info("%s", version.Line(env.Name))
