@@ -55,7 +55,7 @@ type call struct {
 
 // table lists the commands with their usage as list-commands prints it.
 func table() []command {
-	return []command{
+	return append(conntrackTable(), []command{
 		{"add-dp", "dp [iface...]", 1, -1, (*call).addDP},
 		{"del-dp", "dp", 1, 1, (*call).delDP},
 		{"add-if", "dp iface...", 2, -1, (*call).addIf},
@@ -72,11 +72,12 @@ func table() []command {
 		{"mod-flows", "[dp] file", 1, 2, (*call).modFlows},
 		{"del-flows", "[dp] [file]", 0, 2, (*call).delFlows},
 		{"offload-stats-show", "[dp]", 0, 1, (*call).offloadStats},
+		{"cache-set-size", "dp cache <size>", 3, 3, (*call).setCacheSize},
 		{"cache-get-size", "[dp]", 0, 1, (*call).cacheSize},
 		{"list-commands", "", 0, 0, (*call).listCommands},
 		{"parse-actions", "actions", 1, -1, (*call).parseActions},
 		{"normalize-actions", "actions", 2, -1, (*call).normalizeActions},
-	}
+	}...)
 }
 
 // Register adds the commands to a control socket.
@@ -248,4 +249,12 @@ func (l *call) cacheSize() error {
 	fmt.Fprintf(&l.out, "%s:\n", fullName(d))
 	l.doc = map[string]map[string]int{fullName(d): {}}
 	return nil
+}
+
+func (l *call) setCacheSize() error {
+	d, err := l.optional(2)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("data path %s has no cache whose size can be set", fullName(d))
 }

@@ -77,3 +77,17 @@ func TestCommands(t *testing.T) {
 		{"normalize-actions in_port(1) push_vlan(vid=1,pcp=0),1,pop_vlan,2", "input flow: in_port(1)\nno vlan: no mpls: 2vlan(vid=1,pcp=0): no mpls: 1\n"},
 	})
 }
+
+func TestConntrack(t *testing.T) {
+	run(t, []step{
+		{"dump-conntrack", ""},
+		{"dump-conntrack -m dummy@ovs-dummy zone=5", ""},
+		{"dump-conntrack nosuch", "!ovs-vswitchd: datapath not found (Invalid argument)"},
+		{"flush-conntrack zone=5 ct_nw_src=10.0.0.1", ""},
+		{"flush-conntrack zone=x", "!ovs-vswitchd: invalid zone x (Invalid argument)"},
+		{"flush-conntrack dummy@ovs-dummy foo", "!ovs-vswitchd: field foo missing value (Invalid argument)"},
+		{"ct-stats-show", "Connections Stats:\n    Total: 0\n"},
+		{"ct-get-nconns", "0\n"},
+		{"ct-set-limits default=5", "!ovs-vswitchd: no data path tracks connections yet: there is nothing that ct-set-limits could show or change"},
+	})
+}

@@ -555,7 +555,8 @@ func (p *printer) flowUpdate(u *FlowUpdate) {
 		p.f(" hard_timeout=%d", u.HardTimeout)
 	}
 	p.f(" cookie=%s", hex64(u.Cookie))
-	if s := u.Match.Format(int(u.Priority), p.opt.Names.ports()); s != "" {
+	// The original leaves the priority out, and programs compare these lines whole.
+	if s := u.Match.Format(flow.DefaultPriority, p.opt.Names.ports()); s != "" {
 		p.WriteString(" " + s)
 	}
 	if len(u.Actions) > 0 {
