@@ -13,7 +13,6 @@ package classifier
 import (
 	"slices"
 	"sync/atomic"
-	"unsafe"
 
 	"weir/internal/flow"
 )
@@ -41,42 +40,26 @@ type Conj struct {
 // with [NewRule] or [Classifier.Init]; it may be in one classifier at a time
 // and must not be copied. The links belong to the writer of its classifier and
 // are read by lookups without a lock.
-//
-// What a lookup reads comes first, so that it is in few cache lines.
 type Rule[V any] struct {
-	hash     uint32 // of the values, never 0
-	priority int32
-	few      [fewVals]uint64 // the key's words under mask, when they are that few
-	added    atomic.Uint64
-	removed  atomic.Uint64
+	Value    V
+	line     atomic.Pointer[line]    // what lookups read of it
 	conj     *[]Conj                 // nil: no clause
 	next     atomic.Pointer[Rule[V]] // same match, lower priority or older
-	Value    V
 	mask     *sparseMask
 	st       *subtable[V] // nil: in no classifier
-	many     *uint64      // the first of the key's words under mask, when they are more
+	priority int32
+	no       uint32 // of the line in the subtable's table
 }
-
-// fewVals is how many words of a key a rule holds in itself.
-const fewVals = 5
 
 // vals are the key's words under the mask.
-func (r *Rule[V]) vals() []uint64 { return r.valsOf(len(r.mask.words)) }
-
-// valsOf is vals of a rule whose mask is known to have n words.
-func (r *Rule[V]) valsOf(n int) []uint64 {
-	if n <= fewVals {
-		return r.few[:n]
-	}
-	return unsafe.Slice(r.many, n)
-}
+func (r *Rule[V]) vals() []uint64 { return r.line.Load().vals(len(r.mask.words)) }
 
 // NewRule makes a rule that matches the bits of key that mask has; other bits
 // of key are ignored. conj, which the rule keeps, makes it a clause of
 // conjunctive matches.
 func NewRule[V any](key *flow.Key, mask *flow.Mask, priority int, conj []Conj, value V) *Rule[V] {
 	r := new(Rule[V])
-	r.init(key, newSparseMask(mask), priority, conj, value)
+	r.init(key, newSparseMask(mask), newLine, priority, conj, value)
 	return r
 }
 
@@ -87,12 +70,29 @@ func (c *Classifier[V]) Init(r *Rule[V], key *flow.Key, mask *flow.Mask, priorit
 	if m == nil {
 		m = newSparseMask(mask)
 	}
-	r.init(key, m, priority, conj, value)
+	r.init(key, m, newLine, priority, conj, value)
 }
 
-// Masks shares the masks of rules that are made outside a classifier. It belongs
-// to one goroutine; its zero value is ready to use.
-type Masks struct{ byHash map[uint64]*sparseMask }
+// Masks shares the masks, and memory for a while, of rules that are made outside a
+// classifier. It belongs to one goroutine; its zero value is ready to use.
+type Masks struct {
+	byHash map[uint64]*sparseMask
+	words  []uint64 // for lines
+}
+
+// slabWords is for how many words of lines memory is taken at once.
+const slabWords = 512
+
+// newLine is newLine from memory that lines share.
+func (s *Masks) newLine(n int) *line {
+	size := max(lineWords+n, minStride)
+	if len(s.words) < size {
+		s.words = make([]uint64, max(slabWords, size))
+	}
+	l := lineAt(s.words, 0)
+	s.words = s.words[size:]
+	return l
+}
 
 // maxMasks bounds a Masks; when it is full, it starts anew.
 const maxMasks = 1024
@@ -109,27 +109,30 @@ func (r *Rule[V]) InitWith(s *Masks, key *flow.Key, mask *flow.Mask, priority in
 		m = newSparseMask(mask)
 		s.byHash[h] = m
 	}
-	r.init(key, m, priority, conj, value)
+	r.init(key, m, s.newLine, priority, conj, value)
 }
 
 // InitLike makes r, a zero Rule, a rule of the same match and priority as o.
 func (r *Rule[V]) InitLike(o *Rule[V], conj []Conj, value V) {
-	r.Value, r.priority, r.hash, r.mask = value, o.priority, o.hash, o.mask
-	r.few, r.many = o.few, o.many
+	r.Value, r.priority, r.mask = value, o.priority, o.mask
 	r.setConj(conj)
+	n := len(r.mask.words)
+	l, from := newLine(n), o.line.Load()
+	l.hash, l.priority = from.hash, from.priority
+	copy(l.vals(n), from.vals(n))
+	r.line.Store(l)
 }
 
-func (r *Rule[V]) init(key *flow.Key, m *sparseMask, priority int, conj []Conj, value V) {
+func (r *Rule[V]) init(key *flow.Key, m *sparseMask, newLine func(int) *line, priority int, conj []Conj, value V) {
 	r.Value, r.priority, r.mask = value, int32(priority), m
 	r.setConj(conj)
-	if n := len(m.words); n > fewVals {
-		r.many = unsafe.SliceData(make([]uint64, n))
-	}
-	vals, kw := r.vals(), key.Words()
+	l := newLine(len(m.words))
+	vals, kw := l.vals(len(m.words)), key.Words()
 	for i, w := range m.words {
 		vals[i] = kw[w] & m.masks[i]
 	}
-	r.hash = tag(hashVals(hashInit, vals))
+	l.hash, l.priority = tag(hashVals(hashInit, vals)), r.priority
+	r.line.Store(l)
 }
 
 func (r *Rule[V]) setConj(conj []Conj) {
@@ -151,14 +154,14 @@ func (r *Rule[V]) Conjunctions() []Conj {
 
 // VisibleIn reports whether lookups in version v see the rule.
 func (r *Rule[V]) VisibleIn(v Version) bool {
-	return r.added.Load() <= uint64(v) && uint64(v) < r.removed.Load()
+	return r.line.Load().visibleIn(v)
 }
 
 // Removed is the version from which the rule is not seen, or NotRemoved.
-func (r *Rule[V]) Removed() Version { return Version(r.removed.Load()) }
+func (r *Rule[V]) Removed() Version { return Version(r.line.Load().gone.Load()) }
 
 // HideFrom makes the rule invisible from version v on. NotRemoved undoes it.
-func (r *Rule[V]) HideFrom(v Version) { r.removed.Store(uint64(v)) }
+func (r *Rule[V]) HideFrom(v Version) { r.line.Load().gone.Store(uint64(v)) }
 
 // Expand writes the rule's match to key and mask; unmatched bits are zero.
 func (r *Rule[V]) Expand(key *flow.Key, mask *flow.Mask) {
@@ -252,8 +255,6 @@ func (c *Classifier[V]) SetPrefixes(fields ...PrefixField) {
 // same match and priority is there, the new one stands before it: a lookup in a
 // version that sees both gets the new one.
 func (c *Classifier[V]) Insert(r *Rule[V], v Version) {
-	r.added.Store(uint64(v))
-	r.removed.Store(uint64(NotRemoved))
 	tries := c.state.Load().tries
 	st := c.findSubtable(r.mask)
 	fresh := st == nil
@@ -265,7 +266,7 @@ func (c *Classifier[V]) Insert(r *Rule[V], v Version) {
 	r.mask, r.st = st.mask, st // share one mask
 	st.track(tries, r.vals())
 	before := st.max
-	st.insert(r)
+	st.insert(r, v)
 	c.n++
 	if fresh || r.priority > before {
 		c.publish(st)

@@ -79,7 +79,7 @@ func (c *Classifier[V]) FindExact(v Version, key *flow.Key, mask *flow.Mask, pri
 		}
 		kw := key.Words()
 		h := tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words))))
-		for r := e.st.rules.findKey(h, m, kw); r != nil; r = r.next.Load() {
+		for _, r := e.st.rules.findKey(h, m, kw); r != nil; r = r.next.Load() {
 			if int(r.priority) == priority && r.VisibleIn(v) {
 				return r
 			}
@@ -97,7 +97,7 @@ func (c *Classifier[V]) FindSame(v Version, r *Rule[V]) *Rule[V] {
 	if st == nil {
 		return nil
 	}
-	for o := st.rules.findVals(r.hash, r.vals()); o != nil && o.priority >= r.priority; o = o.next.Load() {
+	for o := st.rules.findVals(r.line.Load().hash, r.vals()); o != nil && o.priority >= r.priority; o = o.next.Load() {
 		if o.priority == r.priority && o.VisibleIn(v) {
 			return o
 		}

@@ -1,6 +1,10 @@
 package classifier
 
-import "weir/internal/flow"
+import (
+	"math"
+
+	"weir/internal/flow"
+)
 
 // Scratch is the working memory of lookups, so that they allocate nothing.
 // Each goroutine has its own.
@@ -33,13 +37,20 @@ type trieResult struct {
 	need uint8
 }
 
+// best is the best rule that a search has found, and its priority; the lowest
+// there is without one.
+type best[V any] struct {
+	rule     *Rule[V]
+	priority int32
+}
+
 // search goes through the subtables for the best rule that is no clause. With
 // conj, clauses of higher priority than it end up in s.soft; without, they
 // are passed over.
 func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V], conj bool) *Rule[V] {
 	var (
 		tries [maxTries]trieResult
-		hard  *Rule[V]
+		hard  = best[V]{priority: math.MinInt32}
 		kw    = key.Words()
 		ww    *[flow.NumWords]uint64
 	)
@@ -54,14 +65,14 @@ func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V
 	}
 	for from := 0; from < len(st.entries); from += batch {
 		entries := st.entries[from:min(from+batch, len(st.entries))]
-		if hard != nil && entries[0].max <= hard.priority {
+		if entries[0].max <= hard.priority {
 			break
 		}
-		var p probes[V]
+		var p probes
 		if ww == nil {
-			p.start(entries, kw)
+			start(&p, entries, kw)
 		} else {
-			p.startStaged(entries, kw)
+			startStaged(&p, entries, kw)
 			if from == 0 {
 				for _, l := range lists {
 					l.touch()
@@ -70,49 +81,51 @@ func (st *state[V]) search(v Version, key *flow.Key, wc *flow.Mask, s *Scratch[V
 		}
 		for i := range entries {
 			e := &entries[i]
-			if hard != nil && e.max <= hard.priority {
-				return hard
+			if e.max <= hard.priority {
+				return hard.rule
 			}
+			var l *line
 			var r *Rule[V]
-			switch {
+			switch h, m := p.hashes[i%batch], e.st.mask; {
 			case ww != nil:
-				r = st.searchStaged(e, kw, ww, &tries)
-			case p.hashes[i] == 0:
-				m := e.st.mask
-				r = e.st.rules.findKey(tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words)))), m, kw)
-			case p.tags[i] != 0:
-				r = e.st.rules.findKey(p.hashes[i], e.st.mask, kw)
+				l, r = st.searchStaged(e, kw, ww, &tries)
+			case h == 0:
+				l, r = e.st.rules.findKey(tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words)))), m, kw)
+			case p.buckets[i%batch].mayHave(h):
+				l, r = e.st.rules.findKey(h, m, kw)
 			}
-			hard = s.take(hard, r, v, conj)
+			if r != nil {
+				s.take(&hard, l, r, v, conj)
+			}
 		}
 	}
-	return hard
+	return hard.rule
 }
 
-// take gives the better of hard and the best rule, visible in version v, of the
-// list that starts at r and that is no clause. Clauses before it are gathered,
-// with conj.
-func (s *Scratch[V]) take(hard, r *Rule[V], v Version, conj bool) *Rule[V] {
-	for ; r != nil; r = r.next.Load() {
-		if hard != nil && r.priority <= hard.priority {
-			break
+// take has hard be the best rule, visible in version v, of the list that starts at
+// r, whose line is l, and that is no clause, if it is better. Clauses before it are
+// gathered, with conj.
+func (s *Scratch[V]) take(hard *best[V], l *line, r *Rule[V], v Version, conj bool) {
+	for l.priority > hard.priority {
+		if l.visibleIn(v) {
+			if !l.clause() {
+				*hard = best[V]{r, l.priority}
+				return
+			}
+			if conj {
+				s.soft = append(s.soft, r)
+			}
 		}
-		if !r.VisibleIn(v) {
-			continue
+		if r = r.next.Load(); r == nil {
+			return
 		}
-		if r.conj == nil {
-			return r
-		}
-		if conj {
-			s.soft = append(s.soft, r)
-		}
+		l = r.line.Load()
 	}
-	return hard
 }
 
 // searchStaged looks a key up in one subtable stage by stage and adds to ww
 // only what it had to look at.
-func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tries *[maxTries]trieResult) *Rule[V] {
+func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tries *[maxTries]trieResult) (*line, *Rule[V]) {
 	sub := e.st
 	m := sub.mask
 	h := uint64(hashInit)
@@ -124,32 +137,32 @@ func (st *state[V]) searchStaged(e *entry[V], kw, ww *[flow.NumWords]uint64, tri
 		to := m.end[s]
 		if st.triesRefuse(e, kw, ww, tries, word, flow.StageStart[s+1]) {
 			m.fold(ww, 0, from)
-			return nil
+			return nil, nil
 		}
 		h = m.hashKey(h, kw, from, to)
 		if !idx.has(tag(h)) {
 			m.fold(ww, 0, to)
-			return nil
+			return nil, nil
 		}
 		from, word = to, flow.StageStart[s+1]
 	}
 	if st.triesRefuse(e, kw, ww, tries, word, flow.NumWords) {
 		m.fold(ww, 0, from)
-		return nil
+		return nil, nil
 	}
 	total := m.end[numStages-1]
-	r := sub.rules.findKey(tag(m.hashKey(h, kw, from, total)), m, kw)
+	l, r := sub.rules.findKey(tag(m.hashKey(h, kw, from, total)), m, kw)
 	if r == nil && sub.ports != nil {
 		if pm, ok := sub.ports.miss(kw[portsWord]); ok {
 			// What else the last stage looks at counts, too.
 			before := ww[portsWord]
 			m.fold(ww, 0, total)
 			ww[portsWord] = before | ww[portsWord]&^wordOfPorts(^uint32(0)) | pm
-			return nil
+			return nil, nil
 		}
 	}
 	m.fold(ww, 0, total)
-	return r
+	return l, r
 }
 
 // triesRefuse reports whether a prefix trie proves that the subtable has no

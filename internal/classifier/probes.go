@@ -9,19 +9,19 @@ import (
 // batch is how many subtables' hash tables are asked at once.
 const batch = 8
 
-// farTable is how many slots make a table one that the caches likely don't hold.
-const farTable = 512
+// farTable is how many buckets make a table one that the caches likely don't hold.
+const farTable = 64
 
 // probes are the searches for one key in the hash tables of a batch of
-// subtables, for those that are large. The first slots of all are read before
-// any is looked at, so that the processor waits for the misses of its caches
-// together.
-type probes[V any] struct {
-	hashes, tags [batch]uint32 // hashes: 0 when not asked; tags: of the first slots, 0 where there is no rule
-	slots        [batch]*ruleSlot[V]
+// subtables, for those that are large. The buckets of all are read before any is
+// looked at, so that the processor waits for the misses of its caches together.
+type probes struct {
+	hashes  [batch]uint32 // 0 when not asked
+	buckets [batch]*bucket
 }
 
-func (p *probes[V]) start(entries []entry[V], kw *[flow.NumWords]uint64) {
+// start hashes the key for the tables.
+func start[V any](p *probes, entries []entry[V], kw *[flow.NumWords]uint64) {
 	for i := range entries {
 		sub := entries[i].st
 		if !sub.rules.far() {
@@ -29,22 +29,22 @@ func (p *probes[V]) start(entries []entry[V], kw *[flow.NumWords]uint64) {
 		}
 		m := sub.mask
 		h := tag(m.hashKey(hashInit, kw, 0, uint8(len(m.words))))
-		p.hashes[i%batch], p.slots[i%batch] = h, sub.rules.first(h)
+		p.hashes[i%batch], p.buckets[i%batch] = h, sub.rules.first(h)
 	}
 	p.read(len(entries))
 }
 
-func (p *probes[V]) read(n int) {
+func (p *probes) read(n int) {
 	for i := range n {
-		if s := p.slots[i%batch]; s != nil {
-			p.tags[i%batch] = s.tag.Load()
+		if b := p.buckets[i%batch]; b != nil {
+			b.tags[2].Load()
 		}
 	}
 }
 
 // startStaged is start for staged searches. It reads the slots of the stages'
 // indexes, too.
-func (p *probes[V]) startStaged(entries []entry[V], kw *[flow.NumWords]uint64) {
+func startStaged[V any](p *probes, entries []entry[V], kw *[flow.NumWords]uint64) {
 	var stages [batch][numStages - 1]*atomic.Uint64
 	for i := range entries {
 		sub := entries[i].st
@@ -59,7 +59,7 @@ func (p *probes[V]) startStaged(entries []entry[V], kw *[flow.NumWords]uint64) {
 				stages[i%batch][s] = idx.first(tag(h))
 			}
 		}
-		p.slots[i%batch] = sub.rules.first(tag(m.hashKey(h, kw, from, uint8(len(m.words)))))
+		p.buckets[i%batch] = sub.rules.first(tag(m.hashKey(h, kw, from, uint8(len(m.words)))))
 	}
 	for i := range entries {
 		for _, slot := range stages[i%batch] {

@@ -71,9 +71,12 @@ func (st *subtable[V]) recomputeMax() {
 	}
 }
 
-func (st *subtable[V]) insert(r *Rule[V]) {
+// insert adds a rule that lookups see from version v on.
+func (st *subtable[V]) insert(r *Rule[V], v Version) {
 	vals := r.vals()
-	if head := st.rules.findVals(r.hash, vals); head == nil {
+	head := st.rules.findVals(r.line.Load().hash, vals)
+	st.rules.add(r, v)
+	if head == nil {
 		for s, idx := range st.index {
 			if idx != nil {
 				idx.add(tag(hashVals(hashInit, vals[:st.mask.end[s]])))
@@ -83,9 +86,8 @@ func (st *subtable[V]) insert(r *Rule[V]) {
 			st.ports.insert(portsOf(st.wordOf(r, portsWord)))
 		}
 		r.next.Store(nil)
-		st.rules.insert(r)
+		st.rules.enter(r)
 	} else {
-		r.many = head.many // share them
 		st.link(head, r)
 	}
 	if st.n == 0 || r.priority > st.max {
@@ -114,7 +116,7 @@ func (st *subtable[V]) link(head, r *Rule[V]) {
 func (st *subtable[V]) remove(r *Rule[V]) {
 	// r.next stays for readers that stand on r.
 	vals := r.vals()
-	head, next := st.rules.findVals(r.hash, vals), r.next.Load()
+	head, next := st.rules.findVals(r.line.Load().hash, vals), r.next.Load()
 	switch {
 	case head != r:
 		prev := head
@@ -125,7 +127,7 @@ func (st *subtable[V]) remove(r *Rule[V]) {
 	case next != nil:
 		st.rules.replace(r, next)
 	default:
-		st.rules.remove(r)
+		st.rules.forget(r)
 		for s, idx := range st.index {
 			if idx != nil {
 				idx.drop(tag(hashVals(hashInit, vals[:st.mask.end[s]])))
@@ -135,6 +137,7 @@ func (st *subtable[V]) remove(r *Rule[V]) {
 			st.ports.remove(portsOf(st.wordOf(r, portsWord)))
 		}
 	}
+	st.rules.drop(r)
 	st.n--
 	if st.prios[r.priority]--; st.prios[r.priority] == 0 {
 		delete(st.prios, r.priority)
@@ -153,12 +156,6 @@ func (st *subtable[V]) wordOf(r *Rule[V], w uint16) uint64 {
 
 // each visits the rules until yield returns false, and says whether it did not.
 func (st *subtable[V]) each(yield func(*Rule[V]) bool) bool {
-	return st.rules.each(func(head *Rule[V]) bool {
-		for r := head; r != nil; r = r.next.Load() {
-			if !yield(r) {
-				return false
-			}
-		}
-		return true
-	})
+	s := st.rules.state.Load()
+	return s == nil || s.each(yield)
 }

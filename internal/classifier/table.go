@@ -1,262 +1,187 @@
 package classifier
 
 import (
-	"slices"
+	"math/bits"
 	"sync/atomic"
+	"unsafe"
 
 	"weir/internal/flow"
 )
 
-// ruleTable is an open hash table of the rules of one mask by their masked
-// keys, which one writer changes beside lock-free readers. A slot holds the
-// first of the rules of one key; the others hang from it.
+// ruleTable is the rules of one mask: their lines, numbered in the order in which
+// they came, and an index of those by their values' hashes. Of rules with the same
+// values the index has the first; the others hang from it. One writer changes the
+// table beside lock-free readers.
+//
+// What a lookup waits for is memory. So the index is small enough for the
+// processor's caches where the rules aren't: six bytes a rule, ten rules in a
+// bucket of one cache line, which also says that a key isn't there. And a rule is
+// known by its line, before it is touched itself.
 type ruleTable[V any] struct {
-	slots atomic.Pointer[ruleSlots[V]]
-	// The writer's own: keys, and slots in use, of which some are dead.
-	live, used int
-	dead       *Rule[V]
+	state atomic.Pointer[tableState[V]] // nil for an empty table
+
+	// The writer's own: rules, the next free line, keys in the index, and how many of
+	// them since it was made found their bucket full.
+	rules, next   int
+	keys, spilled int
 }
 
-// ruleSlots is as many slots as a power of two.
-type ruleSlots[V any] []ruleSlot[V]
-
-// ruleSlot has a tag of its rule, so that a search touches hardly a rule but
-// the one it finds. It is taken by its rule and then its tag, and is never given
-// to another key.
-type ruleSlot[V any] struct {
-	rule atomic.Pointer[Rule[V]]
-	tag  atomic.Uint32
+// tableState is what a reader works on. Numbers of lines stay what they are for as
+// long as the state is there; those that are not in its chunks are of a later one.
+// Lines that were copied to a later state say no more from which version on a rule
+// is hidden, but readers that are still here asked for an earlier one.
+type tableState[V any] struct {
+	index  []bucket // never empty
+	chunks []chunk[V]
+	stride int
 }
 
-// first is the slot where a search for a tag begins; nil in an empty table.
-func (t *ruleTable[V]) first(h uint32) *ruleSlot[V] {
-	p := t.slots.Load()
-	if p == nil {
+// bucket is a cache line of the index. A place is taken by the number of its line
+// and then its tag. Readers of a tag may meet the line of other values, for the
+// place may have been given away.
+type bucket struct {
+	// tags are ten of 16 bits, 0 where the place is free, and then the spillBit of
+	// each key that found this bucket full and went to the next. These stay until
+	// the index is made anew.
+	tags  [3]atomic.Uint64
+	lines [bucketKeys]atomic.Uint32
+}
+
+const (
+	// bucketKeys is how many keys a bucket holds.
+	bucketKeys = 10
+	// fullBuckets is how many keys ten buckets hold when the index must grow, and
+	// freshBuckets how many after that.
+	fullBuckets, freshBuckets = 88, 70
+	// maxSpilled is how many keys may find their bucket full in an index of any size.
+	maxSpilled = 16
+	// maxDead is how many lines of rules that have gone a table of any size may have.
+	maxDead = 16
+)
+
+// A bucket is 64 bytes.
+const _ = -(unsafe.Sizeof(bucket{}) - 64)
+
+// Ones and highest bits of four tags, and the highest bits of the last two.
+const (
+	tagOnes  = 0x0001000100010001
+	tagHighs = tagOnes << 15
+	lastTags = tagHighs & (1<<32 - 1)
+)
+
+// tag16 is what a bucket keeps of a hash's tag.
+func tag16(h uint32) uint64 { return max(uint64(h&0xffff), 1) }
+
+// spillBit is one bit of the upper half of a word, by the tag.
+func spillBit(h uint32) uint64 { return 1 << (32 + h%32) }
+
+// tagged has the highest bit of each of the four tags of a word that is the one
+// that x repeats.
+func tagged(word, x uint64) uint64 {
+	word ^= x
+	return ^(word&^tagHighs + ^uint64(tagHighs) | word) & tagHighs
+}
+
+// candidates has a bit for each place that has a tag, which x repeats; [place] says
+// for which. last is the last word of the tags.
+func (b *bucket) candidates(x, last uint64) uint64 {
+	return tagged(b.tags[0].Load(), x)>>15 | tagged(b.tags[1].Load(), x)>>14 | tagged(last, x)&lastTags>>13
+}
+
+// mayHave reports whether the index may have a key, whose first bucket this is.
+func (b *bucket) mayHave(h uint32) bool {
+	last := b.tags[2].Load()
+	return b.candidates(tag16(h)*tagOnes, last)|last&spillBit(h) != 0
+}
+
+// place is the number of the first of some candidates.
+func place(candidates uint64) int {
+	n := bits.TrailingZeros64(candidates)
+	return n/16 + n%16*4
+}
+
+// setTag gives a place a tag.
+func (b *bucket) setTag(i int, tag uint64) {
+	w, shift := &b.tags[i/4], i%4*16
+	w.Store(w.Load()&^(0xffff<<shift) | tag<<shift)
+}
+
+// at is the number of the bucket where the search for a hash's tag begins. A larger
+// index has hashes in the same order.
+func (s *tableState[V]) at(h uint32) int { return int(uint64(h) * uint64(len(s.index)) >> 32) }
+
+// after is the number of the bucket after the i-th.
+func (s *tableState[V]) after(i int) int {
+	if i++; i < len(s.index) {
+		return i
+	}
+	return 0
+}
+
+// line gives a line and its rule: nil, nil for one of a later state, and no rule
+// where it has gone.
+func (s *tableState[V]) line(no uint32) (*line, *Rule[V]) {
+	c, i := int(no>>chunkBits), int(no%chunkLines)
+	if c >= len(s.chunks) || i >= len(s.chunks[c].rules) {
+		return nil, nil
+	}
+	return lineAt(s.chunks[c].words, i*s.stride), s.chunks[c].rules[i].Load()
+}
+
+// first is the bucket where a search for a tag begins; nil in an empty table.
+func (t *ruleTable[V]) first(h uint32) *bucket {
+	s := t.state.Load()
+	if s == nil {
 		return nil
 	}
-	s := *p
-	return &s[h&uint32(len(s)-1)]
+	return &s.index[s.at(h)]
 }
 
 // far reports whether the table is large.
-func (t *ruleTable[V]) far() bool {
-	p := t.slots.Load()
-	return p != nil && len(*p) >= farTable
+func (t *ruleTable[V]) far() bool { s := t.state.Load(); return s != nil && len(s.index) >= farTable }
+
+// findKey finds the first rule of a key, whose hash's tag is h, and its line; nil
+// for none.
+func (t *ruleTable[V]) findKey(h uint32, m *sparseMask, kw *[flow.NumWords]uint64) (*line, *Rule[V]) {
+	for {
+		s := t.state.Load()
+		if s == nil {
+			return nil, nil
+		}
+		if l, r, again := s.find(h, m, kw); !again {
+			return l, r
+		}
+	}
 }
 
-// findKey finds the first rule of a key, whose hash's tag is h; nil for none.
-func (t *ruleTable[V]) findKey(h uint32, m *sparseMask, kw *[flow.NumWords]uint64) *Rule[V] {
-	p := t.slots.Load()
-	if p == nil {
-		return nil
-	}
-	s := *p
-	bits := uint32(len(s) - 1)
-next:
-	for i := h & bits; ; i = (i + 1) & bits {
-		switch s[i].tag.Load() {
-		case h:
-		case 0:
-			return nil
-		default:
-			continue
-		}
-		r := s[i].rule.Load()
-		if r.hash != h {
-			continue // dead
-		}
-		for j, v := range r.valsOf(len(m.words)) {
-			if kw[m.words[j]]&m.masks[j] != v {
-				continue next
+// find is findKey in one state. With again, the index changed meanwhile.
+func (s *tableState[V]) find(h uint32, m *sparseMask, kw *[flow.NumWords]uint64) (l *line, r *Rule[V], again bool) {
+	x := tag16(h) * tagOnes
+	for i, n := s.at(h), 0; n < len(s.index); i, n = s.after(i), n+1 {
+		b := &s.index[i]
+		last := b.tags[2].Load()
+		for c := b.candidates(x, last); c != 0; c &= c - 1 {
+			l, r := s.line(b.lines[place(c)].Load())
+			if r == nil {
+				return nil, nil, true
+			}
+			if m.has(l.vals(len(m.words)), kw) {
+				return l, r, false
 			}
 		}
-		return r
-	}
-}
-
-// findVals is findKey by the masked words.
-func (t *ruleTable[V]) findVals(h uint32, vals []uint64) *Rule[V] {
-	p := t.slots.Load()
-	if p == nil {
-		return nil
-	}
-	s := *p
-	bits := uint32(len(s) - 1)
-	for i := h & bits; ; i = (i + 1) & bits {
-		switch s[i].tag.Load() {
-		case h:
-		case 0:
-			return nil
-		default:
-			continue
-		}
-		if r := s[i].rule.Load(); r.hash == h && slices.Equal(r.valsOf(len(vals)), vals) {
-			return r
+		if last&spillBit(h) == 0 {
+			break
 		}
 	}
+	return nil, nil, false
 }
 
-// insert adds the rule of a key that has none yet.
-func (t *ruleTable[V]) insert(r *Rule[V]) {
-	if t.dead == nil {
-		t.dead = &Rule[V]{} // of a hash that no rule has
-	}
-	if s := t.slots.Load(); s == nil || 3*(t.used+1) > 2*len(*s) {
-		t.rebuild()
-	}
-	t.slots.Load().place(r)
-	t.live++
-	t.used++
-}
-
-func (s ruleSlots[V]) place(r *Rule[V]) {
-	bits := uint32(len(s) - 1)
-	i := r.hash & bits
-	for s[i].tag.Load() != 0 {
-		i = (i + 1) & bits
-	}
-	s[i].rule.Store(r)
-	s[i].tag.Store(r.hash)
-}
-
-// rebuild makes room for more keys and sweeps out removed ones.
-func (t *ruleTable[V]) rebuild() {
-	size := tableSize(t.live + 1)
-	s := make(ruleSlots[V], size)
-	t.each(func(r *Rule[V]) bool {
-		s.place(r)
-		return true
-	})
-	t.used = t.live
-	t.slots.Store(&s)
-}
-
-// tableSize is the number of slots for n keys and as many to come before it
-// must grow again: less than two thirds are in use.
-func tableSize(n int) int {
-	size := 4
-	for 2*size < 5*n {
-		size *= 2
-	}
-	return size
-}
-
-func (s ruleSlots[V]) slotOf(r *Rule[V]) *atomic.Pointer[Rule[V]] {
-	bits := uint32(len(s) - 1)
-	i := r.hash & bits
-	for s[i].rule.Load() != r {
-		i = (i + 1) & bits
-	}
-	return &s[i].rule
-}
-
-// replace puts another first rule of the same key in the place of r.
-func (t *ruleTable[V]) replace(r, by *Rule[V]) { t.slots.Load().slotOf(r).Store(by) }
-
-// remove takes out the only rule of a key.
-func (t *ruleTable[V]) remove(r *Rule[V]) {
-	t.slots.Load().slotOf(r).Store(t.dead) // keeps chains of probes whole
-	if t.live--; t.live == 0 {
-		t.slots.Store(nil)
-		t.used = 0
-	}
-}
-
-func (t *ruleTable[V]) each(yield func(first *Rule[V]) bool) bool {
-	s := t.slots.Load()
-	if s == nil {
-		return true
-	}
-	for i := range *s {
-		if r := (*s)[i].rule.Load(); r != nil && r != t.dead && !yield(r) {
+// has reports whether a key has the values under the mask.
+func (m *sparseMask) has(vals []uint64, kw *[flow.NumWords]uint64) bool {
+	for j, v := range vals {
+		if kw[m.words[j]]&m.masks[j] != v {
 			return false
 		}
 	}
 	return true
-}
-
-// hashCounts is a multiset of tags of hashes, which one writer changes beside
-// lock-free readers. A slot has the tag in its high half and how often it is
-// there in the low half; a zero slot is free.
-type hashCounts struct {
-	slots atomic.Pointer[[]atomic.Uint64]
-	// The writer's own: tags that are there, and slots in use.
-	live, used int
-}
-
-// has reports whether the tag is there.
-func (c *hashCounts) has(h uint32) bool {
-	s := c.find(h)
-	return s != nil && uint32(s.Load()) != 0
-}
-
-// find gives the slot of a tag, nil for none.
-func (c *hashCounts) find(h uint32) *atomic.Uint64 {
-	p := c.slots.Load()
-	if p == nil {
-		return nil
-	}
-	slots := *p
-	bits := uint32(len(slots) - 1)
-	for i := h & bits; ; i = (i + 1) & bits {
-		switch v := slots[i].Load(); {
-		case v == 0:
-			return nil
-		case uint32(v>>32) == h:
-			return &slots[i]
-		}
-	}
-}
-
-// first is the slot where a search for a tag begins; nil in an empty table.
-func (c *hashCounts) first(h uint32) *atomic.Uint64 {
-	p := c.slots.Load()
-	if p == nil {
-		return nil
-	}
-	s := *p
-	return &s[h&uint32(len(s)-1)]
-}
-
-func (c *hashCounts) add(h uint32) {
-	if s := c.find(h); s != nil {
-		if uint32(s.Add(1)) == 1 {
-			c.live++
-		}
-		return
-	}
-	if p := c.slots.Load(); p == nil || 3*(c.used+1) > 2*len(*p) {
-		c.rebuild()
-	}
-	placeCount(*c.slots.Load(), uint64(h)<<32|1)
-	c.live++
-	c.used++
-}
-
-func (c *hashCounts) drop(h uint32) {
-	if s := c.find(h); uint32(s.Add(^uint64(0))) == 0 {
-		c.live--
-	}
-}
-
-func (c *hashCounts) rebuild() {
-	slots := make([]atomic.Uint64, tableSize(c.live+1))
-	if p := c.slots.Load(); p != nil {
-		for i := range *p {
-			if v := (*p)[i].Load(); uint32(v) != 0 {
-				placeCount(slots, v)
-			}
-		}
-	}
-	c.used = c.live
-	c.slots.Store(&slots)
-}
-
-func placeCount(slots []atomic.Uint64, v uint64) {
-	bits := uint32(len(slots) - 1)
-	i := uint32(v>>32) & bits
-	for slots[i].Load() != 0 {
-		i = (i + 1) & bits
-	}
-	slots[i].Store(v)
 }
