@@ -269,6 +269,7 @@ func (d *DP) existing(ufid datapath.UFID, k *flow.Key) *entry {
 // mirrorChange tells the mirror of new actions; a flow that it refused before
 // it may take now, and one whose actions it can't take it must not keep.
 func (d *DP) mirrorChange(e *entry, f *datapath.Flow) {
+	f = d.mirrored(e, f)
 	slot := MirrorSlot(e.slot.Load())
 	if slot == NoSlot {
 		e.slot.Store(uint32(d.mirror.Added(f)))

@@ -60,7 +60,13 @@ func (d *DP) Adopt(flows iter.Seq2[MirrorSlot, *datapath.Flow]) (refused []Mirro
 			refused = append(refused, slot)
 			continue
 		}
-		d.insert(f, newProgram(f.Actions), k).slot.Store(uint32(slot))
+		actions, watched := unseen(f.Actions)
+		f.Actions = actions
+		e := d.insert(f, newProgram(actions), k)
+		e.slot.Store(uint32(slot))
+		if watched {
+			d.mirrorChange(e, f)
+		}
 	}
 	return refused
 }

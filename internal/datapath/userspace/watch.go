@@ -183,7 +183,8 @@ func (d *DP) mark(x *watch) {
 	}
 }
 
-// unmark restores the flows that a packet was seen of, or all.
+// unmark restores the flows that a packet was seen of, or all, but for those that
+// other watches have marked.
 func (d *DP) unmark(m *marks, all bool) {
 	m.mu.Lock()
 	var done []*entry
@@ -233,11 +234,39 @@ func (d *DP) markSome(x *watch) {
 		if on {
 			continue
 		}
-		f := d.export(e)
-		see := &datapath.Userspace{Cookie: datapath.Cookie{Kind: datapath.CookieWatch, Bridge: e.ufid}}
-		f.Actions = append([]datapath.Action{see}, f.Actions...)
-		d.mirrorChange(e, f)
+		d.mirrorChange(e, d.export(e))
 	}
+}
+
+// mirrored is a flow as the mirror is to have it: with an action that sends a copy
+// here as long as a watch has it marked. The caller holds the mutex.
+func (d *DP) mirrored(e *entry, f *datapath.Flow) *datapath.Flow {
+	list := d.watches.Load()
+	if list == nil || !slices.ContainsFunc(*list, func(x *watch) bool { return x.marks.has(e) }) {
+		return f
+	}
+	c := *f
+	see := &datapath.Userspace{Cookie: datapath.Cookie{Kind: datapath.CookieWatch, Bridge: e.ufid}}
+	c.Actions = append([]datapath.Action{see}, f.Actions...)
+	return &c
+}
+
+func (m *marks) has(e *entry) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, on := m.on[e]
+	return on
+}
+
+// unseen is an action list without the action that a watch had the mirror put
+// before it, which a process that was killed leaves there.
+func unseen(actions []datapath.Action) ([]datapath.Action, bool) {
+	if len(actions) > 0 {
+		if u, ok := actions[0].(*datapath.Userspace); ok && u.Cookie.Kind == datapath.CookieWatch {
+			return actions[1:], true
+		}
+	}
+	return actions, false
 }
 
 // mayMeet reports whether a flow can meet a packet that the watch wants.

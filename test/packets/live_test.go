@@ -1,0 +1,182 @@
+package packets
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestLive has packets of two flows pass while they are traced: by two traces at
+// once, by one whose client goes away, and, where flows outlive the switch, by
+// one whose switch is killed.
+func TestLive(t *testing.T) {
+	s := start(t)
+	for _, datapath := range datapaths {
+		t.Run(datapath, func(t *testing.T) { s.bridge(t, datapath).testLive(t) })
+	}
+}
+
+// stream sends two flows of packets until stop, which returns how many were sent
+// and how many came out of port 2.
+func (b *bridge) stream(t *testing.T) (stop func() (sent, came int)) {
+	t.Helper()
+	var frames [2][]byte
+	for i := range frames {
+		f := plain()
+		ports(1001, uint16(2001+i))(f)
+		frames[i] = f.build()
+	}
+	var ends atomic.Bool
+	var wg sync.WaitGroup
+	sent, came := 0, 0
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		for ; !ends.Load(); sent++ {
+			if err := b.wires[1].send(frames[sent%2]); err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := b.wires[2].receive(200 * time.Millisecond); err == nil {
+				came++
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	return func() (int, int) {
+		ends.Store(true)
+		wg.Wait()
+		return sent, came
+	}
+}
+
+// live is a running trace.
+type live struct {
+	cmd *exec.Cmd
+	out strings.Builder
+}
+
+func (b *bridge) live(t *testing.T, args ...string) *live {
+	t.Helper()
+	l := &live{}
+	l.cmd = exec.Command("nsenter", append([]string{"--net=/run/netns/" + space, "--", filepath.Join(b.bin, "ovs-appctl"), "--format", "json", "ofproto/trace", "--live", b.name}, args...)...)
+	l.cmd.Env = append(os.Environ(), "OVS_RUNDIR="+b.dir)
+	l.cmd.Stdout = &l.out
+	check(t, l.cmd.Start())
+	return l
+}
+
+// saw is the destination ports of the packets that a trace that has ended
+// explained.
+func (l *live) saw(t *testing.T) (ports []string) {
+	t.Helper()
+	if err := l.cmd.Wait(); err != nil {
+		t.Errorf("ofproto/trace --live: %v: %s", err, &l.out)
+		return nil
+	}
+	var got struct {
+		Packets []struct {
+			Trace struct{ Flow string }
+		}
+	}
+	check(t, json.Unmarshal([]byte(l.out.String()), &got))
+	for _, p := range got.Packets {
+		_, port, _ := strings.Cut(p.Trace.Flow, "tp_dst=")
+		ports = append(ports, port)
+	}
+	return ports
+}
+
+// unmarked waits until no flow sends packets up.
+func (b *bridge) unmarked(t *testing.T) {
+	t.Helper()
+	for range 40 {
+		before := b.seenPackets()
+		time.Sleep(50 * time.Millisecond)
+		if b.seenPackets() == before {
+			return
+		}
+	}
+	t.Errorf("flows still send packets up: %s", b.run("ovs-appctl", "dpif/show-slow"))
+}
+
+// seenPackets is how many packets flows in the kernel have sent up by an action.
+func (b *bridge) seenPackets() (n int) {
+	for line := range strings.Lines(b.run("ovs-appctl", "dpif/show-slow")) {
+		if what, count, ok := strings.Cut(line, ": "); ok && strings.Contains(what, "userspace action") {
+			n, _ = strconv.Atoi(strings.Fields(count)[0])
+		}
+	}
+	return n
+}
+
+func (b *bridge) testLive(t *testing.T) {
+	b.flows("OpenFlow13", "udp,actions=output:2")
+	stop := b.stream(t)
+	defer stop()
+	time.Sleep(50 * time.Millisecond)
+
+	// Two at once, on the same flows and on others.
+	all, one := b.live(t, "udp", "-n", "12", "--timeout", "20"), b.live(t, "udp,udp_dst=2002", "-n", "12", "--timeout", "20")
+	if ports := one.saw(t); len(ports) != 12 || strings.Join(ports, " ") != strings.TrimSpace(strings.Repeat("2002 ", 12)) {
+		t.Errorf("a trace of one flow saw %q", ports)
+	}
+	if ports := all.saw(t); len(ports) != 12 || b.datapath != "dummy" && !(contains(ports, "2001") && contains(ports, "2002")) {
+		t.Errorf("a trace of two flows saw %q", ports)
+	}
+	b.unmarked(t)
+
+	// A client that goes away.
+	gone := b.live(t, "udp", "-n", "10000")
+	time.Sleep(100 * time.Millisecond)
+	check(t, gone.cmd.Process.Kill())
+	_ = gone.cmd.Wait()
+	b.unmarked(t)
+	if sent, came := stop(); sent != came || sent < 100 {
+		t.Errorf("%d packets of %d came out while they were traced", came, sent)
+	}
+	if b.datapath == "system" {
+		b.testKilledLive(t)
+	}
+}
+
+func contains(list []string, s string) bool {
+	return strings.Contains(" "+strings.Join(list, " ")+" ", " "+s+" ")
+}
+
+// testKilledLive kills the switch while its flows send packets up to be traced.
+// They go on forwarding, and the next process takes the marks away.
+func (b *bridge) testKilledLive(t *testing.T) {
+	stop := b.stream(t)
+	time.Sleep(50 * time.Millisecond)
+	trace := b.live(t, "udp", "-n", "10000")
+	time.Sleep(300 * time.Millisecond)
+	pid, err := os.ReadFile(filepath.Join(b.dir, "ovs-vswitchd.pid"))
+	check(t, err)
+	n, err := strconv.Atoi(strings.TrimSpace(string(pid)))
+	check(t, err)
+	check(t, syscall.Kill(n, syscall.SIGKILL))
+	if err := trace.cmd.Wait(); err == nil {
+		t.Error("the trace of a switch that was killed ends well")
+	}
+	time.Sleep(200 * time.Millisecond)
+	b.run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".", "other_config:flow-restore-wait=true")
+	b.run("ovs-vswitchd", "--detach", "--no-chdir", "--pidfile", "--log-file", "--enable-dummy")
+	b.addFlows("OpenFlow13", "udp,actions=output:2")
+	b.run("ovs-vsctl", "remove", "Open_vSwitch", ".", "other_config", "flow-restore-wait")
+	b.unmarked(t)
+	if dump := b.run("ovs-appctl", "dpctl/dump-flows", "system@ovs-system"); strings.Contains(dump, "userspace") {
+		t.Errorf("flows of the killed switch still send packets up: %s", dump)
+	}
+	if sent, came := stop(); sent != came {
+		t.Errorf("%d packets of %d came out while the switch was killed in the middle of a trace", came, sent)
+	}
+}
