@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
+	"weir/internal/packet"
 	"weir/internal/xlate"
 )
 
@@ -74,9 +76,32 @@ func ParseLive(args []string) (l *Live, ok bool, err error) {
 	case 2:
 		l.Bridge, l.Filter = words[0], words[1]
 	default:
+		if err := foreign(strings.Join(words[min(1, len(words)):], " ")); err != nil {
+			return nil, true, err
+		}
 		return nil, true, fmt.Errorf("usage: ofproto/trace %s; FILTER is a match such as tcp,nw_dst=10.0.0.1", UsageLive)
 	}
 	return l, true, nil
+}
+
+// foreign says that a filter is in another syntax than that of flows: a filter of
+// tcpdump(8), a flow of a data path, or a packet. It is nil for others.
+func foreign(filter string) error {
+	what := ""
+	_, notHex := hex.DecodeString(filter)
+	switch {
+	case notHex == nil && len(filter) >= 2*packet.EthLen:
+		what = "a packet; ofproto/trace without --live explains one"
+	case strings.Contains(filter, "("):
+		what = "a flow of a data path"
+	case slices.ContainsFunc(strings.Fields(filter), func(w string) bool {
+		return slices.Contains([]string{"host", "net", "port", "portrange", "src", "dst", "ether", "proto", "and", "or", "not", "less", "greater", "&&", "||"}, w)
+	}):
+		what = "a filter of tcpdump(8)"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s: this is %s; a filter here is a match as of flows (ovs-fields(7)): tcp,nw_src=10.0.0.1,tp_dst=80", filter, what)
 }
 
 // Watch is what a data path whose configuration is cfg is to be asked for. nil
@@ -99,6 +124,9 @@ func (l *Live) Watch(cfg *xlate.Config) (*datapath.Watch, error) {
 	}
 	m, err := flow.ParseMatch(l.Filter, names)
 	if err != nil {
+		if other := foreign(l.Filter); other != nil {
+			return nil, other
+		}
 		return nil, fmt.Errorf("%s: %w", l.Filter, err)
 	}
 	if err := l.checkMatch(m); err != nil {
