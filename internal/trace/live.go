@@ -92,7 +92,7 @@ func foreign(filter string) error {
 	switch {
 	case notHex == nil && len(filter) >= 2*packet.EthLen:
 		what = "a packet; ofproto/trace without --live explains one"
-	case strings.Contains(filter, "("):
+	case strings.Contains(filter, "eth(") || strings.Contains(filter, "ipv4(") || strings.Contains(filter, "ipv6("):
 		what = "a flow of a data path"
 	case slices.ContainsFunc(strings.Fields(filter), func(w string) bool {
 		return slices.Contains([]string{"host", "net", "port", "portrange", "src", "dst", "ether", "proto", "and", "or", "not", "less", "greater", "&&", "||"}, w)
@@ -122,11 +122,11 @@ func (l *Live) Watch(cfg *xlate.Config) (*datapath.Watch, error) {
 			}
 		}
 	}
+	if err := foreign(l.Filter); err != nil {
+		return nil, err
+	}
 	m, err := flow.ParseMatch(l.Filter, names)
 	if err != nil {
-		if other := foreign(l.Filter); other != nil {
-			return nil, other
-		}
 		return nil, fmt.Errorf("%s: %w", l.Filter, err)
 	}
 	if err := l.checkMatch(m); err != nil {
