@@ -38,7 +38,7 @@ func (s *soak) level() (l levels) {
 	if err != nil {
 		s.t.Error(err)
 	}
-	l.Pins, l.Descriptors, l.HeapMB = len(pins), descriptors(s.t), int(heapSize()>>20)
+	l.Pins, l.Descriptors, l.HeapMB = len(pins), len(descriptors(s.t)), int(heapSize()>>20)
 	status, _ := os.ReadFile("/proc/self/status")
 	if _, rest, ok := strings.Cut(string(status), "VmRSS:"); ok {
 		kb, _ := strconv.Atoi(strings.Fields(rest)[0])
