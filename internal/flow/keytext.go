@@ -4,10 +4,19 @@ import "weir/internal/packet"
 
 // Format prints a whole key as ofproto/trace does: every field that the packet
 // has, metadata only where it isn't zero.
-func (k *Key) Format(names PortNames) string { return k.FormatOptions(names, nil) }
+func (k *Key) Format(names PortNames) string { return k.printed(nil).Format(DefaultPriority, names) }
 
-// FormatOptions is [Key.Format] with the tunnel options that a table binds.
-func (k *Key) FormatOptions(names PortNames, tlv *TLVTable) string {
+// FormatTraced prints the key of a packet whose way is explained: as Format,
+// with the tunnel options that a table binds, and with in_port=ANY where it came
+// in on no port.
+func (k *Key) FormatTraced(names PortNames, tlv *TLVTable) string {
+	m := k.printed(tlv)
+	m.Mask.InPort = 0xffffffff
+	return m.Format(DefaultPriority, names)
+}
+
+// printed is the match of what is printed of a key.
+func (k *Key) printed(tlv *TLVTable) *Match {
 	m := Match{Key: *k, Mask: k.MaskExact(), TLV: tlv}
 	for i := range NumTunMeta {
 		if f := tlv.Field(i); f != nil && f.Present(k) && !k.Tunnel.IsZero() {
@@ -16,7 +25,7 @@ func (k *Key) FormatOptions(names PortNames, tlv *TLVTable) string {
 	}
 	m.hideZeroMetadata()
 	m.shapeForPrint()
-	return m.Format(DefaultPriority, names)
+	return &m
 }
 
 // FormatCaptured prints the key of a packet from a capture, which came in on no

@@ -3,6 +3,8 @@ package flow
 import (
 	"math/bits"
 	"sync"
+
+	"weir/internal/packet"
 )
 
 // DefaultPriority is the priority of flows that don't say theirs
@@ -109,6 +111,21 @@ func (m *Match) SetDefaultPacketType() {
 	}
 }
 
+// ImpliesEthernet reports whether the match is on a field of Ethernet headers,
+// so that it is of Ethernet packets although it needn't say so.
+func (m *Match) ImpliesEthernet() bool {
+	w := &m.Mask
+	return w.EthSrc != packet.MAC{} || w.EthDst != packet.MAC{} || w.EthType != 0 || w.VLANs[0].TCI != 0
+}
+
+// CompletePacketType demands Ethernet packets where the match implies it and
+// says nothing of the packet type (ovs-fields(7), "Packet Type Field").
+func (m *Match) CompletePacketType() {
+	if m.ImpliesEthernet() {
+		m.SetDefaultPacketType()
+	}
+}
+
 // Normalize clears the fields whose prerequisites the match does not demand
 // (ovs-ofctl(8), "Flow Syntax": such fields are ignored), and reports whether
 // there were any.
@@ -180,7 +197,9 @@ var ofProtocols = func() (s fieldBits) {
 }()
 
 // needsProtocol reports whether the field is of the header of some protocol.
-func (f *Field) needsProtocol() bool { return f.Prereq > PrereqVLAN && f.place.kind != placeUnbound }
+func (f *Field) needsProtocol() bool {
+	return f.Prereq > PrereqVLAN && f.Prereq != PrereqCT && f.place.kind != placeUnbound
+}
 
 // sharesPlace reports whether one of the fields has bits in f's place: fields
 // of different protocols share places in a key.

@@ -208,30 +208,23 @@ func ParseMatch(s string, names PortNames) (*Match, error) {
 }
 
 // ParseKey reads one packet's key in flow syntax, as ofproto/trace takes it:
-// every field exact and given once, after what it needs. tlv, which may be nil,
+// every field exact, given after what it needs and not when it has a value. tlv, which may be nil,
 // says where tunnel options stand.
 func ParseKey(s string, names PortNames, tlv *TLVTable) (*Key, error) {
 	k := new(Key)
 	seen := map[FieldID]bool{}
-	once := func(id FieldID) error {
-		if seen[id] {
-			return fmt.Errorf("%s: field %s set multiple times", s, id.Field().Name)
-		}
-		seen[id] = true
-		return nil
-	}
 	for _, kv := range SplitSettings(s) {
 		if kv.Name == "eth" {
 			continue
 		}
 		if sh, ok := ShorthandByName(kv.Name); ok {
-			if err := once(FieldEthType); err != nil {
-				return nil, err
+			if k.EthType != 0 {
+				return nil, fmt.Errorf("%s: Ethernet type set multiple times", s)
 			}
 			k.EthType = sh.EthType
 			if sh.Proto >= 0 {
-				if err := once(FieldIPProto); err != nil {
-					return nil, err
+				if k.NwProto != 0 {
+					return nil, fmt.Errorf("%s: network protocol set multiple times", s)
 				}
 				k.NwProto = uint8(sh.Proto)
 			}
@@ -243,16 +236,14 @@ func ParseKey(s string, names PortNames, tlv *TLVTable) (*Key, error) {
 		}
 		exact := &Match{Key: *k, Mask: *onesKey()}
 		f = exact.specific(f)
-		if err := once(f.ID); err != nil {
-			return nil, err
-		}
+		seen[f.ID] = true
 		if f.IsTunMetadata() {
 			if f = tlv.Bind(f); f == nil {
 				return nil, fmt.Errorf("%s: %s: %w", s, kv.Name, ErrTLVUnbound)
 			}
 		}
-		if err := f.parseInto(k, s, kv.Value, names); err != nil {
-			return nil, err
+		if err := f.parseInto(k, kv, names); err != nil {
+			return nil, fmt.Errorf("%s: %w", s, err)
 		}
 	}
 	if k.InPort == 0 && !seen[FieldInPort] && !seen[FieldInPortOXM] {
@@ -270,19 +261,19 @@ func ParseKey(s string, names PortNames, tlv *TLVTable) (*Key, error) {
 }
 
 // parseInto reads an exact value of the field into a key.
-func (f *Field) parseInto(k *Key, whole, value string, names PortNames) error {
-	v, mask, err := f.ParseValue(value, names)
-	if err != nil {
-		return fmt.Errorf("%s: bad value for %s (%s)", whole, f.Name, err)
+func (f *Field) parseInto(k *Key, kv Setting, names PortNames) error {
+	if !f.Get(k).IsZero() {
+		return fmt.Errorf("field %s set multiple times", kv.Name)
 	}
 	if !f.Applies(k) {
-		return fmt.Errorf("%s: prerequisites not met for setting %s", whole, f.Name)
+		return fmt.Errorf("prerequisites not met for setting %s", kv.Name)
 	}
-	if mask.And(f.exact) != f.exact && f.Form != FormFrag {
-		return fmt.Errorf("%s: wildcard is not allowed for %s in the description of one packet", whole, f.Name)
+	v, mask, err := f.ParseValue(kv.Value, names)
+	if err != nil {
+		return fmt.Errorf("bad value for %s (%s)", kv.Name, err)
 	}
-	if f.ID == FieldVLANTCI && v.Lo != 0 {
-		v.Lo |= VLANPresent
+	if mask.And(f.exact) != f.exact {
+		return fmt.Errorf("bad value for %s (%s: wildcards not allowed here)", kv.Name, kv.Value)
 	}
 	f.Set(k, v)
 	return nil

@@ -89,17 +89,20 @@ func (a facts) isICMPv6(types ...uint16) bool {
 	return false
 }
 
-// isCT: the original direction tuple exists for tracked IP packets that are
-// not known to be invalid.
+// isCT: whether the packet belongs to a known connection, whose original
+// direction tuple then exists. A packet's state says so by any of ctKnown; a
+// match asks for it by a bit that only known connections have, or by excluding
+// invalid packets.
 func (a facts) isCT() bool {
-	if !a.isIP() {
-		return false
-	}
 	if a.m == nil {
-		return a.k.CTState&(CTTrk|CTInv) == CTTrk
+		return a.k.CTState&ctKnown != 0
 	}
-	return a.k.CTState&a.m.CTState&CTTrk != 0
+	return a.k.CTState&(ctKnown|CTRel|CTSNAT|CTDNAT) != 0 ||
+		a.k.CTState&CTTrk != 0 && a.m.CTState&CTInv != 0 && a.k.CTState&CTInv == 0
 }
+
+// ctKnown are the states one of which every packet of a known connection has.
+const ctKnown = CTNew | CTEst | CTRpl
 
 func (p Prereq) holds(a facts) bool {
 	switch p {
@@ -159,8 +162,7 @@ func (f *Field) MarkPrereqs(m *Mask) {
 	case PrereqARP, PrereqIPv4, PrereqIPv6, PrereqIPAny, PrereqMPLS, PrereqNSH:
 		m.EthType = 0xffff
 	case PrereqCT:
-		m.EthType = 0xffff
-		m.CTState |= CTTrk | CTInv
+		m.CTState |= ctKnown
 	case PrereqND, PrereqNDSolicit, PrereqNDAdvert:
 		m.TpSrc, m.TpDst = 0xffff, 0xffff
 		fallthrough

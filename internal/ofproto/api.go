@@ -176,11 +176,13 @@ type Bridge struct {
 	byName   map[string]*port
 	bundles  map[string]*bundle
 	nextPort openflow.PortNo
-	gone     bool
-	mirrors  mirrorCounters
-	inBand   bool // there are flows of in-band control
-	frags    openflow.FragHandling
-	ttlToCtl bool
+	// nextBundle is the seq of the next bundle.
+	nextBundle uint64
+	gone       bool
+	mirrors    mirrorCounters
+	inBand     bool // there are flows of in-band control
+	frags      openflow.FragHandling
+	ttlToCtl   bool
 
 	conns     *connManager
 	vacancies vacancies

@@ -13,6 +13,9 @@ import (
 type bundle struct {
 	conf  BundleConfig
 	ports []*port
+	// seq counts a bridge's bundles, by which they are flooded: the order in
+	// which they came.
+	seq uint64
 }
 
 func (b *Bridge) setBundle(bc BundleConfig) error {
@@ -29,7 +32,8 @@ func (b *Bridge) setBundle(bc BundleConfig) error {
 	}
 	bu := b.bundles[bc.Name]
 	if bu == nil {
-		bu = &bundle{}
+		bu = &bundle{seq: b.nextBundle}
+		b.nextBundle++
 		b.bundles[bc.Name] = bu
 	}
 	for _, p := range slices.Clone(bu.ports) {

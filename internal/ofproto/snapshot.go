@@ -100,21 +100,12 @@ func (b *Bridge) build() *xlate.Bridge {
 	for _, bu := range b.bundles {
 		bundles = append(bundles, bu)
 	}
-	slices.SortFunc(bundles, func(x, y *bundle) int { return cmp.Compare(x.first(), y.first()) })
+	slices.SortFunc(bundles, func(x, y *bundle) int { return cmp.Compare(x.seq, y.seq) })
 	for _, bu := range bundles {
 		xb.Bundles = append(xb.Bundles, bu.build(xb))
 	}
 	b.buildMirrors(xb)
 	return xb
-}
-
-// first is the least port number, by which bundles are flooded in order.
-func (bu *bundle) first() openflow.PortNo {
-	no := openflow.PortNone
-	for _, p := range bu.ports {
-		no = min(no, p.no)
-	}
-	return no
 }
 
 func (bu *bundle) build(xb *xlate.Bridge) *xlate.Bundle {

@@ -1,6 +1,7 @@
 package openflow
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -79,9 +80,10 @@ func (p *actParser) nat(s string) (Action, error) {
 	for _, kv := range SplitKeyValues(s) {
 		switch kv.Key {
 		case "src", "dst":
-			n.Flags |= NATSrc
-			if kv.Key == "dst" {
-				n.Flags ^= NATSrc | NATDst
+			if kv.Key == "src" {
+				n.Flags |= NATSrc
+			} else {
+				n.Flags |= NATDst
 			}
 			if kv.Value != "" {
 				if err := n.parseRange(kv.Value); err != nil {
@@ -98,13 +100,21 @@ func (p *actParser) nat(s string) (Action, error) {
 			return nil, fmt.Errorf("invalid key %q in \"nat\" argument", kv.Key)
 		}
 	}
-	if n.Flags&NATProtoHash != 0 && n.Flags&NATProtoRandom != 0 {
-		return nil, fmt.Errorf("Both \"hash\" and \"random\" specified.")
+	return n, n.checkFlags()
+}
+
+// checkFlags refuses flags that exclude each other.
+func (n *NAT) checkFlags() error {
+	has := func(f NATFlags) bool { return n.Flags&f != 0 }
+	switch {
+	case has(NATSrc) && has(NATDst):
+		return errors.New("May only specify one of \"src\" or \"dst\".")
+	case n.Flags != 0 && !has(NATSrc) && !has(NATDst):
+		return errors.New("Flags allowed only with \"src\" or \"dst\".")
+	case has(NATProtoHash) && has(NATProtoRandom):
+		return errors.New("Both \"hash\" and \"random\" are not allowed.")
 	}
-	if n.Flags&(NATSrc|NATDst) == 0 && n.Flags != 0 {
-		return nil, fmt.Errorf("Flags allowed only with \"src\" or \"dst\".")
-	}
-	return n, nil
+	return nil
 }
 
 // parseRange reads ADDR[-ADDR][:PORT[-PORT]]; IPv6 addresses with ports in

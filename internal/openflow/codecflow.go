@@ -1,5 +1,7 @@
 package openflow
 
+import "weir/internal/packet"
+
 // Codecs of flow mods and of requests about flows (OpenFlow
 // 1.0, 5.3.3; 1.1, A.3.4.1; 1.5, 7.3.4.2; NXT_FLOW_MOD and NXST_FLOW).
 
@@ -54,8 +56,18 @@ func decFlowMod(d *decoder) Message {
 	if d.err == nil {
 		NormalizeMatch(&m.Match, d.opt.Log)
 	}
+	d.checkTuple(&m.Match)
 	m.Actions = d.flowActions()
 	return m
+}
+
+// checkTuple refuses a flow that matches on the addresses of a connection's
+// original direction without saying that its packets are of their protocol.
+func (d *decoder) checkTuple(m *Match) {
+	v4, v6 := m.Mask.CTIPSrc|m.Mask.CTIPDst != 0, m.Mask.CTIPv6Src != [16]byte{} || m.Mask.CTIPv6Dst != [16]byte{}
+	if v4 && m.Key.EthType != packet.EtherTypeIPv4 || v6 && m.Key.EthType != packet.EtherTypeIPv6 {
+		d.fail(ErrBACMatchInconsistent)
+	}
 }
 
 // flowMod10Tail reads what follows the match or the cookie in OpenFlow 1.0.
@@ -97,6 +109,7 @@ func decNXFlowMod(d *decoder) Message {
 	if d.err == nil && m.Command == FlowAdd && m.CookieMask != 0 {
 		d.fail(ErrNXBRCNXMInvalid)
 	}
+	d.checkTuple(&m.Match)
 	m.Actions = d.flowActions()
 	return m
 }
@@ -131,6 +144,7 @@ func (d *decoder) flowMod11() Message {
 		m.NewCookie = ^uint64(0)
 	}
 	d.match11Into(&m.Match, matchOptions{})
+	d.checkTuple(&m.Match)
 	m.Actions = d.flowActions()
 	return m
 }

@@ -1,9 +1,6 @@
 package openflow
 
-import (
-	"weir/internal/flow"
-	"weir/internal/packet"
-)
+import "weir/internal/flow"
 
 // Encoding of NXM and OXM matches (OpenFlow 1.2, A.2.3; ovs-fields(7)).
 
@@ -64,13 +61,6 @@ func fieldsOnWire(m *flow.Mask, out []*flow.Field) []*flow.Field {
 	return out
 }
 
-// impliesEthernet reports whether the fields of a match say that packets have
-// an Ethernet header, so that the packet type need not.
-func impliesEthernet(m *Match) bool {
-	w := &m.Mask
-	return w.EthSrc != packet.MAC{} || w.EthDst != packet.MAC{} || w.EthType != 0 || w.VLANs[0].TCI != 0
-}
-
 // nxFields writes the fields of m. v chooses NXM (V10, V11) or OXM headers.
 func (w *buf) nxFields(m *Match, v Version) {
 	if p := w.plan; p != nil {
@@ -87,7 +77,7 @@ func (w *buf) nxFields(m *Match, v Version) {
 
 // writeFields is nxFields without a plan.
 func (w *buf) writeFields(m *Match, v Version) {
-	if m.Mask.PacketType != 0 && (!m.HasDefaultPacketType() || w.typeToo && !impliesEthernet(m)) {
+	if m.Mask.PacketType != 0 && (!m.HasDefaultPacketType() || w.typeToo && !m.ImpliesEthernet()) {
 		w.oxmField(flow.FieldPacketType.Field(), m, v)
 	}
 	var room [24]*flow.Field

@@ -68,7 +68,6 @@ func (d *decoder) match10() Match {
 		return m
 	}
 	k, w := &m.Key, &m.Mask
-	m.SetDefaultPacketType()
 	if wild&(1<<0) == 0 {
 		k.InPort, w.InPort = uint32(inPort), 0xffffffff
 	}
@@ -96,6 +95,7 @@ func (d *decoder) match10() Match {
 	w.IPSrc, w.IPDst = cidrMask(wild>>w10SrcShift&63), cidrMask(wild>>w10DstShift&63)
 	k.IPSrc, k.IPDst = ipSrc&w.IPSrc, ipDst&w.IPDst
 	k.VLANs[0].TCI, w.VLANs[0].TCI = vlan10(vlan, pcp, wild&(1<<1) != 0, wild&(1<<20) != 0)
+	m.CompletePacketType()
 	return m
 }
 
@@ -239,7 +239,6 @@ func (d *decoder) matchStd11() Match {
 	wild := d.u32()
 	var m Match
 	k, w := &m.Key, &m.Mask
-	m.SetDefaultPacketType()
 	k.EthSrc, w.EthSrc = maskedMAC(d.mac(), d.mac())
 	k.EthDst, w.EthDst = maskedMAC(d.mac(), d.mac())
 	vlan, pcp := d.u16(), d.u8()
@@ -276,6 +275,7 @@ func (d *decoder) matchStd11() Match {
 			m.SetExact(flow.FieldMPLSTC.Field(), flow.V(uint64(mplsTC)))
 		}
 	}
+	m.CompletePacketType()
 	m.ZeroWild()
 	return m
 }

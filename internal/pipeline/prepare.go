@@ -22,7 +22,7 @@ type Preparer struct {
 // Prepare makes a flow mod of the command FlowAdd ready for [Txn.Add]. It keeps
 // nothing of fm but its actions, and may complete its match.
 func (p *Preparer) Prepare(fm *openflow.FlowMod) (*Addition, error) {
-	fm.Match.SetDefaultPacketType()
+	fm.Match.CompletePacketType()
 	if err := checkTable(fm.TableID, fm.Flags); err != nil {
 		return nil, err
 	}

@@ -159,9 +159,10 @@ func (p *Pipeline) FlowMod(fm *openflow.FlowMod, now time.Time) ([]Event, error)
 // transaction may hold part of the change and must be aborted. The actions of
 // fm pass to the pipeline, and its match may be completed.
 func (x *Txn) FlowMod(fm *openflow.FlowMod) error {
-	// Whether a message says that it is about Ethernet packets depends on its
-	// version and format; flows that match the same must be the same.
-	fm.Match.SetDefaultPacketType()
+	// Whether a message says that it is about Ethernet packets, where that is
+	// implied, depends on its version and format; flows that match the same
+	// must be the same.
+	fm.Match.CompletePacketType()
 	var prog *program
 	if err := checkTable(fm.TableID, fm.Flags); err != nil {
 		return err

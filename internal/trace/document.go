@@ -46,7 +46,7 @@ func (rep *Report) Document() any {
 		r := &rep.Rounds[i]
 		res := r.Result
 		out := RoundDocument{
-			Flow: r.Key.FormatOptions(rep.ports, rep.tlv), Steps: steps(r.Steps), Final: rep.finalFlow(r),
+			Flow: r.Key.FormatTraced(rep.ports, rep.tlv), Steps: steps(r.Steps), Final: rep.finalFlow(r),
 			Mega:    rep.megaflow(r),
 			Actions: []string{}, Slow: slowReasons(res.Slow),
 		}

@@ -92,7 +92,7 @@ func (rep *Report) String() string {
 		if r.Fork != nil {
 			r.announce(&b)
 		}
-		b.WriteString("Flow: " + r.Key.FormatOptions(rep.ports, rep.tlv) + "\n")
+		b.WriteString("Flow: " + r.Key.FormatTraced(rep.ports, rep.tlv) + "\n")
 		writeNodes(&b, r.Steps, 0)
 		rep.writeResult(&b, r)
 	}
@@ -147,7 +147,7 @@ func (rep *Report) finalFlow(r *Round) string {
 		return "unchanged"
 	}
 	final.ActsetOutput = 0
-	return final.FormatOptions(rep.ports, rep.tlv)
+	return final.FormatTraced(rep.ports, rep.tlv)
 }
 
 // writeResult prints what came out of one translation.

@@ -52,7 +52,7 @@ func RunPacketOut(env *Env, args []string) (*Report, error) {
 	var usable openflow.Protocol
 	req.actions, usable, err = openflow.ParseActions(text, &openflow.Names{Ports: portNames{req.bridge}})
 	if err != nil {
-		return nil, fmt.Errorf("Bad openflow actions syntax: %w", err)
+		return nil, err
 	}
 	if err := req.check(usable); err != nil {
 		return nil, err

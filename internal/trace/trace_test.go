@@ -138,7 +138,7 @@ func TestPacketOut(t *testing.T) {
 		"br0 in_port=1,ip output:2":                      "Datapath actions: 2",
 		"br0 in_port=1,ip resubmit(,0)":                  "Datapath actions: 3",
 		"br0 in_port=1,ip drop":                          "Datapath actions: drop",
-		"br0 in_port=1,ip nosuch":                        "!Bad openflow actions syntax: unknown action nosuch",
+		"br0 in_port=1,ip nosuch":                        "!unknown action nosuch",
 		"--consistent br0 in_port=1,dl_type=5 dec_ttl,2": "!Inconsistent actions (OFPBAC_MATCH_INCONSISTENT)",
 	} {
 		rep, err := RunPacketOut(env, strings.Split(args, " "))

@@ -295,7 +295,7 @@ func ExplainDrop(env *Env, args []string) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Explanation{Flow: rep.Rounds[0].Key.FormatOptions(rep.ports, rep.tlv)}
+	e := &Explanation{Flow: rep.Rounds[0].Key.FormatTraced(rep.ports, rep.tlv)}
 	for i := range rep.Rounds {
 		r := &rep.Rounds[i]
 		e.Actions = rep.actions(r)

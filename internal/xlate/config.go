@@ -45,8 +45,9 @@ type Bridge struct {
 	Pipeline *pipeline.Pipeline
 	MACs     *maclearn.Table
 	Ports    map[openflow.PortNo]*Port
-	// Order is the ports by OpenFlow number: the order of flooding.
-	Order   []*Port
+	// Order is the ports by OpenFlow number, in which FLOOD and ALL send.
+	Order []*Port
+	// Bundles are in the order in which NORMAL floods: that of their coming.
 	Bundles []*Bundle
 	Mirrors []*Mirror // at most MaxMirrors
 

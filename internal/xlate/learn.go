@@ -74,7 +74,7 @@ func (x *Translator) learned(a *openflow.Learn) *openflow.FlowMod {
 		}
 	}
 	fm.Match.TLV = x.bridge.Pipeline.TLV()
-	fm.Match.SetDefaultPacketType()
+	fm.Match.CompletePacketType()
 	fm.Match.ZeroWild()
 	return fm
 }

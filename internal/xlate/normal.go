@@ -155,7 +155,7 @@ func (x *Translator) normal() {
 	}
 	inPort, in := x.inputBundle()
 	if in == nil {
-		x.detail("no input bundle, dropping")
+		x.warn("no input bundle, dropping")
 		x.denyPort(DropNoBundle, openflow.PortNo(x.flow.InPort))
 		return
 	}
@@ -213,6 +213,7 @@ func (x *Translator) inputBundle() (*Port, *Bundle) {
 	if no == openflow.PortNone || no == openflow.PortController {
 		return nil, noPortBundle
 	}
+	x.complain("received packet on unknown port %d", no)
 	return nil, nil
 }
 

@@ -151,6 +151,9 @@ func (x *Translator) start() {
 	}
 	x.flow.ActsetOutput = uint32(openflow.PortUnset)
 	switch {
+	case x.flow.RecircID != 0:
+		x.fail(ErrNoRecirc, "Recirculation context not found for ID %x", x.flow.RecircID)
+		return
 	case in.Actions != nil:
 		x.mirrorIn(inPort)
 		x.run(in.Actions, true)
