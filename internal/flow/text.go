@@ -183,6 +183,15 @@ func (f *Field) FormatValue(v, mask Value, names PortNames) string {
 	return hexText(v) + "/" + hexText(mask)
 }
 
+// FormatSet prints what a masked set_field sets: as FormatValue, but decimal
+// values stay decimal beside their mask.
+func (f *Field) FormatSet(v, mask Value, names PortNames) string {
+	if f.Form != FormDecimal || v.Hi != 0 || mask.And(f.exact) == f.exact {
+		return f.FormatValue(v, mask, names)
+	}
+	return strconv.FormatUint(v.Lo, 10) + "/" + hexText(mask)
+}
+
 func formatFlags(v, mask Value, exact bool, names []string) string {
 	if exact {
 		return FlagNames(uint32(v.Lo), names, "|")

@@ -1,82 +1,11 @@
 package openflow
 
 import (
-	"fmt"
 	"sync"
 
 	"weir/internal/flow"
 	"weir/internal/packet"
 )
-
-// instOrder is the place of an action among the instructions of OpenFlow 1.1.
-func instOrder(a Action) (int, string) {
-	switch a.(type) {
-	case *MeterInst:
-		return 0, "meter"
-	case *ClearActions:
-		return 2, "clear_actions"
-	case *WriteActions:
-		return 3, "write_actions"
-	case *WriteMetadata:
-		return 4, "write_metadata"
-	case *GotoTable:
-		return 5, "goto_table"
-	}
-	return 1, "apply_actions"
-}
-
-// checkOrder makes sure that instructions come in the order in which they run,
-// and each at most once.
-func checkOrder(as []Action) error {
-	last, lastName := -1, ""
-	for _, a := range as {
-		o, name := instOrder(a)
-		switch {
-		case o < last:
-			return fmt.Errorf("invalid instruction ordering: %s must appear before %s, for OpenFlow 1.1+ compatibility", name, lastName)
-		case o == last && o != 1:
-			return fmt.Errorf("duplicate %s instruction not allowed, for OpenFlow 1.1+ compatibility", name)
-		}
-		last, lastName = o, name
-		if w, ok := a.(*WriteActions); ok {
-			for _, x := range w.Actions {
-				if o, name := instOrder(x); o != 1 && name != "meter" {
-					return fmt.Errorf("%s instruction not allowed here", name)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// besideConjunction is the first action that may not stand beside a conjunction:
-// a flow that takes part in one does nothing of its own (ovs-actions(7),
-// conjunction). It is nil where there is no conjunction, or no such action.
-func besideConjunction(as []Action) Action {
-	var other Action
-	found := false
-	for _, a := range as {
-		switch a.(type) {
-		case *Conjunction:
-			found = true
-		case *Note:
-		default:
-			if other == nil {
-				other = a
-			}
-		}
-	}
-	if !found {
-		return nil
-	}
-	return other
-}
-
-// beside says what is wrong with an action beside a conjunction.
-func beside(a Action) string {
-	return fmt.Sprintf("\"conjunction\" actions may be used along with \"note\" but not any other kind of action (such as the \"%s\" action used here)",
-		ActionName(a))
-}
 
 // ActionCheck are the limits that actions are checked against.
 type ActionCheck struct {
@@ -367,10 +296,11 @@ func (c *checker) control(a Action) ErrCode {
 			return ErrBICBadTableID
 		}
 	case *WriteActions:
-		outer := c.strict
+		// What the set does to a packet counts when it is run, not here.
+		outer, saved := c.strict, c.m
 		c.strict = false
-		code := c.written(a.Actions)
-		c.strict = outer
+		code := c.list(a.Actions)
+		c.strict, c.m = outer, saved
 		return code
 	case *Clone:
 		saved := c.m
@@ -399,22 +329,6 @@ func (c *checker) control(a Action) ErrCode {
 }
 
 // written checks an action set: only what may stand in one.
-func (c *checker) written(as []Action) ErrCode {
-	saved := c.m
-	defer func() { c.m = saved }()
-	for _, a := range as {
-		switch a := a.(type) {
-		case *Output:
-			if code := c.port(a.Port); code != 0 {
-				return code
-			}
-		case *SetField, *Move:
-			continue
-		}
-	}
-	return 0
-}
-
 func (c *checker) learn(l *Learn) ErrCode {
 	var made Match
 	for _, s := range l.Specs {
@@ -460,7 +374,7 @@ func (c *checker) ct(a *CT) ErrCode {
 	for _, x := range a.Actions {
 		if n, ok := x.(*NAT); ok {
 			if n.HasAddr && n.IPv6 != (c.m.Key.EthType == packet.EtherTypeIPv6) {
-				return c.inconsistent()
+				return ErrBACMatchInconsistent
 			}
 			continue
 		}

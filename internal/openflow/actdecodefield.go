@@ -55,6 +55,11 @@ func (a *actReader) oxmEntry(mayMask bool) *SetField {
 	if mask.IsZero() {
 		a.fail(ErrBACBadSetMask)
 	}
+	if f.ID == flow.FieldVLANVID && mask == f.Exact() && v.Lo&flow.VLANPresent == 0 {
+		// A packet that has a tag keeps it (OpenFlow 1.5, 7.2.3.8: OFPVID_PRESENT).
+		a.d.logf("ofp_actions", true, "Invalid value for set field vlan_vid: "+f.FormatValue(v, mask, nil))
+		a.fail(ErrBACBadSetArgument)
+	}
 	if !f.Writable {
 		a.d.logf("meta_flow", true, "destination field "+f.Name+" is not writable")
 		a.fail(ErrBACBadSetArgument)

@@ -312,9 +312,13 @@ func (e *encoder) plainAction(a Action) bool {
 		}
 		e.actEnd(s)
 	case *SetMPLSLabel:
-		e.arg32(e.either(13, 30), a.Label)
+		if !e.setExact(flow.FieldMPLSLabel, uint64(a.Label)) {
+			e.arg32(e.either(13, 30), a.Label)
+		}
 	case *SetMPLSTC:
-		e.arg8(e.either(14, 31), a.TC)
+		if !e.setExact(flow.FieldMPLSTC, uint64(a.TC)) {
+			e.arg8(e.either(14, 31), a.TC)
+		}
 	case *SetMPLSTTL:
 		e.arg8(e.either(15, 25), a.TTL)
 	case *DecMPLSTTL:
@@ -324,14 +328,7 @@ func (e *encoder) plainAction(a Action) bool {
 	case *PopMPLS:
 		e.arg16(e.either(20, 24), a.EthType)
 	case *SetTunnelID:
-		if a.Wide || a.ID>>32 != 0 {
-			s := e.nxa(9)
-			e.pad(6)
-			e.u64(a.ID)
-			e.actEnd(s)
-			break
-		}
-		e.arg32(e.nxa(2), uint32(a.ID))
+		e.setTunnelID(a)
 	case *Resubmit:
 		e.resubmit(a)
 	case *Exit:

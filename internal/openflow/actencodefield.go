@@ -62,10 +62,34 @@ func (e *encoder) setField(a *SetField) {
 		if a.Mask == a.Field.Exact() {
 			e.setFieldOXM(a)
 		} else {
-			e.regLoad2(a)
+			e.regLoads(a) // masks came with OpenFlow 1.5
 		}
 	default:
 		e.setFieldLegacy(a)
+	}
+}
+
+// setExact writes set_field for an action of its own of older versions, and
+// reports whether the version has it.
+func (e *encoder) setExact(id flow.FieldID, v uint64) bool {
+	if e.v < V12 {
+		return false
+	}
+	f := id.Field()
+	e.setFieldOXM(&SetField{Field: f, Value: flow.V(v), Mask: f.Exact()})
+	return true
+}
+
+func (e *encoder) setTunnelID(a *SetTunnelID) {
+	switch {
+	case e.setExact(flow.FieldTunID, a.ID):
+	case a.Wide || a.ID>>32 != 0:
+		s := e.nxa(9)
+		e.pad(6)
+		e.u64(a.ID)
+		e.actEnd(s)
+	default:
+		e.arg32(e.nxa(2), uint32(a.ID))
 	}
 }
 
@@ -90,7 +114,7 @@ func (e *encoder) regLoads(a *SetField) {
 		e.regLoad2(a)
 		return
 	}
-	for _, r := range maskRuns(a.Mask, 64) {
+	for _, r := range maskRuns(a.Mask.And(flow.Ones(a.Field.NBits)), 64) {
 		s := e.nxa(7)
 		sub := Subfield{Field: a.Field, Ofs: uint16(r.ofs), N: uint16(r.n)}
 		e.u16(packOfsNBits(sub))

@@ -362,7 +362,7 @@ func formatField(a Action, names *Names) string {
 		if a.FromLoad && !a.Field.IsTunMetadata() {
 			return formatLoad(a)
 		}
-		return "set_field:" + a.Field.FormatValue(a.Value, a.Mask, names.ports()) + "->" + a.Field.Name
+		return "set_field:" + a.Field.FormatSet(a.Value, a.Mask, names.ports()) + "->" + a.Field.Name
 	case *Move:
 		return "move:" + a.Src.String() + "->" + a.Dst.String()
 	case *Push:

@@ -124,23 +124,10 @@ func ParseActions(s string, names *Names) ([]Action, Protocol, error) {
 	if a := besideConjunction(as); a != nil {
 		return nil, 0, errors.New(beside(a))
 	}
-	if outsideCT(as) {
-		return nil, 0, errors.New("Cannot have NAT action outside of \"ct\" action")
+	if text := outsideCT(as); text != "" {
+		return nil, 0, errors.New(text)
 	}
 	return as, p.usable, nil
-}
-
-// outsideCT reports whether there is a NAT that stands in no ct.
-func outsideCT(as []Action) bool {
-	return slices.ContainsFunc(as, func(a Action) bool {
-		switch a := a.(type) {
-		case *NAT:
-			return true
-		case *Clone:
-			return outsideCT(a.Actions)
-		}
-		return false
-	})
 }
 
 // ParseInstructions is ParseActions; instructions are allowed in both.

@@ -86,6 +86,19 @@ func (d *decoder) instruction(c *cursor) (int, cursor) {
 	return typ, b
 }
 
+// actionSet reads the actions that are merged into the action set.
+func (d *decoder) actionSet(c *cursor) []Action {
+	as := d.actions(c)
+	for _, a := range as {
+		if !inActionSet(a) {
+			d.logSite("ofp_actions", "set", true, "disallowed action in action set")
+			d.fail(ErrBACBadType)
+			break
+		}
+	}
+	return as
+}
+
 func (d *decoder) orderInstructions(inst *[InstMeter + 1]*cursor) []Action {
 	var out []Action
 	if c := inst[InstMeter]; c != nil {
@@ -100,7 +113,7 @@ func (d *decoder) orderInstructions(inst *[InstMeter + 1]*cursor) []Action {
 	}
 	if c := inst[InstWrite]; c != nil {
 		c.skip(4)
-		out = append(out, &WriteActions{Actions: d.actions(c)})
+		out = append(out, &WriteActions{Actions: d.actionSet(c)})
 	}
 	if c := inst[InstMetadata]; c != nil {
 		c.skip(4)

@@ -1,6 +1,10 @@
 package openflow
 
-import "weir/internal/packet"
+import (
+	"net/netip"
+
+	"weir/internal/packet"
+)
 
 // Codecs of the Nicira vendor messages that have no standard counterpart.
 
@@ -169,7 +173,23 @@ func decCTFlush(d *decoder) Message {
 		}
 		d.endProp(&b)
 	}
+	if !m.oneFamily() {
+		d.fail(ErrBPCBadValue)
+	}
 	return m
+}
+
+// oneFamily reports whether the addresses that are given are all of IPv4 or
+// all of IPv6.
+func (m *CTFlush) oneFamily() bool {
+	var v4, v6 bool
+	for _, a := range [][16]byte{m.Orig.Src, m.Orig.Dst, m.Reply.Src, m.Reply.Dst} {
+		if a != [16]byte{} {
+			is4 := netip.AddrFrom16(a).Is4In6()
+			v4, v6 = v4 || is4, v6 || !is4
+		}
+	}
+	return !v4 || !v6
 }
 
 func decCTTuple(c *cursor) CTTuple {

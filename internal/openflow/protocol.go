@@ -126,21 +126,9 @@ func (d *decoder) plainActions(as []Action) {
 
 // verify refuses what may only stand inside ct.
 func (d *decoder) verify(as []Action) error {
-	for _, a := range as {
-		switch a := a.(type) {
-		case *SetField:
-			if a.Field.Name == "ct_mark" || a.Field.Name == "ct_label" {
-				d.logSite("ofp_actions", "verify", true, "cannot set CT fields outside of ct action")
-				return ErrBACBadSetArgument.Err()
-			}
-		case *NAT:
-			d.logSite("ofp_actions", "verify", true, "Cannot have NAT action outside of \"ct\" action")
-			return ErrBACBadSetArgument.Err()
-		case *Clone:
-			if err := d.verify(a.Actions); err != nil {
-				return err
-			}
-		}
+	if text := outsideCT(as); text != "" {
+		d.logSite("ofp_actions", "verify", true, text)
+		return ErrBACBadSetArgument.Err()
 	}
 	return nil
 }
