@@ -106,6 +106,30 @@ func TestMatchErrors(t *testing.T) {
 }
 
 // How ofproto/trace prints the key that it reads.
+func TestKeyErrors(t *testing.T) {
+	for in, want := range map[string]string{
+		"nw_src=1.1.1.1,ip":             "prerequisites not met for setting nw_src",
+		"nw_src=1.1.1.x,ip":             "prerequisites not met for setting nw_src",
+		"ip,nw_src=1.1.1.x":             "bad value for nw_src (1.1.1.x: invalid IP address)",
+		"ip,nw_src=1.1.1.0/24":          "bad value for nw_src (1.1.1.0/24: wildcards not allowed here)",
+		"ip,nw_frag=yes":                "bad value for nw_frag (yes: wildcards not allowed here)",
+		"tcp,udp":                       "Ethernet type set multiple times",
+		"ip,nw_proto=6,nw_proto=17":     "field nw_proto set multiple times",
+		"vlan_vid=1,dl_vlan=2":          "field dl_vlan set multiple times",
+		"ct_state=trk,ct_nw_proto=6":    "prerequisites not met for setting ct_nw_proto",
+		"ct_state=rel|trk,ct_tp_src=80": "prerequisites not met for setting ct_tp_src",
+	} {
+		if _, err := ParseKey(in, nil, nil); err == nil || err.Error() != in+": "+want {
+			t.Errorf("%s: %v, want %s", in, err, want)
+		}
+	}
+	for _, in := range []string{"ct_state=rpl,ct_nw_proto=6", "ct_state=trk|new,ct_tp_src=80", "ip,nw_tos=0,nw_tos=4"} {
+		if _, err := ParseKey(in, nil, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestKeyText(t *testing.T) {
 	const macs = "dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00"
 	const l3 = "nw_tos=0,nw_ecn=0,nw_ttl=0,nw_frag=no"

@@ -102,9 +102,11 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 		return s.m.b.resume(msg)
 	case *openflow.TLVTableMod:
 		return s.m.b.pipe.TLVMod(msg)
-	case *openflow.CTFlushZone, *openflow.CTFlush:
-		// No data path tracks connections, so that none is left whatever is to be
-		// flushed. ovn-controller flushes each zone that it gives out.
+	case *openflow.CTFlushZone:
+		s.m.b.flushConnections(&openflow.CTFlush{Zone: msg.Zone, HaveZone: true})
+		return nil
+	case *openflow.CTFlush:
+		s.m.b.flushConnections(msg)
 		return nil
 	case *openflow.FlowStatsRequest:
 		if !msg.Aggregate {

@@ -105,21 +105,37 @@ func valueEnd(s string, i int) int {
 type actParser struct {
 	names  *Names
 	usable Protocol
+	// plain is set where instructions may not stand.
+	plain bool
 	// nested is the action that the ones being parsed stand in, "" at the top.
 	nested string
 	depth  int
 }
 
 // ParseActions reads an action list in the syntax of ovs-actions(7), and tells
-// which protocols can carry it.
+// which protocols can carry it: of a group's bucket or a packet-out, where
+// instructions may not stand.
 func ParseActions(s string, names *Names) ([]Action, Protocol, error) {
+	p := &actParser{names: names, usable: PAny, plain: true}
+	return p.whole(s)
+}
+
+// ParseInstructions is ParseActions for a flow, whose actions may be
+// instructions, too.
+func ParseInstructions(s string, names *Names) ([]Action, Protocol, error) {
 	p := &actParser{names: names, usable: PAny}
+	return p.whole(s)
+}
+
+func (p *actParser) whole(s string) ([]Action, Protocol, error) {
 	as, err := p.list(s)
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := checkOrder(as); err != nil {
-		return nil, 0, err
+	if !p.plain {
+		if err := checkOrder(as); err != nil {
+			return nil, 0, err
+		}
 	}
 	if a := besideConjunction(as); a != nil {
 		return nil, 0, errors.New(beside(a))
@@ -130,9 +146,17 @@ func ParseActions(s string, names *Names) ([]Action, Protocol, error) {
 	return as, p.usable, nil
 }
 
-// ParseInstructions is ParseActions; instructions are allowed in both.
-func ParseInstructions(s string, names *Names) ([]Action, Protocol, error) {
-	return ParseActions(s, names)
+// onlyActions refuses instructions; meter is an action in OpenFlow 1.5, too.
+func (p *actParser) onlyActions(as []Action) error {
+	for _, a := range as {
+		switch place, name := instOrder(a); {
+		case place == instMeter:
+			p.usable &= P15
+		case place != instApply:
+			return fmt.Errorf("%s instruction not allowed here", name)
+		}
+	}
+	return nil
 }
 
 func (p *actParser) list(s string) ([]Action, error) {
@@ -154,6 +178,11 @@ func (p *actParser) list(s string) ([]Action, error) {
 			return nil, err
 		}
 		out = append(out, as...)
+	}
+	if p.plain || p.depth > 1 {
+		if err := p.onlyActions(out); err != nil {
+			return nil, err
+		}
 	}
 	if drop && n > 1 {
 		return nil, fmt.Errorf(`"drop" must not be accompanied by any other action or instruction`)

@@ -1,6 +1,9 @@
 package openflow
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // What is wrong with actions and groups is said in the words that scripts match.
 func TestActionErrors(t *testing.T) {
@@ -17,15 +20,30 @@ func TestActionErrors(t *testing.T) {
 		{"ct(commit,nat(src=1.2.3.4x))", `garbage (x) after nat range "1.2.3.4x" (pos: 7)`},
 		{"ct(commit,nat(src=1.2.3.4-1.2.3.3))", `invalid nat range "1.2.3.4-1.2.3.3"`},
 		{"ct(commit,nat(src=1.2.3.4:80x))", `garbage (x) after nat range "1.2.3.4:80x" (pos: 10)`},
+		{"ct(commit,nat(src=1.1.1.1,dst=2.2.2.2))", `May only specify one of "src" or "dst".`},
+		{"ct(commit,nat(hash,random))", `Flags allowed only with "src" or "dst".`},
+		{"ct(commit,nat(src,hash,random))", `Both "hash" and "random" are not allowed.`},
+		{"load:1->NXM_NX_CT_MARK[]", "cannot set CT fields outside of ct action"},
+		{"clone(set_field:1->ct_label)", "cannot set CT fields outside of ct action"},
+		{"write_actions(move:NXM_NX_REG0[]->NXM_NX_CT_MARK[])", "cannot set CT fields outside of ct action"},
+		{"clone(goto_table:1)", "goto_table instruction not allowed here"},
 		{"output:1,nat", `Cannot have NAT action outside of "ct" action`},
 		{"unroll_xlate", "UNROLL is an internal action that shouldn't be used via OpenFlow"},
 		{"learn(load:123->nsh_ttl[])", "123->nsh_ttl[]: experimenter OXM field 'nsh_ttl[]' not supported"},
 		{"multipath(eth_src,50,modulo_n,1,0,nsh_spi[0..15])", "eth_src,50,modulo_n,1,0,nsh_spi[0..15]: experimenter OXM field 'nsh_spi[0..15]' not supported"},
 	} {
-		_, _, err := ParseActions(test.actions, nil)
+		_, _, err := ParseInstructions(test.actions, nil)
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%s: %v, want %s", test.actions, err, test.want)
 		}
+	}
+	for _, s := range []string{"clear_actions", "clone(goto_table:1)", "write_actions(output:1)", "write_metadata:1"} {
+		if _, _, err := ParseActions(s, nil); err == nil || !strings.HasSuffix(err.Error(), " instruction not allowed here") {
+			t.Errorf("%s in a bucket: %v", s, err)
+		}
+	}
+	if _, usable, err := ParseActions("output:1,meter:3", nil); err != nil || usable != P15 {
+		t.Errorf("meter as an action: %v, %v", usable, err)
 	}
 	if _, _, err := ParseActions("conjunction(1,1/2),conjunction(2,1/2),note:11", nil); err != nil {
 		t.Error(err)

@@ -9,11 +9,17 @@ import (
 // What may stand where in a list of actions: the order of instructions, what
 // stands beside a conjunction, inside ct, and in an action set.
 
+// Places among instructions that are more than an order.
+const (
+	instMeter = 0
+	instApply = 1
+)
+
 // instOrder is the place of an action among the instructions of OpenFlow 1.1.
 func instOrder(a Action) (int, string) {
 	switch a.(type) {
 	case *MeterInst:
-		return 0, "meter"
+		return instMeter, "meter"
 	case *ClearActions:
 		return 2, "clear_actions"
 	case *WriteActions:
@@ -23,7 +29,7 @@ func instOrder(a Action) (int, string) {
 	case *GotoTable:
 		return 5, "goto_table"
 	}
-	return 1, "apply_actions"
+	return instApply, "apply_actions"
 }
 
 // checkOrder makes sure that instructions come in the order in which they run,

@@ -173,15 +173,15 @@ func decCTFlush(d *decoder) Message {
 		}
 		d.endProp(&b)
 	}
-	if !m.oneFamily() {
+	if !m.OneFamily() {
 		d.fail(ErrBPCBadValue)
 	}
 	return m
 }
 
-// oneFamily reports whether the addresses that are given are all of IPv4 or
+// OneFamily reports whether the addresses that are given are all of IPv4 or
 // all of IPv6.
-func (m *CTFlush) oneFamily() bool {
+func (m *CTFlush) OneFamily() bool {
 	var v4, v6 bool
 	for _, a := range [][16]byte{m.Orig.Src, m.Orig.Dst, m.Reply.Src, m.Reply.Dst} {
 		if a != [16]byte{} {

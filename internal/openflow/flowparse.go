@@ -158,7 +158,7 @@ func (x *FlowParser) parseActions(s string) (*parsedActions, error) {
 	if a := x.actions[s]; a != nil {
 		return a, nil
 	}
-	as, usable, err := ParseActions(s, x.Options.Names)
+	as, usable, err := ParseInstructions(s, x.Options.Names)
 	if err != nil {
 		return nil, err
 	}

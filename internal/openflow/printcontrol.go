@@ -156,7 +156,7 @@ func (p *printer) nicira(m Message) bool {
 	case *CTFlushZone:
 		p.f(" zone_id=%d", m.Zone)
 	case *CTFlush:
-		p.ctFlush(m)
+		p.WriteString(" " + m.String())
 	case *IPFIXStatsReply:
 		p.ipfix(m)
 	default:
@@ -172,22 +172,20 @@ func (p *printer) tlvMaps(maps []TLVMap) {
 	}
 }
 
-func (p *printer) ctFlush(m *CTFlush) {
-	if p.h.Version != 0 {
-		zone := 0
-		if m.HaveZone {
-			zone = int(m.Zone)
-		}
-		p.f(" zone=%d", zone)
-	}
+// String is which connections are flushed: zone, mark and labels where they
+// are given, and the tuples of both directions.
+func (m *CTFlush) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "zone=%d", m.Zone)
 	if m.MarkMask != 0 {
-		p.f(" mark=%#x/%#x", m.Mark, m.MarkMask)
+		fmt.Fprintf(&b, " mark=%#x/%#x", m.Mark, m.MarkMask)
 	}
 	if m.LabelsMask != [16]byte{} {
-		p.f(" labels=0x%x/0x%x", m.Labels, m.LabelsMask)
+		fmt.Fprintf(&b, " labels=0x%x/0x%x", m.Labels, m.LabelsMask)
 	}
 	v4 := isV4(&m.Orig) || isV4(&m.Reply)
-	p.WriteString(" '" + FormatCTTuple(&m.Orig, m.IPProto, v4) + fmt.Sprintf(",ct_nw_proto=%d", m.IPProto) + "' '" + FormatCTTuple(&m.Reply, m.IPProto, v4) + "'")
+	fmt.Fprintf(&b, " '%s,ct_nw_proto=%d' '%s'", FormatCTTuple(&m.Orig, m.IPProto, v4), m.IPProto, FormatCTTuple(&m.Reply, m.IPProto, v4))
+	return b.String()
 }
 
 func isV4(t *CTTuple) bool {

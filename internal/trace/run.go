@@ -50,7 +50,7 @@ func RunPacketOut(env *Env, args []string) (*Report, error) {
 	}
 	text := args[len(args)-1]
 	var usable openflow.Protocol
-	req.actions, usable, err = openflow.ParseActions(text, &openflow.Names{Ports: portNames{req.bridge}})
+	req.actions, usable, err = openflow.ParseInstructions(text, &openflow.Names{Ports: portNames{req.bridge}})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package ofctl
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -42,7 +43,19 @@ func ctFlush(t *tool, args []string) error {
 			return fmt.Errorf("Failed to parse ct-tuple: %w", err)
 		}
 	}
+	if !m.OneFamily() {
+		return fmt.Errorf("Failed to parse ct-tuple: the L3 protocol does not match %s", firstAddress(&m.Reply))
+	}
 	return t.with(args[0], func(v *conn) error { return v.mustNoReply(m) })
+}
+
+// firstAddress is the first address that a tuple has.
+func firstAddress(t *openflow.CTTuple) netip.Addr {
+	a := t.Src
+	if a == [16]byte{} {
+		a = t.Dst
+	}
+	return netip.AddrFrom16(a).Unmap()
 }
 
 // ctFlushFilter reads zone=, mark= and labels=, which may stand before the tuples.

@@ -1,0 +1,56 @@
+package openflow
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestActionForms: how actions that older versions have otherwise come back
+// from the wire, or that a decoder refuses them.
+func TestActionForms(t *testing.T) {
+	for _, test := range []struct {
+		actions string
+		v       Version
+		want    string
+	}{
+		{"set_field:0x1/0x5->reg0", V13, "load:0x1->NXM_NX_REG0[0],load:0->NXM_NX_REG0[2]"},
+		{"set_field:0x1/0x5->reg0", V15, "set_field:0x1/0x5->reg0"},
+		{"set_field:1/3->tcp_src", V15, "set_field:1/0x3->tcp_src"},
+		{"set_tunnel:5", V10, "set_tunnel:0x5"},
+		{"set_tunnel64:5", V13, "set_field:0x5->tun_id"},
+		{"set_mpls_label:3", V11, "set_mpls_label(3)"},
+		{"set_mpls_tc:1", V12, "set_field:1->mpls_tc"},
+		{"set_field:5->vlan_vid", V13, "OFPBAC_BAD_SET_ARGUMENT"},
+		{"set_field:0x1005->vlan_vid", V13, "set_field:4101->vlan_vid"},
+		{"write_actions(note:01)", V13, "OFPBAC_BAD_TYPE"},
+		{"write_actions(output:1,clone(output:2))", V14, "OFPBAC_BAD_TYPE"},
+		{"write_actions(resubmit(,2),dec_ttl)", V13, "write_actions(resubmit(,2),dec_ttl)"},
+	} {
+		as, _, err := ParseInstructions(test.actions, nil)
+		if err != nil {
+			t.Errorf("%s: %v", test.actions, err)
+			continue
+		}
+		got := ""
+		if back, err := DecodeActions(EncodeActions(as, test.v, test.v > V10), test.v, test.v > V10, 0, DecodeOptions{}); err != nil {
+			got = CodeOf(err).String()
+		} else {
+			got = FormatActions(back, nil)
+		}
+		if !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s by %s: %s, want %s", test.actions, test.v, got, test.want)
+		}
+	}
+}
+
+func TestFlushOfOneFamily(t *testing.T) {
+	var m CTFlush
+	m.Orig.Src[0], m.Reply.Dst[15] = 0xfe, 1
+	if !m.OneFamily() {
+		t.Error("two IPv6 addresses differ")
+	}
+	m.Reply.Dst = [16]byte{10: 0xff, 0xff, 1, 1, 1, 1}
+	if m.OneFamily() {
+		t.Error("an IPv4 address beside an IPv6 one is allowed")
+	}
+}
