@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir/internal/datapath"
+	"weir/internal/flow"
 	"weir/internal/xlate"
 )
 
@@ -287,7 +288,7 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 		return false
 	}
 	res := tr.Translate(in)
-	if res.Err == xlate.ErrNoRecirc || !within(dpPart(&res.Mask), dpPart(&m.mask.mask)) {
+	if res.Err == xlate.ErrNoRecirc || !within(&key, res.Mask, &m.mask.mask) {
 		return false
 	}
 	tr.found.find(in, res)
@@ -317,10 +318,18 @@ func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	return true
 }
 
-// within reports whether a translation depends on no bit that mask lacks.
-func within(need, mask *dpKey) bool {
-	for i := range need {
-		if need[i]&^mask[i] != 0 {
+// within reports whether a translation of a packet with the key, which depended
+// on the bits of need, depends on no bit that mask lacks. That a packet has no
+// tag says all of the tag.
+func within(key *flow.Key, need flow.Mask, mask *flow.Mask) bool {
+	for i := range need.VLANs {
+		if w := &need.VLANs[i]; w.TCI&flow.VLANPresent != 0 && key.VLANs[i].TCI == 0 {
+			w.TCI = flow.VLANPresent
+		}
+	}
+	has := dpPart(mask)
+	for i, w := range dpPart(&need) {
+		if w&^has[i] != 0 {
 			return false
 		}
 	}

@@ -86,8 +86,11 @@ func (x *Translator) traceTable(r *pipeline.Rule, m miss, table uint8) int {
 	name := fmt.Sprintf("%2d", table)
 	if r == nil {
 		text := "No match."
-		if m == missFrags {
+		switch m {
+		case missFrags:
 			text = "Packets are IP fragments and the fragment handling mode is \"drop\"."
+		case missController:
+			text = "No match, and a \"packet-in\" is called for."
 		}
 		depth := x.traceInto(NodeTable, "%s. %s", name, text)
 		if m != missController {

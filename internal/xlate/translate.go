@@ -317,10 +317,13 @@ func (x *Translator) lookup(table *uint8, mayController, honorMiss bool) (*pipel
 		if m == openflow.MissDefault {
 			m = x.bridge.Miss
 		}
-		switch {
-		case m == openflow.MissContinue && *table < pipeline.TableInternal-1:
-			continue
-		case m == openflow.MissController && mayController && x.packetInAllowed():
+		if m == openflow.MissContinue {
+			if *table < pipeline.TableInternal-1 {
+				continue
+			}
+			m = openflow.MissController // there is no table to continue with (OpenFlow 1.1, 4.1.1)
+		}
+		if m == openflow.MissController && mayController && x.packetInAllowed() {
 			return nil, missController
 		}
 		return nil, missDrop
@@ -370,7 +373,7 @@ func (x *Translator) runRule(r *pipeline.Rule, deeper, last bool) {
 func (x *Translator) missToController() {
 	c := openflow.Controller{MaxLen: 0xffff, Reason: uint8(openflow.ReasonImplicit)}
 	if x.trace != nil {
-		x.trace.add(NodeAction, "CONTROLLER:65535")
+		x.trace.add(NodeAction, "%s", actionText(&openflow.Controller{MaxLen: 0xffff, Reason: uint8(openflow.ReasonNoMatch)}, nil))
 	}
 	if x.bridge.MissSendLen != 0 {
 		c.MaxLen = x.bridge.MissSendLen

@@ -79,6 +79,7 @@ func Main(ctx context.Context, env *cli.Env) int {
 	// What a run reads stays until it ends; collecting it again and again is waste.
 	debug.SetGCPercent(400)
 	vlog.SetProgram(env.Name)
+	flow.SetVLANLimit(flow.MaxVLANs) // packets are shown with all their tags
 	t := &tool{
 		env: env, ctx: ctx, out: env.Stdout, versions: openflow.Versions(openflow.V10), allowed: openflow.PAny,
 		names: -1, packetIn: -1, tls: new(stream.TLS), limits: map[string]*vlog.RateLimit{},
