@@ -55,13 +55,8 @@ func (t *tool) createAuthority(name string) error {
 	if err := os.MkdirAll(t.file(name, "private"), 0o700); err != nil {
 		return err
 	}
-	for file, text := range map[string]string{
-		"index.txt": "", "index.txt.attr": "unique_subject = no\n", "serial": "01\n", "crlnumber": "01\n",
-		"ca.cnf": fmt.Sprintf(opensslConfig, t.bits),
-	} {
-		if err := os.WriteFile(t.file(name, file), []byte(text), 0o644); err != nil {
-			return err
-		}
+	if err := t.createBooks(name); err != nil {
+		return err
 	}
 	var err error
 	if ca.key, err = rsa.GenerateKey(rand.Reader, t.bits); err != nil {
@@ -93,8 +88,31 @@ func (t *tool) createAuthority(name string) error {
 	return t.note("%s: authority with a %d-bit RSA key", name, t.bits)
 }
 
+// createBooks makes the files that an authority counts and lists certificates in. One
+// that is made anew goes on in those of the old one, whose certificates stay in its
+// directory.
+func (t *tool) createBooks(name string) error {
+	for file, text := range map[string]string{
+		"index.txt": "", "index.txt.attr": "unique_subject = no\n", "serial": "01\n", "crlnumber": "01\n", "ca.cnf": "",
+	} {
+		switch _, err := os.Stat(t.file(name, file)); {
+		case file == "ca.cnf":
+			text = fmt.Sprintf(opensslConfig, t.bits)
+		case err == nil:
+			continue
+		}
+		if err := os.WriteFile(t.file(name, file), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // openAuthority reads an authority's key and certificate.
 func (t *tool) openAuthority(name string) (*authority, error) {
+	if err := t.mustHaveDir(); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(t.file(name)); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: no such authority (create it with \"init\", or name another directory by --dir)", t.file(name))
 	}

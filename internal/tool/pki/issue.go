@@ -7,6 +7,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -116,13 +117,13 @@ func (t *tool) sign(args []string) error {
 		return err
 	}
 	reqFile, certFile := args[0]+"-req.pem", args[0]+"-cert.pem"
-	if err := t.mustNotExist(certFile); err != nil {
-		return err
-	}
 	if err := t.fingerprint(reqFile); err != nil {
 		return err
 	}
 	if err := t.confirm(); err != nil {
+		return err
+	}
+	if err := t.mustNotExist(certFile); err != nil {
 		return err
 	}
 	return t.issue(args[0], typ)
@@ -132,6 +133,9 @@ func (t *tool) sign(args []string) error {
 func (t *tool) reqSign(args []string) error {
 	typ, err := certType(args)
 	if err != nil {
+		return err
+	}
+	if err := t.mustHaveDir(); err != nil {
 		return err
 	}
 	if err := t.mustNotExist(args[0] + "-cert.pem"); err != nil {
@@ -215,6 +219,9 @@ func (t *tool) verify(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := t.mustHaveDir(); err != nil {
+		return err
+	}
 	ca, err := readCert(t.file(typ+"ca", "cacert.pem"))
 	if err != nil {
 		return err
@@ -250,6 +257,9 @@ func writePEM(name, typ string, der []byte, mode os.FileMode) error {
 // readPEM returns the first block of a type in a file.
 func readPEM(name, typ string) ([]byte, error) {
 	data, err := os.ReadFile(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s does not exist", name)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func keyType(v string) error {
 func (t *tool) setBits(v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < minBits {
-		return fmt.Errorf("--bits=%s: argument must be at least %d", v, minBits)
+		return fmt.Errorf("argument to -B or --bits must be at least %d", minBits)
 	}
 	t.bits = n
 	return nil
@@ -162,10 +162,21 @@ func (t *tool) mustNotExist(names ...string) error {
 	return nil
 }
 
+// mustHaveDir refuses to go on without the hierarchy's directory.
+func (t *tool) mustHaveDir() error {
+	if _, err := os.Stat(t.dir); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s does not exist (need to run 'init' or use '--dir'?)", t.dir)
+	}
+	return nil
+}
+
 // fingerprint prints a file's age and fingerprint: the SHA-1 of a certificate's
 // DER form, in upper case, or of the whole of another file.
 func (t *tool) fingerprint(name string) error {
 	info, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s does not exist", name)
+	}
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,9 @@ func TestHierarchy(t *testing.T) {
 	if status, out := r.run("yes\n", "sign", "sw"); status != 0 || !strings.Contains(out, "Does fingerprint match? (yes/no)") {
 		t.Errorf("status %d: %s", status, out)
 	}
+	if status, out := r.run("yes\n", "sign", "sw"); status != 1 || !strings.HasPrefix(out, print) || !strings.HasSuffix(out, "sw-cert.pem already exists and --force not supplied\n") {
+		t.Errorf("status %d: %s", status, out)
+	}
 	if out := r.must("verify", "sw"); out != "sw-cert.pem: OK\n" {
 		t.Error(out)
 	}
@@ -79,6 +82,13 @@ func TestHierarchy(t *testing.T) {
 	if lines := strings.Split(string(index), "\n"); len(lines) != 3 || !strings.HasSuffix(lines[1], "Z\t\t02\tunknown\t/C=US/ST=CA/O=Open vSwitch/OU=Open vSwitch certifier/CN=ct") {
 		t.Errorf("index:\n%s", index)
 	}
+	r.must("--force", "init")
+	if ca, err := readCert("pki/controllerca/cacert.pem"); err != nil || ca.SerialNumber.Int64() != 3 {
+		t.Errorf("the new authority's certificate: %v, %v", ca, err)
+	}
+	if status, out := r.run("", "verify", "ct", "controller"); status != 2 {
+		t.Errorf("the old authority's certificate: status %d, %s", status, out)
+	}
 	r.must("req", "self")
 	r.must("self-sign", "self")
 	if cert, err = readCert("self-cert.pem"); err != nil || cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) != nil {
@@ -88,22 +98,24 @@ func TestHierarchy(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	r := runner{t, t.TempDir()}
-	// In this order: req+sign leaves a request behind, which sign a would find.
 	for _, c := range []struct{ args, want string }{
 		{"", "missing command name; use --help for help"},
 		{"foo", "foo command unknown; use --help for help"},
 		{"sign", "sign must have one or two arguments; use --help for help"},
 		{"sign a b", "type argument must be 'switch' or 'controller'"},
-		{"sign a", "a-req.pem: no such file or directory"},
+		{"sign a", "a-req.pem does not exist"},
 		{"-k dsa init", "DSA keys are not supported"},
-		{"-B 12 init", "--bits=12: argument must be at least 1024"},
-		{"verify a", "a-cert.pem: no such file or directory"},
-		{"req+sign a", "pki/switchca: no such authority"},
+		{"-B 12 init", "argument to -B or --bits must be at least 1024"},
+		{"verify a", "a-cert.pem does not exist"},
+		{"req+sign a", "pki does not exist (need to run 'init' or use '--dir'?)"},
 	} {
 		status, out := r.run("", strings.Fields(c.args)...)
 		if status != 1 || !strings.Contains(out, c.want) {
 			t.Errorf("%s: status %d, %s", c.args, status, out)
 		}
+	}
+	if _, err := os.Stat("a-req.pem"); err == nil {
+		t.Error("a request that nobody could sign was made")
 	}
 	if err := os.WriteFile("bad-req.pem", []byte("-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"), 0o600); err != nil {
 		t.Fatal(err)
