@@ -23,6 +23,8 @@ type Clock struct {
 	frozen  time.Time // the virtual time, while stopped
 	timers  timerHeap
 	wake    *time.Timer // fires when the first timer is due, while running
+	firing  int         // goroutines of wake that run timers
+	quiet   sync.Cond   // firing has become zero
 	hooks   []*hook
 
 	warping atomic.Int32
@@ -32,7 +34,11 @@ type Clock struct {
 type hook struct{ fn func() }
 
 // New returns a running clock that shows the real time.
-func New() *Clock { return &Clock{} }
+func New() *Clock {
+	c := new(Clock)
+	c.quiet.L = &c.mu
+	return c
+}
 
 // Now returns the virtual time, for measuring and scheduling. It keeps a
 // monotonic reading.
@@ -136,11 +142,24 @@ func (c *Clock) fire() {
 		c.mu.Unlock()
 		return
 	}
+	c.firing++
 	c.mu.Unlock()
 	c.runDue()
 	c.mu.Lock()
+	if c.firing--; c.firing == 0 {
+		c.quiet.Broadcast()
+	}
 	c.schedule()
 	c.mu.Unlock()
+}
+
+// settle waits for timers that became due before a warp and still run.
+func (c *Clock) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.firing > 0 {
+		c.quiet.Wait()
+	}
 }
 
 // runDue runs all timers due by now, in the order of their times, also those that
@@ -175,13 +194,15 @@ func (c *Clock) Stop() {
 }
 
 // Warp advances the time by total, in steps (of total where step is not
-// positive), and after each runs what became due and the hooks of OnStep. It must
-// not be called from a timer function or hook.
+// positive), and after each runs what became due and the hooks of OnStep. Timers
+// that were due before have run, too, when it returns. It must not be called from
+// a timer function or hook.
 func (c *Clock) Warp(total, step time.Duration) {
 	c.warpMu.Lock()
 	defer c.warpMu.Unlock()
 	c.warping.Add(1)
 	defer c.warping.Add(-1)
+	c.settle()
 	if step <= 0 {
 		step = total
 	}

@@ -78,3 +78,24 @@ func TestStoppedClockStands(t *testing.T) {
 		t.Error("a timer ran though the clock stands")
 	}
 }
+
+// A warp waits for a timer that runs when the clock stops, and so does what the
+// timer does next.
+func TestWarpWaitsForRunningTimers(t *testing.T) {
+	c := New()
+	started, again := make(chan struct{}), false
+	c.AfterFunc(0, func() {
+		close(started)
+		for !c.Warping() {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(5 * time.Millisecond)
+		c.AfterFunc(time.Second, func() { again = true })
+	})
+	<-started
+	c.Stop()
+	c.Warp(time.Second, 0)
+	if !again {
+		t.Error("the warp answered before a timer had run that it had made due")
+	}
+}
