@@ -72,7 +72,7 @@ const (
 	firstTunnel   = datapath.PortNo(21)
 	soakTunnels   = 2
 	soakUDPPort   = 34789
-	soakWaitCount = 3 // for what the kernel frees after a grace period, in seconds
+	soakWaitCount = 60 // for what the kernel frees after a grace period, in seconds
 )
 
 // TestSoak changes flows, masks, actions, ports and tunnels at random under
