@@ -237,7 +237,22 @@ func (x *Translator) get(s openflow.Subfield) flow.Value {
 
 // set writes a subfield.
 func (x *Translator) set(s openflow.Subfield, v flow.Value) {
-	s.Field.SetMasked(&x.flow, v.Shl(int(s.Ofs)), flow.Ones(int(s.N)).Shl(int(s.Ofs)))
+	x.write(s.Field, v.Shl(int(s.Ofs)), flow.Ones(int(s.N)).Shl(int(s.Ofs)))
+}
+
+// write sets bits of a field. A tag that comes into being so is one of 802.1Q.
+func (x *Translator) write(f *flow.Field, v, mask flow.Value) {
+	f.SetMasked(&x.flow, v, mask)
+	if f.ID < flow.FieldVLANTCI || f.ID > flow.FieldVLANPCP {
+		return
+	}
+	x.wc.VLANs[0].TCI |= flow.VLANPresent
+	switch t := &x.flow.VLANs[0]; {
+	case t.TCI == 0:
+		t.TPID = 0
+	case t.TPID == 0:
+		t.TPID = packet.EtherTypeVLAN
+	}
 }
 
 func (x *Translator) setField(a *openflow.SetField) {
@@ -249,7 +264,7 @@ func (x *Translator) setField(a *openflow.SetField) {
 	}
 	x.markIPSet(f)
 	f.Mark(x.wc, a.Mask)
-	f.SetMasked(&x.flow, a.Value, a.Mask)
+	x.write(f, a.Value, a.Mask)
 }
 
 // markIPSet marks the protocol, or the operation of ARP, when a field of the

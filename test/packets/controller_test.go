@@ -76,8 +76,8 @@ func TestPacketIn(t *testing.T) {
 const cutTo = 40
 
 func (b *bridge) testPacketIn(t *testing.T) {
-	b.flows("OpenFlow10", "priority=1,cookie=0x1234,actions=controller(max_len=65535),controller(max_len=40)",
-		"priority=10,in_port=1,udp,udp_dst=2001,actions=mod_nw_dst:10.9.9.9,mod_tp_dst:53,controller(max_len=65535),controller(max_len=40)")
+	b.flows("OpenFlow10", "priority=1,cookie=0x1234,actions=load:0xabcd->NXM_NX_REG3[],controller(max_len=65535,userdata=01.02.03),controller(max_len=40)",
+		"priority=10,cookie=0x1234,in_port=1,udp,udp_dst=2001,actions=load:0xabcd->NXM_NX_REG3[],mod_nw_dst:10.9.9.9,mod_tp_dst:53,controller(max_len=65535,userdata=01.02.03),controller(max_len=40)")
 	changed := map[string]func(*frame){}
 	for _, name := range []string{"UDP", "UDP without checksum"} {
 		changed[name] = func(f *frame) { f.ip4.DstIP = net.IPv4(10, 9, 9, 9); ports(1001, 53)(f) }
@@ -112,6 +112,9 @@ func (b *bridge) testPacketIn(t *testing.T) {
 	}
 }
 
+// cookie is that of the flows that send packets to controllers.
+const cookie = 0x1234
+
 // punted reads a packet-in and compares it with the frame that it should carry,
 // up to most bytes of it.
 func (c *controller) punted(frame []byte, most int) error {
@@ -127,6 +130,14 @@ func (c *controller) punted(frame []byte, most int) error {
 		return fmt.Errorf("total_len %d, should be %d", m.TotalLen, len(frame))
 	case m.Metadata.Key.InPort != 1:
 		return fmt.Errorf("in_port %d, should be 1", m.Metadata.Key.InPort)
+	case m.Cookie != ^uint64(0) && m.Cookie != cookie || m.Cookie == ^uint64(0) && (m.Format != openflow.PacketInStd || c.p.Version() >= openflow.V13):
+		return fmt.Errorf("cookie %#x, should be %#x", m.Cookie, cookie)
+	case m.Format == openflow.PacketInNXT2 && most > cutTo && string(m.Userdata) != "\x01\x02\x03":
+		return fmt.Errorf("userdata %x, should be 010203", m.Userdata)
+	case m.Format != openflow.PacketInStd && m.Metadata.Key.Regs[3] != 0xabcd:
+		return fmt.Errorf("reg3 %#x, should be 0xabcd", m.Metadata.Key.Regs[3])
+	case m.TableID != 0:
+		return fmt.Errorf("table %d, should be 0", m.TableID)
 	case m.Reason != openflow.ReasonAction:
 		return fmt.Errorf("reason %v, should be an action", m.Reason)
 	}

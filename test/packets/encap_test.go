@@ -16,7 +16,7 @@ var encaps = []struct{ in, actions, want string }{
 	{"NSH", "output:2", "inner"},
 	{"IGMP", "output:2", "eth/IP(src='10.1.0.1',dst='10.2.0.2',tos=46,id=0x1234,flags='DF',ttl=64,proto=2)/IGMP(type=0x11,mrcode=20,gaddr='0.0.0.0')"},
 	{"NSH", "set_field:0x123456->nsh_spi,set_field:9->nsh_si,set_field:2->nsh_flags", "eth/NSH(oam=1,ttl=63,spi=0x123456,si=9,mdtype=1,nextproto=3,context_header=context)/Raw(payload[24:])"},
-	{"NSH", "set_field:0xaabbccdd->nsh_c1,set_field:4->nsh_c4", "eth/NSH(ttl=63,spi=5,si=4,mdtype=1,nextproto=3,context_header=bytes.fromhex('aabbccdd000000220000003300000004'))/Raw(payload[24:])"},
+	{"NSH", "set_field:0xaabbccdd->nsh_c1,set_field:2->nsh_c2,set_field:3->nsh_c3,set_field:4->nsh_c4,set_field:9->nsh_ttl", "eth/NSH(ttl=9,spi=5,si=4,mdtype=1,nextproto=3,context_header=bytes.fromhex('aabbccdd000000020000000300000004'))/Raw(payload[24:])"},
 	{"NSH", "dec_nsh_ttl", "eth/NSH(ttl=62,spi=5,si=4,mdtype=1,nextproto=3,context_header=context)/Raw(payload[24:])"},
 	{"NSH", "decap(),decap()", "Raw(payload[24:])"},
 	{"TCP", "encap(nsh(md_type=1)),set_field:100->nsh_spi,set_field:250->nsh_si,set_field:0x11->nsh_c1,encap(ethernet),set_field:02:00:00:00:00:77->eth_dst,set_field:02:00:00:00:00:78->eth_src",

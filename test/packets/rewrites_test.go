@@ -103,6 +103,10 @@ var rewrites = []rewrite{
 	{"push_vlan:0x88a8,set_field:0x1007->vlan_vid,set_field:4->vlan_pcp", on("TCP", "UDP over IPv6", "VLAN"), to(outerTag(tag{stag, 4, 7}))},
 	{"mod_vlan_vid:9", on("TCP", "UDP over IPv6", "VLAN", "priority tag", "service VLAN", "two VLANs", "ARP"), to(firstTag(func(g *tag) { g.vid = 9 }))},
 	{"mod_vlan_pcp:6", on("TCP", "VLAN", "priority tag", "two VLANs"), to(firstTag(func(g *tag) { g.pcp = 6 }))},
+	{"set_field:0xb009->vlan_tci", on("TCP", "VLAN", "priority tag"), to(firstTag(func(g *tag) { g.vid, g.pcp = 9, 5 }))},
+	{"load:9->NXM_OF_VLAN_TCI[0..11]", on("VLAN", "two VLANs", "service VLAN"), to(firstTag(func(g *tag) { g.vid = 9 }))},
+	{"load:0->NXM_OF_VLAN_TCI[]", on("TCP", "VLAN", "service VLAN"), to(func(f *frame) { f.tags = nil })},
+	{"load:0x1009->NXM_OF_VLAN_TCI[]", on("TCP", "UDP over IPv6", "ARP", "MPLS"), to(outerTag(tag{ctag, 0, 9}))},
 	{"strip_vlan", on("TCP", "VLAN", "priority tag", "service VLAN", "two VLANs", "ARP"), to(func(f *frame) {
 		if len(f.tags) > 0 {
 			f.tags = f.tags[1:]
