@@ -177,7 +177,7 @@ func (t *TLVTable) release(index int) {
 
 // bind finds n free bytes, in one run if there is one, for a field.
 func (t *TLVTable) bind(index, n int, masked bool) bool {
-	if TunMetaBytes-t.Space() < n {
+	if n > MaxValueLen || TunMetaBytes-t.Space() < n {
 		return false
 	}
 	f := Fields[int(FieldTunMetadata0)+index]

@@ -142,6 +142,10 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 		return
 	}
 	if f.IsTunMetadata() {
+		if n > flow.MaxValueLen {
+			c.fail(ErrBMCBadLen)
+			return
+		}
 		if f = d.matchOption(m, f, h); f == nil {
 			c.fail(ErrNXFMFCInvalidTLVField)
 			return
