@@ -56,6 +56,10 @@ var jobTable = []job{
 		{name: "the same under attack with 8,192 masks at 1,000 pps", unit: "kpps", scale: 1e3},
 		{name: "under attack to undisturbed", unit: "ratio", scale: 1, wants: []want{{"", 0.8}}},
 		{name: "masks in the data path under attack", unit: "", scale: 1, lower: true}}},
+	{name: "live", skip: append([]string{"C"}, plain...), run: runLive, figures: []figure{
+		{name: "1 flow, before it is traced", unit: "kpps", scale: 1e3},
+		{name: "while other traffic is traced live, to before", unit: "ratio", scale: 1},
+		{name: "while it is traced live itself, to before", unit: "ratio", scale: 1}}},
 	{name: "rtt", run: runRTT, figures: []figure{
 		{name: "round trip, median", unit: "us", scale: 1, lower: true, wants: []want{{"veth", 1.05}}},
 		{name: "round trip, 99th percentile", unit: "us", scale: 1, lower: true, wants: []want{{"veth", 1.05}}}}},
