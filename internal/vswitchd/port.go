@@ -400,7 +400,8 @@ func (b *bridge) lowerMTUs() {
 
 func (b *bridge) lowerMTU(i *iface) {
 	least := b.leastMTU()
-	if i.conf.MTURequest > 0 || i.dev.MTU() == least {
+	mtu := i.dev.MTU()
+	if i.conf.MTURequest > 0 || mtu == least || mtu == 0 { // 0: it is in another network namespace
 		return
 	}
 	if err := i.dev.SetMTU(least); err != nil {

@@ -79,9 +79,10 @@ func (o Outlet) Close() error {
 // Internal is an "internal" device of a data path in the kernel: one end of a
 // veth pair, whose other end is the data path's. What the host sends through
 // the device comes in at the ingress of the other end.
+//
+// It is in another namespace as good as here: what counts is the data path's end.
 type Internal struct {
-	*Socket     // named after the device, sending through the other end
-	ingress int // index of the other end
+	*Socket // named after the device, sending through the other end
 }
 
 var _ netdev.Device = (*Internal)(nil)
@@ -107,11 +108,15 @@ func (h *Host) openInternal(name string) (*Internal, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Socket{link: &link{host: h, name: name, typ: "internal", swapped: true}, fd: -1}
-	d := &Internal{s, inner.Attrs().Index}
+	s := &Socket{link: &link{host: h, name: name, typ: "internal", inner: inner.Attrs().Index}, fd: -1}
+	d := &Internal{s}
+	s.keeper = d
+	if inner.Attrs().NetNsID >= 0 {
+		s.state.Store(&linkState{ifindex: inner.Attrs().ParentIndex, away: true})
+	}
 	err = s.refresh()
 	if err == nil {
-		err = s.openForSending(d.ingress)
+		err = s.openForSending(d.inner)
 	}
 	if err != nil {
 		_ = netlink.LinkDel(inner)
@@ -126,6 +131,9 @@ func findInner(name string) (netlink.Link, error) {
 	other := innerName(name)
 	if _, err := netlink.LinkByName(name); err == nil {
 		return adoptPair(name, other)
+	}
+	if inner, err := netlink.LinkByName(other); err == nil && inner.Attrs().Alias == innerAlias && inner.Attrs().NetNsID >= 0 {
+		return inner, nil // of an earlier process; the device was given to another namespace
 	}
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = name
@@ -172,15 +180,23 @@ func prepareInner(inner netlink.Link) error {
 }
 
 // Ingress is the index of the device at whose ingress the port's packets are.
-func (d *Internal) Ingress() int { return d.ingress }
+func (d *Internal) Ingress() int { return d.inner }
 
-// Close removes the device.
+// Stats are those of the data path's end, which receives what the host sends.
+func (d *Internal) Stats() (netdev.Stats, error) {
+	nl, err := netlink.LinkByIndex(d.inner)
+	s, err := d.stats(nl, err)
+	s.Multicast = 0
+	return s, err
+}
+
+// Close removes the device, wherever it is.
 func (d *Internal) Close() error {
 	err := d.Socket.Close()
 	if d.Gone() {
 		return err
 	}
-	nl, e := netlink.LinkByName(d.name)
+	nl, e := netlink.LinkByIndex(d.inner)
 	if e == nil {
 		e = netlink.LinkDel(nl)
 	}

@@ -28,13 +28,14 @@ type Host struct {
 	mu       sync.Mutex
 	devices  map[*link]bool
 	onChange func()
+	lost     chan *link // taps that ended in another namespace
 
 	dropAll     *ebpf.Program // for steal; nil until it is needed
 	cannotSteal bool
 }
 
 // NewHost makes a host without open devices.
-func NewHost() *Host { return &Host{devices: map[*link]bool{}} }
+func NewHost() *Host { return &Host{devices: map[*link]bool{}, lost: make(chan *link, 16)} }
 
 // Providers are "system", "tap" and "internal".
 func (h *Host) Providers() netdev.Providers {
@@ -73,22 +74,24 @@ func (h *Host) Run(ctx context.Context) error {
 				return fmt.Errorf("link events ended")
 			}
 			h.update(u)
+		case l := <-h.lost:
+			h.notify(l.leave)
 		}
 	}
 }
 
 func (h *Host) update(u netlink.LinkUpdate) {
-	attrs := u.Attrs()
-	h.mu.Lock()
-	for l := range h.devices {
-		if s := l.state.Load(); s.ifindex == attrs.Index {
-			if u.Header.Type == unix.RTM_DELLINK {
-				l.gone()
-			} else {
-				l.setState(attrs)
-			}
+	h.notify(func() {
+		for l := range h.devices {
+			l.follow(u.Attrs(), u.Header.Type == unix.RTM_DELLINK)
 		}
-	}
+	})
+}
+
+// notify calls change with the mutex held and tells of it after.
+func (h *Host) notify(change func()) {
+	h.mu.Lock()
+	change()
 	notify := h.onChange
 	h.mu.Unlock()
 	if notify != nil {
@@ -123,6 +126,7 @@ type linkState struct {
 	mtu     int
 	flags   netdev.Flags
 	gone    bool
+	away    bool // it is in another network namespace
 }
 
 // link is the part that packet sockets and taps share: the state of the
@@ -136,12 +140,18 @@ type link struct {
 	resets  atomic.Uint64
 	// swapped says that what the kernel sends is what the switch receives.
 	swapped bool
+	inner   int           // index of the data path's end of a pair; 0: the device is none
+	keeper  keeper        // nil: the device is of no use in another namespace
 	drops   atomic.Uint64 // packets that could not be sent
 	bypass  atomic.Pointer[func() Bypass]
 }
 
 // refresh asks the kernel for the state.
 func (l *link) refresh() error {
+	if s := l.state.Load(); s != nil && s.away {
+		l.leave()
+		return nil
+	}
 	nl, err := netlink.LinkByName(l.name)
 	if err != nil {
 		return linkError(err)
@@ -180,15 +190,6 @@ func (l *link) setState(a *netlink.LinkAttrs) {
 	}
 }
 
-// gone notes that the device is no more.
-func (l *link) gone() {
-	s := *l.state.Load()
-	s.gone = true
-	s.flags &^= netdev.Up | netdev.Running
-	l.state.Store(&s)
-	l.changes.Add(1)
-}
-
 // Gone reports whether the kernel removed the device.
 func (l *link) Gone() bool { return l.state.Load().gone }
 
@@ -218,6 +219,9 @@ func (l *link) Changes() uint64 { return l.changes.Load() }
 
 // change runs fn on the kernel's device and reads the outcome back.
 func (l *link) change(what string, fn func(netlink.Link) error) error {
+	if l.state.Load().away {
+		return l.awayError(what)
+	}
 	nl, err := netlink.LinkByName(l.name)
 	if err == nil {
 		err = fn(nl)
@@ -272,6 +276,11 @@ func (l *link) SetFlags(set, clear netdev.Flags) error {
 // Stats are the kernel's counters, from the switch's point of view.
 func (l *link) Stats() (netdev.Stats, error) {
 	nl, err := netlink.LinkByName(l.name)
+	return l.stats(nl, err)
+}
+
+// stats are the counters of nl, the device or what stands for it.
+func (l *link) stats(nl netlink.Link, err error) (netdev.Stats, error) {
 	if err != nil {
 		return netdev.Stats{}, fmt.Errorf("device %q: statistics: %w", l.name, linkError(err))
 	}

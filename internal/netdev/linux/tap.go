@@ -43,6 +43,7 @@ func (h *Host) openTap(name, typ string) (*Tap, error) {
 		_ = unix.Close(fd)
 		return nil, err
 	}
+	t.keeper = t
 	t.rx.init()
 	t.tx.New = func() any { io := new(tapIO); io.init(); return io }
 	h.add(t.link)
@@ -100,6 +101,7 @@ func (t *Tap) Recv(_ int, batch []netdev.Packet) (int, error) {
 				errno = 0
 			}
 			if errno != 0 {
+				t.lost(errno)
 				return n, errno
 			}
 			return n, nil
@@ -136,6 +138,9 @@ func (t *Tap) Send(_ int, batch []*netdev.Packet) (int, error) {
 	}
 	return sent, nil
 }
+
+// Stats are the kernel's counters, in whatever namespace the tap is.
+func (t *Tap) Stats() (netdev.Stats, error) { return t.stats(t.find()) }
 
 // Close removes the device.
 func (t *Tap) Close() error {
