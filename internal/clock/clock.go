@@ -85,6 +85,23 @@ func (c *Clock) AfterFunc(d time.Duration, fn func()) *Timer {
 	return t
 }
 
+// Every runs fn as AfterFunc does, and again each time that the clock has
+// advanced by d since fn returned, until the timer is stopped.
+func (c *Clock) Every(d time.Duration, fn func()) *Timer {
+	t := &Timer{clock: c, index: -1}
+	t.fn = func() {
+		generation := t.Generation()
+		fn()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if t.Generation() == generation {
+			t.reset(d)
+		}
+	}
+	t.Reset(d)
+	return t
+}
+
 // After returns a channel that gets the time once the clock has advanced by d.
 // What its receiver then does, Warp doesn't wait for.
 func (c *Clock) After(d time.Duration) <-chan time.Time {
@@ -96,9 +113,14 @@ func (c *Clock) After(d time.Duration) <-chan time.Time {
 // Reset makes the timer due d from now, whether or not it has run or been
 // stopped.
 func (t *Timer) Reset(d time.Duration) {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	t.reset(d)
+}
+
+// reset is Reset for those that hold the clock's mutex.
+func (t *Timer) reset(d time.Duration) {
 	c := t.clock
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	t.generation.Add(1)
 	t.due = c.now().Add(d)
 	if t.index >= 0 {

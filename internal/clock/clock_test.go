@@ -99,3 +99,24 @@ func TestWarpWaitsForRunningTimers(t *testing.T) {
 		t.Error("the warp answered before a timer had run that it had made due")
 	}
 }
+
+// Every runs again and again, and not after it was stopped, even by itself.
+func TestEvery(t *testing.T) {
+	c := New()
+	c.Stop()
+	n := 0
+	var timer *Timer
+	timer = c.Every(time.Second, func() {
+		if n++; n == 3 {
+			timer.Stop()
+		}
+	})
+	c.Warp(2*time.Second, time.Second)
+	if n != 2 {
+		t.Errorf("ran %d times in two seconds", n)
+	}
+	c.Warp(10*time.Second, time.Second)
+	if n != 3 {
+		t.Errorf("ran %d times, want 3", n)
+	}
+}

@@ -72,10 +72,7 @@ func Keep(c *clock.Clock, p Policy) *Keeper {
 	k := &Keeper{policy: p}
 	k.follow(struct{}{})
 	k.samples = []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
-	k.timer = c.AfterFunc(interval, func() {
-		k.look()
-		k.timer.Reset(interval)
-	})
+	k.timer = c.Every(interval, k.look)
 	return k
 }
 

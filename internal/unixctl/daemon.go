@@ -64,18 +64,11 @@ type Usage struct {
 func FollowClock(c *clock.Clock) {
 	followed.Do(func() {
 		vlog.SetNow(c.Now)
-		tick(c)
+		c.Every(coverage.Interval, coverage.Tick)
 	})
 }
 
 var followed sync.Once
-
-func tick(c *clock.Clock) {
-	c.AfterFunc(coverage.Interval, func() {
-		coverage.Tick()
-		tick(c)
-	})
-}
 
 // RegisterTime adds time/stop and time/warp, which tests use to drive the clock.
 // A warp has done all that became due when it answers.

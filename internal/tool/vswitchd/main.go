@@ -147,7 +147,7 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 		})
 		go control.Serve()
 	}
-	ticker := coverageTicker(c)
+	ticker := c.Every(coverage.Interval, coverage.Tick)
 	defer ticker.Stop()
 	if !p.IsGuest() {
 		keeper := memory.Keep(c, memory.Switch)
@@ -171,14 +171,4 @@ func (s *settings) controlSocket(env *cli.Env, p *daemon.Process) (*unixctl.Serv
 	p.AtExit(control.Close)
 	control.SetProgram(env.Name)
 	return control, nil
-}
-
-// coverageTicker keeps the rates of coverage/show.
-func coverageTicker(c *clock.Clock) *clock.Timer {
-	var t *clock.Timer
-	t = c.AfterFunc(coverage.Interval, func() {
-		coverage.Tick()
-		t.Reset(coverage.Interval)
-	})
-	return t
 }
