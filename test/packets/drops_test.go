@@ -87,11 +87,11 @@ func TestUnsent(t *testing.T) {
 func (b *bridge) testUnsent(t *testing.T) {
 	const packets = 20
 	frame := with(plain(), func(f *frame) { f.data = data(3000) }).build()
-	send := func() (came int) {
+	send := func(patience time.Duration) (came int) {
 		b.run("ovs-appctl", "drops/clear")
 		for range packets {
 			check(t, b.wires[1].send(frame))
-			if _, err := b.wires[2].receive(10 * time.Millisecond); err == nil {
+			if _, err := b.wires[2].receive(patience); err == nil {
 				came++
 			}
 		}
@@ -108,7 +108,7 @@ func (b *bridge) testUnsent(t *testing.T) {
 	}
 	b.flows("OpenFlow13", "actions=output:2")
 	b.command(t, "ovs-ofctl mod-port BR 2 down")
-	if came := send(); came != 0 {
+	if came := send(10 * time.Millisecond); came != 0 {
 		t.Errorf("%d of %d packets leave by a port that is down", came, packets)
 	}
 	shows(fmt.Sprintf(`"port":"P2","packets":%d`, packets), "ovs-ofctl mod-port BR P2 up")
@@ -116,23 +116,23 @@ func (b *bridge) testUnsent(t *testing.T) {
 		t.Errorf("drops/explain says nothing of the port that is down: %s", got)
 	}
 	b.command(t, "ovs-ofctl mod-port BR 2 up")
-	if came := send(); came != packets {
+	if came := send(within); came != packets {
 		t.Errorf("%d of %d packets leave by a port that is up", came, packets)
 	}
 	if b.datapath == "netdev" {
 		b.command(t, "ovs-vsctl set Interface P2 mtu_request=1500")
-		if came := send(); came != 0 {
+		if came := send(10 * time.Millisecond); came != 0 {
 			t.Errorf("%d of %d packets leave although they are longer than the MTU", came, packets)
 		}
 		shows(fmt.Sprintf(`"port":"P2","packets":%d`, packets), "MTU of 1500 bytes", "mtu_request")
 		b.command(t, fmt.Sprintf("ovs-vsctl set Interface P2 mtu_request=%d", mtu))
-		if came := send(); came != packets {
+		if came := send(within); came != packets {
 			t.Errorf("%d of %d packets leave with a larger MTU", came, packets)
 		}
 	}
 	b.command(t, "ovs-ofctl -O OpenFlow13 add-meter BR meter=1,pktps,burst,band=type=drop,rate=1,burst_size=2")
 	b.flows("OpenFlow13", "actions=meter:1,output:2")
-	if came := send(); came > 3 {
+	if came := send(10 * time.Millisecond); came > 3 {
 		t.Errorf("%d of %d packets pass a meter of 2", came, packets)
 	}
 	shows(`"meter":1`)

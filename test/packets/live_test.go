@@ -45,7 +45,7 @@ func (b *bridge) stream(t *testing.T) (stop func() (sent, came int)) {
 				t.Error(err)
 				return
 			}
-			if _, err := b.wires[2].receive(200 * time.Millisecond); err == nil {
+			if _, err := b.wires[2].receive(within); err == nil {
 				came++
 			}
 			time.Sleep(time.Millisecond)

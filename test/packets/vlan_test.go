@@ -15,7 +15,7 @@ type vlanCase struct {
 	tags     []tag  // of the packet that comes in
 	want     []tag  // of the packet that goes out
 	dropped  bool   // none does
-	priority string // priority-tags of port 2
+	priority string // one more column of port 2
 }
 
 func one(t tag) []tag { return []tag{t} }
@@ -41,8 +41,8 @@ var vlanCases = []vlanCase{
 	{in: access, out: access, tags: one(tag{ctag, 0, 10}), dropped: true},
 	{in: access, out: openTrunk, tags: one(tag{ctag, 3, 0}), want: one(tag{ctag, 3, 10})},
 	{in: access, out: access, tags: one(tag{ctag, 3, 0})},
-	{in: access, out: access, tags: one(tag{ctag, 3, 0}), want: one(tag{ctag, 3, 0}), priority: "if-nonzero"},
-	{in: access, out: access, want: one(tag{ctag, 0, 0}), priority: "always"},
+	{in: access, out: access, tags: one(tag{ctag, 3, 0}), want: one(tag{ctag, 3, 0}), priority: "other_config:priority-tags=if-nonzero"},
+	{in: access, out: access, want: one(tag{ctag, 0, 0}), priority: "other_config:priority-tags=always"},
 	{in: openTrunk, out: openTrunk},
 	{in: openTrunk, out: openTrunk, tags: one(tag{ctag, 5, 30}), want: one(tag{ctag, 5, 30})},
 	{in: openTrunk, out: trunk, tags: one(tag{ctag, 5, 30}), dropped: true},
@@ -80,16 +80,11 @@ func (b *bridge) testVLANs(t *testing.T) {
 	b.flows("OpenFlow13", "actions=NORMAL")
 	b.command(t, "ovs-vsctl set port P3 tag=4000 -- set port BR tag=4000")
 	for i, c := range vlanCases {
-		for n, columns := range []string{1: c.in, 2: c.out} {
-			if n == 0 {
-				continue
-			}
-			set := fmt.Sprintf("ovs-vsctl clear port P%d tag trunks vlan_mode cvlans other_config -- set port P%d other_config:x=y %s", n, n, columns)
-			if n == 2 && c.priority != "" {
-				set += " other_config:priority-tags=" + c.priority
-			}
-			b.command(t, set)
+		set := "ovs-vsctl"
+		for n, columns := range []string{c.in, c.out + " " + c.priority} {
+			set += fmt.Sprintf(" -- clear port P%d tag trunks vlan_mode cvlans other_config -- set port P%d other_config:x=y %s", n+1, n+1, columns)
 		}
+		b.command(t, set)
 		f := v4(udp())
 		f.eth.SrcMAC = source(i)
 		in := tagged(f, c.tags...).build()
