@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"strings"
 	"testing"
 )
@@ -13,18 +12,19 @@ import (
 // scripted is a connection whose peer has sent all that it will, and reads what
 // it is told at the end.
 type scripted struct {
-	net.Conn
 	in  *bytes.Reader
 	out bytes.Buffer
 }
 
 func (c *scripted) Read(p []byte) (int, error)  { return c.in.Read(p) }
 func (c *scripted) Write(p []byte) (int, error) { return c.out.Write(p) }
-func (c *scripted) Close() error                { return nil }
+func (c *scripted) gone() bool                  { return false }
+func (c *scripted) shutdown()                   {}
+func (c *scripted) close()                      {}
 
 // fuzzServer has commands of all kinds and no socket.
 func fuzzServer() *Server {
-	s := &Server{path: "fuzz.ctl", conns: map[net.Conn]bool{}}
+	s := &Server{path: "fuzz.ctl", links: map[link]bool{}}
 	s.registerCommon()
 	for _, name := range []string{"vlog/set", "vlog/reopen", "vlog/close"} {
 		s.Unregister(name) // they change where this process logs
@@ -49,7 +49,7 @@ func FuzzRequests(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := &scripted{in: bytes.NewReader(data)}
-		fuzzServer().serveConn(c)
+		fuzzServer().serve(c)
 		for dec := json.NewDecoder(&c.out); ; {
 			var r struct {
 				ID     json.RawMessage

@@ -11,25 +11,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
-
-// message is a JSON-RPC 1.0 request or reply.
-type message struct {
-	ID     json.RawMessage  `json:"id"`
-	Method *string          `json:"method,omitempty"`
-	Params *json.RawMessage `json:"params,omitempty"`
-	Result any              `json:"result"`
-	Error  any              `json:"error"`
-}
-
-// reply is a response as it is sent: result and error always stand there.
-type reply struct {
-	ID     json.RawMessage `json:"id"`
-	Result any             `json:"result"`
-	Error  any             `json:"error"`
-}
 
 // session is what a connection has set by set-options. Its connection's goroutine
 // owns it.
@@ -40,11 +22,11 @@ type Request struct {
 	Ctx  context.Context
 	Name string
 	Args []string
-	JSON bool     // the client wants a JSON document (ovs-appctl -f json)
-	Conn net.Conn // the client's connection
+	JSON bool // the client wants a JSON document (ovs-appctl -f json)
 
 	isJSON  bool
 	session *session
+	link    link // the client's connection; nil without one
 }
 
 // ReplyJSON is for handlers that can answer in JSON when the request's JSON is
@@ -63,28 +45,13 @@ func (r *Request) ReplyJSON(v any) (string, error) {
 // Gone reports whether the client has closed its connection, so that nobody waits
 // for the answer. Handlers that take long ask it.
 func (r *Request) Gone() bool {
-	u, ok := r.Conn.(*net.UnixConn)
-	if !ok {
-		return false
-	}
-	raw, err := u.SyscallConn()
-	if err != nil {
-		return true
-	}
-	gone := false
-	err = raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		gone = err == nil && n == 0 || err != nil && !errors.Is(err, unix.EAGAIN)
-		return true
-	})
-	return gone || err != nil
+	return r.link != nil && r.link.gone()
 }
 
 // Progress tells the client how far a long command is: a notification
 // "progress" with one string. Clients that don't know it pass it over.
 func (r *Request) Progress(text string) {
-	if r.Conn == nil {
+	if r.link == nil {
 		return
 	}
 	b, err := json.Marshal(struct {
@@ -93,7 +60,7 @@ func (r *Request) Progress(text string) {
 		Params []string `json:"params"`
 	}{nil, "progress", []string{text}})
 	if err == nil {
-		_, _ = r.Conn.Write(b)
+		_, _ = r.link.Write(b)
 	}
 }
 
@@ -137,31 +104,20 @@ func (b Both) String() string { return b.Text }
 // Document is the other form.
 func (b Both) Document() any { return b.JSON }
 
-func (s *Server) dispatch(conn net.Conn, state *session, m *message) reply {
-	id := m.ID
-	if id == nil {
-		id = json.RawMessage("null")
+// dispatch answers a request.
+func (s *Server) dispatch(l link, state *session, m *message) answer {
+	if m.bad {
+		return failed("\"%s\" command has non-string argument", m.method)
 	}
-	var args []string
-	if m.Params != nil {
-		if err := json.Unmarshal(*m.Params, &args); err != nil {
-			return failure(id, fmt.Errorf("\"%s\" command has non-string argument", *m.Method))
-		}
-	}
-	log.Dbg("received request %s%s, id=%s", *m.Method, quoteArgs(args), id)
 	s.mu.Lock()
-	c := s.commands[*m.Method]
+	c := s.commands[m.method]
 	s.mu.Unlock()
-	if err := check(c, *m.Method, len(args)); err != nil {
-		return failure(id, err)
+	if err := check(c, m.method, len(m.args)); err != nil {
+		return answer{err: err}
 	}
-	r := &Request{Ctx: s.ctx, Name: c.name, Args: args, JSON: state.json, Conn: conn, session: state}
+	r := &Request{Ctx: s.ctx, Name: c.name, Args: m.args, JSON: state.json, link: l, session: state}
 	text, err := run(c, r)
-	if err != nil {
-		return failure(id, err)
-	}
-	log.Dbg("replying with success, id=%s: %q", id, text)
-	return reply{ID: id, Result: result(r, state.json, text)}
+	return answer{text: text, isDocument: r.isJSON, err: err}
 }
 
 // run calls the handler; a panic of one command must not end the daemon, and its
@@ -188,28 +144,11 @@ func check(c *command, name string, args int) error {
 	return nil
 }
 
-// result is the reply's result: text with its newline; in JSON sessions the
-// document, or text wrapped in one (ovs-appctl(8), --format).
-func result(r *Request, asJSON bool, text string) any {
-	if asJSON {
-		if r.isJSON {
-			return json.RawMessage(text)
-		}
-		return map[string]string{"reply-format": "plain", "reply": text}
-	}
-	return newline(text)
-}
-
 func newline(s string) string {
 	if s != "" && !strings.HasSuffix(s, "\n") {
 		return s + "\n"
 	}
 	return s
-}
-
-func failure(id json.RawMessage, err error) reply {
-	log.Dbg("replying with error, id=%s: %q", id, err.Error())
-	return reply{ID: id, Error: newline(err.Error())}
 }
 
 func quoteArgs(args []string) string {

@@ -5,19 +5,17 @@
 package unixctl
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"weir/internal/json"
 	"weir/internal/paths"
 	"weir/internal/vlog"
 )
@@ -44,13 +42,13 @@ type command struct {
 type Server struct {
 	path     string
 	program  string
-	listener net.Listener
+	listener *net.UnixListener
 	ctx      context.Context // of requests; ended by Close
 	cancel   context.CancelFunc
 
 	mu       sync.Mutex
 	commands map[string]*command
-	conns    map[net.Conn]bool
+	links    map[link]bool
 	closed   bool
 	active   sync.WaitGroup // requests being answered
 }
@@ -69,12 +67,13 @@ func NewServer(path string) (*Server, error) {
 		vlog.For("stream_unix").Err("%s: binding failed: %s", path, vlog.ErrText(err))
 		return nil, fmt.Errorf("%s: could not initialize control socket (%s)", path, vlog.ErrText(err))
 	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	listener := l.(*net.UnixListener)
+	listener.SetUnlinkOnClose(false)
 	mask := unix.Umask(0)
 	unix.Umask(mask)
 	_ = os.Chmod(path, os.FileMode(0o770&^mask))
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{ctx: ctx, cancel: cancel, path: path, listener: l, commands: make(map[string]*command), conns: make(map[net.Conn]bool)}
+	s := &Server{ctx: ctx, cancel: cancel, path: path, listener: listener, commands: make(map[string]*command), links: make(map[link]bool)}
 	s.registerCommon()
 	return s, nil
 }
@@ -107,7 +106,7 @@ func (s *Server) Unregister(name string) {
 // Serve accepts connections until Close.
 func (s *Server) Serve() {
 	for {
-		conn, err := s.listener.Accept()
+		l, err := accept(s.listener)
 		if err != nil {
 			s.mu.Lock()
 			closed := s.closed
@@ -119,9 +118,9 @@ func (s *Server) Serve() {
 			continue
 		}
 		s.mu.Lock()
-		s.conns[conn] = true
+		s.links[l] = true
 		s.mu.Unlock()
-		go s.serveConn(conn)
+		go s.serve(l)
 	}
 }
 
@@ -143,82 +142,73 @@ func (s *Server) Close() {
 	s.active.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for conn := range s.conns {
-		conn.Close()
+	for l := range s.links {
+		l.shutdown()
 	}
 }
 
-// boundedReader fails once a message has taken more bytes than it may.
-type boundedReader struct {
-	conn net.Conn
-	left int
-}
+// readSize is how much is read from a connection at once.
+const readSize = 4096
 
-// Read reads from the connection.
-func (r *boundedReader) Read(p []byte) (int, error) {
-	if r.left <= 0 {
-		return 0, fmt.Errorf("request exceeds %d bytes", maxRequest)
-	}
-	n, err := r.conn.Read(p[:min(len(p), r.left)])
-	r.left -= n
-	return n, err
-}
-
-func (s *Server) serveConn(conn net.Conn) {
+// serve answers a connection's requests, one after the other.
+func (s *Server) serve(l link) {
 	defer func() {
-		conn.Close()
 		s.mu.Lock()
-		delete(s.conns, conn)
+		delete(s.links, l)
 		s.mu.Unlock()
+		l.close()
 	}()
-	in := &boundedReader{conn: conn}
-	dec := json.NewDecoder(in)
-	enc := json.NewEncoder(conn)
-	enc.SetEscapeHTML(false)
-	state := &session{}
-	var raw syscall.RawConn // nil where there is none
-	if sc, ok := conn.(syscall.Conn); ok {
-		raw, _ = sc.SyscallConn()
-	}
+	c := &client{link: l, split: json.Splitter{Max: maxRequest}}
+	in := make([]byte, readSize)
 	for {
-		in.left = maxRequest
-		var m message
-		if err := dec.Decode(&m); err != nil {
+		n, err := l.Read(in)
+		if err != nil {
+			if !isDisconnect(err) {
+				log.WarnRL(&requestLimit, "receive error on %s: %v", s.path, err)
+			}
+			return
+		}
+		_, _ = c.split.Write(in[:n])
+		if err := s.answer(c); err != nil {
 			if !isDisconnect(err) {
 				log.WarnRL(&requestLimit, "bad request on %s: %v", s.path, err)
 			}
 			return
 		}
-		if m.Method == nil {
-			log.WarnRL(&requestLimit, "%s: received unexpected message without a method", s.path)
-			return
+	}
+}
+
+// client is a connection with what is kept from request to request.
+type client struct {
+	link
+	session session
+	split   json.Splitter
+	scanner json.Scanner
+	message message
+	out     []byte
+}
+
+// keptReply is how large a reply's buffer may be to be kept for the next.
+const keptReply = 64 << 10
+
+// answer answers the requests that came in whole.
+func (s *Server) answer(c *client) error {
+	for {
+		data, err := c.split.Next()
+		if data == nil {
+			return err
 		}
-		if err := s.answer(conn, enc, state, &m); err != nil {
-			return
+		if err := c.message.parse(&c.scanner, data); err != nil {
+			return err
 		}
-		if more, ok := dec.Buffered().(*bytes.Reader); !ok || more.Len() <= len("\n") {
-			linger(raw)
+		if err := s.reply(c); err != nil {
+			return err
 		}
 	}
 }
 
-// lingerTime is how long, in milliseconds, a thread waits for the next request
-// on a connection after it has answered one.
-const lingerTime = 1
-
-// linger waits a moment for the next request in the system call, for a tool that
-// asks again and again: to have the runtime wait, and wake the goroutine, costs
-// as much as a short command.
-func linger(raw syscall.RawConn) {
-	if raw == nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
-		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, lingerTime)
-	})
-}
-
-func (s *Server) answer(conn net.Conn, enc *json.Encoder, state *session, m *message) error {
+// reply answers one request.
+func (s *Server) reply(c *client) error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -227,7 +217,21 @@ func (s *Server) answer(conn net.Conn, enc *json.Encoder, state *session, m *mes
 	s.active.Add(1)
 	s.mu.Unlock()
 	defer s.active.Done()
-	return enc.Encode(s.dispatch(conn, state, m))
+	m := &c.message
+	debug := log.Enabled(vlog.Dbg)
+	if debug {
+		log.Dbg("received request %s%s, id=%s", m.method, quoteArgs(m.args), m.id)
+	}
+	a := s.dispatch(c.link, &c.session, m)
+	if debug {
+		a.log(m.id)
+	}
+	c.out = a.append(c.out[:0], m.id, c.session.json)
+	_, err := c.link.Write(c.out)
+	if cap(c.out) > keptReply {
+		c.out = nil
+	}
+	return err
 }
 
 // names returns the commands' names, sorted.

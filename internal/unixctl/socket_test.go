@@ -1,0 +1,88 @@
+package unixctl
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestIdleConnections has connections rest for longer than a thread waits for them,
+// and then ask again, and be ended by the server while they rest.
+func TestIdleConnections(t *testing.T) {
+	s := serve(t)
+	conn, err := net.Dial("unix", s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for i := range 3 {
+		if _, err := fmt.Fprintf(conn, `{"id":%d,"method":"echo","params":["%d"]}`, i, i); err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf(`{"id":%d,"result":"%d\n","error":null}`+"\n", i, i)
+		if got, err := in.ReadString('\n'); got != want || err != nil {
+			t.Fatalf("got %q, %v; want %q", got, err, want)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	s.Close()
+	if _, err := in.ReadByte(); err != io.EOF {
+		t.Errorf("after the server's end: %v", err)
+	}
+}
+
+// TestRequestsInPieces sends several requests in one piece and one in many.
+func TestRequestsInPieces(t *testing.T) {
+	s := serve(t)
+	conn, err := net.Dial("unix", s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	request := `{"method":"echo","id":["a\"}",{"b":1}],"other":[{}],"params":["` + strings.Repeat("x", 3*readSize) + `"]} `
+	for _, piece := range []int{len(request), 1000, 3 * len(request)} {
+		for rest := strings.Repeat(request, 3); rest != ""; {
+			n := min(piece, len(rest))
+			if _, err := io.WriteString(conn, rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		want := `{"id":["a\"}",{"b":1}],"result":"` + strings.Repeat("x", 3*readSize) + `\n","error":null}` + "\n"
+		for range 3 {
+			if got, err := in.ReadString('\n'); got != want || err != nil {
+				t.Fatalf("pieces of %d: got %.100q, %v", piece, got, err)
+			}
+		}
+	}
+}
+
+// TestParams sends arguments of wrong kinds.
+func TestParams(t *testing.T) {
+	s := serve(t)
+	conn, err := net.Dial("unix", s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for _, tc := range []struct{ request, want string }{
+		{`{"id":1,"method":"echo","params":["a",1]}`, `{"id":1,"result":null,"error":"\"echo\" command has non-string argument\n"}`},
+		{`{"id":2,"method":"echo","params":{"a":[]}}`, `{"id":2,"result":null,"error":"\"echo\" command has non-string argument\n"}`},
+		{`{"method":"echo","params":["a",[1]],"params":["b"]}`, `{"id":null,"result":"b\n","error":null}`},
+		{`{"id":4,"method":"both","params":null}`, `{"id":4,"result":"1 2\n","error":null}`},
+	} {
+		if _, err := io.WriteString(conn, tc.request); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := in.ReadString('\n'); strings.TrimSuffix(got, "\n") != tc.want || err != nil {
+			t.Errorf("%s: got %q, %v; want %q", tc.request, got, err, tc.want)
+		}
+	}
+}
