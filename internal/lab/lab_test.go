@@ -6,7 +6,11 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // A veth pair between two namespaces carries TCP; a namespace that isn't there
 // gives an error that names it.

@@ -15,7 +15,10 @@ import (
 	"time"
 
 	"weir/internal/lab"
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // side says whose program it is.
 type side string

@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"weir/internal/lab"
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // prefix begins the names of this package's namespaces; tests run one at a time.
 const prefix = "weir-nt-"

@@ -14,7 +14,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // schema has one table: rows of a name, a counter and a text.
 const schema = `{"name":"D","version":"1.0.0","tables":{"T":{"isRoot":true,"columns":

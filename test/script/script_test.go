@@ -13,7 +13,11 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 func TestScript(t *testing.T) {
 	bin, err := filepath.Abs("../../bin")

@@ -12,7 +12,10 @@ import (
 	"weir/internal/datapath/dptest"
 	"weir/internal/netdev"
 	"weir/internal/netdev/linux"
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // cable is a veth pair: the switch has one end, the test sends and receives at
 // the other.

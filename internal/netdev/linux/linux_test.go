@@ -16,7 +16,10 @@ import (
 	"weir/internal/lab"
 	"weir/internal/netdev"
 	"weir/internal/packet"
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // inSpace runs f in a network namespace of its own, in which the veth pair
 // "va" - "vb" is up.

@@ -8,7 +8,11 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
+
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // newSet makes a small data path, or skips the test where the kernel won't let
 // it.
