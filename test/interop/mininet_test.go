@@ -3,11 +3,9 @@ package interop
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"weir/internal/lab"
 )
@@ -31,13 +29,12 @@ func TestMininet(t *testing.T) {
 		"--switch ovsk,datapath=user --controller ovsc --topo single,3",
 		"--switch ovsk,datapath=user,protocols=OpenFlow13 --controller ovsc --topo tree,2,2",
 	} {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 		defer cancel()
 		cmd := s.command(ctx, mn, append(strings.Fields(args), "--test", "pingall")...)
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "Results: 0% dropped") {
-			t.Errorf("mn %s: %v\n%s", args, err, out)
-			_ = exec.Command("pkill", "-f", "mininet:").Run()
+			t.Fatalf("mn %s: %v\n%s", args, err, out)
 		}
 	}
 	if got := s.run(ours, "ovs-vsctl", "list-br"); got != "" {

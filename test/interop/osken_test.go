@@ -3,7 +3,9 @@ package interop
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -35,7 +37,7 @@ func controlledBy(t *testing.T, sw side, version string) (covered string) {
 	s := newStack(t, sw)
 	s.startSwitch(sw, sw)
 	port := freePort(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, theirs.program(t, "osken-manager"), "--ofp-listen-host", "127.0.0.1",
 		"--ofp-tcp-listen-port", port, "testdata/osken.py")
@@ -50,6 +52,8 @@ func controlledBy(t *testing.T, sw side, version string) (covered string) {
 	}
 	defer func() { cancel(); _ = cmd.Wait() }()
 	lines := bufio.NewReader(out)
+	// A switch that finds nobody tries again after longer and longer waits.
+	s.until("the controller listens", func() bool { return listens(t, port) })
 	s.run(sw, "ovs-vsctl", "set-controller", "br0", "tcp:127.0.0.1:"+port,
 		"--", "set", "Bridge", "br0", "protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15")
 	covered = await(t, lines, "COVERED")
@@ -89,6 +93,28 @@ func await(t *testing.T, lines *bufio.Reader, word string) string {
 			t.Fatalf("no %s: %v\n%s", word, err, seen.String())
 		}
 	}
+}
+
+// listens says whether somebody listens on a TCP port, without disturbing them
+// (proc_pid_net(5): the local address and the state are the second and the fourth word).
+func listens(t *testing.T, port string) bool {
+	t.Helper()
+	sockets, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const listen = "0A" // TCP_LISTEN
+	for line := range strings.Lines(string(sockets)) {
+		words := strings.Fields(line)
+		if len(words) > 3 && words[3] == listen && strings.HasSuffix(words[1], fmt.Sprintf(":%04X", number)) {
+			return true
+		}
+	}
+	return false
 }
 
 // freePort finds a TCP port that nobody listens on.

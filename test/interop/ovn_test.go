@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"weir/internal/lab"
 )
@@ -49,11 +48,13 @@ func newOVN(t *testing.T) *ovn {
 
 func (o *ovn) remote() string { return "unix:" + o.path("db.sock") }
 
-// daemon starts a daemon of OVN and ends it with the test.
+// daemon starts a daemon of OVN and ends it with the test. As with OVN's own ovn-ctl, a
+// monitor starts it again after a crash: Debian's ovn-controller 23.03 is killed by a
+// segmentation fault now and then while it starts.
 func (o *ovn) daemon(name string, args ...string) {
 	o.t.Helper()
-	o.run(theirs, name, append([]string{"--detach", "--no-chdir", "--pidfile", "--log-file", "-vconsole:off"}, args...)...)
-	o.t.Cleanup(func() { _, _ = o.try(ours, "ovs-appctl", "-t", name, "exit") })
+	o.run(theirs, name, append([]string{"--detach", "--monitor", "--no-chdir", "--pidfile", "--log-file", "-vconsole:off"}, args...)...)
+	o.t.Cleanup(func() { o.end(name) })
 }
 
 // nbctl changes the northbound database: words separated by spaces, and last
@@ -79,11 +80,12 @@ func (o *ovn) bind(port, mac, network, gateway string) {
 	o.run(ours, "ovs-vsctl", "add-port", "br-int", h.Port, "--", "set", "Interface", h.Port, "external_ids:iface-id="+port)
 }
 
-// reaches reports whether one host gets an answer to a ping of another.
-func (o *ovn) reaches(from, to lab.Host) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+// reaches reports whether one host gets an answer to a ping of another, which
+// is repeated every second for a number of seconds.
+func (o *ovn) reaches(from, to lab.Host, wait string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return lab.Command(ctx, from.Space, "ping", "-c", "1", "-w", "3", to.IPAddr()).Run() == nil
+	return lab.Command(ctx, from.Space, "ping", "-n", "-c", "1", "-w", wait, to.IPAddr()).Run() == nil
 }
 
 // OVN's controller programs our switch: two logical switches and a router
@@ -98,19 +100,19 @@ func TestOVN(t *testing.T) {
 	o.bind("a", "00:00:00:00:00:01", "10.0.1.1/24", "10.0.1.254")
 	o.bind("b", "00:00:00:00:00:02", "10.0.1.2/24", "10.0.1.254")
 	o.bind("c", "00:00:00:00:00:03", "10.0.2.3/24", "10.0.2.254")
-	o.nbctl("--timeout=30 --wait=hv sync") // answered once the flows are in the switch
+	o.nbctl("--timeout=60 --wait=hv sync") // answered once the flows are in the switch
 	a, b, c := o.hosts[0], o.hosts[1], o.hosts[2]
 	for _, pair := range [][2]lab.Host{{a, b}, {a, c}, {c, b}} {
-		if !o.reaches(pair[0], pair[1]) {
+		if !o.reaches(pair[0], pair[1], "30") {
 			t.Errorf("%s does not reach %s", pair[0].Port, pair[1].Port)
 		}
 	}
 	o.nbctl("acl-add s1 to-lport 1000 outport==\"b\" drop")
-	o.nbctl("--timeout=30 --wait=hv sync")
-	if o.reaches(a, b) {
+	o.nbctl("--timeout=60 --wait=hv sync")
+	if o.reaches(a, b, "3") {
 		t.Error("an access list denies a to reach b, and a reaches b")
 	}
-	if !o.reaches(a, c) {
+	if !o.reaches(a, c, "30") {
 		t.Error("a does not reach c")
 	}
 }

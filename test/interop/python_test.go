@@ -16,7 +16,7 @@ func TestPythonLibrary(t *testing.T) {
 		theirs.program(t, "python3-openvswitch") // skips, or fails where it should be there
 	}
 	s := newStack(t, ours)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, "testdata/idl.py", "../../schema/vswitch.ovsschema", "unix:"+s.path("db.sock"),
 		ours.program(t, "ovs-appctl"), "-t", "ovsdb-server", "ovsdb-server/reconnect")

@@ -11,7 +11,12 @@ func (s *stack) startFollower(of side, args ...string) {
 	s.t.Helper()
 	s.run(of, "ovsdb-server", append([]string{"--detach", "--no-chdir", "--pidfile=" + s.path("f.pid"), "--log-file=" + s.path("f.log"), "-vconsole:off",
 		"--unixctl=" + s.path("f.ctl"), "--remote=punix:" + s.path("f.sock")}, args...)...)
-	s.t.Cleanup(func() { s.run(ours, "ovs-appctl", "-t", s.path("f.ctl"), "exit") })
+	s.t.Cleanup(func() {
+		s.run(ours, "ovs-appctl", "-t", s.path("f.ctl"), "exit")
+		if !wait(func() bool { return !s.running("f") }) {
+			s.t.Error("the second server does not end")
+		}
+	})
 }
 
 // A relay of one side follows a server of the other, and takes writes to it.
@@ -22,22 +27,22 @@ func TestRelay(t *testing.T) {
 			s.run(ours, "ovs-vsctl", "--no-wait", "add-br", "br0")
 			s.startFollower(relay, "relay:Open_vSwitch:unix:"+s.path("db.sock"))
 			follower := "--db=unix:" + s.path("f.sock")
-			s.run(ours, "ovsdb-client", "-t", "20", "wait", "unix:"+s.path("f.sock"), "Open_vSwitch", "connected")
+			s.run(ours, "ovsdb-client", "-t", "60", "wait", "unix:"+s.path("f.sock"), "Open_vSwitch", "connected")
 			for _, tool := range []side{ours, theirs} {
 				br := "br-" + string(tool)
 				s.run(tool, "ovs-vsctl", follower, "--no-leader-only", "--no-wait", "add-br", br)
 				if out := s.run(ours, "ovs-vsctl", "list-br"); !strings.Contains(out, br) {
 					t.Errorf("the source doesn't have %s: %q", br, out)
 				}
-				s.run(tool, "ovs-vsctl", follower, "--no-leader-only", "--timeout=20", "wait-until", "Bridge", br)
+				s.run(tool, "ovs-vsctl", follower, "--no-leader-only", "--timeout=60", "wait-until", "Bridge", br)
 			}
 			// The source's own changes arrive, and after its restart as well.
 			s.run(ours, "ovs-vsctl", "--no-wait", "set", "Bridge", "br0", "external_ids:a=1")
-			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=20", "wait-until", "Bridge", "br0", "external_ids:a=1")
+			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=60", "wait-until", "Bridge", "br0", "external_ids:a=1")
 			s.stopServer()
 			s.startServer(relay.other())
 			s.run(ours, "ovs-vsctl", "--no-wait", "del-br", "br-ours", "--", "set", "Bridge", "br0", "external_ids:a=2")
-			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=20", "--retry", "wait-until", "Bridge", "br0", "external_ids:a=2")
+			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=60", "--retry", "wait-until", "Bridge", "br0", "external_ids:a=2")
 			if out := s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "list-br"); strings.Contains(out, "br-ours") {
 				t.Errorf("the relay kept a bridge: %q", out)
 			}
@@ -56,7 +61,7 @@ func TestActiveBackup(t *testing.T) {
 			s.startFollower(backup, "--sync-from=unix:"+s.path("db.sock"), "--sync-exclude-tables=Open_vSwitch:QoS", s.path("f.db"))
 			follower := "--db=unix:" + s.path("f.sock")
 			// A client that does not know of backups is disconnected as roles change.
-			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=20", "--retry", "wait-until", "Bridge", "br0")
+			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=60", "--retry", "wait-until", "Bridge", "br0")
 			if out := s.run(ours, "ovs-vsctl", follower, "--bare", "--columns=type", "list", "QoS"); out != "" {
 				t.Errorf("the excluded table holds %q", out)
 			}
@@ -64,7 +69,7 @@ func TestActiveBackup(t *testing.T) {
 				t.Errorf("the backup takes writes: %s", out)
 			}
 			s.run(ours, "ovs-vsctl", "--no-wait", "set", "Bridge", "br0", "external_ids:a=1")
-			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=20", "--retry", "wait-until", "Bridge", "br0", "external_ids:a=1")
+			s.run(ours, "ovs-vsctl", follower, "--no-leader-only", "--timeout=60", "--retry", "wait-until", "Bridge", "br0", "external_ids:a=1")
 			if out := s.run(ours, "ovs-appctl", "-t", s.path("f.ctl"), "ovsdb-server/sync-status"); !strings.Contains(out, "state: backup") || !strings.Contains(out, "replicating: unix:"+s.path("db.sock")) {
 				t.Errorf("status: %s", out)
 			}

@@ -95,16 +95,15 @@ func (s *stack) path(name string) string { return filepath.Join(s.dir, name) }
 
 func (s *stack) cleanUp() {
 	for _, daemon := range []string{"ovs-vswitchd", "ovsdb-server"} {
-		if _, err := os.Stat(s.path(daemon + ".pid")); err == nil {
-			if out, err := s.try(ours, "ovs-appctl", "-T", "10", "-t", daemon, "exit"); err != nil {
-				s.t.Errorf("%s does not exit: %v\n%s", daemon, err, out)
-			}
+		if s.running(daemon) {
+			s.end(daemon)
 		}
 	}
 	if s.t.Failed() {
-		for _, name := range []string{"ovs-vswitchd.log", "ovsdb-server.log"} {
-			log, _ := os.ReadFile(s.path(name))
-			s.t.Logf("%s:\n%s", name, log)
+		logs, _ := filepath.Glob(s.path("*.log"))
+		for _, name := range logs {
+			log, _ := os.ReadFile(name)
+			s.t.Logf("%s:\n%s", filepath.Base(name), log)
 		}
 	}
 	os.RemoveAll(s.dir)
@@ -119,20 +118,48 @@ func (s *stack) startServer(of side) {
 // stopServer ends the database server and waits until it is gone.
 func (s *stack) stopServer() {
 	s.t.Helper()
-	s.run(ours, "ovs-appctl", "-t", "ovsdb-server", "exit")
-	s.until("ovsdb-server is gone", func() bool {
-		_, err := os.Stat(s.path("ovsdb-server.pid"))
-		return os.IsNotExist(err)
-	})
+	s.end("ovsdb-server")
 }
 
-// until asks again until ok holds.
+// running says whether a daemon's pidfile is there, which it is until the daemon
+// has put everything away.
+func (s *stack) running(daemon string) bool {
+	_, err := os.Stat(s.path(daemon + ".pid"))
+	return err == nil
+}
+
+// end has a daemon exit and waits until it is gone. It may still need others
+// then, so that they are ended after it.
+func (s *stack) end(daemon string) {
+	s.t.Helper()
+	if out, err := s.try(ours, "ovs-appctl", "-t", daemon, "exit"); err != nil {
+		s.t.Errorf("%s does not exit: %v\n%s", daemon, err, out)
+		return
+	}
+	if !wait(func() bool { return !s.running(daemon) }) {
+		s.t.Errorf("%s does not end", daemon)
+	}
+}
+
+// patience is how long anything may take before a test gives up. Nothing waits
+// for it but a test that fails.
+const patience = time.Minute
+
+// wait asks again until ok holds, and returns whether it does.
+func wait(ok func() bool) bool {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+// until is wait where failure ends the test.
 func (s *stack) until(what string, ok func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatalf("not in time: %s", what)
-		}
+	if !wait(ok) {
+		s.t.Fatalf("not in time: %s", what)
 	}
 }
 
@@ -149,7 +176,7 @@ func (s *stack) startSwitch(of, vsctl side) {
 // env is the environment that has programs use the stack's directory.
 func (s *stack) env() []string {
 	return append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
-		"OVS_SYSCONFDIR="+s.dir, "OVN_RUNDIR="+s.dir, "OVN_LOGDIR="+s.dir, "OVS_CTL_TIMEOUT=20", "OVS_SYSLOG_METHOD=null")
+		"OVS_SYSCONFDIR="+s.dir, "OVN_RUNDIR="+s.dir, "OVN_LOGDIR="+s.dir, "OVS_CTL_TIMEOUT=60", "OVS_SYSLOG_METHOD=null")
 }
 
 // command is a program with the stack's directory and namespace around it.
@@ -167,7 +194,7 @@ func (s *stack) command(ctx context.Context, program string, args ...string) *ex
 // also what it says of that; the log on standard error of one that succeeds is
 // its own affair.
 func (s *stack) try(of side, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	cmd := s.command(ctx, of.program(s.t, name), args...)
 	var stderr strings.Builder

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // makePKI has a side's ovs-pki make authorities and a certificate of each name.
@@ -41,14 +40,14 @@ func (s *stack) startTLSServer(of side, more ...string) (port string) {
 	s.run(ours, "ovsdb-tool", "create", s.path("conf.db"), "../../schema/vswitch.ovsschema")
 	args := append([]string{"--detach", "--no-chdir", "--pidfile", "--log-file", "-vconsole:off", "--remote=pssl:0:127.0.0.1"}, s.pkiOptions("server")...)
 	s.run(of, "ovsdb-server", append(append(args, more...), s.path("conf.db"))...)
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	s.until("the server listens", func() bool {
 		log, _ := os.ReadFile(s.path("ovsdb-server.log"))
 		if m := listening.FindSubmatch(log); m != nil {
-			return string(m[1])
+			port = string(m[1])
 		}
-	}
-	s.t.Fatal("the server does not listen")
-	return ""
+		return port != ""
+	})
+	return port
 }
 
 // Certificates of either side's ovs-pki serve the programs of both.
@@ -86,7 +85,7 @@ func TestTLSBootstrap(t *testing.T) {
 			db := "--db=ssl:127.0.0.1:" + s.startTLSServer(server, "--peer-ca-cert="+s.path("pki/switchca/cacert.pem"))
 			for _, tool := range []side{ours, theirs} {
 				ca := s.path("ca-" + string(tool) + ".pem")
-				args := append(s.pkiOptions("client")[:2:2], "--bootstrap-ca-cert="+ca, db, "-t", "10", "--retry", "--no-wait", "show")
+				args := append(s.pkiOptions("client")[:2:2], "--bootstrap-ca-cert="+ca, db, "-t", "60", "--retry", "--no-wait", "show")
 				s.run(tool, "ovs-vsctl", args...)
 				if data, err := os.ReadFile(ca); err != nil || !strings.Contains(string(data), "BEGIN CERTIFICATE") {
 					t.Errorf("%s: %q, %v", tool, data, err)

@@ -40,7 +40,7 @@ func TestScript(t *testing.T) {
 			}
 			env.Setenv("OVS_PKGDATADIR", schemas)
 			env.Setenv("OVS_SYSLOG_METHOD", "null")
-			env.Setenv("OVS_CTL_TIMEOUT", "30")
+			env.Setenv("OVS_CTL_TIMEOUT", "60")
 			env.Defer(func() { endDaemons(env.WorkDir) })
 			return nil
 		},
@@ -91,13 +91,13 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: [!] waitfile NAME")
 	}
 	name := ts.MkAbs(args[0])
-	for range 1000 {
+	const patience = time.Minute
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(name); (err != nil) == neg {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Fatalf("%s: not within ten seconds", args[0])
+	ts.Fatalf("%s: not within %v", args[0], patience)
 }
 
 // warnings is the command `! warnings LOG...`: no line of the logs is of level

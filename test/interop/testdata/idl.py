@@ -23,7 +23,7 @@ def new_idl(**conditions):
 
 
 def run_until(idl, what, done):
-    end = time.time() + 20
+    end = time.time() + 60
     while not done():
         if time.time() > end:
             sys.exit("timeout: " + what)
@@ -39,7 +39,7 @@ def commit(idl, build):
     txn = ovs.db.idl.Transaction(idl)
     build(txn)
     status = txn.commit()
-    end = time.time() + 20
+    end = time.time() + 60
     while status == ovs.db.idl.Transaction.INCOMPLETE and time.time() < end:
         idl.run()
         poller = ovs.poller.Poller()
@@ -102,7 +102,7 @@ run_until(writer, "lock", lambda: writer.has_lock)
 reader.set_lock("mine")
 run_until(reader, "contended lock", lambda: reader.is_lock_contended)
 writer.set_lock(None)
-end = time.time() + 20
+end = time.time() + 60
 while not reader.has_lock and time.time() < end:
     writer.run()
     reader.run()
@@ -112,7 +112,7 @@ assert reader.has_lock
 # The server drops all connections: the library comes back and misses nothing.
 # It leaves its replica as it was until it has the new contents.
 subprocess.check_call(reconnect)
-end = time.time() + 20
+end = time.time() + 60
 status, _ = commit(writer, add("py3"))
 while status == "try again" and time.time() < end:
     writer.run()
