@@ -3,7 +3,9 @@ package memory
 import (
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
+	"time"
 
 	"weir/internal/clock"
 )
@@ -49,9 +51,17 @@ func TestKeeper(t *testing.T) {
 	if got := released() - before; got < 100*mb {
 		t.Errorf("%d MB went back", got/mb)
 	}
-	percent := debug.SetGCPercent(100)
-	if percent != 300 {
-		t.Errorf("the setting is %d", percent)
+	setting := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	// It follows some time after a collection.
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		metrics.Read(setting)
+		percent := setting[0].Value.Uint64()
+		if percent == 300 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the setting is %d", percent)
+		}
 	}
 }
 
