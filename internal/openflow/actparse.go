@@ -112,6 +112,9 @@ type actParser struct {
 	depth  int
 }
 
+// maxActionBytes is how long a list of actions may be: its length has 16 bits.
+const maxActionBytes = 65535
+
 // ParseActions reads an action list in the syntax of ovs-actions(7), and tells
 // which protocols can carry it: of a group's bucket or a packet-out, where
 // instructions may not stand.
@@ -142,6 +145,10 @@ func (p *actParser) whole(s string) ([]Action, Protocol, error) {
 	}
 	if text := outsideCT(as); text != "" {
 		return nil, 0, errors.New(text)
+	}
+	// No action takes less than a byte of text and more than 16 elsewhere.
+	if len(s) > maxActionBytes/16 && len(EncodeActions(as, V13, true)) > maxActionBytes {
+		return nil, 0, errors.New("input too big")
 	}
 	return as, p.usable, nil
 }

@@ -42,6 +42,9 @@ func TestActionErrors(t *testing.T) {
 			t.Errorf("%s in a bucket: %v", s, err)
 		}
 	}
+	if _, _, err := ParseActions(strings.Repeat("1,", 4096), nil); err == nil || err.Error() != "input too big" {
+		t.Errorf("4096 outputs: %v", err)
+	}
 	if _, usable, err := ParseActions("output:1,meter:3", nil); err != nil || usable != P15 {
 		t.Errorf("meter as an action: %v, %v", usable, err)
 	}

@@ -247,6 +247,9 @@ func (p *flowParser) word(m *Match, w flow.Word, value string) error {
 	if err == nil && (w.Short != nil || w.Field.Prereq == flow.PrereqEthernet || w.Field.ID == flow.FieldDLVLAN) {
 		m.SetDefaultPacketType()
 	}
+	if err == nil && w.Field != nil && w.Field.ID == flow.FieldVLANTCI && m.Mask.VLANs[0].TCI != 0xffff {
+		p.usable &= PAnyNXM | PAnyOXM
+	}
 	return err
 }
 
@@ -507,9 +510,9 @@ func isCIDR(f *flow.Field, m *Match) bool {
 
 func vlanProtocols(m *Match) Protocol {
 	switch m.Mask.VLANs[0].TCI {
-	case 0, 0xffff, 0x1fff:
+	case 0, 0xffff:
 		return PAny
-	case 0xf000:
+	case 0x1fff, 0xf000:
 		if m.Key.VLANs[0].TCI&flow.VLANPresent != 0 {
 			return PAny
 		}
