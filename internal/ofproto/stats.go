@@ -26,6 +26,8 @@ func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 		return &openflow.GetAsyncReply{Config: s.async}, nil
 	case *openflow.DescRequest:
 		return b.descReply(), nil
+	case *openflow.IPFIXBridgeStatsRequest, *openflow.IPFIXFlowStatsRequest:
+		return nil, openflow.ErrNXSTNotConfigured.Err() // there are no exporters
 	case *openflow.FlowStatsRequest:
 		return b.aggregate(msg)
 	case *openflow.TableStatsRequest:
@@ -239,9 +241,6 @@ func (b *Bridge) portStats(no openflow.PortNo) (openflow.Message, error) {
 		}
 		ps.DurationSec, ps.DurationNsec = duration(now.Sub(p.created))
 		r.Stats = append(r.Stats, ps)
-	}
-	if no != openflow.PortNone && len(r.Stats) == 0 {
-		return nil, openflow.ErrBRCBadPort.Err()
 	}
 	return r, nil
 }

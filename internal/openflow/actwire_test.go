@@ -54,3 +54,35 @@ func TestFlushOfOneFamily(t *testing.T) {
 		t.Error("an IPv4 address beside an IPv6 one is allowed")
 	}
 }
+
+// TestFlowSettings: a setting that a command has no use for is an error, for
+// without it the command would reach more flows.
+func TestFlowSettings(t *testing.T) {
+	for _, test := range []struct {
+		command FlowModCommand
+		flow    string
+		want    string
+	}{
+		{FlowDelete, "priority=3", "unknown keyword priority"},
+		{FlowDelete, "idle_timeout=3", "unknown keyword idle_timeout"},
+		{FlowDelete, "send_flow_rem", "field send_flow_rem missing value"},
+		{FlowDelete, "cookie=1", "cannot set cookie (to match on a cookie, specify a mask, e.g. cookie=1/-1)"},
+		{FlowDeleteStrict, "priority=3,out_port=1,cookie=1/-1", ""},
+		{FlowDeleteStrict, "hard_timeout=3", "unknown keyword hard_timeout"},
+		{FlowModify, "importance=3,actions=1", "unknown keyword importance"},
+		{FlowModify, "out_group=3,actions=1", "unknown keyword out_group"},
+		{FlowAdd, "out_port=3,actions=1", "unknown keyword out_port"},
+		{FlowAdd, "foo,actions=1", "field foo missing value"},
+		{FlowAdd, "importance=3,priority=3,idle_timeout=3,send_flow_rem,actions=1", ""},
+	} {
+		_, _, err := ParseFlowMod(test.flow, int(test.command), ParseOptions{})
+		if err == nil && test.want != "" || err != nil && err.Error() != test.want {
+			t.Errorf("%v %s: %v, want %s", test.command, test.flow, err, test.want)
+		}
+	}
+	for text, usable := range map[string]Protocol{"vlan_tci=0/0x1fff": PAnyNXM | PAnyOXM, "vlan_tci=0": PAny, "dl_vlan=5": PAny} {
+		if _, got, err := ParseFlowMod(text, int(FlowDelete), ParseOptions{}); err != nil || got != usable {
+			t.Errorf("%s: usable by %v, want %v: %v", text, got, usable, err)
+		}
+	}
+}

@@ -225,7 +225,7 @@ func (p *flowParser) setting(kv KeyValue) error {
 	if w, ok := flow.WordByName(kv.Key); ok {
 		return p.word(m, w, kv.Value)
 	}
-	if kv.Value == "" {
+	if kv.Value == "" && !p.deletes() {
 		if f, ok := flagWords[kv.Key]; ok {
 			p.m.Flags |= f.flag
 			p.usable &= f.usable
@@ -236,9 +236,33 @@ func (p *flowParser) setting(kv KeyValue) error {
 		return err
 	}
 	if kv.Value == "" && kv.Raw == kv.Key {
+		return fmt.Errorf("field %s missing value", kv.Key)
+	}
+	if !p.allows(kv.Key) {
 		return fmt.Errorf("unknown keyword %s", kv.Key)
 	}
 	return p.number(kv)
+}
+
+// deletes reports whether the flows are looked for, to be deleted or shown.
+func (p *flowParser) deletes() bool {
+	return p.m.Command == FlowDelete || p.m.Command == FlowDeleteStrict
+}
+
+// allows reports whether the command has a use for a setting: one that is
+// ignored would let it reach more flows than was meant.
+func (p *flowParser) allows(key string) bool {
+	switch key {
+	case "out_port", "out_group":
+		return p.deletes()
+	case "priority":
+		return p.m.Command != FlowDelete
+	case "idle_timeout", "hard_timeout":
+		return !p.deletes()
+	case "importance":
+		return p.m.Command == FlowAdd
+	}
+	return true
 }
 
 // word applies a setting of the match by a shorthand or a field.
@@ -313,9 +337,6 @@ func (p *flowParser) number(kv KeyValue) error {
 		}
 		return nil
 	case "out_port":
-		if m.Command != FlowDelete && m.Command != FlowDeleteStrict {
-			return fmt.Errorf("unknown keyword %s", kv.Key)
-		}
 		n, ok := flow.ParsePort(kv.Value, p.opt.Names.ports())
 		if !ok {
 			return fmt.Errorf("%s is not a valid OpenFlow port", kv.Value)
@@ -383,6 +404,9 @@ func (p *flowParser) cookie(s string) error {
 		}
 		p.usable &= PAnyNXM | P11 | PAnyOXM
 		return nil
+	}
+	if p.deletes() {
+		return fmt.Errorf("cannot set cookie (to match on a cookie, specify a mask, e.g. cookie=%s/-1)", s)
 	}
 	v, err := parseUint(val, 64, "")
 	m.NewCookie = v

@@ -422,12 +422,12 @@ func ParseTLVMaps(s string, command TLVCommand) (*TLVTableMod, error) {
 		var idx uint16
 		opts, field, ok := strings.Cut(part, "}->tun_metadata")
 		if !ok {
-			return nil, fmt.Errorf("invalid option mapping")
+			return nil, fmt.Errorf("invalid tlv mapping")
 		}
 		n, err := strconv.ParseUint(strings.TrimSpace(field), 10, 16)
 		idx = uint16(n)
 		if err != nil {
-			return nil, fmt.Errorf("invalid option mapping")
+			return nil, fmt.Errorf("invalid tlv mapping")
 		}
 		for _, kv := range SplitKeyValues(opts) {
 			v, err := strconv.ParseUint(kv.Value, 0, 16)
@@ -442,7 +442,7 @@ func ParseTLVMaps(s string, command TLVCommand) (*TLVTableMod, error) {
 			case "len":
 				t.Len = uint8(v)
 			default:
-				return nil, fmt.Errorf("invalid option mapping")
+				return nil, fmt.Errorf("invalid tlv mapping")
 			}
 		}
 		t.Index = idx

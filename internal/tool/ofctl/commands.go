@@ -13,7 +13,7 @@ func commands() []command {
 		{"dump-desc", "switch", "switch", "", "print switch description", 1, 1, statsCmd(desc), false},
 		{"dump-tables", "switch", "switch", "", "print table stats", 1, 1, statsCmd(request(&openflow.TableStatsRequest{})), false},
 		{"dump-table-features", "switch", "switch", "", "print table features", 1, 1, dumpTableFeatures, false},
-		{"dump-table-desc", "switch", "switch", "", "print table description (OF1.4+)", 1, 1, statsCmd(request(&openflow.TableDescRequest{})), false},
+		{"dump-table-desc", "switch", "switch", "", "print table description (OF1.4+)", 1, 1, statsCmd(tableDescRequest), false},
 		{"dump-flows", "switch", "switch", "", "print all flow entries", 1, 2, dumpFlows, false},
 		{"dump-aggregate", "switch", "switch", "", "print aggregate flow statistics", 1, 2, dumpAggregate, false},
 		{"queue-stats", "switch [port [queue]]", "switch", "", "dump queue stats", 1, 3, statsCmd(queueStatsRequest), false},

@@ -256,7 +256,7 @@ func (v *conn) nameTables(usable openflow.Protocol) error {
 func diffFlows(t *tool, args []string) error {
 	ft := newFlowTable()
 	for i, a := range args[:2] {
-		if st, err := os.Stat(a); err == nil && st.Mode().IsRegular() || a == "-" {
+		if st, err := os.Stat(a); err == nil && st.Mode()&(os.ModeSocket|os.ModeDir) == 0 || a == "-" {
 			if _, err := t.addFile(ft, i, a, ""); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package ofctl
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,6 +48,13 @@ func statsCmd(m func(t *tool, v *conn, args []string) (openflow.Message, error))
 	}
 }
 
+func tableDescRequest(_ *tool, v *conn, _ []string) (openflow.Message, error) {
+	if v.version < openflow.V14 {
+		return nil, errors.New("dump-table-desc needs OpenFlow 1.4 or later ('-O OpenFlow14')")
+	}
+	return &openflow.TableDescRequest{}, nil
+}
+
 func request(m openflow.Message) func(*tool, *conn, []string) (openflow.Message, error) {
 	return func(*tool, *conn, []string) (openflow.Message, error) { return m, nil }
 }
@@ -55,6 +63,9 @@ func request(m openflow.Message) func(*tool, *conn, []string) (openflow.Message,
 // tables have in common is said once.
 func dumpTableFeatures(t *tool, args []string) error {
 	return t.with(args[0], func(v *conn) error {
+		if v.version < openflow.V13 {
+			return errors.New("dump-table-features needs OpenFlow 1.3 or later ('-O OpenFlow13')")
+		}
 		xid, err := v.send(&openflow.TableFeaturesRequest{})
 		if err != nil {
 			return err
@@ -87,8 +98,8 @@ func dumpTableFeatures(t *tool, args []string) error {
 	})
 }
 
-// portArg reads a port by number or name.
-func (v *conn) portArg(s string) (openflow.PortNo, error) {
+// portArg reads a port of a bridge by number or name.
+func (v *conn) portArg(bridge, s string) (openflow.PortNo, error) {
 	if p, ok := flow.ParsePort(s, nil); ok {
 		return openflow.PortNo(p), nil
 	}
@@ -106,14 +117,14 @@ func (v *conn) portArg(s string) (openflow.PortNo, error) {
 			return p.PortNo, nil
 		}
 	}
-	return 0, fmt.Errorf("%s: couldn't find port `%s'", v.name, s)
+	return 0, fmt.Errorf("%s: unknown port `%s'", bridge, s)
 }
 
 func portStatsRequest(_ *tool, v *conn, args []string) (openflow.Message, error) {
 	m := &openflow.PortStatsRequest{Port: openflow.PortNone}
 	var err error
 	if len(args) > 1 {
-		m.Port, err = v.portArg(args[1])
+		m.Port, err = v.portArg(args[0], args[1])
 	}
 	return m, err
 }
@@ -122,7 +133,7 @@ func portDescRequest(_ *tool, v *conn, args []string) (openflow.Message, error) 
 	m := &openflow.PortDescRequest{Port: openflow.PortNone}
 	var err error
 	if len(args) > 1 {
-		m.Port, err = v.portArg(args[1])
+		m.Port, err = v.portArg(args[0], args[1])
 	}
 	return m, err
 }
@@ -131,7 +142,7 @@ func queueStatsRequest(_ *tool, v *conn, args []string) (openflow.Message, error
 	m := &openflow.QueueStatsRequest{Port: openflow.PortNone, Queue: openflow.QueueAll}
 	var err error
 	if len(args) > 1 && args[1] != "" {
-		if m.Port, err = v.portArg(args[1]); err != nil {
+		if m.Port, err = v.portArg(args[0], args[1]); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +161,7 @@ func queueGetConfig(t *tool, args []string) error {
 		port, queue := openflow.PortNone, uint32(openflow.QueueAll)
 		var err error
 		if len(args) > 1 {
-			if port, err = v.portArg(args[1]); err != nil {
+			if port, err = v.portArg(args[0], args[1]); err != nil {
 				return err
 			}
 		}
