@@ -65,11 +65,16 @@ func popVLAN(st *state) {
 	if len(b) < ethLen+packet.VLANLen {
 		return
 	}
-	if t := packet.Be16(b[12:]); t != packet.EtherTypeVLAN && t != packet.EtherTypeQinQ {
+	if !isTag(packet.Be16(b[12:])) {
 		return
 	}
 	remove(st.pkt, 12, packet.VLANLen)
 	st.stale = true
+}
+
+// isTag reports whether a VLAN tag follows this type.
+func isTag(ethType uint16) bool {
+	return ethType == packet.EtherTypeVLAN || ethType == packet.EtherTypeQinQ
 }
 
 // networkStart is where the label stack, or without one the network header,
@@ -82,11 +87,15 @@ func networkStart(st *state) int {
 }
 
 // pushMPLS puts a label stack entry before the network header or the labels
-// that are there.
+// that are there, behind all tags (OpenFlow 1.5, 7.2.5), also those beyond the
+// limit of what extraction looks at.
 func pushMPLS(st *state, lse uint32, ethType uint16) {
 	at := networkStart(st)
 	if at < 0 || st.key.PacketType == 0 && at < ethLen {
 		return
+	}
+	for b := st.pkt.Data(); st.key.PacketType == 0 && at+packet.VLANLen <= len(b) && isTag(packet.Be16(b[at-2:])); {
+		at += packet.VLANLen
 	}
 	insert(st.pkt, at, packet.MPLSLen)
 	b := st.pkt.Data()
