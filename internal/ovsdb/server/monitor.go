@@ -45,6 +45,13 @@ func (c *session) deliver() {
 	c.mu.Unlock()
 }
 
+// deliverLast is deliver for the last time.
+func (c *session) deliverLast() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flushIfTaken()
+}
+
 // flushIfTaken sends updates, but no faster than the client takes them. c.mu is
 // held.
 func (c *session) flushIfTaken() {

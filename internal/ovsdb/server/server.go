@@ -277,7 +277,8 @@ func (s *Server) Reconnect() {
 	}
 }
 
-// Close stops listening, ends all sessions and closes the databases.
+// Close stops listening, has monitors told of what has been committed, as far as
+// their clients take it at once, ends all sessions and closes the databases.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.stopped = true
@@ -295,6 +296,9 @@ func (s *Server) Close() {
 		if db.relay != nil {
 			db.relay.up.stop()
 		}
+	}
+	for _, c := range s.allSessions() {
+		c.deliverLast()
 	}
 	s.remotes.close()
 	s.Reconnect()
