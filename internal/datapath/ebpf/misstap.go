@@ -29,6 +29,9 @@ const (
 	maxQueues = 256
 	// queueLength is how many packets of a port may wait.
 	queueLength = 512
+	// burstLength is as many while all flows of a busy switch are missing: what
+	// arrives in a tenth of a second at 160,000 packets a second.
+	burstLength = 16384
 	// steerable is how many port numbers the steering program knows.
 	steerable = 65536
 	// tapOffloads of TUNSETOFFLOAD: partial checksums, TCP and UDP super-packets.
@@ -211,6 +214,19 @@ func (t *missTap) close() {
 	if t.steer != nil {
 		_ = t.steer.Close()
 	}
+}
+
+// resize changes how many packets of each port may wait. What is beyond that is
+// dropped.
+func (t *missTap) resize(length int) error {
+	nl, err := netlink.LinkByIndex(t.ifindex)
+	if err == nil {
+		err = netlink.LinkSetTxQLen(nl, length)
+	}
+	if err != nil {
+		return fmt.Errorf("queues for misses: %w", err)
+	}
+	return nil
 }
 
 // readTap takes one packet of a queue, with its first byte at offset at of the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -154,8 +155,14 @@ func (d *DP) attachLink(p *port, prog *ebpf.Program) (link.Link, error) {
 }
 
 // takeOver puts the programs of this process in the place of an earlier one's
-// that stayed at their ports until now. The caller holds the mutex.
+// that stayed at their ports until now. Every packet is a miss then, at whatever
+// rate they come, until their flows are installed: the queues are made long for
+// that. The caller holds the mutex.
 func (d *DP) takeOver() {
+	if d.former == nil {
+		return
+	}
+	d.lengthen()
 	for no, p := range d.ports {
 		if p.later == nil {
 			continue
@@ -166,6 +173,27 @@ func (d *DP) takeOver() {
 		_ = p.later.Close()
 		p.later = nil
 	}
+}
+
+// burstTime is how long queues stay long.
+const burstTime = 5 * time.Second
+
+// lengthen makes the queues for misses long for a while.
+func (d *DP) lengthen() {
+	if err := d.tap.resize(burstLength); err != nil {
+		log.Warn("%s: %v", d.cfg.Name, err)
+		return
+	}
+	d.cfg.Clock.AfterFunc(burstTime, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.closed {
+			return
+		}
+		if err := d.tap.resize(queueLength); err != nil {
+			log.Warn("%s: %v", d.cfg.Name, err)
+		}
+	})
 }
 
 // attachedTo is the index of a link's device, 0 when that is gone.

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"net"
 	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/lab"
 )
 
 // generateMain sends 64-byte UDP packets out of e0, from a packet socket, up
@@ -31,11 +29,11 @@ func generateMain(args []string) error {
 	if *attack {
 		*flows = hostileMasks
 	}
-	g, err := newGenerator("e0", frames(*flows, *masks, *broadcast, *attack))
+	g, err := lab.NewSender("e0", frames(*flows, *masks, *broadcast, *attack))
 	if err != nil {
 		return err
 	}
-	sent, err := g.run(*length, *pps, *count)
+	sent, err := g.Run(*length, *pps, *count)
 	if err == nil {
 		fmt.Println(sent)
 	}
@@ -68,85 +66,6 @@ func frames(flows int, masks, broadcast, attack bool) [][]byte {
 		out[i] = flow.Compose(&key, make([]byte, 60-42))
 	}
 	return out
-}
-
-type mmsghdr struct {
-	hdr unix.Msghdr
-	len uint32
-	_   [4]byte
-}
-
-const sendBatch = 64
-
-// generator sends frames from a packet socket.
-type generator struct {
-	fd     int
-	frames [][]byte
-	next   int
-	hdrs   [sendBatch]mmsghdr
-	iovs   [sendBatch]unix.Iovec
-}
-
-func newGenerator(device string, frames [][]byte) (*generator, error) {
-	dev, err := net.InterfaceByName(device)
-	if err != nil {
-		return nil, err
-	}
-	g := &generator{frames: frames}
-	g.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
-	if err != nil {
-		return nil, err
-	}
-	const qdiscBypass = 20
-	_ = unix.SetsockoptInt(g.fd, unix.SOL_PACKET, qdiscBypass, 1)
-	for i := range g.hdrs {
-		g.hdrs[i].hdr.Iov = &g.iovs[i]
-		g.hdrs[i].hdr.SetIovlen(1)
-	}
-	return g, unix.Bind(g.fd, &unix.SockaddrLinklayer{Protocol: 0, Ifindex: dev.Index})
-}
-
-// run sends until the time is over or count packets are sent.
-func (g *generator) run(length time.Duration, pps, count int) (sent int, err error) {
-	start := time.Now()
-	for time.Since(start) < length && (count == 0 || sent < count) {
-		n := sendBatch
-		if pps > 0 {
-			due := int(time.Since(start).Seconds()*float64(pps)) - sent
-			if due <= 0 {
-				time.Sleep(50 * time.Microsecond)
-				continue
-			}
-			n = min(n, due)
-		}
-		if count > 0 {
-			n = min(n, count-sent)
-		}
-		m, err := g.send(n)
-		if err != nil {
-			return sent, err
-		}
-		sent += m
-	}
-	return sent, nil
-}
-
-// send sends up to n frames.
-func (g *generator) send(n int) (int, error) {
-	for i := range n {
-		f := g.frames[(g.next+i)%len(g.frames)]
-		g.iovs[i].Base = &f[0]
-		g.iovs[i].SetLen(len(f))
-	}
-	m, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(g.fd), uintptr(unsafe.Pointer(&g.hdrs[0])), uintptr(n), 0, 0, 0)
-	switch errno {
-	case 0:
-		g.next = (g.next + int(m)) % len(g.frames)
-		return int(m), nil
-	case unix.ENOBUFS, unix.EAGAIN:
-		return 0, nil
-	}
-	return 0, errno
 }
 
 // numMasks is how many masks the many-mask job has in use: half by source, half

@@ -31,12 +31,13 @@ func connectMain(args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	g, err := newGenerator("e0", frames(*flows, false, false, false))
+	list := frames(*flows, false, false, false)
+	for _, f := range list {
+		f[5] = 0x99 // a host that isn't there: the receiver's stack leaves the packet alone
+	}
+	g, err := lab.NewSender("e0", list)
 	if err != nil {
 		return err
-	}
-	for _, f := range g.frames {
-		f[5] = 0x99 // a host that isn't there: the receiver's stack leaves the packet alone
 	}
 	arrived, err := counter(nsDst, "e0")
 	if err != nil {
@@ -44,7 +45,7 @@ func connectMain(args []string) error {
 	}
 	fmt.Println("ready")
 	for range 100 {
-		if err := g.paced(*flows, *window, arrived); err != nil {
+		if err := paced(g, *flows, *window, arrived); err != nil {
 			return err
 		}
 		fmt.Println("done")
@@ -79,7 +80,7 @@ func counter(space, device string) (read func() (int, error), err error) {
 const stuckAfter = 20 * time.Millisecond
 
 // paced sends n frames with at most window of them on their way.
-func (g *generator) paced(n, window int, arrived func() (int, error)) error {
+func paced(g *lab.Sender, n, window int, arrived func() (int, error)) error {
 	base, err := arrived()
 	if err != nil {
 		return err
@@ -97,12 +98,13 @@ func (g *generator) paced(n, window int, arrived func() (int, error)) error {
 			base -= sent - last
 			last, moved = sent, time.Now()
 		}
-		room := min(window-(sent-last), n-sent, sendBatch)
-		if room < min(sendBatch/2, n-sent) || room <= 0 {
+		const batch = 64 // of one system call
+		room := min(window-(sent-last), n-sent, batch)
+		if room < min(batch/2, n-sent) || room <= 0 {
 			time.Sleep(20 * time.Microsecond)
 			continue
 		}
-		m, err := g.send(room)
+		m, err := g.Send(room)
 		if err != nil {
 			return err
 		}

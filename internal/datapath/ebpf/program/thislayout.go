@@ -1,0 +1,5 @@
+//go:build !otherlayout
+
+package program
+
+const otherLayout = 0

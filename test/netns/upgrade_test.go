@@ -1,0 +1,221 @@
+package netns
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/lab"
+)
+
+// Traffic of the tests below.
+const (
+	steadyPPS   = 100000
+	steadyFlows = 100
+	sinkPort    = 9
+)
+
+// steady is a stream of UDP packets from one host to another that goes on while
+// something is done to the switch.
+type steady struct {
+	s      *sw
+	to     lab.Host
+	sink   int
+	before uint64
+	stop   chan struct{}
+	sent   chan int
+	err    error
+}
+
+// steadyStream starts the stream.
+func (s *sw) steadyStream(from, to lab.Host) *steady {
+	s.t.Helper()
+	st := &steady{s: s, to: to, stop: make(chan struct{}), sent: make(chan int, 1)}
+	s.must(lab.Within(to.Space, func() (err error) {
+		if st.sink, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		// What its filter refuses is counted at once.
+		refuse := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+		if err := unix.SetsockoptSockFprog(st.sink, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &refuse}); err != nil {
+			return err
+		}
+		return unix.Bind(st.sink, &unix.SockaddrInet4{Port: sinkPort})
+	}))
+	s.t.Cleanup(func() { _ = unix.Close(st.sink) })
+	st.before = st.arrived()
+	var sender *lab.Sender
+	s.must(lab.Within(from.Space, func() (err error) {
+		sender, err = lab.NewSender("eth0", steadyFrames(s.t, from, to))
+		return err
+	}))
+	go func() {
+		defer sender.Close()
+		total := 0
+		for done := false; !done; {
+			n, err := sender.Run(50*time.Millisecond, steadyPPS, 0)
+			total += n
+			select {
+			case <-st.stop:
+				done = true
+			default:
+				st.err = err
+				done = err != nil
+			}
+		}
+		st.sent <- total
+	}()
+	return st
+}
+
+// steadyFrames are UDP packets of as many flows as the stream has.
+func steadyFrames(t *testing.T, from, to lab.Host) (frames [][]byte) {
+	t.Helper()
+	text := fmt.Sprintf("eth(src=%s,dst=%s),eth_type(0x0800),ipv4(src=%s,dst=%s,proto=17,tos=0,ttl=64,frag=no),udp(src=1024,dst=%d)",
+		from.MAC, to.MAC, from.IPAddr(), to.IPAddr(), sinkPort)
+	k, _, err := datapath.ParseKey(text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range steadyFlows {
+		key := *k
+		key.TpSrc += uint16(i)
+		frames = append(frames, flow.Compose(&key, make([]byte, 18)))
+	}
+	return frames
+}
+
+// arrived is how many UDP packets the receiver's stack has had, whatever became of them.
+func (st *steady) arrived() (n uint64) {
+	st.s.t.Helper()
+	var text []byte
+	st.s.must(lab.Within(st.to.Space, func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/snmp")
+		return err
+	}))
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		switch {
+		case f[0] != "Udp:":
+		case names == nil:
+			names = f
+		default:
+			for i, name := range names {
+				if name == "InDatagrams" || name == "NoPorts" || name == "InErrors" {
+					v, _ := strconv.ParseUint(f[i], 10, 64)
+					n += v
+				}
+			}
+		}
+	}
+	return n
+}
+
+// end stops the stream and fails unless each packet arrived once.
+func (st *steady) end() {
+	st.s.t.Helper()
+	close(st.stop)
+	sent := uint64(<-st.sent)
+	st.s.must(st.err)
+	var came uint64
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if came = st.arrived() - st.before; came >= sent {
+			break
+		}
+	}
+	if came != sent {
+		st.s.t.Errorf("%d packets sent, %d arrived", sent, came)
+	}
+}
+
+// otherBuild builds our programs with another layout of the memory that they
+// share with the kernel.
+func otherBuild(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	weir := filepath.Join(dir, "weir")
+	if out, err := exec.Command("go", "build", "-tags", "otherlayout", "-o", weir, "../../cmd/weir").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	names, err := exec.Command(weir, "--programs").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range strings.Fields(string(names)) {
+		if err := os.Symlink("weir", filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestPacketsOverRestart has the switch restarted, upgraded to a build that
+// can't take over the memory of the present one, and killed and started, all by
+// ovs-ctl, while 100,000 packets a second pass: each must arrive once.
+func TestPacketsOverRestart(t *testing.T) {
+	other := otherBuild(t)
+	s := start(t)
+	s.datapath = "system"
+	a := lab.Host{Space: prefix + "a", Port: "p-a", MAC: "02:00:00:00:00:0a", Addr: "10.80.0.1/24"}
+	b := lab.Host{Space: prefix + "b", Port: "p-b", MAC: "02:00:00:00:00:0b", Addr: "10.80.0.2/24"}
+	s.must(a.Attach(s.space))
+	s.must(b.Attach(s.space))
+	s.vsctl("add-br br0 -- set-fail-mode br0 secure -- add-port br0 %s -- add-port br0 %s", a.Port, b.Port)
+	s.run("ovs-ofctl", "add-flow", "br0", "priority=3,actions=normal")
+	s.expect(a, "10.80.0.2", true)
+	restart := func() { s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "restart") }
+	change := func(bin string) func() {
+		return func() {
+			s.bin = bin
+			restart()
+		}
+	}
+	old := s.bin
+	for _, step := range []struct {
+		name string
+		do   func()
+	}{
+		{"restart", restart},
+		{"upgrade", change(other)},
+		{"downgrade", change(old)},
+		{"kill", s.killAndStart},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			s.t = t
+			st := s.steadyStream(a, b)
+			time.Sleep(500 * time.Millisecond)
+			step.do()
+			time.Sleep(700 * time.Millisecond)
+			st.end()
+			if t.Failed() {
+				t.Logf("%s\n%s", s.run("ovs-appctl", "dpif/show-slow"), s.run("ovs-appctl", "dpctl/show", "-s"))
+			}
+		})
+	}
+	s.t = t
+}
+
+// killAndStart kills the switch as nothing else can, and has ovs-ctl start it.
+// Its OpenFlow tables are empty then; so the bridge forwards on its own.
+func (s *sw) killAndStart() {
+	s.t.Helper()
+	s.vsctl("set-fail-mode br0 standalone")
+	text, err := os.ReadFile(filepath.Join(s.dir, "ovs-vswitchd.pid"))
+	s.must(err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	s.must(err)
+	s.must(syscall.Kill(pid, syscall.SIGKILL))
+	time.Sleep(300 * time.Millisecond)
+	s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "start")
+}
