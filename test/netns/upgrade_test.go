@@ -29,6 +29,7 @@ const (
 // something is done to the switch.
 type steady struct {
 	s      *sw
+	from   lab.Host
 	to     lab.Host
 	sink   int
 	before uint64
@@ -40,7 +41,7 @@ type steady struct {
 // steadyStream starts the stream.
 func (s *sw) steadyStream(from, to lab.Host) *steady {
 	s.t.Helper()
-	st := &steady{s: s, to: to, stop: make(chan struct{}), sent: make(chan int, 1)}
+	st := &steady{s: s, from: from, to: to, stop: make(chan struct{}), sent: make(chan int, 1)}
 	s.must(lab.Within(to.Space, func() (err error) {
 		if st.sink, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
@@ -136,6 +137,10 @@ func (st *steady) end() {
 	}
 	if came != sent {
 		st.s.t.Errorf("%d packets sent, %d arrived", sent, came)
+		for _, at := range [][2]string{{st.from.Space, "eth0"}, {space, st.from.Port}, {space, st.to.Port}, {st.to.Space, "eth0"}} {
+			out, _ := exec.Command("ip", "-n", at[0], "-s", "link", "show", at[1]).CombinedOutput()
+			st.s.t.Logf("%s", out)
+		}
 	}
 }
 
@@ -199,7 +204,10 @@ func TestPacketsOverRestart(t *testing.T) {
 			time.Sleep(700 * time.Millisecond)
 			st.end()
 			if t.Failed() {
-				t.Logf("%s\n%s", s.run("ovs-appctl", "dpif/show-slow"), s.run("ovs-appctl", "dpctl/show", "-s"))
+				for _, command := range []string{"dpif/show-slow", "dpctl/show -s", "drops/show", "dpctl/dump-flows"} {
+					out, _ := s.try("ovs-appctl", strings.Fields(command)...)
+					t.Logf("%s:\n%s", command, out)
+				}
 			}
 		})
 	}

@@ -42,13 +42,14 @@ type SlowPath struct {
 	Packets map[string]uint64 `json:"packets"` // that had a flow, by reason
 	Misses  uint64            `json:"no_flow_in_kernel"`
 	Lost    uint64            `json:"lost_on_the_way_up"`
+	NoPort  uint64            `json:"sent_to_a_port_that_is_gone"`
 	Refused map[string]uint64 `json:"flows_left_to_user_space"` // by reason
 }
 
 // Slow is the slow path until now.
 func (d *DP) Slow() SlowPath {
 	c := d.set.Counters()
-	return SlowPath{d.Type() + "@" + d.Name(), d.slow.clone(), c.Misses, c.Lost, d.mirror.Refused()}
+	return SlowPath{d.Type() + "@" + d.Name(), d.slow.clone(), c.Misses, c.Lost, c.NoPort, d.mirror.Refused()}
 }
 
 // String is what dpif/show-slow prints.
@@ -60,6 +61,7 @@ func (s SlowPath) String() string {
 	}
 	fmt.Fprintf(&b, "  no flow in the kernel: %d packets\n", s.Misses)
 	fmt.Fprintf(&b, "  lost on the way up: %d packets\n", s.Lost)
+	fmt.Fprintf(&b, "  sent to a port that is gone: %d packets\n", s.NoPort)
 	for _, reason := range slices.Sorted(maps.Keys(s.Refused)) {
 		fmt.Fprintf(&b, "  flows left to user space: %d: %s\n", s.Refused[reason], reason)
 	}

@@ -17,6 +17,7 @@ const (
 	frameNew     = 48
 	frameOffset  = 56 // where they are
 	frameIPSum   = 64 // where the network header is
+	frameND      = 72 // where the address in an option is, 0 for nowhere
 )
 
 // assembleActions is the interpreter of action lists: a bounded loop over
@@ -121,6 +122,9 @@ func (b *builder) step(s *Set) {
 		{opLonger, b.opLonger},
 		{opJump, b.opJump},
 		{opPushMPLS, b.opPushMPLS},
+		{opPopMPLS, b.opPopMPLS},
+		{opSCTP, b.opSCTP},
+		{opNDOption, b.opNDOption},
 	}
 	for i, o := range ops {
 		b.emit(asm.JEq.Imm(asm.R1, int32(o.code), "op."+string(rune('a'+i))))

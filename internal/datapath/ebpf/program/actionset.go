@@ -36,6 +36,12 @@ func (b *builder) opSet(*Set) {
 		asm.JEq.Imm(asm.R2, 0, "next"), // no such header
 	)
 	b.label(fNoBase)
+	flag(setND, "set.at")
+	b.emit(
+		asm.LoadMem(asm.R2, asm.R9, frameND, asm.DWord),
+		asm.JEq.Imm(asm.R2, 0, "next"), // no such option
+	)
+	b.label("set.at")
 	b.emit(
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.RSh.Imm(asm.R1, 32),

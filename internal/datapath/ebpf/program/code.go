@@ -31,12 +31,19 @@ const (
 	opSample   // with probability arg/2^32 go on, else skip aux words
 	opLonger   // skip aux words unless the packet is longer than arg
 	opJump     // skip aux words
+	opPopMPLS  // the EtherType becomes aux, in network order; word 1 as for opResume
+	opSCTP     // ports by value and mask in word 2, as for opSet, of IP version aux; word 1 as for opResume
+	opNDOption // find the option of type arg, for setND; word 1 as for opResume
 	numOps
 )
 
 // names says that the operation's word 1 names its list and an action in it.
 func (o opcode) names() bool {
-	return o == opUser || o == opResume || o == opCut || o == opPushMPLS
+	switch o {
+	case opUser, opResume, opCut, opPushMPLS, opPopMPLS, opSCTP, opNDOption:
+		return true
+	}
+	return false
 }
 
 func op(o opcode, words int, aux uint16, arg uint32) uint64 {

@@ -16,6 +16,7 @@ type compiler struct {
 	cut    uint32 // of a Trunc that waits for its output
 	cutAt  int    // the index of that Trunc, or of what it stands in
 	moved  bool   // the network header isn't what the key says any more
+	typ    uint16 // then: the EtherType
 	depth  int    // of nested lists
 	// tunneled says that the tunnel to come through has been replaced by one to
 	// go out through.
@@ -109,6 +110,8 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 		c.add(op(opMeter, 1, 0, a.ID))
 	case *datapath.PushMPLS:
 		return c.pushMPLS(a)
+	case *datapath.PopMPLS:
+		return c.popMPLS(a)
 	case *datapath.SetEthernet:
 		c.setEthernet(a)
 	case *datapath.SetIPv4:

@@ -20,6 +20,7 @@ const (
 	setSumIP = 1 << 3 // the IPv4 header's checksum covers it
 	setSumL4 = 1 << 4 // the layer-4 checksum covers it
 	setRaw   = 1 << 5 // no checksum in the packet covers it, only that of the whole packet
+	setND    = 1 << 6 // counted from the address in the option that opNDOption found
 )
 
 // Flags of bpf_l4_csum_replace (linux/bpf.h).
@@ -191,8 +192,19 @@ func (c *compiler) setL4(a *datapath.SetL4) SlowWhy {
 		}
 		p.csum = 2
 		value, mask = []byte{byte(a.Src), byte(a.Dst)}, []byte{byte(a.SrcMask), byte(a.DstMask)}
+	case packet.ProtoSCTP:
+		le := binary.LittleEndian.Uint32
+		for i := range value {
+			value[i] &= mask[i]
+		}
+		version := uint16(4)
+		if c.key.EthType == packet.EtherTypeIPv6 {
+			version = 6
+		}
+		c.add(op(opSCTP, 3, version, 0), uint64(c.index)<<32, uint64(le(value))|uint64(le(mask))<<32)
+		return 0
 	default:
-		return SlowAction // SCTP's checksum covers the whole packet
+		return SlowAction
 	}
 	c.set(p, value, mask)
 	return 0
@@ -214,8 +226,9 @@ func (c *compiler) setARP(a *datapath.SetARP) SlowWhy {
 	return 0
 }
 
-// setND changes the target of a neighbour discovery message; its options are
-// somewhere in the packet, and user space's to find.
+// setND changes the target of a neighbour discovery message, and addresses in
+// its options. Where a packet has too many of them, user space does it all: once
+// more makes no difference.
 func (c *compiler) setND(a *datapath.SetND) SlowWhy {
 	m := c.mask
 	l4, known := c.l4Known()
@@ -225,10 +238,16 @@ func (c *compiler) setND(a *datapath.SetND) SlowWhy {
 	if !l4 || c.key.NwProto != packet.ProtoICMPv6 || c.key.TpSrc != packet.ICMPv6NeighborSolicit && c.key.TpSrc != packet.ICMPv6NeighborAdvert {
 		return 0
 	}
-	if !a.SLLMask.IsZero() || !a.TLLMask.IsZero() {
-		return SlowAction
-	}
 	c.set(place{flags: setL4 | setSumL4, csum: 2, offset: 8}, a.Target[:], a.TargetMask[:])
+	for _, o := range []struct {
+		typ        uint32
+		addr, mask packet.MAC
+	}{{packet.NDOptSourceLinkAddress, a.SLL, a.SLLMask}, {packet.NDOptTargetLinkAddress, a.TLL, a.TLLMask}} {
+		if !o.mask.IsZero() {
+			c.add(op(opNDOption, 2, 0, o.typ), uint64(c.index)<<32)
+			c.set(place{flags: setND | setSumL4, csum: 2}, o.addr[:], o.mask[:])
+		}
+	}
 	return 0
 }
 
@@ -250,8 +269,30 @@ func (c *compiler) pushMPLS(a *datapath.PushMPLS) SlowWhy {
 	if c.key.EthType == packet.EtherTypeVLAN || c.key.EthType == packet.EtherTypeQinQ {
 		return SlowMatch // a tag beyond the limit, which counts once others are popped
 	}
-	c.moved = true
+	c.moved, c.typ = true, a.EthType
 	lse := binary.LittleEndian.Uint32(binary.BigEndian.AppendUint32(nil, a.LSE))
 	c.add(op(opPushMPLS, 2, a.EthType<<8|a.EthType>>8, lse), uint64(c.index)<<32)
+	return 0
+}
+
+// popMPLS needs to know that there is a label.
+func (c *compiler) popMPLS(a *datapath.PopMPLS) SlowWhy {
+	typ := c.typ
+	if !c.moved {
+		if typ = c.key.EthType; !exact(c.mask.EthType) {
+			return SlowMatch
+		}
+	}
+	if typ != packet.EtherTypeMPLS && typ != packet.EtherTypeMPLSM {
+		if typ == packet.EtherTypeVLAN || typ == packet.EtherTypeQinQ {
+			return SlowMatch // a tag beyond the limit
+		}
+		return 0
+	}
+	if a.EthType < packet.EtherTypeMin {
+		return SlowAction // what is a length is no type
+	}
+	c.moved, c.typ = true, a.EthType
+	c.add(op(opPopMPLS, 2, a.EthType<<8|a.EthType>>8, 0), uint64(c.index)<<32)
 	return 0
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Version of the layout. Memory of another version can't be adopted.
-const Version = 1 + otherLayout
+const Version = 2 + otherLayout
 
 // Names under which regions and programs are pinned, in one directory.
 const (

@@ -33,6 +33,7 @@ type Set struct {
 	header, bucketRegion, entries, codes, maskRegion *region
 	stats, ports, portStats, meters                  *region
 	hints, counters, scratchRegion                   *region
+	crc                                              *region // constant; the programs' own
 	programs                                         *ebpf.Map
 	upcall                                           *ebpf.Program
 
@@ -134,8 +135,10 @@ func (s *Set) Memory() (bytes int) {
 }
 
 // load makes the programs that don't depend on masks, and a first main.
-func (s *Set) load() error {
-	var err error
+func (s *Set) load() (err error) {
+	if s.crc, err = newCRC(); err != nil {
+		return err
+	}
 	if s.upcall, err = s.program("upcall", s.assembleUpcall()); err != nil {
 		return err
 	}
@@ -179,6 +182,8 @@ func (s *Set) Close() error {
 		(*d.to).close()
 		*d.to = nil
 	}
+	s.crc.close()
+	s.crc = nil
 	var err error
 	if s.programs != nil {
 		err = s.programs.Close()
