@@ -113,8 +113,13 @@ const patience = 30 * time.Second
 
 func newDP(t testing.TB) *DP {
 	t.Helper()
+	return newDPWith(t, nil)
+}
+
+func newDPWith(t testing.TB, probes *Probes) *DP {
+	t.Helper()
 	needRoot(t)
-	d, err := New(Config{Type: "ebpf", Name: "test", Clock: clock.New(), MaxFlows: 4096, Temporary: true})
+	d, err := New(Config{Type: "ebpf", Name: "test", Clock: clock.New(), MaxFlows: 4096, Temporary: true, Probes: probes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,8 +155,9 @@ func (d *DP) handled() (n uint64) {
 	return n
 }
 
-func harness(t *testing.T) *dptest.Harness {
-	d := newDP(t)
+func harness(t *testing.T) *dptest.Harness { return harnessOf(t, newDP(t)) }
+
+func harnessOf(t *testing.T, d *DP) *dptest.Harness {
 	host := linux.NewHost()
 	cables := map[datapath.PortNo]*cable{}
 	came := uint64(0)

@@ -11,6 +11,8 @@ import (
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"weir/internal/datapath/ebpf/program"
 )
 
 // FeatureError says what this machine lacks for a feature.
@@ -39,6 +41,10 @@ type Feature struct {
 // Probes finds out once what the machine can do, and remembers it. The zero
 // value is ready; its methods may be called from any goroutine.
 type Probes struct {
+	// Deny, when not nil, answers for the kernel before that is asked: an error
+	// says that a feature isn't there. It is for tests of what happens then.
+	Deny func(feature string) error
+
 	once  sync.Once
 	found []Feature
 }
@@ -61,6 +67,10 @@ type probe struct {
 var probes = []probe{
 	{"eBPF maps", true, "CAP_BPF", probeMaps},
 	{"eBPF programs for traffic control", true, "CAP_NET_ADMIN", probeProgram},
+	{"loops in programs", true, "Linux 5.17", func() error {
+		return features.HaveProgramHelper(ebpf.SchedCLS, asm.FnLoop)
+	}},
+	{"waiting for programs to end", true, "membarrier(2) and no CPU without timer ticks", program.Barrier},
 	{"TCX links", true, "Linux 6.6", probeTCX},
 	{"tap devices with offloads and steering", true, "the tun module", probeTap},
 	{redirectPeer, false, "Linux 5.10", func() error {
@@ -79,13 +89,23 @@ func (p *Probes) All() []Feature {
 		_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited)
 		for _, pr := range probes {
 			f := Feature{Name: pr.name, Required: pr.required}
-			if err := pr.ask(); err != nil {
+			if err := p.ask(&pr); err != nil {
 				f.Err = &FeatureError{pr.name, pr.needs, err}
 			}
 			p.found = append(p.found, f)
 		}
 	})
 	return p.found
+}
+
+// ask asks the kernel, if nobody answers for it.
+func (p *Probes) ask(pr *probe) error {
+	if p.Deny != nil {
+		if err := p.Deny(pr.name); err != nil {
+			return err
+		}
+	}
+	return pr.ask()
 }
 
 // Available says why there can be no eBPF data path, nil where there can.

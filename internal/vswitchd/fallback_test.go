@@ -1,0 +1,62 @@
+package vswitchd
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/clock"
+	"weir/internal/datapath/ebpf"
+	"weir/internal/datapath/userspace"
+	"weir/internal/netdev/linux"
+)
+
+// TestFallback takes each feature that eBPF data paths need away from the
+// kernel: the types "system" and "ebpf" are served by user space then, and the
+// reason names the feature.
+func TestFallback(t *testing.T) {
+	if os.Geteuid() != 0 {
+		if os.Getenv("CI") != "" {
+			t.Fatal("needs root, and CI should have it")
+		}
+		t.Skip("needs root")
+	}
+	required := 0
+	for _, f := range new(ebpf.Probes).All() {
+		if !f.Required {
+			continue
+		}
+		required++
+		t.Run(f.Name, func(t *testing.T) {
+			probes := &ebpf.Probes{Deny: func(name string) error {
+				if name == f.Name {
+					return fmt.Errorf("denied by the test: %w", unix.EOPNOTSUPP)
+				}
+				return nil
+			}}
+			c := &composer{
+				opts: &Options{Clock: clock.New(), RunDir: t.TempDir()}, host: linux.NewHost(), probes: probes,
+				fallen: map[string]string{}, sw: &Switch{},
+			}
+			for _, typ := range []string{"system", "ebpf"} {
+				var p provider
+				if err := c.choose(typ, &p); err != nil {
+					t.Fatal(err)
+				}
+				defer p.dp.(interface{ Close() error }).Close()
+				if _, ok := p.dp.(*userspace.DP); !ok || p.dp.Type() != typ {
+					t.Errorf("type %s has a %T of type %s, want one in user space", typ, p.dp, p.dp.Type())
+				}
+				if p.chosen.kind != "userspace" || !strings.Contains(p.chosen.reason, f.Name) || !strings.Contains(p.chosen.reason, "needs ") {
+					t.Errorf("type %s was chosen as %+v, want the reason to name %s", typ, p.chosen, f.Name)
+				}
+			}
+		})
+	}
+	if required == 0 {
+		t.Error("no feature is required")
+	}
+}
