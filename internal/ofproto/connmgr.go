@@ -6,6 +6,7 @@ import (
 
 	"weir/internal/flow"
 	"weir/internal/openflow"
+	"weir/internal/pipeline"
 	"weir/internal/upcall"
 )
 
@@ -84,16 +85,27 @@ func (m *connManager) configure(old, cfg Config) {
 	m.listen(cfg)
 }
 
-// flushFlows empties the tables, as when controllers come or go.
+// flushFlows empties the tables, as when controllers come or go, and puts in
+// place what a bridge without controllers forwards by. No packet sees the tables
+// in between.
 func (m *connManager) flushFlows() {
-	events := m.b.pipe.Clear(m.b.be.clock.Now())
-	m.b.flowEvents(events, nil)
-	m.flowsFlushed()
+	x := m.b.pipe.Begin(m.b.be.clock.Now())
+	defer x.Abort()
+	x.Clear()
+	m.addNormal(x)
+	m.b.flowEvents(x.Commit(), nil)
 }
 
-// flowsFlushed puts in place what a bridge without controllers forwards by: a
-// standalone bridge is a normal switch.
+// flowsFlushed puts in place what a new bridge without controllers forwards by.
 func (m *connManager) flowsFlushed() {
+	x := m.b.pipe.Begin(m.b.be.clock.Now())
+	defer x.Abort()
+	m.addNormal(x)
+	x.Commit()
+}
+
+// addNormal adds the flow of a standalone bridge, which is a normal switch.
+func (m *connManager) addNormal(x *pipeline.Txn) {
 	m.mu.Lock()
 	normal := !m.secure && !m.hasPrimaries()
 	m.mu.Unlock()
@@ -105,7 +117,7 @@ func (m *connManager) flowsFlushed() {
 		Match:   flow.Match{},
 		Actions: []openflow.Action{&openflow.Output{Port: openflow.PortNormal}},
 	}
-	if _, err := m.b.pipe.FlowMod(fm, m.b.be.clock.Now()); err != nil {
+	if err := x.FlowMod(fm); err != nil {
 		log.Err("bridge %s: could not add the flow of a normal switch: %s", m.b.name, err)
 	}
 }

@@ -310,3 +310,17 @@ func TestVacancyEvents(t *testing.T) {
 		t.Fatal(d)
 	}
 }
+
+// A bridge that becomes standalone, with flows of whoever had it before, is a
+// normal switch at once: no version of the tables has neither.
+func TestStandaloneAtOnce(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 1, true)
+	before := b.pipe.Version()
+	if err := b.Configure(Config{Name: "br0"}); err != nil {
+		t.Fatal(err)
+	}
+	if n, after := b.pipe.Active(0), b.pipe.Version(); n != 1 || after != before+1 {
+		t.Errorf("%d flows after %d changes, want 1 after 1", n, after-before)
+	}
+}

@@ -316,11 +316,8 @@ func (p *Pipeline) Expire(now time.Time) []Event {
 
 // Clear removes all flows, groups and meters but hidden flows, as a change of
 // controller does.
-func (p *Pipeline) Clear(now time.Time) []Event {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	x := p.begin(now)
-	for _, t := range p.tables {
+func (x *Txn) Clear() {
+	for _, t := range x.p.tables {
 		for _, r := range t.Rules(x.version) {
 			if !r.Hidden() && t.ID != TableInternal {
 				x.remove(r, openflow.RemovedDelete)
@@ -329,5 +326,4 @@ func (p *Pipeline) Clear(now time.Time) []Event {
 	}
 	clear(x.changeGroups())
 	clear(x.changeMeters())
-	return x.commit()
 }
