@@ -2,6 +2,8 @@ package program
 
 import (
 	"github.com/cilium/ebpf/asm"
+
+	"weir/internal/packet"
 )
 
 // opSet is the operation of that name; see its constants.
@@ -28,6 +30,23 @@ func (b *builder) opSet(*Set) {
 		asm.Mov.Reg(asm.R2, asm.R3),
 		asm.And.Imm(asm.R2, 1<<stateL3Bits-1),
 		asm.StoreMem(asm.R9, frameIPSum, asm.R2, asm.DWord),
+		// A packet that ends within its IP header is left alone.
+		asm.Mov.Reg(asm.R4, asm.R8),
+		asm.RSh.Imm(asm.R4, 16),
+		asm.And.Imm(asm.R4, setSumIP|setIPv6),
+		asm.JEq.Imm(asm.R4, 0, "set.l4base"),
+		asm.Mov.Reg(asm.R5, asm.R2),
+		asm.Add.Imm(asm.R5, packet.IPv4Len),
+		asm.JEq.Imm(asm.R4, setSumIP, "set.room"),
+		asm.Add.Imm(asm.R5, packet.IPv6Len-packet.IPv4Len),
+	)
+	b.label("set.room")
+	b.emit(
+		asm.LoadMem(asm.R4, asm.R6, skbLen, asm.Word),
+		asm.JGT.Reg(asm.R5, asm.R4, "next"),
+	)
+	b.label("set.l4base")
+	b.emit(
 		asm.And.Imm(asm.R1, setL4),
 		asm.JEq.Imm(asm.R1, 0, fNoBase),
 		asm.Mov.Reg(asm.R2, asm.R3),

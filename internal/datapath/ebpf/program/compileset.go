@@ -21,6 +21,7 @@ const (
 	setSumL4 = 1 << 4 // the layer-4 checksum covers it
 	setRaw   = 1 << 5 // no checksum in the packet covers it, only that of the whole packet
 	setND    = 1 << 6 // counted from the address in the option that opNDOption found
+	setIPv6  = 1 << 7 // only if the packet has a whole IPv6 header; setSumIP, an IPv4 header
 )
 
 // Flags of bpf_l4_csum_replace (linux/bpf.h).
@@ -151,7 +152,7 @@ func (c *compiler) setIPv6(a *datapath.SetIPv6) SlowWhy {
 	if !c.onlyType(packet.EtherTypeIPv6) {
 		return SlowMatch
 	}
-	p := place{flags: setL3 | setRaw}
+	p := place{flags: setL3 | setRaw | setIPv6}
 	be := binary.BigEndian.AppendUint32
 	c.set(p, be(nil, uint32(a.TClass)<<20|a.Label&0xfffff), be(nil, uint32(a.TClassMask)<<20|a.LabelMask&0xfffff))
 	p.offset = 6
@@ -159,7 +160,7 @@ func (c *compiler) setIPv6(a *datapath.SetIPv6) SlowWhy {
 	if a.SrcMask == [16]byte{} && a.DstMask == [16]byte{} {
 		return 0
 	}
-	p = place{flags: setL3, offset: 8}
+	p = place{flags: setL3 | setIPv6, offset: 8}
 	if why := c.pseudo(&p); why != 0 {
 		return why
 	}
