@@ -37,6 +37,12 @@ func TestLookupBesideWriter(t *testing.T) {
 					t.Errorf("key %d found %v", i%stay, r)
 					return
 				}
+				if i%stay == 0 {
+					if n := len(c.Rules(1)); n != stay {
+						t.Errorf("%d rules are listed, want %d", n, stay)
+						return
+					}
+				}
 			}
 		})
 	}

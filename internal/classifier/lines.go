@@ -75,12 +75,20 @@ func newChunk[V any](lines, stride int) chunk[V] {
 }
 
 // put copies the line of a rule to a place, and makes it the rule's own.
-func (c *chunk[V]) put(i, stride int, r *Rule[V]) {
+func (c *chunk[V]) put(i, stride int, r *Rule[V]) { c.show(i, r, c.fill(i, stride, r)) }
+
+// show makes a line, that of a place, the rule's own. From then on others read it.
+func (c *chunk[V]) show(i int, r *Rule[V], at *line) {
+	r.line.Store(at)
+	c.rules[i].Store(r)
+}
+
+// fill copies the line of a rule to a place.
+func (c *chunk[V]) fill(i, stride int, r *Rule[V]) *line {
 	old, at := r.line.Load(), lineAt(c.words, i*stride)
 	at.hash, at.priority, at.born = old.hash, old.priority, old.born
 	at.gone.Store(old.gone.Load())
 	n := len(r.mask.words)
 	copy(at.vals(n), old.vals(n))
-	r.line.Store(at)
-	c.rules[i].Store(r)
+	return at
 }

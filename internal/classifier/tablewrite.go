@@ -19,8 +19,10 @@ func (t *ruleTable[V]) add(r *Rule[V], v Version) {
 	if c := t.next >> chunkBits; c == len(s.chunks) || t.next%chunkLines >= len(s.chunks[c].rules) {
 		s = t.grow(s)
 	}
-	s.chunks[t.next>>chunkBits].put(t.next%chunkLines, s.stride, r)
-	r.line.Load().setBorn(v, r.conj != nil)
+	c, i := &s.chunks[t.next>>chunkBits], t.next%chunkLines
+	at := c.fill(i, s.stride, r)
+	at.setBorn(v, r.conj != nil)
+	c.show(i, r, at)
 	r.no = uint32(t.next)
 	t.next++
 	t.rules++
