@@ -26,7 +26,7 @@ type Request struct {
 
 	isJSON  bool
 	session *session
-	link    link // the client's connection; nil without one
+	client  *client // whose request it is; nil without one
 }
 
 // ReplyJSON is for handlers that can answer in JSON when the request's JSON is
@@ -45,13 +45,13 @@ func (r *Request) ReplyJSON(v any) (string, error) {
 // Gone reports whether the client has closed its connection, so that nobody waits
 // for the answer. Handlers that take long ask it.
 func (r *Request) Gone() bool {
-	return r.link != nil && r.link.gone()
+	return r.client != nil && r.client.link.gone()
 }
 
 // Progress tells the client how far a long command is: a notification
 // "progress" with one string. Clients that don't know it pass it over.
 func (r *Request) Progress(text string) {
-	if r.link == nil {
+	if r.client == nil {
 		return
 	}
 	b, err := json.Marshal(struct {
@@ -60,7 +60,8 @@ func (r *Request) Progress(text string) {
 		Params []string `json:"params"`
 	}{nil, "progress", []string{text}})
 	if err == nil {
-		_, _ = r.link.Write(b)
+		r.client.out = append(r.client.out, b...)
+		_ = r.client.flush()
 	}
 }
 
@@ -104,19 +105,18 @@ func (b Both) String() string { return b.Text }
 // Document is the other form.
 func (b Both) Document() any { return b.JSON }
 
-// dispatch answers a request.
-func (s *Server) dispatch(l link, state *session, m *message) answer {
+// dispatch has a command, nil where there is none of that name, answer the request
+// that came in last.
+func (s *Server) dispatch(c *client, cmd *command) answer {
+	m := &c.message
 	if m.bad {
 		return failed("\"%s\" command has non-string argument", m.method)
 	}
-	s.mu.Lock()
-	c := s.commands[m.method]
-	s.mu.Unlock()
-	if err := check(c, m.method, len(m.args)); err != nil {
+	if err := check(cmd, m.method, len(m.args)); err != nil {
 		return answer{err: err}
 	}
-	r := &Request{Ctx: s.ctx, Name: c.name, Args: m.args, JSON: state.json, link: l, session: state}
-	text, err := run(c, r)
+	r := &Request{Ctx: s.ctx, Name: cmd.name, Args: m.args, JSON: c.session.json, client: c, session: &c.session}
+	text, err := run(cmd, r)
 	return answer{text: text, isDocument: r.isJSON, err: err}
 }
 

@@ -6,12 +6,15 @@ package unixctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -34,6 +37,7 @@ type command struct {
 	name, usage      string
 	minArgs, maxArgs int
 	handler          Handler
+	slow             atomic.Bool // it has taken long
 }
 
 // Server is a control socket and the commands it knows. Its mutex owns the
@@ -93,7 +97,7 @@ func (s *Server) Register(name, usage string, minArgs, maxArgs int, h Handler) {
 	if s.commands == nil {
 		s.commands = make(map[string]*command)
 	}
-	s.commands[name] = &command{name, usage, minArgs, maxArgs, h}
+	s.commands[name] = &command{name: name, usage: usage, minArgs: minArgs, maxArgs: maxArgs, handler: h}
 }
 
 // Unregister removes a command.
@@ -180,35 +184,32 @@ func (s *Server) serve(l link) {
 
 // client is a connection with what is kept from request to request.
 type client struct {
-	link
+	link    link
 	session session
 	split   json.Splitter
 	scanner json.Scanner
 	message message
-	out     []byte
+	out     []byte // replies that are not sent yet
 }
 
-// keptReply is how large a reply's buffer may be to be kept for the next.
-const keptReply = 64 << 10
+// keptReplies is how large the replies' buffer may be to be kept, and to grow on.
+const keptReplies = 64 << 10
 
-// answer answers the requests that came in whole.
-func (s *Server) answer(c *client) error {
-	for {
-		data, err := c.split.Next()
-		if data == nil {
-			return err
-		}
-		if err := c.message.parse(&c.scanner, data); err != nil {
-			return err
-		}
-		if err := s.reply(c); err != nil {
-			return err
-		}
+// flush sends the replies.
+func (c *client) flush() error {
+	if len(c.out) == 0 {
+		return nil
 	}
+	_, err := c.link.Write(c.out)
+	if c.out = c.out[:0]; cap(c.out) > keptReplies {
+		c.out = nil
+	}
+	return err
 }
 
-// reply answers one request.
-func (s *Server) reply(c *client) error {
+// answer answers the requests that came in whole. Their replies are sent together,
+// for a write wakes the client.
+func (s *Server) answer(c *client) error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -217,21 +218,48 @@ func (s *Server) reply(c *client) error {
 	s.active.Add(1)
 	s.mu.Unlock()
 	defer s.active.Done()
+	for {
+		data, err := c.split.Next()
+		if data == nil {
+			return errors.Join(c.flush(), err)
+		}
+		if err := c.message.parse(&c.scanner, data); err != nil {
+			return errors.Join(c.flush(), err)
+		}
+		if err := s.reply(c); err != nil {
+			return err
+		}
+	}
+}
+
+// quick is how long a command may take for earlier replies to wait for its own.
+const quick = time.Millisecond
+
+// reply answers one request.
+func (s *Server) reply(c *client) error {
 	m := &c.message
 	debug := log.Enabled(vlog.Dbg)
 	if debug {
 		log.Dbg("received request %s%s, id=%s", m.method, quoteArgs(m.args), m.id)
 	}
-	a := s.dispatch(c.link, &c.session, m)
+	s.mu.Lock()
+	cmd := s.commands[m.method]
+	s.mu.Unlock()
+	if cmd != nil && cmd.slow.Load() || len(c.out) > keptReplies {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	start := time.Now()
+	a := s.dispatch(c, cmd)
+	if cmd != nil && time.Since(start) > quick {
+		cmd.slow.Store(true)
+	}
 	if debug {
 		a.log(m.id)
 	}
-	c.out = a.append(c.out[:0], m.id, c.session.json)
-	_, err := c.link.Write(c.out)
-	if cap(c.out) > keptReply {
-		c.out = nil
-	}
-	return err
+	c.out = a.append(c.out, m.id, c.session.json)
+	return nil
 }
 
 // names returns the commands' names, sorted.

@@ -86,3 +86,44 @@ func TestParams(t *testing.T) {
 		}
 	}
 }
+
+// TestRepliesDontWait has a command that takes long come right after another: the
+// first one's reply isn't kept back once it is known to take long, and what a command
+// says of its progress comes after earlier replies.
+func TestRepliesDontWait(t *testing.T) {
+	s := serve(t)
+	goOn := make(chan bool)
+	s.Register("slow", "", 0, 0, func(r *Request) (string, error) {
+		time.Sleep(2 * quick)
+		if <-goOn {
+			r.Progress("half")
+			<-goOn
+		}
+		return "", nil
+	})
+	conn, err := net.Dial("unix", s.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	read := func(want string) {
+		t.Helper()
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(in, got); string(got) != want || err != nil {
+			t.Fatalf("got %q, %v; want %q", got, err, want)
+		}
+	}
+	both := `{"id":1,"method":"echo","params":["a"]}{"id":2,"method":"slow"}`
+	first, second := `{"id":1,"result":"a\n","error":null}`+"\n", `{"id":2,"result":"","error":null}`+"\n"
+	_, _ = io.WriteString(conn, both)
+	goOn <- true
+	read(first + `{"id":null,"method":"progress","params":["half"]}`)
+	goOn <- false
+	read(second)
+	_, _ = io.WriteString(conn, both)
+	read(first)
+	goOn <- false
+	read(second)
+}
