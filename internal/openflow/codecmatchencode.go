@@ -138,7 +138,7 @@ func (w *buf) oxmVLAN(m *Match, v Version) {
 	if mask&vid != 0 {
 		w.oxmValue(flow.FieldVLANVID.Field(), flow.V(uint64(tci&vid)), flow.V(uint64(mask&vid)), v)
 	}
-	if tci&vid != 0 && mask>>13 != 0 {
+	if tci&flow.VLANPresent != 0 && mask>>13 != 0 { // else it would lack what it depends on
 		w.oxmValue(flow.FieldVLANPCP.Field(), flow.V(uint64(tci>>13)), flow.V(7), v)
 	}
 }
