@@ -2,7 +2,9 @@ package netns
 
 import (
 	"context"
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,14 +21,21 @@ func (s *sw) testLiveTrace(t *testing.T) {
 	s.expect(a, "10.81.0.2", true)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ping := lab.Command(ctx, a.Space, "ping", "-n", "-q", "-i", "0.01", "-c", "300", "10.81.0.2")
+	ping := lab.Command(ctx, a.Space, "ping", "-n", "-q", "-i", "0.01", "10.81.0.2")
 	var pinged strings.Builder
 	ping.Stdout = &pinged
 	s.must(ping.Start())
 	out := s.run("ovs-appctl", "ofproto/trace", "--live", "br0", "icmp,nw_src=10.81.0.1", "-n", "10", "--names")
+	s.must(ping.Process.Signal(os.Interrupt)) // it prints what it counted
 	s.must(ping.Wait())
-	if !strings.Contains(pinged.String(), "300 received, 0% packet loss") {
-		t.Errorf("packets were lost: %s", pinged.String())
+	counts := regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`).FindStringSubmatch(pinged.String())
+	if counts == nil {
+		t.Fatalf("ping says %q", pinged.String())
+	}
+	sent, _ := strconv.Atoi(counts[1])
+	received, _ := strconv.Atoi(counts[2])
+	if sent < 10 || received < sent-1 { // one may be on its way
+		t.Errorf("%d of %d packets came back", received, sent)
 	}
 	head := regexp.MustCompile(`(?m)^Packet (\d+) of 10: [0-9:.]+, 98 bytes, came in on ` + a.Port + `, met ufid:`)
 	if n := len(head.FindAllString(out, -1)); n < 9 { // a flow may be made anew

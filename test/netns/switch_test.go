@@ -106,11 +106,11 @@ func (s *sw) must(err error) {
 
 // try runs one of the programs inside the switch's namespace.
 func (s *sw) try(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	cmd := lab.Command(ctx, s.space, append([]string{filepath.Join(s.bin, name)}, args...)...)
 	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
-		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=30", "OVS_SYSLOG_METHOD=null")
+		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=60", "OVS_SYSLOG_METHOD=null")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -144,10 +144,17 @@ func (s *sw) host(name, addr string) lab.Host {
 	return h
 }
 
-// ping sends one to a few echo requests and reports whether one was answered.
-func (s *sw) ping(from lab.Host, addr string) bool {
+// ping reports whether a host answers: three echo requests, where it should,
+// for as long as that may take; otherwise whether any of three is.
+func (s *sw) ping(from lab.Host, addr string, should bool) bool {
 	s.t.Helper()
-	out, err := lab.Command(context.Background(), from.Space, "ping", "-n", "-q", "-i", "0.2", "-W", "1", "-c", "3", addr).CombinedOutput()
+	args := []string{"ping", "-n", "-q", "-i", "0.2", "-c", "3"}
+	if should {
+		args = append(args, "-w", fmt.Sprint(patience.Seconds()), addr)
+	} else {
+		args = append(args, "-W", "1", addr)
+	}
+	out, err := lab.Command(context.Background(), from.Space, args...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		s.t.Fatalf("ping: %v\n%s", err, out)
@@ -155,23 +162,29 @@ func (s *sw) ping(from lab.Host, addr string) bool {
 	return err == nil
 }
 
-// expect pings and fails where the outcome is another.
+// expect pings and fails where the outcome is another. Flows of the data path
+// follow a change of the configuration after a moment, which it waits for.
 func (s *sw) expect(from lab.Host, addr string, reached bool) {
 	s.t.Helper()
-	if got := s.ping(from, addr); got != reached {
+	s.run("ovs-appctl", "revalidator/wait")
+	if got := s.ping(from, addr, reached); got != reached {
 		flows, _ := s.try("ovs-appctl", "dpctl/dump-flows", "--names")
 		s.t.Errorf("%s pings %s: answered %v, want %v; data path flows:\n%s", from.Space, addr, got, reached, flows)
 	}
 }
 
-// eventually repeats a check for a few seconds, since columns of status follow
-// what they describe after a moment.
+// patience is how long anything may take before a test gives up. Nothing waits
+// for it but a test that fails.
+const patience = time.Minute
+
+// eventually repeats a check, since columns of status follow what they describe
+// after a moment.
 func (s *sw) eventually(what string, check func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if check() {
 			return
 		}
 	}
-	s.t.Errorf("not within 15 s: %s", what)
+	s.t.Errorf("not within %v: %s", patience, what)
 }
