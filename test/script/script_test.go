@@ -6,6 +6,7 @@ package script
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,9 +46,10 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status":   exitStatus,
-			"waitfile": waitFile,
-			"warnings": warnings,
+			"eventually": eventually,
+			"status":     exitStatus,
+			"waitfile":   waitFile,
+			"warnings":   warnings,
 		},
 	})
 }
@@ -84,6 +86,25 @@ func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// patience is how long anything may take before a script fails.
+const patience = time.Minute
+
+// eventually is the command `eventually PATTERN PROGRAM ARG...`: it runs the
+// program again until it succeeds and its output has a match of the pattern.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually PATTERN PROGRAM ARG...")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ts.Exec(args[1], args[2:]...) == nil && pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("no match of %s within %v", args[0], patience)
+}
+
 // waitFile is the command `[!] waitfile NAME`: it waits until the file is there,
 // or is gone.
 func waitFile(ts *testscript.TestScript, neg bool, args []string) {
@@ -91,7 +112,6 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: [!] waitfile NAME")
 	}
 	name := ts.MkAbs(args[0])
-	const patience = time.Minute
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(name); (err != nil) == neg {
 			return
