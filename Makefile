@@ -55,9 +55,9 @@ check:
 # The race detector needs cgo; the programs themselves never do.
 unit:
 	@echo '== unit tests, with the race detector'
-	CGO_ENABLED=1 $(GO) test -race ./cmd/... ./internal/... ./schema/...
+	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race ./cmd/... ./internal/... ./schema/... ./test/alone ./test/report
 	@echo '== what a build with cgo cannot do: changing the user'
-	CGO_ENABLED=0 $(GO) test ./internal/daemon
+	CGO_ENABLED=0 $(GO) run ./test/report $(GO) test ./internal/daemon
 
 # The programs from the outside: command lines, real packets, Debian's C programs.
 blackbox: build

@@ -18,10 +18,6 @@ type arrived struct {
 	err     error
 }
 
-// patience is how long a stream may stand still, on a machine that does other
-// things as well, before it counts as broken.
-const patience = 30 * time.Second
-
 // MeasureTCP sends one TCP stream from one namespace to an address in another
 // for the given time, and returns the bits per second that arrived.
 func MeasureTCP(ctx context.Context, from, to, addr string, d time.Duration) (float64, error) {

@@ -88,7 +88,7 @@ func (d *demo) run() error {
 	if d.dir, err = os.MkdirTemp("", "weir-demo-"); err != nil {
 		return err
 	}
-	lab.RemoveNamespaces(prefix) // what a run that was killed may have left
+	removeOrphans()
 	steps := []struct {
 		title string
 		do    func() error
@@ -125,18 +125,18 @@ func (d *demo) cleanUp() {
 			fmt.Fprintf(d.env.Stderr, "%s: demo: %v\n", d.env.Name, err)
 		}
 	}
-	lab.RemoveNamespaces(prefix)
+	lab.RemoveNamespaces(ours())
 	os.RemoveAll(d.dir)
 }
 
 func (d *demo) start() error {
-	if err := lab.AddNamespace(switchSpace); err != nil {
+	if err := lab.AddNamespace(switchSpace()); err != nil {
 		return err
 	}
-	if err := lab.WithoutIPv6(switchSpace); err != nil {
+	if err := lab.WithoutIPv6(switchSpace()); err != nil {
 		return err
 	}
-	out, err := d.inSpace(switchSpace, d.self, "up")
+	out, err := d.inSpace(switchSpace(), d.self, "up")
 	d.show(out)
 	return err
 }
@@ -151,11 +151,11 @@ func (d *demo) build() error {
 	if err := d.sayTool("ovs-vsctl", "get", "Bridge", bridges[0], "status"); err != nil {
 		return err
 	}
-	if err := lab.IP("-n " + switchSpace + " link add trunk-left type veth peer name trunk-right"); err != nil {
+	if err := lab.IP("-n " + switchSpace() + " link add trunk-left type veth peer name trunk-right"); err != nil {
 		return err
 	}
 	for _, side := range []string{"left", "right"} {
-		if err := lab.IP("-n " + switchSpace + " link set trunk-" + side + " up"); err != nil {
+		if err := lab.IP("-n " + switchSpace() + " link set trunk-" + side + " up"); err != nil {
 			return err
 		}
 		if err := d.sayTool("ovs-vsctl", "add-port", "br-"+side, "trunk-"+side, "trunks=10,20"); err != nil {

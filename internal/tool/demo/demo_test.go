@@ -1,9 +1,18 @@
 package demo
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+
+	"weir/internal/lab"
+	"weir/test/alone"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 func TestDescribeVLANs(t *testing.T) {
 	for _, tc := range []struct{ table, want string }{
@@ -35,5 +44,36 @@ func TestBoxLinesAlign(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(lines, "\n"), "--- alice") {
 		t.Error("the host of a port is not drawn")
+	}
+}
+
+// What a demonstration left whose process has ended goes; the namespaces of others
+// stay, as do those of one that runs.
+func TestRemoveOrphans(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("network namespaces need root")
+	}
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	left := fmt.Sprintf("%s%d-alice", family, ended.Process.Pid)
+	for _, space := range []string{left, namespace("alice"), "weir-demonstrator"} {
+		if err := lab.AddNamespace(space); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { lab.RemoveNamespaces(space) })
+	}
+	removeOrphans()
+	entries, err := os.ReadDir("/run/netns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if slices.Contains(names, left) || !slices.Contains(names, namespace("alice")) || !slices.Contains(names, "weir-demonstrator") {
+		t.Errorf("%q are there, of which %s alone should be gone", names, left)
 	}
 }
