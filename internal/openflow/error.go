@@ -9,7 +9,7 @@ import (
 const (
 	VendorNicira uint32 = 0x00002320
 	VendorONF    uint32 = 0x4f4e4600
-	VendorNTR    uint32 = 0x00001540 // Netronome: group selection properties
+	VendorNTR    uint32 = 0x0000154d // Netronome: group selection properties
 	VendorIntel  uint32 = 0x0000aa01
 )
 

@@ -94,6 +94,10 @@ func (s *stack) ofctlInventory(tool side, version string, number int) {
 		do("del-flows", "br0")
 	}
 	if number == 5 {
+		do("add-group", "br0", "group_id=5,type=select,selection_method=dp_hash,bucket=bucket_id:0,weight:100,output:1")
+		do("add-group", "br0", "group_id=6,type=select,selection_method=hash,selection_method_param=7,fields(ip_src=255.255.0.0,eth_dst),bucket=bucket_id:1,output:1")
+		told("dump-groups", "br0")
+		do("del-groups", "br0")
 		do("add-group", "br0", "group_id=7,type=all,bucket=bucket_id:1,output:1")
 		do("insert-buckets", "br0", "group_id=7,command_bucket_id=last,bucket=bucket_id:2,output:2")
 		do("remove-buckets", "br0", "group_id=7,command_bucket_id=first")

@@ -73,7 +73,10 @@ func (o Outlet) Close() error {
 	if o.Gone() {
 		return err
 	}
-	return errors.Join(err, o.SetFlags(0, netdev.Promiscuous))
+	if e := o.SetFlags(0, netdev.Promiscuous); !errors.Is(e, unix.ENODEV) { // it may have gone just now
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // Internal is an "internal" device of a data path in the kernel: one end of a

@@ -1,0 +1,31 @@
+package openflow
+
+import (
+	"encoding/hex"
+	"testing"
+)
+
+// The property that selects by hash, as ovn-controller sends it for a load
+// balancer: experimenter 0x154d.
+func TestSelectionMethodBytes(t *testing.T) {
+	const want = "060f0040" + "00000240" + "00000100" + "00000001" + "0000" + "0000" + "ffffffff" +
+		"ffff0028" + "0000154d" + "00000001" + "00000000" + "64705f68617368000000000000000000" + "0000000000000000"
+	b, err := hex.DecodeString(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, m, err := Decode(b, DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mod, ok := m.(*GroupMod); !ok || mod.Props.SelectionMethod != "dp_hash" {
+		t.Fatalf("%+v", m)
+	}
+	back, err := Encode(V15.Protocol(), 0x240, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(back); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
