@@ -455,7 +455,11 @@ func TestHashAgreesWithExecutor(t *testing.T) {
 		alg := rapid.Uint32Range(0, 1).Draw(t, "algorithm")
 		actions := []datapath.Action{&datapath.Hash{Alg: alg, Basis: rapid.Uint32().Draw(t, "basis")}, &datapath.Recirc{ID: 77}}
 		if rapid.Bool().Draw(t, "set?") {
-			actions = append([]datapath.Action{genSet(t, &key)}, actions...)
+			set := genSet(t, &key)
+			if l4, ok := set.(*datapath.SetL4); ok && l4.Proto == packet.ProtoSCTP {
+				t.Skip("user space may have to do it")
+			}
+			actions = append([]datapath.Action{set}, actions...)
 		}
 		code, why := n.set.Compile(&key, exactMask(), actions)
 		if why != nil {
