@@ -81,6 +81,15 @@ func (p *matchPrinter) field(id FieldID, name string) {
 	p.byte(',')
 }
 
+// unmasked prints a field without its mask: of the headers of ERSPAN and GTP-U
+// a match that came by a message has only the bits that are one.
+func (p *matchPrinter) unmasked(id FieldID, name string) {
+	f := id.Field()
+	if !f.Get(p.m).IsZero() {
+		p.text(name + "=" + f.FormatValue(f.Get(p.k), f.exact, nil) + ",")
+	}
+}
+
 // value prints a value; the forms that most flows have without detour.
 func (p *matchPrinter) value(f *Field, v, mask Value) {
 	switch {
@@ -264,16 +273,16 @@ func (p *matchPrinter) tunnelHeader() {
 	p.field(FieldTunGBPFlags, "tun_gbp_flags")
 	p.field(FieldTunTOS, "tun_tos")
 	p.field(FieldTunTTL, "tun_ttl")
-	p.field(FieldTunERSPANVer, "tun_erspan_ver")
+	p.unmasked(FieldTunERSPANVer, "tun_erspan_ver")
 	if m.ERSPANVer != 0 && t.ERSPANVer == 1 {
 		p.field(FieldTunERSPANIdx, "tun_erspan_idx")
 	}
 	if m.ERSPANVer != 0 && t.ERSPANVer == 2 {
-		p.field(FieldTunERSPANDir, "tun_erspan_dir")
-		p.field(FieldTunERSPANHwid, "tun_erspan_hwid")
+		p.unmasked(FieldTunERSPANDir, "tun_erspan_dir")
+		p.unmasked(FieldTunERSPANHwid, "tun_erspan_hwid")
 	}
-	p.field(FieldTunGTPUFlags, "gtpu_flags")
-	p.field(FieldTunGTPUMsgType, "gtpu_msgtype")
+	p.unmasked(FieldTunGTPUFlags, "gtpu_flags")
+	p.unmasked(FieldTunGTPUMsgType, "gtpu_msgtype")
 	if m.Flags&tunFlagsKnown != 0 {
 		s := FlagSigns(uint32(t.Flags), uint32(m.Flags), tunFlagNames)
 		if m.Flags&tunFlagsKnown == tunFlagsKnown {

@@ -289,7 +289,7 @@ func (c *checker) control(a Action) ErrCode {
 	switch a := a.(type) {
 	case *Resubmit:
 		if a.WithCT && !flow.FieldCTNwProto.Field().AppliesTo(&c.m) {
-			return c.inconsistent()
+			return ErrBACMatchInconsistent
 		}
 	case *GotoTable:
 		if c.TableID != TableAny && a.Table <= c.TableID || c.NTables != 0 && c.NTables != 255 && int(a.Table) >= c.NTables {
@@ -365,6 +365,10 @@ func (c *checker) learn(l *Learn) ErrCode {
 func (c *checker) ct(a *CT) ErrCode {
 	if !c.isIP() {
 		return ErrBACMatchInconsistent
+	}
+	proto := c.m.Key.NwProto & c.m.Mask.NwProto
+	if a.ALG == CTALGFTP && proto != packet.ProtoTCP || a.ALG == CTALGTFTP && proto != packet.ProtoUDP {
+		return ErrBACMatchInconsistent // the helper reads what these protocols carry
 	}
 	if a.ZoneSrc.Field != nil {
 		if code := c.sub(a.ZoneSrc, "source"); code != 0 {

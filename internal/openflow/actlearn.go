@@ -227,6 +227,7 @@ func buildActParsers() map[string]actParseFunc {
 		"mod_nw_src": (*actParser).nwSrc, "mod_nw_dst": (*actParser).nwDst,
 		"mod_nw_tos": (*actParser).nwTOS, "mod_nw_ecn": (*actParser).nwECN,
 		"mod_nw_ttl":     number(8, "TTL", func(v uint64) Action { return &SetIPTTL{TTL: uint8(v)} }),
+		"set_nw_ttl":     number(8, "TTL", func(v uint64) Action { return &SetIPTTL{TTL: uint8(v)} }),
 		"mod_tp_src":     number(16, "source port", func(v uint64) Action { return &SetL4SrcPort{Port: uint16(v)} }),
 		"mod_tp_dst":     number(16, "destination port", func(v uint64) Action { return &SetL4DstPort{Port: uint16(v)} }),
 		"set_mpls_label": (*actParser).mplsLabel, "set_mpls_tc": (*actParser).mplsTC, "set_mpls_ttl": (*actParser).mplsTTL,

@@ -55,6 +55,31 @@ func TestFlushOfOneFamily(t *testing.T) {
 	}
 }
 
+// TestCTNeeds: what a flow must match for actions on connections.
+func TestCTNeeds(t *testing.T) {
+	for flow, ok := range map[string]bool{
+		"ip,actions=ct(commit,alg=ftp)":                        false,
+		"tcp,actions=ct(commit,alg=ftp)":                       true,
+		"udp6,actions=ct(commit,alg=tftp)":                     true,
+		"tcp,actions=ct(commit,alg=tftp)":                      false,
+		"actions=ct":                                           false,
+		"actions=write_actions(ct(commit))":                    false,
+		"ip,actions=ct(commit,nat(src=::1))":                   false,
+		"ipv6,actions=ct(commit,nat(src=::1))":                 true,
+		"ip,actions=resubmit(,1,ct)":                           false,
+		"ct_state=+trk,ip,actions=resubmit(,1,ct)":             false,
+		"ct_state=+trk-inv,ip,actions=resubmit(,1,ct)":         true,
+		"ct_state=+new,actions=resubmit(,1,ct)":                true,
+		"ip,actions=write_actions(move:tcp_src[]->tcp_dst[])":  false,
+		"tcp,actions=write_actions(move:tcp_src[]->tcp_dst[])": true,
+	} {
+		_, _, err := ParseFlowMod(flow, int(FlowAdd), ParseOptions{})
+		if (err == nil) != ok {
+			t.Errorf("%s: %v", flow, err)
+		}
+	}
+}
+
 // TestFlowSettings: a setting that a command has no use for is an error, for
 // without it the command would reach more flows.
 func TestFlowSettings(t *testing.T) {

@@ -534,9 +534,9 @@ func isCIDR(f *flow.Field, m *Match) bool {
 
 func vlanProtocols(m *Match) Protocol {
 	switch m.Mask.VLANs[0].TCI {
-	case 0, 0xffff:
+	case 0, 0xffff, 0x1fff:
 		return PAny
-	case 0x1fff, 0xf000:
+	case 0xf000:
 		if m.Key.VLANs[0].TCI&flow.VLANPresent != 0 {
 			return PAny
 		}
