@@ -119,6 +119,10 @@ func (s *Server) Serve() {
 				return
 			}
 			log.WarnRL(&acceptLimit, "%s: accept failed: %v", s.path, err)
+			select { // a shortage of descriptors passes
+			case <-s.ctx.Done():
+			case <-time.After(acceptPause):
+			}
 			continue
 		}
 		s.mu.Lock()
@@ -127,6 +131,9 @@ func (s *Server) Serve() {
 		go s.serve(l)
 	}
 }
+
+// acceptPause is how long no client is accepted after that failed.
+const acceptPause = 100 * time.Millisecond
 
 var acceptLimit, requestLimit vlog.RateLimit
 
