@@ -14,7 +14,7 @@ export CGO_ENABLED ?= 0
 
 SBIN = ovsdb-server ovs-vswitchd
 
-.PHONY: all build install demo test check unit blackbox soak bench bench-datapath bench-ovsdb bench-openflow clean
+.PHONY: all build install demo test check unit blackbox properties soak bench bench-datapath bench-ovsdb bench-openflow clean
 all: build
 
 build:
@@ -52,17 +52,27 @@ check:
 	$(GO) tool staticcheck ./...
 	$(GO) test ./test/floors
 
+UNITS = ./cmd/... ./internal/... ./schema/... ./test/alone ./test/report
+# Packages with tests on random values. They have one seed in `make unit`: what
+# fails there is the change's doing.
+PROPERTIES = $(shell grep -rl --include='*_test.go' pgregory.net/rapid internal | xargs -n1 dirname | sort -u | sed 's|^|weir/|')
+
 # The race detector needs cgo; the programs themselves never do.
 unit:
 	@echo '== unit tests, with the race detector'
-	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race ./cmd/... ./internal/... ./schema/... ./test/alone ./test/report
+	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race $$($(GO) list $(UNITS) | grep -vxF "$$(printf "%s\n" $(PROPERTIES))")
+	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race $(PROPERTIES) -rapid.seed=1
 	@echo '== what a build with cgo cannot do: changing the user'
 	CGO_ENABLED=0 $(GO) run ./test/report $(GO) test ./internal/daemon
+
+# Other random values at each run, and many.
+properties:
+	$(GO) test -count=1 $(PROPERTIES) -rapid.checks=1000
 
 # The programs from the outside: command lines, real packets, Debian's C programs.
 blackbox: build
 	@echo '== script, namespace, interop and reliability tests'
-	$(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/packets/... ./test/interop/... ./test/reliability/...
+	$(GO) run ./test/report $(GO) test -count=1 -p 1 ./test/script/... ./test/netns/... ./test/packets/... ./test/interop/... ./test/reliability/...
 	cd test/interop/libovsdb && $(GO) vet ./... && $(GO) test -count=1 ./...
 
 # Needs root; leaves nothing behind, which is part of what it checks.

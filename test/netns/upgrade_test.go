@@ -20,10 +20,19 @@ import (
 
 // Traffic of the tests below.
 const (
-	steadyPPS   = 100000
 	steadyFlows = 100
 	sinkPort    = 9
 )
+
+// steadyPPS is the rate of the stream, in packets a second. The whole of it
+// takes a machine that does nothing else beside: where both ends and the switch
+// wait for a CPU, the kernel's own queues overflow.
+func steadyPPS() int {
+	if os.Getenv("WEIR_LONG") != "" {
+		return 100000
+	}
+	return 20000
+}
 
 // steady is a stream of UDP packets from one host to another that goes on while
 // something is done to the switch.
@@ -60,11 +69,12 @@ func (s *sw) steadyStream(from, to lab.Host) *steady {
 		sender, err = lab.NewSender("eth0", steadyFrames(s.t, from, to))
 		return err
 	}))
+	pps := steadyPPS()
 	go func() {
 		defer sender.Close()
 		total := 0
 		for done := false; !done; {
-			n, err := sender.Run(50*time.Millisecond, steadyPPS, 0)
+			n, err := sender.Run(50*time.Millisecond, pps, 0)
 			total += n
 			select {
 			case <-st.stop:
@@ -167,7 +177,7 @@ func otherBuild(t *testing.T) string {
 
 // TestPacketsOverRestart has the switch restarted, upgraded to a build that
 // can't take over the memory of the present one, and killed and started, all by
-// ovs-ctl, while 100,000 packets a second pass: each must arrive once.
+// ovs-ctl, while packets pass: each must arrive once.
 func TestPacketsOverRestart(t *testing.T) {
 	other := otherBuild(t)
 	s := start(t)
