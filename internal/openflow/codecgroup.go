@@ -138,7 +138,7 @@ func (d *decoder) groupProps(c *cursor, typ GroupType, cmd GroupModCommand) Grou
 			c.fail(ErrBPCBadType)
 			continue
 		}
-		if exp[0] != VendorNTR {
+		if exp[0] != VendorNTR && exp[0] != vendorNTROld {
 			c.fail(ErrBPCBadExperimenter)
 			continue
 		}

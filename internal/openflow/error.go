@@ -13,6 +13,10 @@ const (
 	VendorIntel  uint32 = 0x0000aa01
 )
 
+// vendorNTROld stands for VendorNTR in messages of clients that have the number
+// wrong, as the original once had: it is taken, never sent.
+const vendorNTROld uint32 = 0x00001540
+
 // Error types with a nested number.
 const (
 	errTypeNXVendor     = 0xb0c2 // NXET_VENDOR, OpenFlow 1.0 and 1.1

@@ -21,6 +21,10 @@ func TestSelectionMethodBytes(t *testing.T) {
 	if mod, ok := m.(*GroupMod); !ok || mod.Props.SelectionMethod != "dp_hash" {
 		t.Fatalf("%+v", m)
 	}
+	b[4*9+2], b[4*9+3] = 0x15, 0x40 // as older clients have it
+	if _, old, err := Decode(b, DecodeOptions{}); err != nil || old.(*GroupMod).Props.SelectionMethod != "dp_hash" {
+		t.Fatalf("experimenter 0x1540: %+v, %v", old, err)
+	}
 	back, err := Encode(V15.Protocol(), 0x240, m)
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,8 @@ type attachable interface {
 type port struct {
 	no     datapath.PortNo
 	device attachable
-	up     bool // the device was, when the programs were last told where packets go
+	to     program.Port // as the programs were last told
+	up     bool         // the device was then
 	index  int
 	link   link.Link
 	// later is the program that takes the place of an earlier process's when
@@ -84,7 +85,7 @@ func (d *DP) choosePort(a attachable, ok bool) datapath.PortNo {
 
 // attach has the programs receive from a device and send to it.
 func (d *DP) attach(a attachable, no datapath.PortNo) error {
-	p := &port{no: no, device: a, up: isUp(a), index: a.Ingress()}
+	p := &port{no: no, device: a, index: a.Ingress()}
 	queue, err := d.tap.assign(uint32(no))
 	if err != nil {
 		return err
@@ -92,15 +93,15 @@ func (d *DP) attach(a attachable, no datapath.PortNo) error {
 	if queue >= 0 {
 		d.watch(queue)
 	}
-	flags := portFlags(a)
-	prog, err := d.set.Entry(no, program.Ingress, flags)
+	d.way(p)
+	prog, err := d.set.Entry(no, program.Ingress, p.to.Flags)
 	if err == nil {
 		defer func() {
 			if p.later == nil {
 				_ = prog.Close()
 			}
 		}()
-		err = d.set.SetPort(no, program.Port{Ifindex: uint32(p.index), Flags: flags, Upcall: uint32(d.tap.ifindex)})
+		err = d.set.SetPort(no, p.to)
 	}
 	if err == nil {
 		p.link, err = d.attachLink(p, prog)
@@ -207,20 +208,37 @@ func attachedTo(l link.Link) int {
 
 func isUp(a attachable) bool { return a.Flags()&netdev.Up != 0 }
 
-// DevicesChanged looks which devices have gone up or down, and tells the programs
-// the way to them.
+// DevicesChanged looks which devices have gone up or down or have another MTU,
+// and tells the programs the way to them.
 func (d *DP) DevicesChanged() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range d.ports {
-		if up := isUp(p.device); up != p.up {
-			p.up = up
-			to := program.Port{Ifindex: uint32(p.index), Flags: portFlags(p.device), Upcall: uint32(d.tap.ifindex)}
-			if err := d.set.SetPort(p.no, to); err != nil {
-				log.Warn("%s: port %d: %v", d.cfg.Name, p.no, err)
-			}
+		if isUp(p.device) == p.up && maxLen(p.device, p.to.Flags) == p.to.MaxLen {
+			continue
+		}
+		d.way(p)
+		if err := d.set.SetPort(p.no, p.to); err != nil {
+			log.Warn("%s: port %d: %v", d.cfg.Name, p.no, err)
 		}
 	}
+}
+
+// way looks how packets get to a port's device.
+func (d *DP) way(p *port) {
+	p.up = isUp(p.device)
+	flags := portFlags(p.device)
+	p.to = program.Port{Ifindex: uint32(p.index), Flags: flags, Upcall: uint32(d.tap.ifindex), MaxLen: maxLen(p.device, flags)}
+}
+
+// maxLen is the longest frame that a device takes: one of its MTU, with a tag, as
+// the kernel's own devices have it. Those of tunnels take any.
+func maxLen(a attachable, flags program.PortFlags) uint32 {
+	const headers = 14 + 4
+	if flags&program.PortTunnel != 0 || a.MTU() <= 0 {
+		return 0
+	}
+	return uint32(a.MTU() + headers)
 }
 
 // portFlags are how packets get to a device. The other end of a veth pair in

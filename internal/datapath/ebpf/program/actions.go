@@ -157,7 +157,8 @@ func (b *builder) stop() {
 }
 
 // portOf puts the device of the port that the operation's arg names into R1
-// and the port's flags into R4; if there is none it goes to "noport".
+// and the port's flags into R4; if there is none, or the packet is too long for
+// it, it goes to "noport".
 func (b *builder) portOf(s *Set) {
 	b.emit(
 		asm.Mov.Reg(asm.R2, asm.R8),
@@ -172,6 +173,7 @@ func (b *builder) portOf(s *Set) {
 		asm.JEq.Imm(asm.R1, 0, "noport"),
 		asm.LoadMem(asm.R4, asm.R3, 4, asm.Word),
 	)
+	b.fits()
 }
 
 func (b *builder) opOutput(s *Set) {

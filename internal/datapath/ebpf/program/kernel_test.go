@@ -190,6 +190,30 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// A port takes no packet that is longer than its frames may be, alone or as one of
+// many outputs; super-packets it does take.
+func TestLongPackets(t *testing.T) {
+	for _, list := range []string{"2", "2,set(eth(dst=02:00:00:00:00:55)),2"} {
+		n := newTapnet(t, Config{})
+		frame, k := udp(t, 1, 2)
+		port := view[Port](n.set.ports, n.set.cfg.MaxPorts)[outPort]
+		n.install(t, &k, l2Mask(), list)
+		for _, c := range []struct {
+			max  int
+			want bool
+		}{{0, true}, {len(frame), true}, {len(frame) - 1, false}} {
+			before := n.set.Counters().NoPort
+			port.MaxLen = uint32(c.max)
+			n.port(t, outPort, port)
+			n.send(t, frame, netdev.Offload{})
+			out, refused := len(n.drain(n.out[outPort])), n.set.Counters().NoPort-before
+			if (out > 0) != c.want || (refused == 0) != c.want {
+				t.Errorf("%s, at most %d bytes: %d of %d bytes went out, %d refused", list, c.max, out, len(frame), refused)
+			}
+		}
+	}
+}
+
 // A packet that goes round has its flows counted each time.
 func TestRecirculation(t *testing.T) {
 	n := newTapnet(t, Config{})

@@ -90,7 +90,9 @@ type Port struct {
 	// Upcall is the index of the device that takes the port's packets to user
 	// space.
 	Upcall uint32
-	_      uint32
+	// MaxLen is the longest frame in bytes, tags that the kernel holds beside it
+	// left out; 0: any. It doesn't hold super-packets, whose segments are shorter.
+	MaxLen uint32
 }
 
 // PortCount is what the programs sent out of a port or received on it past its
@@ -118,7 +120,7 @@ type Counters struct {
 	Misses   uint64 // no flow matched
 	Actions  uint64 // went to user space by an action
 	Slow     uint64 // went to user space for what programs can't do
-	NoPort   uint64 // output to a port that isn't there
+	NoPort   uint64 // output to a port that isn't there, or doesn't take packets of that length
 	Lost     uint64 // could not be handed to user space
 }
 
