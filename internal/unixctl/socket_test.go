@@ -10,16 +10,22 @@ import (
 	"time"
 )
 
-// TestIdleConnections has connections rest for longer than a thread waits for them,
-// and then ask again, and be ended by the server while they rest.
-func TestIdleConnections(t *testing.T) {
-	s := serve(t)
+// connect connects to a server for the length of the test.
+func connect(t *testing.T, s *Server) (net.Conn, *bufio.Reader) {
+	t.Helper()
 	conn, err := net.Dial("unix", s.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	in := bufio.NewReader(conn)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn, bufio.NewReader(conn)
+}
+
+// TestIdleConnections has connections rest for longer than a thread waits for them,
+// and then ask again, and be ended by the server while they rest.
+func TestIdleConnections(t *testing.T) {
+	s := serve(t)
+	conn, in := connect(t, s)
 	for i := range 3 {
 		if _, err := fmt.Fprintf(conn, `{"id":%d,"method":"echo","params":["%d"]}`, i, i); err != nil {
 			t.Fatal(err)
@@ -39,12 +45,7 @@ func TestIdleConnections(t *testing.T) {
 // TestRequestsInPieces sends several requests in one piece and one in many.
 func TestRequestsInPieces(t *testing.T) {
 	s := serve(t)
-	conn, err := net.Dial("unix", s.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	in := bufio.NewReader(conn)
+	conn, in := connect(t, s)
 	request := `{"method":"echo","id":["a\"}",{"b":1}],"other":[{}],"params":["` + strings.Repeat("x", 3*readSize) + `"]} `
 	for _, piece := range []int{len(request), 1000, 3 * len(request)} {
 		for rest := strings.Repeat(request, 3); rest != ""; {
@@ -66,12 +67,7 @@ func TestRequestsInPieces(t *testing.T) {
 // TestParams sends arguments of wrong kinds.
 func TestParams(t *testing.T) {
 	s := serve(t)
-	conn, err := net.Dial("unix", s.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	in := bufio.NewReader(conn)
+	conn, in := connect(t, s)
 	for _, tc := range []struct{ request, want string }{
 		{`{"id":1,"method":"echo","params":["a",1]}`, `{"id":1,"result":null,"error":"\"echo\" command has non-string argument\n"}`},
 		{`{"id":2,"method":"echo","params":{"a":[]}}`, `{"id":2,"result":null,"error":"\"echo\" command has non-string argument\n"}`},
@@ -101,12 +97,7 @@ func TestRepliesDontWait(t *testing.T) {
 		}
 		return "", nil
 	})
-	conn, err := net.Dial("unix", s.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	in := bufio.NewReader(conn)
+	conn, in := connect(t, s)
 	read := func(want string) {
 		t.Helper()
 		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))

@@ -15,6 +15,7 @@ import (
 
 	"weir/internal/lab"
 	"weir/test/alone"
+	"weir/test/programs"
 )
 
 func TestMain(m *testing.M) { alone.Main(m) }
@@ -46,8 +47,7 @@ func eachDatapath(t *testing.T, scenario func(*sw, *testing.T)) {
 	}
 }
 
-// start brings a switch up and takes it down with the test. Without root there
-// is nothing to test; CI has it, so there a skip is a failure.
+// start brings a switch up and takes it down with the test.
 func start(t *testing.T) *sw {
 	t.Helper()
 	lab.RemoveNamespaces(prefix)
@@ -58,24 +58,7 @@ func start(t *testing.T) *sw {
 // startIn starts a switch in a namespace that it makes.
 func startIn(t *testing.T, space string) *sw {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("needs root, and CI should have it")
-		}
-		t.Skip("network namespaces need root")
-	}
-	bin, err := filepath.Abs("../../bin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(bin + "/ovs-vswitchd"); err != nil {
-		t.Fatalf("%v (run make first)", err)
-	}
-	// Socket paths are short, so the directory can't be t.TempDir.
-	dir, err := os.MkdirTemp("", "weir-nt-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin, dir := programs.Need(t, prefix)
 	s := &sw{t: t, bin: bin, dir: dir, space: space}
 	t.Cleanup(s.stop)
 	s.must(lab.AddNamespace(space))
@@ -106,13 +89,7 @@ func (s *sw) must(err error) {
 
 // try runs one of the programs inside the switch's namespace.
 func (s *sw) try(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
-	defer cancel()
-	cmd := lab.Command(ctx, s.space, append([]string{filepath.Join(s.bin, name)}, args...)...)
-	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
-		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=60", "OVS_SYSLOG_METHOD=null")
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	return programs.Run(2*patience, s.space, s.dir, filepath.Join(s.bin, name), args...)
 }
 
 // run is try where failure ends the test; it returns what was printed.

@@ -5,7 +5,6 @@ package packets
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +15,11 @@ import (
 	"time"
 
 	"weir/internal/lab"
+	"weir/test/alone"
+	"weir/test/programs"
 )
+
+func TestMain(m *testing.M) { alone.Main(m) }
 
 // prefix begins the names of this package's namespaces.
 const prefix = "weir-pk-"
@@ -35,23 +38,10 @@ type sw struct {
 // datapaths are the types of bridges that packets go through.
 var datapaths = []string{"system", "netdev", "dummy"}
 
-// start brings a switch up and takes it down with the test. Without root there
-// is nothing to test; CI has it, so there a skip is a failure.
+// start brings a switch up and takes it down with the test.
 func start(t testing.TB) *sw {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("needs root, and CI should have it")
-		}
-		t.Skip("network namespaces need root")
-	}
-	bin, err := filepath.Abs("../../bin")
-	check(t, err)
-	if _, err := os.Stat(bin + "/ovs-vswitchd"); err != nil {
-		t.Fatalf("%v (run make first)", err)
-	}
-	dir, err := os.MkdirTemp("", prefix) // socket paths are short: not t.TempDir
-	check(t, err)
+	bin, dir := programs.Need(t, prefix)
 	s := &sw{t: t, bin: bin, dir: dir}
 	lab.RemoveNamespaces(prefix)
 	t.Cleanup(s.stop)
@@ -86,13 +76,7 @@ func (s *sw) stop() {
 
 // try runs one of the programs inside the switch's namespace.
 func (s *sw) try(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cmd := lab.Command(ctx, space, append([]string{filepath.Join(s.bin, name)}, args...)...)
-	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+s.dir, "OVS_DBDIR="+s.dir, "OVS_LOGDIR="+s.dir,
-		"OVS_SYSCONFDIR="+s.dir, "OVS_CTL_TIMEOUT=30", "OVS_SYSLOG_METHOD=null")
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	return programs.Run(time.Minute, space, s.dir, filepath.Join(s.bin, name), args...)
 }
 
 // run is try where failure ends the test; it returns what was printed.

@@ -14,6 +14,7 @@ import (
 	"weir/internal/datapath/ebpf/program"
 	"weir/internal/netdev"
 	"weir/internal/netdev/linux"
+	"weir/internal/packet"
 )
 
 // attachable is a device whose packets a program can have in the kernel.
@@ -234,11 +235,11 @@ func (d *DP) way(p *port) {
 // maxLen is the longest frame that a device takes: one of its MTU, with a tag, as
 // the kernel's own devices have it. Those of tunnels take any.
 func maxLen(a attachable, flags program.PortFlags) uint32 {
-	const headers = 14 + 4
+	const headers = packet.EthLen + packet.VLANLen
 	if flags&program.PortTunnel != 0 || a.MTU() <= 0 {
 		return 0
 	}
-	return uint32(a.MTU() + headers)
+	return uint32(a.MTU()) + headers
 }
 
 // portFlags are how packets get to a device. The other end of a veth pair in

@@ -9,10 +9,8 @@ import (
 // opPushMPLS puts a label stack entry before the network header: room is made
 // at the front, and what is before the network header moves there.
 func (b *builder) opPushMPLS(*Set) {
+	b.noSuperPacket() // its segments would be cut from what isn't IP any more
 	b.emit(
-		// A super-packet's segments would be cut from what isn't IP any more.
-		asm.LoadMem(asm.R1, asm.R6, skbGSOSize, asm.Word),
-		asm.JNE.Imm(asm.R1, 0, "op.resume"),
 		asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
 		asm.And.Imm(asm.R1, 1<<stateL3Bits-1),
 		asm.JGT.Imm(asm.R1, 22, "op.resume"), // two tags, or one and SNAP
@@ -111,9 +109,8 @@ func (b *builder) opPushMPLS(*Set) {
 //	dst src type payload
 func (b *builder) opPopMPLS(*Set) {
 	const recompute = 1 // BPF_F_RECOMPUTE_CSUM
+	b.noSuperPacket()
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R6, skbGSOSize, asm.Word),
-		asm.JNE.Imm(asm.R1, 0, "op.resume"),
 		asm.LoadMem(asm.R1, asm.R6, cbState, asm.Word),
 		asm.And.Imm(asm.R1, 1<<stateL3Bits-1),
 		asm.JNE.Imm(asm.R1, packet.EthLen, "op.resume"), // a tag in the frame, or SNAP

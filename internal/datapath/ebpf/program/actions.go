@@ -176,6 +176,14 @@ func (b *builder) portOf(s *Set) {
 	b.fits()
 }
 
+// noSuperPacket leaves super-packets to user space. R1 is lost.
+func (b *builder) noSuperPacket() {
+	b.emit(
+		asm.LoadMem(asm.R1, asm.R6, skbGSOSize, asm.Word),
+		asm.JNE.Imm(asm.R1, 0, "op.resume"),
+	)
+}
+
 func (b *builder) opOutput(s *Set) {
 	b.portOf(s)
 	b.emit(

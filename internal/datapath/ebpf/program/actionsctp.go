@@ -62,9 +62,8 @@ func (b *builder) opSCTP(s *Set) {
 			asm.JNE.Imm(asm.R0, 0, fail),
 		)
 	}
+	b.noSuperPacket()
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R6, skbGSOSize, asm.Word),
-		asm.JNE.Imm(asm.R1, 0, "op.resume"),
 		asm.LoadMem(asm.R2, asm.R6, cbState, asm.Word),
 		asm.Mov.Reg(asm.R1, asm.R2),
 		asm.RSh.Imm(asm.R1, stateL4Shift),
@@ -110,15 +109,9 @@ func (b *builder) opSCTP(s *Set) {
 	b.emit(
 		asm.LoadMem(asm.R1, asm.R9, frameND, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, "op.resume"),
-		asm.LoadMem(asm.R3, asm.R9, frameOld, asm.Word),
-		asm.Mov.Reg(asm.R4, asm.R3),
-		asm.LoadMem(asm.R1, asm.R7, 20, asm.Word), // mask
-		asm.Xor.Imm(asm.R1, -1),
-		asm.And.Reg(asm.R4, asm.R1),
-		asm.LoadMem(asm.R1, asm.R7, 16, asm.Word), // value
-		asm.Or.Reg(asm.R4, asm.R1),
-		asm.Mov.Reg32(asm.R4, asm.R4),
-		asm.StoreMem(asm.R9, frameNew, asm.R4, asm.DWord),
+	)
+	b.merge(16)
+	b.emit(
 		asm.Mov.Reg(asm.R1, asm.R3),
 		asm.Xor.Reg(asm.R1, asm.R4), // what changes
 		asm.JEq.Imm(asm.R1, 0, "next"),

@@ -77,17 +77,9 @@ func (b *builder) opSet(*Set) {
 		asm.Add.Imm(asm.R3, frameOld),
 		asm.FnSkbLoadBytes.Call(),
 		asm.JNE.Imm(asm.R0, 0, "next"), // the packet is too short
-		asm.LoadMem(asm.R3, asm.R9, frameOld, asm.Word),
-		asm.Mov.Reg(asm.R4, asm.R3),
-		asm.LoadMem(asm.R1, asm.R7, 12, asm.Word), // mask
-		asm.Xor.Imm(asm.R1, -1),
-		asm.And.Reg(asm.R4, asm.R1),
-		asm.LoadMem(asm.R1, asm.R7, 8, asm.Word), // value
-		asm.Or.Reg(asm.R4, asm.R1),
-		asm.Mov.Reg32(asm.R4, asm.R4),
-		asm.StoreMem(asm.R9, frameNew, asm.R4, asm.DWord),
-		asm.JEq.Reg(asm.R3, asm.R4, "next"),
 	)
+	b.merge(8)
+	b.emit(asm.JEq.Reg(asm.R3, asm.R4, "next"))
 	flag(setSumIP, "set.l4")
 	b.emit(
 		asm.LoadMem(asm.R2, asm.R9, frameIPSum, asm.DWord),
@@ -142,5 +134,21 @@ func (b *builder) setSize(dst asm.Register) {
 		asm.And.Imm(dst, setLong),
 		asm.LSh.Imm(dst, 1),
 		asm.Add.Imm(dst, 2),
+	)
+}
+
+// merge puts into R3 what frameOld holds, and into R4 and frameNew that with the
+// value at R7+at in the bits of the mask behind it. R1 is lost.
+func (b *builder) merge(at int16) {
+	b.emit(
+		asm.LoadMem(asm.R3, asm.R9, frameOld, asm.Word),
+		asm.Mov.Reg(asm.R4, asm.R3),
+		asm.LoadMem(asm.R1, asm.R7, at+4, asm.Word),
+		asm.Xor.Imm(asm.R1, -1),
+		asm.And.Reg(asm.R4, asm.R1),
+		asm.LoadMem(asm.R1, asm.R7, at, asm.Word),
+		asm.Or.Reg(asm.R4, asm.R1),
+		asm.Mov.Reg32(asm.R4, asm.R4),
+		asm.StoreMem(asm.R9, frameNew, asm.R4, asm.DWord),
 	)
 }
