@@ -129,11 +129,11 @@ func (b *bridge) testLive(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 
 	// Two at once, on the same flows and on others.
-	all, one := b.live(t, "udp", "-n", "12", "--timeout", "20"), b.live(t, "udp,udp_dst=2002", "-n", "12", "--timeout", "20")
+	all, one := b.live(t, "udp", "-n", "24", "--timeout", "20"), b.live(t, "udp,udp_dst=2002", "-n", "12", "--timeout", "20")
 	if ports := one.saw(t); len(ports) != 12 || strings.Join(ports, " ") != strings.TrimSpace(strings.Repeat("2002 ", 12)) {
 		t.Errorf("a trace of one flow saw %q", ports)
 	}
-	if ports := all.saw(t); len(ports) != 12 || b.datapath != "dummy" && !(contains(ports, "2001") && contains(ports, "2002")) {
+	if ports := all.saw(t); len(ports) != 24 || b.datapath != "dummy" && !(contains(ports, "2001") && contains(ports, "2002")) {
 		t.Errorf("a trace of two flows saw %q", ports)
 	}
 	b.unmarked(t)

@@ -1,6 +1,7 @@
 package userspace
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,7 @@ import (
 // watch is a Watch in force.
 type watch struct {
 	*datapath.Watch
-	last   atomic.Int64 // when something was shown, by clock.Ticks
+	next   atomic.Int64 // when something may be shown again, by clock.Ticks
 	wanted words        // bits of the key
 	mask   words
 	marks  marks
@@ -45,7 +46,7 @@ const (
 // of its packets was seen, and not again before Every is over.
 func (d *DP) Watch(w *datapath.Watch) (stop func()) {
 	x := &watch{Watch: w, wanted: *keyWords(&w.Match.Key), mask: *keyWords(&w.Match.Mask)}
-	x.last.Store(-1 << 62)
+	x.next.Store(-1 << 62)
 	_, none := d.mirror.(noMirror)
 	m := &x.marks
 	if !none {
@@ -119,10 +120,17 @@ func (x *watch) wants(k *flow.Key) bool {
 	return true
 }
 
-// isTime takes a turn if Every has passed since the last one.
+// isTime takes a turn if it is time for one. The next is after Every to twice
+// that, by chance: a fixed interval would show always the same packets of traffic
+// that repeats itself with a period of its own.
 func (x *watch) isTime(now int64) bool {
-	last := x.last.Load()
-	return now-last >= int64(x.Every) && x.last.CompareAndSwap(last, now)
+	next := x.next.Load()
+	return now >= next && x.next.CompareAndSwap(next, now+int64(jittered(x.Every)))
+}
+
+// jittered is a time from every to twice that.
+func jittered(every time.Duration) time.Duration {
+	return every + rand.N(max(every, 1))
 }
 
 func (x *watch) show(w *worker, pkt *netdev.Packet, k *flow.Key, ufid datapath.UFID) {
@@ -156,7 +164,8 @@ func (m *marks) seen(ufid datapath.UFID) {
 func (d *DP) mark(x *watch) {
 	m := &x.marks
 	defer m.ended.Done()
-	pace := time.NewTicker(max(x.Every, time.Millisecond))
+	every := max(x.Every, time.Millisecond)
+	pace := time.NewTimer(every)
 	defer pace.Stop()
 	var since time.Time
 	for {
@@ -169,6 +178,7 @@ func (d *DP) mark(x *watch) {
 			continue
 		case <-pace.C:
 		}
+		pace.Reset(jittered(every))
 		m.mu.Lock()
 		full := len(m.on) >= mostMarks
 		m.mu.Unlock()
