@@ -211,6 +211,8 @@ func walkIPv6(b []byte, proto uint8, pos int) ipv6Chain {
 	}
 }
 
+// extractIPv6 reads an IPv6 header and what follows it. A packet whose extension
+// headers are cut short has addresses and nothing else, as in Open vSwitch 3.1.
 func extractIPv6(b []byte, k *Key, o *Offsets) {
 	if len(b) < packet.IPv6Len {
 		return
@@ -221,11 +223,11 @@ func extractIPv6(b []byte, k *Key, o *Offsets) {
 		return
 	}
 	b = b[:total]
+	k.IPv6Src, k.IPv6Dst = h.Src(), h.Dst()
 	c := walkIPv6(b, h.NextHeader(), packet.IPv6Len)
 	if !c.ok {
 		return
 	}
-	k.IPv6Src, k.IPv6Dst = h.Src(), h.Dst()
 	k.IPv6Label = h.FlowLabel()
 	k.NwTOS, k.NwTTL, k.NwProto, k.NwFrag = h.TrafficClass(), h.HopLimit(), c.proto, c.frag
 	o.Len = o.L3 + total

@@ -164,10 +164,11 @@ func TestExtractIPv6Extensions(t *testing.T) {
 		{"later fragment", insert(44, 6, 0, 0, 9, 0, 0, 0, 1), 44, FragAny | FragLater, 0},
 		{"atomic fragment", insert(44, 6, 0, 0, 0, 0, 0, 0, 1), 6, 0, 5},
 		{"truncated", insert(0, 6, 200, 0, 0, 0, 0, 0, 0), 0, 0, 0},
+		{"truncated behind a fragment", insert(44, 0, 0, 0, 1, 0, 0, 0, 1, 6, 200, 0, 0, 0, 0, 0, 0), 0, 0, 0},
 	} {
 		var k Key
 		Extract(tt.frame, &k)
-		if k.NwProto != tt.proto || k.NwFrag != tt.frag || k.TpSrc != tt.src {
+		if k.NwProto != tt.proto || k.NwFrag != tt.frag || k.TpSrc != tt.src || k.IPv6Src[15] != 1 || k.IPv6Dst[15] != 2 {
 			t.Errorf("%s: got %s", tt.name, &k)
 		}
 	}

@@ -119,7 +119,7 @@ func (p *parser) deepResult() {
 	p.scratch(p.set, asm.R1)
 	p.emit(
 		asm.LoadMem(asm.R2, asm.R1, deepOK, asm.Byte),
-		asm.JEq.Imm(asm.R2, 0, "parsed"),
+		asm.JEq.Imm(asm.R2, 0, "ipv6.cut"),
 		asm.LoadMem(asm.R3, asm.R1, deepProto, asm.Byte),
 		asm.LoadMem(asm.R2, asm.R1, deepFrag, asm.Byte),
 		asm.StoreMem(asm.R10, localFrag, asm.R2, asm.Byte),
@@ -129,10 +129,14 @@ func (p *parser) deepResult() {
 		asm.Sub.Reg(asm.R5, asm.R4),
 		asm.Ja.Label("ipv6.chain"),
 	)
+	p.label("ipv6.cut")
+	p.ipv6Addresses()
+	p.emit(asm.Ja.Label("parsed"))
 }
 
-// ipv6Store stores the fields of the IPv6 header; R3 is the protocol.
-func (p *parser) ipv6Store() {
+// ipv6Addresses points R1 to the IPv6 header and stores its addresses, all that
+// a packet has whose extension headers are cut short.
+func (p *parser) ipv6Addresses() {
 	p.emit(asm.Mov.Reg(asm.R1, asm.R7), asm.Add.Reg(asm.R1, asm.R9))
 	p.need(asm.R1, packet.IPv6Len) // that much is there: this is for the verifier
 	for i := range 4 {
@@ -141,6 +145,11 @@ func (p *parser) ipv6Store() {
 			p.store(wIPv6+i, asm.R2)
 		}
 	}
+}
+
+// ipv6Store stores the fields of the IPv6 header; R3 is the protocol.
+func (p *parser) ipv6Store() {
+	p.ipv6Addresses()
 	if p.want[wNw] == 0 {
 		return
 	}
