@@ -38,7 +38,8 @@ func (s *session) postpone(raw []byte, fm *openflow.FlowMod) (bool, error) {
 // transaction. What else the session does comes after.
 func (s *session) applyAdditions() {
 	for todo := s.additions; len(todo) > 0; {
-		x := s.m.b.pipe.Begin(s.now())
+		now := s.now()
+		x := s.m.b.pipe.Begin(now)
 		n := 0
 		var err error
 		for n < len(todo) && err == nil {
@@ -46,9 +47,12 @@ func (s *session) applyAdditions() {
 			n++
 		}
 		s.m.b.flowEvents(x.Commit(), s)
+		added := n
 		if err != nil {
+			added--
 			s.fail(todo[n-1].raw, err)
 		}
+		s.mods.add(openflow.FlowAdd, added, now)
 		todo = todo[n:]
 	}
 	clear(s.additions)

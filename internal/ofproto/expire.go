@@ -30,7 +30,10 @@ func (be *Backend) tick() {
 	now := be.clock.Now()
 	for _, b := range bridges {
 		b.flowEvents(b.pipe.Expire(now), nil)
-		b.conns.each(func(s *session) { s.expireBundles(now) })
+		b.conns.each(func(s *session) {
+			s.expireBundles(now)
+			s.logMods(s.mods.due(now))
+		})
 		b.conns.checkFailOpen()
 		b.updateInBand()
 		if b.macs.Expire(now) {

@@ -93,6 +93,7 @@ func (s *session) flowMod(raw []byte, fm *openflow.FlowMod) error {
 	if err != nil {
 		return err
 	}
+	s.mods.add(fm.Command, 1, s.now())
 	if fm.BufferID != openflow.NoBuffer && fm.Command <= openflow.FlowModifyStrict {
 		return openflow.ErrBRCBufferUnknown.Err()
 	}

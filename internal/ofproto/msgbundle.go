@@ -180,8 +180,14 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 		return failed, err
 	}
 	s.m.b.flowEvents(events, s)
+	now := s.now()
 	for i := range bu.parts {
-		if m, ok := bu.parts[i].msg.(*openflow.PortMod); ok {
+		switch m := bu.parts[i].msg.(type) {
+		case nil:
+			s.mods.add(openflow.FlowAdd, 1, now)
+		case *openflow.FlowMod:
+			s.mods.add(m.Command, 1, now)
+		case *openflow.PortMod:
 			if err := s.portMod(m); err != nil {
 				return -1, err
 			}

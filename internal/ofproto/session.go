@@ -31,6 +31,7 @@ type session struct {
 	nextID uint32  // xid of the next message that is not an answer
 
 	heard atomic.Int64 // when something came last, in nanoseconds since the epoch
+	mods  modCount
 
 	mu        sync.Mutex
 	cond      *sync.Cond // the queue or closed changed
@@ -157,6 +158,7 @@ func (m *connManager) missesChanged() {
 // run speaks OpenFlow until the connection ends, and says why it did.
 func (s *session) run() string {
 	go s.write()
+	defer func() { s.logMods(s.mods.end(s.now())) }()
 	if err := s.negotiate(); err != nil {
 		return stream.ErrText(err)
 	}
