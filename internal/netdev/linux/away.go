@@ -34,15 +34,22 @@ func (l *link) follow(attrs *netlink.LinkAttrs, deleted bool) {
 	switch {
 	case l.inner != 0 && attrs.Index == l.inner && (deleted || s.away):
 		l.leave()
-	case s.away:
-		if !deleted && attrs.Name == l.name && l.keeper.back(attrs) {
-			l.setState(attrs)
+	case deleted:
+		if !s.away && attrs.Index == s.ifindex {
+			l.leave()
 		}
-	case attrs.Index == s.ifindex && deleted:
-		l.leave()
-	case attrs.Index == s.ifindex:
+	case l.is(attrs):
 		l.setState(attrs)
 	}
+}
+
+// is tells whether what the kernel described in this namespace is the device.
+func (l *link) is(attrs *netlink.LinkAttrs) bool {
+	s := l.state.Load()
+	if s.away {
+		return attrs.Name == l.name && l.keeper.back(attrs)
+	}
+	return attrs.Index == s.ifindex
 }
 
 // leave notes that the device is no more in this namespace, or what has changed

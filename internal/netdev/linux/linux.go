@@ -15,12 +15,17 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"weir/internal/coverage"
 	"weir/internal/netdev"
 	"weir/internal/packet"
 	"weir/internal/vlog"
 )
 
-var log = vlog.For("netdev_linux")
+var (
+	log        = vlog.For("netdev_linux")
+	overflows  = coverage.New("netlink_overflow")
+	overflowRL vlog.RateLimit
+)
 
 // Host is the kernel's devices as this process uses them. Its mutex owns
 // all members.
@@ -58,20 +63,34 @@ func (h *Host) OnChange(fn func()) {
 // Run follows the kernel's link events until ctx ends. Without it, devices
 // know their state as of when they were opened or last changed by the switch.
 func (h *Host) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := h.hear(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hear follows link events until ctx ends, or some were lost: a socket whose
+// reader doesn't keep up loses what it has no room for, and the library gives it
+// up then (ENOBUFS, netlink(7)).
+func (h *Host) hear(ctx context.Context) error {
 	updates := make(chan netlink.LinkUpdate, 64)
 	done := make(chan struct{})
 	defer close(done)
 	if err := netlink.LinkSubscribe(updates, done); err != nil {
 		return fmt.Errorf("subscribe to link events: %w", err)
 	}
-	h.refreshAll()
+	h.notify(h.inspect) // what happened before isn't told
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case u, ok := <-updates:
 			if !ok {
-				return fmt.Errorf("link events ended")
+				overflows.Inc()
+				log.WarnRL(&overflowRL, "link events were lost; looking at all devices anew")
+				return nil
 			}
 			h.update(u)
 		case l := <-h.lost:
@@ -99,11 +118,16 @@ func (h *Host) notify(change func()) {
 	}
 }
 
-func (h *Host) refreshAll() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// inspect asks for the state of all devices. The mutex is held.
+func (h *Host) inspect() {
 	for l := range h.devices {
-		_ = l.refresh()
+		nl, err := netlink.LinkByName(l.name)
+		switch {
+		case err == nil && l.is(nl.Attrs()):
+			l.setState(nl.Attrs())
+		case err == nil || linkError(err) == unix.ENODEV:
+			l.leave()
+		}
 	}
 }
 

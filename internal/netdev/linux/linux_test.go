@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"weir/internal/lab"
@@ -272,6 +274,78 @@ func TestLinkEvents(t *testing.T) {
 			t.Error(err)
 		}
 		eventually("the end of the device", d.Gone)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What happened before anybody listened, and what was lost because the listener
+// stood still, is found out by asking; then events are heard as before.
+func TestLostLinkEvents(t *testing.T) {
+	inSpace(t, func(h *Host) {
+		devices := map[string]*Socket{}
+		for _, name := range []string{"va", "vb"} {
+			devices[name] = open(t, h, "system", name).(*Socket)
+			defer devices[name].Close()
+		}
+		var hold sync.Mutex
+		told := make(chan struct{}, 1)
+		h.OnChange(func() {
+			hold.Lock()
+			defer hold.Unlock()
+			select {
+			case told <- struct{}{}:
+			default:
+			}
+		})
+		eventually := func(what string, check func() bool) {
+			t.Helper()
+			for end := time.After(time.Minute); !check(); {
+				select {
+				case <-told:
+				case <-end:
+					t.Errorf("%s was not seen", what)
+					return
+				}
+			}
+		}
+		space := fmt.Sprintf("weir-netdev-%d", os.Getpid())
+		ip := func(command string) {
+			t.Helper()
+			if err := lab.IP("-n " + space + " " + command); err != nil {
+				t.Error(err)
+			}
+		}
+		ip("link set vb down")
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- lab.Within(space, func() error { return h.Run(ctx) })
+		}()
+		eventually("a loss of carrier before", func() bool { return devices["va"].Flags()&netdev.Running == 0 })
+
+		before := overflows.Load()
+		hold.Lock()
+		vb, err := netlink.LinkByName("vb")
+		for i := 0; i < 2000 && err == nil; i++ {
+			err = netlink.LinkSetMTU(vb, 1000+i%2)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		ip("link del va")
+		ip("link add vb type veth peer name vc") // another one of that name
+		hold.Unlock()
+		eventually("the end of the devices", func() bool { return devices["va"].Gone() && devices["vb"].Gone() })
+		if overflows.Load() == before {
+			t.Error("no event was lost")
+		}
+		again := open(t, h, "system", "vb")
+		defer again.Close()
+		ip("link set vb up")
+		eventually("what came after the loss", func() bool { return again.Flags()&netdev.Up != 0 })
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
