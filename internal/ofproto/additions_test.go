@@ -45,7 +45,7 @@ func TestManyFlowModsAtOnce(t *testing.T) {
 	if _, err := p.c.Write(piece); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = p.c.SetReadDeadline(time.Now().Add(time.Minute))
 	for _, want := range []uint32{1009, 1010, 1013, 1014} {
 		m, err := readMessage(p.c)
 		if err != nil {

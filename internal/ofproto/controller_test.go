@@ -49,7 +49,7 @@ func (r *rig) listen(name string) (target string, accept func(openflow.Version) 
 // eventually waits for what another goroutine of the process does.
 func (r *rig) eventually(what string, ok func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if ok() {
 			return
 		}

@@ -28,7 +28,7 @@ func (r *rig) dial(path string, v openflow.Version) *peer {
 
 // ended reports whether the switch ends the connection.
 func (p *peer) ended() bool {
-	_ = p.c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = p.c.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		if _, err := readMessage(p.c); err != nil {
 			ne, timeout := err.(net.Error)

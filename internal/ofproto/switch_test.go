@@ -208,7 +208,7 @@ func (p *peer) send(m openflow.Message) {
 
 func (p *peer) recv() openflow.Message {
 	p.t.Helper()
-	_ = p.c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = p.c.SetReadDeadline(time.Now().Add(time.Minute))
 	b, err := readMessage(p.c)
 	if err != nil {
 		p.t.Fatal(err)

@@ -22,7 +22,7 @@ func stopped() *clock.Clock {
 // eventually warps the clock until something has happened.
 func eventually(t *testing.T, clk *clock.Clock, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); {
+	for end := time.Now().Add(time.Minute); !ok(); {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}

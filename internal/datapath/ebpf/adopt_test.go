@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,27 +165,31 @@ func TestUpgrade(t *testing.T) {
 	d.mirror.do("commit", d.set.Commit)
 	pins := d.pins
 	stop, done := make(chan struct{}), make(chan int)
+	var came atomic.Int64
+	frame := composed(t)
 	go func() {
-		frame, sent := composed(t), 0
-		for {
+		sent := 0
+		defer func() { done <- sent }()
+		for ; ; time.Sleep(20 * time.Microsecond) {
 			select {
 			case <-stop:
-				done <- sent
 				return
 			default:
 			}
 			p := netdev.PacketOf(frame)
-			if n, _ := a.far.Send(0, []*netdev.Packet{&p}); n == 1 {
-				sent++
+			// No more under way than queues hold while their reader stands still.
+			if int64(sent)-came.Load() < queueLength/2 {
+				if n, _ := a.far.Send(0, []*netdev.Packet{&p}); n == 1 {
+					sent++
+				}
 			}
-			time.Sleep(20 * time.Microsecond)
+			came.Add(int64(len(b.take(t))))
 		}
 	}()
-	came := 0
 	pass := func() {
-		for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
-			came += len(b.take(t))
-		}
+		t.Helper()
+		enough := came.Load() + 300
+		until(t, "packets pass", func() bool { return came.Load() >= enough })
 	}
 	pass()
 	if err := d.Close(); err != nil {
@@ -202,14 +207,15 @@ func TestUpgrade(t *testing.T) {
 	}
 	d.SetUpcallHandler(forwarder{to: 2})
 	d.Settle()
-	until(t, "the new programs forward", func() bool { came += len(b.take(t)); return d.set.Counters().Hits > 0 })
+	until(t, "the new programs forward", func() bool { return d.set.Counters().Hits > 0 })
 	pass()
 	close(stop)
 	sent := <-done
-	came += len(b.takeAll(t, sent-came))
-	t.Logf("%d packets sent over the upgrade, %d came", sent, came)
-	if came != sent {
-		t.Errorf("%d packets of %d came", came, sent)
+	got := int(came.Load())
+	got += len(b.takeAll(t, sent-got))
+	t.Logf("%d packets sent over the upgrade, %d came", sent, got)
+	if got != sent {
+		t.Errorf("%d packets of %d came", got, sent)
 	}
 	if err := d.Destroy(); err != nil {
 		t.Fatal(err)

@@ -109,7 +109,7 @@ func (c *cable) takeAll(t testing.TB, want int) (pkts []netdev.Packet) {
 }
 
 // patience is how long what must come is waited for.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func newDP(t testing.TB) *DP {
 	t.Helper()

@@ -72,7 +72,8 @@ const (
 	firstTunnel   = datapath.PortNo(21)
 	soakTunnels   = 2
 	soakUDPPort   = 34789
-	soakWaitCount = 60 // for what the kernel frees after a grace period, in seconds
+	firstCount    = 100 // changes before what there is is first counted
+	soakWaitCount = 60  // for what the kernel frees after a grace period, in seconds
 )
 
 // TestSoak changes flows, masks, actions, ports and tunnels at random under
@@ -87,7 +88,10 @@ func TestSoak(t *testing.T) {
 		newCable(t, host, "first")
 	})
 	dir, before, heap := t.TempDir(), descriptors(t), heapSize()
-	seed := uint64(time.Now().UnixNano())
+	seed := uint64(1) // what fails in `make unit` is a change's doing
+	if os.Getenv("WEIR_SOAK") != "" {
+		seed = uint64(time.Now().UnixNano())
+	}
 	t.Logf("seed %d", seed)
 	s := &soak{
 		t: t, host: host, rng: rand.New(rand.NewPCG(seed, 1)), cables: map[datapath.PortNo]*cable{},
@@ -118,8 +122,13 @@ func TestSoak(t *testing.T) {
 		t.Errorf("%d descriptors are open, %d were before: %v, %v", len(after), len(before), after, before)
 	}
 	s.objects.gone(t)
-	if after := heapSize(); after > heap+8<<20 {
-		t.Errorf("the heap has %d KB, it had %d before", after>>10, heap>>10)
+	const more = 8 << 20
+	size := heapSize()
+	for end := time.Now().Add(patience); size > heap+more && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		size = heapSize() // what has a finalizer takes more than one collection
+	}
+	if size > heap+more {
+		t.Errorf("the heap has %d KB, it had %d before", size>>10, heap>>10)
 	}
 }
 
@@ -154,13 +163,13 @@ func (s *soak) run(length time.Duration) {
 	ops := []func(){s.addFlow, s.addFlow, s.addFlow, s.removeFlow, s.changeFlow, s.changePort}
 	start, steps := time.Now(), 0
 	var limit levels
-	for time.Since(start) < length && !s.t.Failed() {
+	for (steps <= firstCount || time.Since(start) < length) && !s.t.Failed() {
 		ops[s.rng.IntN(len(ops))]()
 		s.stream(3)
 		for range 4 {
 			s.check()
 		}
-		if steps++; steps%500 == 100 {
+		if steps++; steps%500 == firstCount {
 			s.objects.note(s.t)
 			limit = s.level().check(s.t, limit, s)
 		}

@@ -99,7 +99,7 @@ func (b *bench) put(in int, actions string) {
 
 func (b *bench) eventually(what string, ok func() bool) {
 	b.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.Fatalf("not in time: %s", what)
 		}
@@ -233,24 +233,28 @@ func TestBalance(t *testing.T) {
 			t.Errorf("nothing was measured: %+v", th)
 		}
 	}
-	for range 40 {
-		p1.Inject(0, udpFrame(t, 1))
-		p1.Inject(3, udpFrame(t, 1))
-	}
 	threads := *b.d.workers.Load()
-	b.eventually("the packets' time is charged to their queues", func() bool {
-		for _, q := range *threads[0].poller.queues.Load() {
-			if time.Duration(q.busy.Load()) < 40*time.Millisecond {
-				return false
-			}
+	// A machine that stands still makes even busy queues' share a small one.
+	b.eventually("busy queues have a share of their thread's time", func() bool {
+		for range 40 {
+			p1.Inject(0, udpFrame(t, 1))
+			p1.Inject(3, udpFrame(t, 1))
 		}
-		return true
+		b.eventually("the packets' time is charged to their queues", func() bool {
+			for _, q := range *threads[0].poller.queues.Load() {
+				if time.Duration(q.busy.Load()) < 40*time.Millisecond {
+					return false
+				}
+			}
+			return true
+		})
+		b.clk.Warp(intervalLen, 0)
+		th := b.d.Threads(1)
+		if th[1].Queues[0].Percent != 0 {
+			t.Errorf("loads are %+v", th)
+		}
+		return th[0].Queues[0].Percent > 0 && th[0].Queues[1].Percent > 0
 	})
-	b.clk.Warp(intervalLen, 0)
-	th := b.d.Threads(1)
-	if q := th[0].Queues; q[0].Percent < 1 || q[1].Percent < 1 || th[1].Queues[0].Percent != 0 {
-		t.Errorf("loads are %+v", th)
-	}
 	settings := map[string]string{"pmd-cpu-mask": "3", "pmd-auto-lb": "true", "pmd-auto-lb-load-threshold": "100"}
 	b.d.Tune(settings)
 	b.clk.Warp(time.Minute/2, intervalLen)

@@ -113,7 +113,7 @@ func harness(cfg userspace.Config) dptest.Factory {
 // await waits until the data path has processed n packets.
 func await(t *testing.T, dp *userspace.DP, n uint64) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Microsecond) {
 		var got uint64
 		for _, s := range dp.WorkerStats() {
 			got += s.Received

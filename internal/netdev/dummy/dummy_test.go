@@ -318,7 +318,7 @@ func captured(t *testing.T, name string) []int {
 
 func eventually(t *testing.T, what string, check func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if check() {
 			return
 		}

@@ -71,7 +71,7 @@ func take(t *testing.T, d netdev.Device, addresses []byte) *netdev.Packet {
 	for i := range batch {
 		batch[i].Buf = make([]byte, netdev.Headroom+netdev.MaxFrame)
 	}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		n, err := d.Recv(0, batch)
 		if err != nil {
 			t.Error(err)
@@ -249,7 +249,7 @@ func TestLinkEvents(t *testing.T) {
 			for !check() {
 				select {
 				case <-changed:
-				case <-time.After(30 * time.Second):
+				case <-time.After(time.Minute):
 					t.Errorf("%s was not seen", what)
 					return
 				}

@@ -37,7 +37,7 @@ func (h *harness) follower(setUp func(*Server) error) *harness {
 func until(t *testing.T, ask func() string, parts ...string) {
 	t.Helper()
 	got := ""
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		got = ask()
 		missing := false
 		for _, p := range parts {

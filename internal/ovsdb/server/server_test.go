@@ -100,7 +100,7 @@ func (h *harness) ask(method, params string) string {
 		return err.Error()
 	}
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := fmt.Fprintf(c, `{"method":%q,"params":%s,"id":1}`, method, params); err != nil {
 		return err.Error()
 	}
@@ -123,7 +123,7 @@ func (c *client) send(method, params string) {
 
 func (c *client) next() reply {
 	c.t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	var r reply
 	if err := c.dec.Decode(&r); err != nil {
 		c.t.Fatal(err)
@@ -276,7 +276,7 @@ func TestBadInput(t *testing.T) {
 		if _, err := c.Write([]byte(in)); err != nil {
 			t.Fatal(err)
 		}
-		_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		if n, err := c.Read(make([]byte, 100)); err == nil || n > 0 || strings.Contains(err.Error(), "timeout") {
 			t.Errorf("%.20q: connection goes on: %d, %v", in, n, err)
 		}

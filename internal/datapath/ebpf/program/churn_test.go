@@ -167,6 +167,10 @@ func TestInternalPort(t *testing.T) {
 	copy(k.EthDst[:], mac.HardwareAddr)
 	n.install(t, &k, l2Mask(), "3")
 	n.send(t, frame, netdev.Offload{})
+	// The kernel may leave it to a thread of its own (ksoftirqd).
+	if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 60_000); err != nil {
+		t.Fatal(err)
+	}
 	buf := make([]byte, 100)
 	if got, _, err := unix.Recvfrom(fd, buf, 0); err != nil || got != 40 {
 		t.Errorf("the socket got %d bytes: %v", got, err)
