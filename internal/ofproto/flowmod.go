@@ -149,8 +149,8 @@ func (s *session) portMod(pm *openflow.PortMod) error {
 
 func (s *session) tableMod(tm *openflow.TableMod) error {
 	b := s.m.b
-	if tm.TableID != openflow.TableAny && int(tm.TableID) >= pipeline.NumTables {
-		return openflow.ErrTMFCBadTable.Err()
+	if tm.TableID != openflow.TableAny && int(tm.TableID) >= pipeline.NumTables-1 {
+		return openflow.ErrTMFCEPerm.Err() // the table of the switch's own flows
 	}
 	for id := range uint8(pipeline.NumTables - 1) {
 		if tm.TableID != openflow.TableAny && tm.TableID != id {
@@ -159,7 +159,7 @@ func (s *session) tableMod(tm *openflow.TableMod) error {
 		conf := *b.pipe.Table(id).Conf()
 		conf.Miss = tm.Miss
 		if tm.Eviction >= 0 {
-			conf.Evict = tm.Eviction == 1
+			conf.EvictAsked = tm.Eviction == 1
 		}
 		if tm.Vacancy >= 0 {
 			conf.VacancyEvents, conf.VacancyDown, conf.VacancyUp = tm.Vacancy == 1, tm.VacancyDown, tm.VacancyUp

@@ -20,7 +20,7 @@ func (b *Bridge) tableDescOf(id uint8) openflow.TableDesc {
 	c := b.pipe.Table(id).Conf()
 	d := openflow.TableDesc{TableID: id, Miss: c.Miss, VacancyDown: c.VacancyDown, VacancyUp: c.VacancyUp,
 		EvictionFlags: openflow.EvictOther | openflow.EvictImportance | openflow.EvictLifetime}
-	if c.Evict {
+	if c.EvictAsked {
 		d.Eviction = 1
 	}
 	if c.VacancyEvents {

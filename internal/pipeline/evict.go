@@ -188,7 +188,7 @@ func (e *evictor) victim() *Rule {
 func (t *Table) configureEviction(old *TableConf, rules func() []*Rule) {
 	conf := t.Conf()
 	switch {
-	case !conf.Evict:
+	case !conf.Evicts():
 		t.evictor = nil
 	case t.evictor == nil || !slices.Equal(old.EvictGroups, conf.EvictGroups):
 		t.evictor = newEvictor(conf.EvictGroups)

@@ -41,9 +41,12 @@ type Table struct {
 // TableConf is the configuration of a table, immutable once set.
 type TableConf struct {
 	Name      string
-	NameLevel int  // who named it: 2 the database, 1 OpenFlow, 0 nobody
-	Limit     int  // most flows, negative for any number
-	Evict     bool // make room by removing flows instead of refusing new ones
+	NameLevel int // who named it: 2 the database, 1 OpenFlow, 0 nobody
+	Limit     int // most flows, negative for any number
+	// Evict and EvictAsked make room by removing flows instead of refusing new
+	// ones: what the database says, and what a controller asked for (OpenFlow
+	// 1.4.0, 7.3.4.1). Either is enough.
+	Evict, EvictAsked bool
 	// EvictGroups are subfields; eviction takes from the largest group of
 	// flows that agree in them.
 	EvictGroups []string
@@ -53,6 +56,9 @@ type TableConf struct {
 	VacancyEvents          bool
 	VacancyDown, VacancyUp uint8
 }
+
+// Evicts reports whether the table makes room for new flows.
+func (c *TableConf) Evicts() bool { return c.Evict || c.EvictAsked }
 
 // Conf is the table's configuration.
 func (t *Table) Conf() *TableConf { return t.conf.Load() }
@@ -196,7 +202,7 @@ func (p *Pipeline) ConfigureTable(id uint8, conf TableConf, now time.Time) ([]Ev
 	old := t.Conf()
 	t.conf.Store(&conf)
 	t.configureEviction(old, func() []*Rule { return t.Rules(p.Version()) })
-	if !conf.Evict || conf.Limit < 0 || t.flows <= conf.Limit {
+	if !conf.Evicts() || conf.Limit < 0 || t.flows <= conf.Limit {
 		return nil, nil
 	}
 	x := p.begin(now)

@@ -278,7 +278,7 @@ func (x *Txn) room(t *Table, r *Rule, flags openflow.FlowFlags) error {
 			return openflow.ErrFMFCOverlap.Err()
 		}
 	}
-	if conf := t.Conf(); conf.Limit >= 0 && t.flows >= conf.Limit && (!conf.Evict || !x.evict(t)) {
+	if conf := t.Conf(); conf.Limit >= 0 && t.flows >= conf.Limit && (!conf.Evicts() || !x.evict(t)) {
 		return openflow.ErrFMFCTableFull.Err()
 	}
 	return nil

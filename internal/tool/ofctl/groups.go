@@ -199,17 +199,16 @@ func modTable(t *tool, args []string) error {
 	}
 	t.versions &= versions
 	return t.with(args[0], func(v *conn) error {
-		if v.version >= openflow.V14 {
-			if err := v.completeTableMod(m); err != nil {
-				return err
-			}
+		if v.version < openflow.V14 {
+			return v.mustNoReply(m)
 		}
-		return v.mustNoReply(m)
+		return v.modTables(m)
 	})
 }
 
-// completeTableMod keeps what the table has and the modification doesn't say.
-func (v *conn) completeTableMod(m *openflow.TableMod) error {
+// modTables sends a modification to a table or to each, and keeps what a table
+// has and the modification doesn't say.
+func (v *conn) modTables(m *openflow.TableMod) error {
 	b, err := v.transact(&openflow.TableDescRequest{})
 	if err != nil {
 		return err
@@ -218,18 +217,25 @@ func (v *conn) completeTableMod(m *openflow.TableMod) error {
 	if err != nil {
 		return err
 	}
+	var all []openflow.Message
 	for _, d := range r.Tables {
-		if d.TableID != m.TableID {
+		if m.TableID != openflow.TableAny && d.TableID != m.TableID {
 			continue
 		}
+		one := *m
+		one.TableID = d.TableID
 		if m.Eviction < 0 {
-			m.Eviction = d.Eviction
+			one.Eviction = d.Eviction
 		}
 		if m.Vacancy < 0 {
-			m.Vacancy, m.VacancyDown, m.VacancyUp = d.Vacancy, d.VacancyDown, d.VacancyUp
+			one.Vacancy, one.VacancyDown, one.VacancyUp = d.Vacancy, d.VacancyDown, d.VacancyUp
 		}
+		all = append(all, &one)
 	}
-	return nil
+	if all == nil {
+		all = append(all, m) // the switch is to say what is wrong
+	}
+	return v.mustNoReply(all...)
 }
 
 func tlvCmd(command openflow.TLVCommand) func(*tool, []string) error {
