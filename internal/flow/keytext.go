@@ -4,20 +4,30 @@ import "weir/internal/packet"
 
 // Format prints a whole key as ofproto/trace does: every field that the packet
 // has, metadata only where it isn't zero.
-func (k *Key) Format(names PortNames) string { return k.printed(nil).Format(DefaultPriority, names) }
+func (k *Key) Format(names PortNames) string {
+	var m Match
+	m.setPrinted(k, nil)
+	return m.Format(DefaultPriority, names)
+}
 
 // FormatTraced prints the key of a packet whose way is explained: as Format,
 // with the tunnel options that a table binds, and with in_port=ANY where it came
 // in on no port.
 func (k *Key) FormatTraced(names PortNames, tlv *TLVTable) string {
-	m := k.printed(tlv)
-	m.Mask.InPort = 0xffffffff
+	var m Match
+	m.SetTraced(k, tlv)
 	return m.Format(DefaultPriority, names)
 }
 
-// printed is the match of what is printed of a key.
-func (k *Key) printed(tlv *TLVTable) *Match {
-	m := Match{Key: *k, Mask: k.MaskExact(), TLV: tlv}
+// SetTraced makes m the match that prints as [Key.FormatTraced] does.
+func (m *Match) SetTraced(k *Key, tlv *TLVTable) {
+	m.setPrinted(k, tlv)
+	m.Mask.InPort = 0xffffffff
+}
+
+// setPrinted makes m the match of what is printed of a key.
+func (m *Match) setPrinted(k *Key, tlv *TLVTable) {
+	m.Key, m.Mask, m.TLV = *k, k.MaskExact(), tlv
 	for i := range NumTunMeta {
 		if f := tlv.Field(i); f != nil && f.Present(k) && !k.Tunnel.IsZero() {
 			f.Mark(&m.Mask, f.exact)
@@ -25,7 +35,6 @@ func (k *Key) printed(tlv *TLVTable) *Match {
 	}
 	m.hideZeroMetadata()
 	m.shapeForPrint()
-	return &m
 }
 
 // FormatCaptured prints the key of a packet from a capture, which came in on no

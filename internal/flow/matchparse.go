@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"weir/internal/packet"
 )
@@ -19,40 +18,53 @@ type Setting struct{ Name, Value string }
 // by commas or white space, where a value starts after =, : or within
 // parentheses that may nest.
 func SplitSettings(s string) []Setting {
-	const sep = ", \t\r\n"
 	var out []Setting
 	for {
-		s = strings.TrimLeft(s, sep)
-		if s == "" {
+		kv, rest, ok := nextSetting(s)
+		if !ok {
 			return out
 		}
-		i := strings.IndexAny(s, ":=("+sep)
-		if i < 0 || strings.IndexByte(sep, s[i]) >= 0 {
-			if i < 0 {
-				i = len(s)
-			}
-			out = append(out, Setting{Name: s[:i]})
-			s = s[i:]
-			continue
-		}
-		name, start := s[:i], i+1
-		if s[i] == '(' {
-			end := ClosingParen(s, i)
-			out = append(out, Setting{name, s[start:min(end, len(s))]})
-			s = s[min(end+1, len(s)):]
-			continue
-		}
-		end := start
-		for end < len(s) && strings.IndexByte(sep, s[end]) < 0 {
-			if s[end] == '(' {
-				end = ClosingParen(s, end)
-			}
-			end++
-		}
-		end = min(end, len(s))
-		out = append(out, Setting{name, s[start:end]})
-		s = s[end:]
+		out, s = append(out, kv), rest
 	}
+}
+
+// separates reports whether a byte separates settings.
+func separates(c byte) bool {
+	return c == ',' || c == ' ' || c >= '\t' && c <= '\r' && c != '\v' && c != '\f'
+}
+
+// nextSetting cuts the first setting off flow text; ok is false where there is none.
+func nextSetting(s string) (kv Setting, rest string, ok bool) {
+	i := 0
+	for i < len(s) && separates(s[i]) {
+		i++
+	}
+	if s = s[i:]; s == "" {
+		return kv, "", false
+	}
+	i = 0
+	for i < len(s) && s[i] != ':' && s[i] != '=' && s[i] != '(' && !separates(s[i]) {
+		i++
+	}
+	kv.Name = s[:i]
+	if i == len(s) || separates(s[i]) {
+		return kv, s[i:], true
+	}
+	start, end := i+1, i+1
+	if s[i] == '(' {
+		end = ClosingParen(s, i)
+		kv.Value = s[start:min(end, len(s))]
+		return kv, s[min(end+1, len(s)):], true
+	}
+	for end < len(s) && !separates(s[end]) {
+		if s[end] == '(' {
+			end = ClosingParen(s, end)
+		}
+		end++
+	}
+	end = min(end, len(s))
+	kv.Value = s[start:end]
+	return kv, s[end:], true
 }
 
 // ClosingParen finds the parenthesis that closes the one at i, or the end.
@@ -70,14 +82,7 @@ func ClosingParen(s string, i int) int {
 	return len(s)
 }
 
-// ShorthandByName finds a shorthand like "tcp".
-func ShorthandByName(name string) (Shorthand, bool) {
-	s, ok := shorthandsByName()[name]
-	return s, ok
-}
-
-var shorthandsByName = sync.OnceValue(indexShorthands)
-
+// indexShorthands are the shorthands by their names.
 func indexShorthands() map[string]Shorthand {
 	m := map[string]Shorthand{}
 	for _, s := range Shorthands {
@@ -175,6 +180,15 @@ func (m *Match) setOption(f *Field, v, mask Value, text string) error {
 // specific: tp_src and tp_dst mean the ports of the protocol that the match
 // names, ip_src and so on those of its network protocol.
 func (m *Match) specific(f *Field) *Field {
+	if m.Mask.NwProto == 0 {
+		return f
+	}
+	return f.ofProto(m.Key.NwProto)
+}
+
+// ofProto is the field of an IP protocol's packets that a name of the TCP ports
+// means.
+func (f *Field) ofProto(proto uint8) *Field {
 	var udp, sctp FieldID
 	switch f.ID {
 	case FieldTCPSrc:
@@ -184,11 +198,10 @@ func (m *Match) specific(f *Field) *Field {
 	default:
 		return f
 	}
-	switch {
-	case m.Mask.NwProto == 0:
-	case m.Key.NwProto == packet.ProtoUDP:
+	switch proto {
+	case packet.ProtoUDP:
 		return udp.Field()
-	case m.Key.NwProto == packet.ProtoSCTP:
+	case packet.ProtoSCTP:
 		return sctp.Field()
 	}
 	return f
@@ -212,41 +225,42 @@ func ParseMatch(s string, names PortNames) (*Match, error) {
 // says where tunnel options stand.
 func ParseKey(s string, names PortNames, tlv *TLVTable) (*Key, error) {
 	k := new(Key)
-	seen := map[FieldID]bool{}
-	for _, kv := range SplitSettings(s) {
+	if err := k.Parse(s, names, tlv); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Parse is [ParseKey] into k, of which nothing stays.
+func (k *Key) Parse(s string, names PortNames, tlv *TLVTable) error {
+	*k = Key{}
+	hasInPort := false
+	for kv, rest, ok := nextSetting(s); ok; kv, rest, ok = nextSetting(rest) {
 		if kv.Name == "eth" {
 			continue
 		}
-		if sh, ok := ShorthandByName(kv.Name); ok {
-			if k.EthType != 0 {
-				return nil, fmt.Errorf("%s: Ethernet type set multiple times", s)
-			}
-			k.EthType = sh.EthType
-			if sh.Proto >= 0 {
-				if k.NwProto != 0 {
-					return nil, fmt.Errorf("%s: network protocol set multiple times", s)
-				}
-				k.NwProto = uint8(sh.Proto)
+		w, _ := WordByName(kv.Name)
+		switch {
+		case w.Short != nil:
+			if err := k.parseShorthand(w.Short); err != nil {
+				return fmt.Errorf("%s: %w", s, err)
 			}
 			continue
+		case w.Field == nil:
+			return fmt.Errorf("%s: unknown field %s", s, kv.Name)
 		}
-		f := FieldByName(kv.Name)
-		if f == nil {
-			return nil, fmt.Errorf("%s: unknown field %s", s, kv.Name)
-		}
-		exact := &Match{Key: *k, Mask: *onesKey()}
-		f = exact.specific(f)
-		seen[f.ID] = true
+		f := w.Field.ofProto(k.NwProto)
+		hasInPort = hasInPort || f.ID == FieldInPort || f.ID == FieldInPortOXM
 		if f.IsTunMetadata() {
 			if f = tlv.Bind(f); f == nil {
-				return nil, fmt.Errorf("%s: %s: %w", s, kv.Name, ErrTLVUnbound)
+				return fmt.Errorf("%s: %s: %w", s, kv.Name, ErrTLVUnbound)
 			}
 		}
 		if err := f.parseInto(k, kv, names); err != nil {
-			return nil, fmt.Errorf("%s: %w", s, err)
+			return fmt.Errorf("%s: %w", s, err)
 		}
 	}
-	if k.InPort == 0 && !seen[FieldInPort] && !seen[FieldInPortOXM] {
+	if k.InPort == 0 && !hasInPort {
 		k.InPort = PortNone
 	}
 	if k.PacketType>>16 == 1 && k.EthType == 0 {
@@ -257,7 +271,22 @@ func ParseKey(s string, names PortNames, tlv *TLVTable) (*Key, error) {
 			v.TPID = packet.EtherTypeVLAN
 		}
 	}
-	return k, nil
+	return nil
+}
+
+// parseShorthand sets what a shorthand stands for.
+func (k *Key) parseShorthand(s *Shorthand) error {
+	if k.EthType != 0 {
+		return errors.New("Ethernet type set multiple times")
+	}
+	k.EthType = s.EthType
+	if s.Proto >= 0 {
+		if k.NwProto != 0 {
+			return errors.New("network protocol set multiple times")
+		}
+		k.NwProto = uint8(s.Proto)
+	}
+	return nil
 }
 
 // parseInto reads an exact value of the field into a key.

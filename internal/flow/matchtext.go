@@ -46,7 +46,9 @@ func (m *Match) Append(dst []byte, priority int, names PortNames) []byte {
 	p.field(FieldEthSrc, "dl_src")
 	p.field(FieldEthDst, "dl_dst")
 	if !skipType && p.m.EthType != 0 {
-		p.printf("dl_type=0x%04x,", p.k.EthType)
+		p.text("dl_type=")
+		p.hex4(p.k.EthType)
+		p.byte(',')
 	}
 	p.l3(skipProto)
 	p.l4()
@@ -92,20 +94,44 @@ func (p *matchPrinter) unmasked(id FieldID, name string) {
 
 // value prints a value; the forms that most flows have without detour.
 func (p *matchPrinter) value(f *Field, v, mask Value) {
-	switch {
-	case mask != f.exact || v.Hi != 0:
-	case f.Form == FormDecimal:
-		p.uint(v.Lo)
-		return
-	case f.Form == FormIPv4:
-		a := uint32(v.Lo)
-		p.b = netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).AppendTo(p.b)
-		return
+	if mask == f.exact && v.Hi == 0 && v.wide == "" {
+		switch {
+		case f.Form == FormDecimal:
+			p.uint(v.Lo)
+			return
+		case f.Form == FormHex:
+			p.hex(v.Lo)
+			return
+		case f.Form == FormEthernet:
+			p.b = packet.MACFromUint64(v.Lo).AppendTo(p.b)
+			return
+		case f.Form == FormIPv4:
+			a := uint32(v.Lo)
+			p.b = netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).AppendTo(p.b)
+			return
+		case f.Form == FormPort11 && v.Lo < portMax10 && p.names == nil:
+			p.uint(v.Lo)
+			return
+		}
 	}
 	p.text(f.FormatValue(v, mask, p.names))
 }
 
 func (p *matchPrinter) uint(n uint64) { p.b = strconv.AppendUint(p.b, n, 10) }
+
+// hex prints C's %#x.
+func (p *matchPrinter) hex(n uint64) {
+	if n != 0 {
+		p.text("0x")
+	}
+	p.b = strconv.AppendUint(p.b, n, 16)
+}
+
+// hex4 prints C's %#06x.
+func (p *matchPrinter) hex4(n uint16) {
+	const digits = "0123456789abcdef"
+	p.b = append(p.b, '0', 'x', digits[n>>12], digits[n>>8&15], digits[n>>4&15], digits[n&15])
+}
 
 // hexField prints a field in hexadecimal, zero as 0x0.
 func (p *matchPrinter) hexField(id FieldID, name string) {
@@ -123,9 +149,11 @@ func (p *matchPrinter) hexField(id FieldID, name string) {
 func (p *matchPrinter) metadata() {
 	p.field(FieldPktMark, "pkt_mark")
 	if p.m.RecircID != 0 {
-		p.text("recirc_id=" + hexText(V(uint64(p.k.RecircID))))
+		p.text("recirc_id=")
+		p.hex(uint64(p.k.RecircID))
 		if p.m.RecircID != 0xffffffff {
-			p.text("/" + hexText(V(uint64(p.m.RecircID))))
+			p.byte('/')
+			p.hex(uint64(p.m.RecircID))
 		}
 		p.byte(',')
 	}
@@ -215,7 +243,8 @@ func (p *matchPrinter) protocol() (skipType, skipProto bool) {
 			continue
 		}
 		if n.Proto < 0 || p.m.NwProto != 0 && int(p.k.NwProto) == n.Proto {
-			p.text(n.Name + ",")
+			p.text(n.Name)
+			p.byte(',')
 			return true, n.Proto >= 0
 		}
 	}
@@ -315,7 +344,11 @@ func (p *matchPrinter) vlans() {
 				p.printf("dl_vlan_pcp%s=%d,", suffix, v>>13)
 			}
 		case m == 0xffff:
-			p.printf("vlan_tci%s=0x%04x,", suffix, v)
+			p.text("vlan_tci")
+			p.text(suffix)
+			p.byte('=')
+			p.hex4(v)
+			p.byte(',')
 		default:
 			p.printf("vlan_tci%s=0x%04x/0x%04x,", suffix, v, m)
 		}
@@ -360,7 +393,9 @@ func (p *matchPrinter) l3(skipProto bool) {
 		p.field(FieldIPProto, "nw_proto")
 	}
 	if p.m.NwTOS&0xfc != 0 {
-		p.printf("nw_tos=%d,", p.k.NwTOS&0xfc)
+		p.text("nw_tos=")
+		p.uint(uint64(p.k.NwTOS & 0xfc))
+		p.byte(',')
 	}
 	p.field(FieldIPECN, "nw_ecn")
 	p.field(FieldIPTTL, "nw_ttl")

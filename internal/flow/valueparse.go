@@ -135,11 +135,11 @@ func parseIPv4Masked(s string) (v, mask Value, err error) {
 }
 
 func parseIPv6Masked(s string) (v, mask Value, err error) {
-	bad := fmt.Errorf("%s: invalid IPv6 address", s)
+	bad := func() error { return fmt.Errorf("%s: invalid IPv6 address", s) }
 	a, m, masked := strings.Cut(s, "/")
 	ip, e := netip.ParseAddr(a)
 	if e != nil || !ip.Is6() || ip.Zone() != "" {
-		return v, mask, bad
+		return v, mask, bad()
 	}
 	b := ip.As16()
 	v = ValueFromBytes(b[:])
@@ -154,7 +154,7 @@ func parseIPv6Masked(s string) (v, mask Value, err error) {
 	}
 	mip, e := netip.ParseAddr(m)
 	if e != nil || !mip.Is6() || mip.Zone() != "" {
-		return v, mask, bad
+		return v, mask, bad()
 	}
 	b = mip.As16()
 	return v, ValueFromBytes(b[:]), nil

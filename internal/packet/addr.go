@@ -3,8 +3,6 @@
 // switches; every higher floor builds on it.
 package packet
 
-import "fmt"
-
 // MAC is an Ethernet address in transmission order. It is comparable, so it
 // can be a map key.
 type MAC [6]byte
@@ -21,7 +19,20 @@ func (m MAC) IsZero() bool { return m == MAC{} }
 
 // String gives the usual form, 00:11:22:aa:bb:cc.
 func (m MAC) String() string {
-	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+	var b [17]byte
+	return string(m.AppendTo(b[:0]))
+}
+
+// AppendTo appends what String gives.
+func (m MAC) AppendTo(b []byte) []byte {
+	const digits = "0123456789abcdef"
+	for i, c := range m {
+		if i > 0 {
+			b = append(b, ':')
+		}
+		b = append(b, digits[c>>4], digits[c&15])
+	}
+	return b
 }
 
 // Uint64 gives the address as a 48-bit number, first byte most significant.
