@@ -42,12 +42,11 @@ type StepDocument struct {
 // Document is the report for machines.
 func (rep *Report) Document() any {
 	d := Document{Rounds: []RoundDocument{}}
-	for i := range rep.Rounds {
-		r := &rep.Rounds[i]
+	for _, r := range rep.Rounds {
 		res := r.Result
 		out := RoundDocument{
-			Flow: r.Key.FormatTraced(rep.ports, rep.tlv), Steps: steps(r.Steps), Final: rep.finalFlow(r),
-			Mega:    rep.megaflow(r),
+			Flow: r.Key.FormatTraced(rep.ports, rep.tlv), Steps: document(&r.trace), Final: string(rep.appendFinal(nil, r)),
+			Mega:    string(rep.appendMegaflow(nil, r)),
 			Actions: []string{}, Slow: slowReasons(res.Slow),
 		}
 		for _, a := range res.Actions {
@@ -71,12 +70,4 @@ func (rep *Report) Document() any {
 var kindNames = [...]string{
 	xlate.NodeBridge: "bridge", xlate.NodeTable: "table", xlate.NodeThaw: "thaw", xlate.NodeAction: "action",
 	xlate.NodeDetail: "detail", xlate.NodeWarn: "warning", xlate.NodeError: "error", xlate.NodeBucket: "bucket",
-}
-
-func steps(nodes []*xlate.Node) []StepDocument {
-	out := make([]StepDocument, 0, len(nodes))
-	for _, n := range nodes {
-		out = append(out, StepDocument{Kind: kindNames[n.Kind], Text: n.Text, Steps: steps(n.Subs)})
-	}
-	return out
 }

@@ -15,46 +15,6 @@ import (
 	"weir/internal/xlate"
 )
 
-// terminal reports whether a node is a leaf of the text: nothing below it is
-// indented less than a step.
-func terminal(k xlate.NodeKind) bool {
-	switch k {
-	case xlate.NodeBridge, xlate.NodeTable, xlate.NodeThaw:
-		return false
-	}
-	return true
-}
-
-// writeNodes prints nodes. What ends a list of steps goes on at the level of
-// the list, for a chain of lookups is easier read flat; anything else nests.
-func writeNodes(b *strings.Builder, nodes []*xlate.Node, level int) {
-	for i, n := range nodes {
-		step := 0
-		if i+1 < len(nodes) || terminal(n.Kind) {
-			step = 1
-		}
-		indent := strings.Repeat(" ", (level+step)*4)
-		if n.Kind == xlate.NodeBridge {
-			b.WriteByte('\n')
-		}
-		b.WriteString(indent)
-		switch n.Kind {
-		case xlate.NodeDetail:
-			b.WriteString(" -> " + n.Text)
-		case xlate.NodeWarn:
-			b.WriteString(" >> " + n.Text)
-		case xlate.NodeError:
-			b.WriteString(" >>>> " + n.Text + " <<<<")
-		case xlate.NodeBridge:
-			b.WriteString(n.Text + "\n" + indent + strings.Repeat("-", len(n.Text)))
-		default:
-			b.WriteString(n.Text)
-		}
-		b.WriteByte('\n')
-		writeNodes(b, n.Subs, level+2*step)
-	}
-}
-
 // slowTexts explain the reasons for the slow path, in the order of their bits.
 var slowTexts = []string{
 	"Consists of CFM packets",
@@ -66,10 +26,10 @@ var slowTexts = []string{
 	"Datapath can't match specifically enough",
 }
 
-// megaflowMatch is the match that the result's mask makes of a key. A missing
+// megaflowMatch makes m the match that the result's mask makes of a key. A missing
 // tag needs no bits: the EtherType says that there is none.
-func megaflowMatch(key *flow.Key, mask *flow.Mask) *flow.Match {
-	m := &flow.Match{Key: *key, Mask: *mask}
+func megaflowMatch(m *flow.Match, key *flow.Key, mask *flow.Mask) {
+	m.Key, m.Mask, m.TLV = *key, *mask, nil
 	for i := range m.Mask.VLANs {
 		if key.VLANs[i].TCI == 0 {
 			m.Mask.VLANs[i] = flow.VLAN{}
@@ -80,46 +40,53 @@ func megaflowMatch(key *flow.Key, mask *flow.Mask) *flow.Match {
 		m.Mask.VLANs[i].TPID = 0
 	}
 	m.ZeroWild()
-	return m
 }
 
 // String is the report as users know it.
 func (rep *Report) String() string {
-	var b strings.Builder
-	b.Grow(1024)
-	for i := range rep.Rounds {
-		r := &rep.Rounds[i]
+	b, _ := rep.AppendText(nil)
+	return string(b)
+}
+
+// AppendText appends what String gives; there is no error.
+func (rep *Report) AppendText(b []byte) ([]byte, error) {
+	for _, r := range rep.Rounds {
 		if r.Fork != nil {
-			r.announce(&b)
+			b = r.announce(b)
 		}
-		b.WriteString("Flow: " + r.Key.FormatTraced(rep.ports, rep.tlv) + "\n")
-		writeNodes(&b, r.Steps, 0)
-		rep.writeResult(&b, r)
+		b = rep.appendKey(append(b, "Flow: "...), &r.Key)
+		b = rep.layout.appendSteps(append(b, '\n'), &r.trace)
+		b = rep.appendResult(b, r)
 	}
-	return b.String()
+	return b, nil
+}
+
+// appendKey appends a packet.
+func (rep *Report) appendKey(b []byte, k *flow.Key) []byte {
+	rep.match.SetTraced(k, rep.tlv)
+	return rep.match.Append(b, flow.DefaultPriority, rep.ports)
 }
 
 // announce says where the packet of a round comes from.
-func (r *Round) announce(b *strings.Builder) {
+func (r *Round) announce(b []byte) []byte {
 	line := strings.Repeat("=", 79)
-	fmt.Fprintf(b, "\n\n%s\nrecirc(%#x) - resume conntrack with ", line, r.Fork.ID)
+	b = fmt.Appendf(b, "\n\n%s\nrecirc(%#x) - resume conntrack with ", line, r.Fork.ID)
 	switch {
 	case r.Assumed:
-		b.WriteString("default ct_state=trk|new (use --ct-next to customize)")
+		b = append(b, "default ct_state=trk|new (use --ct-next to customize)"...)
 	case r.CTState == 0:
-		b.WriteString("ct_state=0")
+		b = append(b, "ct_state=0"...)
 	default:
-		b.WriteString("ct_state=" + ctStateText(r.CTState))
+		b = append(append(b, "ct_state="...), ctStateText(r.CTState)...)
 	}
 	if r.Fork.CT.NAT != nil {
-		b.WriteString("\nReplacing src/dst IP/ports to simulate NAT:")
 		before, after := "", ""
 		if r.Before != nil {
 			before, after = endpoints(r.Before), endpoints(&r.Key)
 		}
-		b.WriteString("\n Initial flow: " + before + "\n Modified flow: " + after)
+		b = fmt.Appendf(b, "\nReplacing src/dst IP/ports to simulate NAT:\n Initial flow: %s\n Modified flow: %s", before, after)
 	}
-	b.WriteString("\n" + line + "\n\n")
+	return append(append(append(b, '\n'), line...), "\n\n"...)
 }
 
 func ctStateText(s uint8) string { return flow.FormatCTState(s) }
@@ -139,42 +106,42 @@ func ipv4(v uint32) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// finalFlow is the packet as translation left it, "unchanged" if it is as it came.
-func (rep *Report) finalFlow(r *Round) string {
-	final, start := r.Result.Key, r.Key
+// appendFinal appends the packet as translation left it, "unchanged" if it is as
+// it came.
+func (rep *Report) appendFinal(b []byte, r *Round) []byte {
+	start := r.Key
 	start.ActsetOutput = uint32(openflow.PortUnset)
-	if final == start {
-		return "unchanged"
+	if r.Result.Key == start {
+		return append(b, "unchanged"...)
 	}
-	final.ActsetOutput = 0
-	return final.FormatTraced(rep.ports, rep.tlv)
+	return rep.appendKey(b, &r.Result.Key)
 }
 
-// writeResult prints what came out of one translation.
-func (rep *Report) writeResult(b *strings.Builder, r *Round) {
+// appendResult appends what came out of one translation.
+func (rep *Report) appendResult(b []byte, r *Round) []byte {
 	res := r.Result
-	b.WriteString("\nFinal flow: " + rep.finalFlow(r))
-	b.WriteString("\nMegaflow: ")
-	b.WriteString(rep.megaflow(r))
-	b.WriteString("\nDatapath actions: " + rep.actions(r))
+	b = rep.appendFinal(append(b, "\nFinal flow: "...), r)
+	b = rep.appendMegaflow(append(b, "\nMegaflow: "...), r)
+	b = datapath.AppendActions(append(b, "\nDatapath actions: "...), res.Actions, rep.dp)
 	switch {
 	case res.Err != xlate.ErrNone:
-		b.WriteString("\nTranslation failed (" + res.Err.String() + "), packet is dropped.\n")
+		b = append(append(append(b, "\nTranslation failed ("...), res.Err.String()...), "), packet is dropped.\n"...)
 	case res.Slow != 0:
-		b.WriteString("\nThis flow is handled by the userspace slow path because it:")
+		b = append(b, "\nThis flow is handled by the userspace slow path because it:"...)
 		for _, text := range slowReasons(res.Slow) {
-			b.WriteString("\n  - " + text + ".")
+			b = append(append(append(b, "\n  - "...), text...), '.')
 		}
 	}
+	return b
 }
 
-// megaflow is the match of the packets that the result holds for.
-func (rep *Report) megaflow(r *Round) string {
-	m := megaflowMatch(&r.Key, &r.Result.Mask)
+// appendMegaflow appends the match of the packets that the result holds for.
+func (rep *Report) appendMegaflow(b []byte, r *Round) []byte {
+	megaflowMatch(&rep.match, &r.Key, &r.Result.Mask)
 	if !r.Key.Tunnel.IsZero() {
-		m.TLV = rep.tlv
+		rep.match.TLV = rep.tlv
 	}
-	return m.Format(flow.DefaultPriority, rep.ports)
+	return rep.match.Append(b, flow.DefaultPriority, rep.ports)
 }
 
 // actions are those of the data path.

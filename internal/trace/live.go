@@ -166,19 +166,25 @@ type Seen struct {
 	Number, Of int
 	packet     *datapath.Sighting
 	port       string
-	*Report
+	// The report of the trace; of a packet whose port has gone there is none.
+	text     string
+	document any
 }
 
 // Explain translates a packet that was seen, without any effect.
 func (l *Live) Explain(env *Env, dp *datapath.Namer, s *datapath.Sighting, number int) *Seen {
 	seen := &Seen{Number: number, Of: l.Count, packet: s, port: dpPortText(dp, datapath.PortNo(s.Key.InPort))}
-	r := &request{key: s.Key, frame: s.Frame, names: l.Names, dry: true, dp: dp}
+	rep := newReport()
+	defer rep.Release()
+	r := &rep.req
+	*r = request{key: s.Key, frame: s.Frame, names: l.Names, dry: true, dp: dp}
 	b, frozen, ok := env.Config.Start(&r.key)
 	if !ok {
 		return seen // its port has gone meanwhile
 	}
 	r.bridge, r.frozen = b, frozen
-	seen.Report = r.run(env)
+	rep.run(env)
+	seen.text, seen.document = rep.String(), rep.Document()
 	return seen
 }
 
@@ -191,11 +197,11 @@ func (s *Seen) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Packet %d of %d: %s, %d bytes, came in on %s, %s\n", s.Number, s.Of,
 		s.packet.At.UTC().Format("15:04:05.000000"), s.packet.Len, s.port, met)
-	if s.Report == nil {
+	if s.document == nil {
 		b.WriteString("The port has gone since.\n")
 		return b.String()
 	}
-	b.WriteString(strings.TrimRight(s.Report.String(), "\n") + "\n")
+	b.WriteString(strings.TrimRight(s.text, "\n") + "\n")
 	return b.String()
 }
 
@@ -211,13 +217,10 @@ type SeenDocument struct {
 
 // Document is the packet with its report.
 func (s *Seen) Document() any {
-	d := SeenDocument{Time: s.packet.At.UTC().Format(time.RFC3339Nano), Length: s.packet.Len, InPort: s.port, Frame: hex.EncodeToString(s.packet.Frame)}
+	d := SeenDocument{Trace: s.document, Time: s.packet.At.UTC().Format(time.RFC3339Nano), Length: s.packet.Len, InPort: s.port, Frame: hex.EncodeToString(s.packet.Frame)}
 	if s.packet.UFID != (datapath.UFID{}) {
 		u := datapath.FormatUFID(s.packet.UFID)
 		d.UFID = &u
-	}
-	if s.Report != nil {
-		d.Trace = s.Report.Document()
 	}
 	return d
 }

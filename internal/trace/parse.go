@@ -10,6 +10,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
+	"weir/internal/packet"
 	"weir/internal/xlate"
 )
 
@@ -23,7 +24,7 @@ type request struct {
 	consistent bool
 	dry        bool // nothing is learned, though there is a packet
 	nextCT     []uint8
-	dp         *datapath.Namer
+	dp         *datapath.Namer   // see namer
 	actions    []openflow.Action // of trace-packet-out; nil: look tables up
 }
 
@@ -48,11 +49,12 @@ func (p portNames) PortNumber(name string) (uint32, bool) {
 	return 0, false
 }
 
-func parse(env *Env, args []string) (*request, error) {
-	r := &request{}
+// parse reads the arguments into r, which is zero.
+func (r *request) parse(env *Env, args []string) error {
 	var l7 []byte
 	generate := false
-	var rest []string
+	var room [3]string
+	rest := room[:0]
 	for i := 0; i < len(args); i++ {
 		needs := func() (string, error) {
 			if i++; i >= len(args) {
@@ -72,29 +74,29 @@ func parse(env *Env, args []string) (*request, error) {
 		case "--ct-next":
 			v, err := needs()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			state, err := parseCTState(v)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			r.nextCT = append(r.nextCT, state)
 		case "--l7":
 			v, err := needs()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if l7, err = hex.DecodeString(v); err != nil {
-				return nil, fmt.Errorf("Invalid hex string in --l7 option")
+				return fmt.Errorf("Invalid hex string in --l7 option")
 			}
 		case "--l7-len":
 			v, err := needs()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			n, err := strconv.Atoi(v)
 			if err != nil || n < 0 || n > 64000 {
-				return nil, fmt.Errorf("%s: invalid --l7-len", v)
+				return fmt.Errorf("%s: invalid --l7-len", v)
 			}
 			l7 = make([]byte, n)
 			for j := range l7 {
@@ -105,19 +107,19 @@ func parse(env *Env, args []string) (*request, error) {
 		}
 	}
 	if err := r.target(env, rest, generate); err != nil {
-		return nil, err
+		return err
 	}
 	if generate {
 		r.frame = flow.Compose(&r.key, l7)
 	}
-	return r, nil
+	return nil
 }
 
 // target finds the bridge and the flow: [dp] odp_flow [packet] or bridge
 // br_flow [packet].
 func (r *request) target(env *Env, args []string, generate bool) error {
 	if !generate && len(args) > 1 {
-		if frame, err := hex.DecodeString(strings.ReplaceAll(args[len(args)-1], " ", "")); err == nil && len(frame) >= 14 {
+		if frame, ok := parseFrame(args[len(args)-1]); ok {
 			r.frame = frame
 			args = args[:len(args)-1]
 		}
@@ -138,16 +140,12 @@ func (r *request) target(env *Env, args []string, generate bool) error {
 	if b == nil {
 		return fmt.Errorf("%s: unknown bridge", args[0])
 	}
-	key, err := flow.ParseKey(args[1], portNames{b}, b.Pipeline.TLV())
-	if err != nil {
+	if err := r.key.Parse(args[1], portNames{b}, b.Pipeline.TLV()); err != nil {
 		return fmt.Errorf("Bad openflow flow syntax: %w", err)
 	}
-	r.bridge, r.key = b, *key
-	if key.RecircID != 0 {
-		r.frozen = env.Config.Recircs.Lookup(key.RecircID)
-	}
-	for _, d := range env.Datapaths {
-		r.dp = d
+	r.bridge = b
+	if r.key.RecircID != 0 {
+		r.frozen = env.Config.Recircs.Lookup(r.key.RecircID)
 	}
 	if r.frame != nil {
 		r.extract()
@@ -167,25 +165,18 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 	if !strings.Contains(strings.ReplaceAll(text, "packet_type=(", ""), "(") {
 		return false, nil
 	}
-	var namer *datapath.Namer
-	if len(args) == 2 {
-		namer = env.Datapaths[args[0]]
-		if namer == nil {
-			return true, fmt.Errorf("Cannot find the datapath")
-		}
-	} else if len(env.Datapaths) == 0 {
+	switch {
+	case len(args) == 2 && !env.Datapath.named(args[0]):
+		return true, fmt.Errorf("Cannot find the datapath")
+	case env.Datapath.Name == "":
 		return true, fmt.Errorf("Please specify one of the datapath")
-	} else {
-		for _, d := range env.Datapaths {
-			namer = d
-		}
 	}
-	key, _, err := datapath.ParseKey(text, namer)
+	key, _, err := datapath.ParseKey(text, r.namer(env))
 	if err != nil {
 		return true, fmt.Errorf("Bad datapath flow syntax: %w", err)
 	}
 	key.LimitVLANs()
-	r.dp, r.key = namer, *key
+	r.key = *key
 	dpPort := r.key.InPort
 	b, frozen, found := env.Config.Start(&r.key)
 	switch {
@@ -201,6 +192,25 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 		r.extract()
 	}
 	return true, nil
+}
+
+// namer is what names the data path's ports, nil where it isn't known.
+func (r *request) namer(env *Env) *datapath.Namer {
+	if r.dp == nil && env.Datapath.Ports != nil {
+		r.dp = env.Datapath.Ports()
+	}
+	return r.dp
+}
+
+// parseFrame reads a frame in hexadecimal, with spaces or without.
+func parseFrame(s string) (frame []byte, ok bool) {
+	for _, c := range []byte(s) {
+		if lower := c | 0x20; c != ' ' && (c < '0' || c > '9') && (lower < 'a' || lower > 'f') {
+			return nil, false
+		}
+	}
+	frame, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	return frame, err == nil && len(frame) >= packet.EthLen
 }
 
 // extract takes the packet's own fields from the frame; metadata stay.

@@ -3,7 +3,7 @@ package trace
 import (
 	"fmt"
 	"net/netip"
-	"sync"
+	"strings"
 	"time"
 
 	"weir/internal/datapath"
@@ -15,11 +15,26 @@ import (
 
 // Env is the switch that is traced.
 type Env struct {
-	Config *xlate.Config
-	// Datapaths holds the port names of each data path, by the name that a user
-	// gives: "netdev@ovs-netdev" or "ovs-netdev".
-	Datapaths map[string]*datapath.Namer
-	Now       time.Time
+	Config   *xlate.Config
+	Datapath Datapath
+	Now      time.Time
+}
+
+// Datapath is the data path that a configuration is of.
+type Datapath struct {
+	Name, Type string
+	// Ports gives the names of its ports. It is only called where they are needed.
+	Ports func() *datapath.Namer
+}
+
+// named reports whether a user means the data path: "netdev@ovs-netdev" or
+// "ovs-netdev".
+func (d *Datapath) named(name string) bool {
+	if name == d.Name {
+		return name != ""
+	}
+	typ, rest, ok := strings.Cut(name, "@")
+	return ok && typ == d.Type && rest == d.Name
 }
 
 // Usage is the arguments of ofproto/trace, in the notation of list-commands.
@@ -31,11 +46,13 @@ const UsagePacketOut = "[-consistent] {[dp_name] odp_flow | bridge br_flow} [-ge
 // Run carries out ofproto/trace. Its errors are those that users of the peer
 // know.
 func Run(env *Env, args []string) (*Report, error) {
-	req, err := parse(env, args)
-	if err != nil {
+	rep := newReport()
+	if err := rep.req.parse(env, args); err != nil {
+		rep.Release()
 		return nil, err
 	}
-	return req.run(env), nil
+	rep.run(env)
+	return rep, nil
 }
 
 // RunPacketOut carries out ofproto/trace-packet-out: what becomes of a packet
@@ -44,35 +61,42 @@ func RunPacketOut(env *Env, args []string) (*Report, error) {
 	if len(args) < 2 {
 		return nil, fmt.Errorf("Must specify bridge name, flow and actions")
 	}
-	req, err := parse(env, args[:len(args)-1])
+	rep := newReport()
+	r := &rep.req
+	err := r.parse(env, args[:len(args)-1])
+	if err == nil {
+		err = r.parseActions(args[len(args)-1])
+	}
 	if err != nil {
+		rep.Release()
 		return nil, err
 	}
-	text := args[len(args)-1]
+	rep.run(env)
+	return rep, nil
+}
+
+// parseActions reads the actions of a packet-out.
+func (r *request) parseActions(text string) (err error) {
 	var usable openflow.Protocol
-	req.actions, usable, err = openflow.ParseInstructions(text, &openflow.Names{Ports: portNames{req.bridge}})
+	r.actions, usable, err = openflow.ParseInstructions(text, &openflow.Names{Ports: portNames{r.bridge}})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := req.check(usable); err != nil {
-		return nil, err
+	if r.actions == nil {
+		r.actions = []openflow.Action{}
 	}
-	if req.actions == nil {
-		req.actions = []openflow.Action{}
-	}
-	return req.run(env), nil
+	return r.check(usable)
 }
 
 // Explain translates a packet and tells every step, in text.
 func Explain(in *xlate.Input) string {
-	x := xlate.NewTranslator()
-	defer x.Release()
-	rep := &Report{dp: (*datapath.Namer)(nil).NumbersOnly(), tlv: in.Bridge.Pipeline.TLV()}
-	t := &xlate.Trace{}
-	traced := *in
-	traced.Trace = t
-	res := x.Translate(&traced)
-	rep.Rounds = []Round{{Key: *in.Key, Steps: t.Roots, Result: res, bridge: in.Bridge}}
+	rep := newReport()
+	defer rep.Release()
+	rep.tlv = in.Bridge.Pipeline.TLV()
+	r := rep.next()
+	r.Key, r.in = *in.Key, *in
+	r.translate(nil)
+	defer r.translator.Release()
 	return rep.String()
 }
 
@@ -89,79 +113,58 @@ func (r *request) check(usable openflow.Protocol) error {
 	return nil
 }
 
-// Report is what one ofproto/trace found: the packet's way, and those of its
-// copies that recirculate through connection tracking.
-type Report struct {
-	Rounds []Round
-	names  bool
-	ports  flow.PortNames
-	dp     *datapath.Namer
-	tlv    *flow.TLVTable
-}
-
-// Round is one translation.
-type Round struct {
-	// Fork is what the packet comes from, nil for the first round.
-	Fork    *xlate.Fork
-	CTState uint8
-	Assumed bool      // no --ct-next said what the tracker finds
-	Before  *flow.Key // the packet before NAT, nil where nothing changed
-	Key     flow.Key
-	Steps   []*xlate.Node
-	Result  *xlate.Result
-	bridge  *xlate.Bridge
-}
-
 // maxRounds bounds the recirculations that one trace follows.
 const maxRounds = 64
 
-// translators are kept for who traces packet after packet: they are large.
-var translators = sync.Pool{New: func() any { return xlate.NewTranslator() }}
-
 // run translates the packet, and then what recirculates.
-func (r *request) run(env *Env) *Report {
-	rep := &Report{names: r.names, dp: r.dp.NumbersOnly(), tlv: r.bridge.Pipeline.TLV()}
-	if r.names {
-		rep.ports, rep.dp = portNames{r.bridge}, r.dp
+func (rep *Report) run(env *Env) {
+	req := &rep.req
+	rep.tlv = req.bridge.Pipeline.TLV()
+	if req.names {
+		rep.ports, rep.dp = portNames{req.bridge}, req.namer(env)
 	}
-	x := translators.Get().(*xlate.Translator)
-	defer func() {
-		x.Release()
-		translators.Put(x)
-	}()
 	recircs := env.Config.Recircs
-	next := Round{Key: r.key, bridge: r.bridge}
-	frozen, actions := r.frozen, r.actions
-	var waiting []Round
-	for {
-		t := &xlate.Trace{PortNames: rep.ports}
-		round := next
-		round.Result = x.Translate(&xlate.Input{
-			Config: env.Config, Bridge: round.bridge, Key: &round.Key, Packet: r.frame, Frozen: frozen,
-			Now: env.Now, Actions: actions, Learn: r.frame != nil && !r.dry, Trace: t,
-		}).Clone()
-		round.Steps = t.Roots
-		rep.Rounds = append(rep.Rounds, round)
-		for i := range t.Forks {
-			recircs.Ref(t.Forks[i].ID)
-			defer recircs.Unref(t.Forks[i].ID)
-			waiting = append(waiting, r.tracked(&t.Forks[i]))
+	defer rep.unref(recircs)
+	r := rep.next()
+	r.Key = req.key
+	r.in = xlate.Input{Bridge: req.bridge, Frozen: req.frozen, Actions: req.actions}
+	for followed := 0; ; followed++ {
+		r.in.Config, r.in.Packet, r.in.Now, r.in.Learn = env.Config, req.frame, env.Now, req.frame != nil && !req.dry
+		r.translate(rep.ports)
+		for i := range r.trace.Forks {
+			f := &r.trace.Forks[i]
+			recircs.Ref(f.ID)
+			rep.forks = append(rep.forks, f)
 		}
-		if len(waiting) == 0 || len(rep.Rounds) >= maxRounds {
-			return rep
+		if followed == len(rep.forks) || len(rep.Rounds) >= maxRounds {
+			return
 		}
-		next, waiting = waiting[0], waiting[1:]
-		if frozen = recircs.Lookup(next.Fork.ID); frozen == nil {
-			return rep
+		fork := rep.forks[followed]
+		frozen := recircs.Lookup(fork.ID)
+		if frozen == nil {
+			return
 		}
-		next.bridge, actions = frozen.Bridge, nil
+		r = rep.next()
+		req.tracked(r, fork)
+		r.in = xlate.Input{Bridge: frozen.Bridge, Frozen: frozen}
 	}
 }
 
-// tracked is a packet as it comes back from the connection tracker, which finds
-// what the user says, or a new connection.
-func (r *request) tracked(f *xlate.Fork) Round {
-	n := Round{Fork: f, Key: f.Key, CTState: flow.CTTrk | flow.CTNew, Assumed: true}
+// unref gives up the recirculation ids that the rounds have come upon.
+func (rep *Report) unref(recircs *xlate.Recircs) {
+	for _, f := range rep.forks {
+		recircs.Unref(f.ID)
+	}
+	rep.forks = rep.forks[:0]
+	for _, r := range rep.Rounds {
+		r.translator.Release()
+	}
+}
+
+// tracked makes a round of a packet as it comes back from the connection tracker,
+// which finds what the user says, or a new connection.
+func (r *request) tracked(n *Round, f *xlate.Fork) {
+	n.Fork, n.Key, n.CTState, n.Assumed = f, f.Key, flow.CTTrk|flow.CTNew, true
 	if len(r.nextCT) > 0 {
 		n.CTState, n.Assumed, r.nextCT = r.nextCT[0], false, r.nextCT[1:]
 	}
@@ -175,7 +178,6 @@ func (r *request) tracked(f *xlate.Fork) Round {
 		before := f.Key
 		n.Before = &before
 	}
-	return n
 }
 
 // translateAddress puts the first address and port of a range where a NAT

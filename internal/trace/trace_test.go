@@ -30,9 +30,9 @@ func newEnv(t testing.TB, flows ...string) *Env {
 		b.Ports[p.No], cfg.ByDP[p.DP] = p, p
 		b.Order = append(b.Order, p)
 	}
-	env := &Env{Config: cfg, Now: t0, Datapaths: map[string]*datapath.Namer{
-		"ovs-test": datapath.PortNamer([]datapath.Port{{No: 1, Name: "p1"}, {No: 2, Name: "p2"}}),
-	}}
+	env := &Env{Config: cfg, Now: t0, Datapath: Datapath{Name: "ovs-test", Type: "netdev", Ports: func() *datapath.Namer {
+		return datapath.PortNamer([]datapath.Port{{No: 1, Name: "p1"}, {No: 2, Name: "p2"}})
+	}}}
 	add(t, env, flows...)
 	return env
 }

@@ -295,9 +295,9 @@ func ExplainDrop(env *Env, args []string) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer rep.Release()
 	e := &Explanation{Flow: rep.Rounds[0].Key.FormatTraced(rep.ports, rep.tlv)}
-	for i := range rep.Rounds {
-		r := &rep.Rounds[i]
+	for _, r := range rep.Rounds {
 		e.Actions = rep.actions(r)
 		reason := r.Result.Drop
 		if reason.Bridge == "" {

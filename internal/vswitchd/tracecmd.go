@@ -26,6 +26,7 @@ func (s *Switch) registerTrace(srv *unixctl.Server) {
 			if err != nil {
 				return "", err
 			}
+			defer report.Release()
 			return r.Answer(report)
 		})
 	}
@@ -41,9 +42,8 @@ func (s *Switch) traceEnv(args []string) (*trace.Env, error) {
 	if p == nil {
 		return nil, errors.New("there is no bridge to trace in")
 	}
-	names := datapath.PortNamer(p.dp.Ports())
-	return &trace.Env{Config: p.Snapshot(), Now: s.clock.Now(), Datapaths: map[string]*datapath.Namer{
-		p.dp.Name(): names, p.dp.Type() + "@" + p.dp.Name(): names,
+	return &trace.Env{Config: p.Snapshot(), Now: s.clock.Now(), Datapath: trace.Datapath{
+		Name: p.dp.Name(), Type: p.dp.Type(), Ports: func() *datapath.Namer { return datapath.PortNamer(p.dp.Ports()) },
 	}}, nil
 }
 
@@ -51,6 +51,12 @@ func (s *Switch) traceEnv(args []string) (*trace.Env, error) {
 // or by a bridge on it, or else the first one.
 func (s *Switch) traced(args []string) *provider {
 	dps := s.providersNow()
+	switch len(dps) {
+	case 0:
+		return nil
+	case 1:
+		return dps[0]
+	}
 	for _, p := range dps {
 		snap := p.Snapshot()
 		named := slices.ContainsFunc(args, func(a string) bool {
@@ -60,8 +66,5 @@ func (s *Switch) traced(args []string) *provider {
 			return p
 		}
 	}
-	if len(dps) > 0 {
-		return dps[0]
-	}
-	return nil
+	return dps[0]
 }

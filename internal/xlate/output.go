@@ -173,7 +173,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	x.stack, x.actionSet, x.exit, x.conntracked, x.mirrored = nil, nil, false, false, 0
 	x.cookie = 0 // that of a miss
 	x.enterBridge(in)
-	o.traceLen = x.traceInto(NodeBridge, "bridge(%q)", in.Bridge.Name)
+	o.traceLen = x.traceBridge(in.Bridge.Name)
 	x.depth++
 	if x.mayReceive(in) {
 		n := len(x.res.Actions)

@@ -85,9 +85,7 @@ func NewTranslator() *Translator { return &Translator{} }
 // Translate translates a packet. The result is valid until the next call.
 func (x *Translator) Translate(in *Input) *Result {
 	x.reset(in)
-	if x.trace != nil {
-		x.traceInto(NodeBridge, "bridge(%q)", in.Bridge.Name)
-	}
+	x.traceBridge(in.Bridge.Name)
 	x.start()
 	x.noteDrop()
 	x.traceBack(0)
