@@ -103,15 +103,24 @@ func (a *answer) append(b, id []byte, asJSON bool) []byte {
 		b = json.AppendString(b, a.text)
 		b = append(b, `,"reply-format":"plain"}`...)
 	default:
-		b = json.AppendString(b, newline(a.text))
+		b = appendLines(b, a.text)
 	}
 	b = append(b, `,"error":`...)
 	if a.err != nil {
-		b = json.AppendString(b, newline(a.err.Error()))
+		b = appendLines(b, a.err.Error())
 	} else {
 		b = append(b, "null"...)
 	}
 	return append(b, '}', '\n')
+}
+
+// appendLines appends a text as a string of whole lines.
+func appendLines(b []byte, text string) []byte {
+	b = json.AppendString(b, text)
+	if text != "" && text[len(text)-1] != '\n' {
+		b = append(b[:len(b)-1], `\n"`...)
+	}
+	return b
 }
 
 func (a *answer) log(id []byte) {

@@ -3,6 +3,7 @@ package unixctl
 import (
 	"bytes"
 	"context"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,9 +68,13 @@ func (r *Request) Progress(text string) {
 
 // Answer is a command's answer in both forms: its String as text, and in JSON
 // its Document if it has that method, else the value itself. Every command that
-// shows something answers with it.
+// shows something answers with it. The text of an [encoding.TextAppender] is
+// valid until the handler has returned and its reply is made.
 func (r *Request) Answer(v fmt.Stringer) (string, error) {
 	if !r.JSON {
+		if a, ok := v.(encoding.TextAppender); ok && r.client != nil {
+			return r.client.appended(a)
+		}
 		return v.String(), nil
 	}
 	if d, ok := v.(interface{ Document() any }); ok {
@@ -142,13 +147,6 @@ func check(c *command, name string, args int) error {
 		return fmt.Errorf("\"%s\" command takes at most %d arguments", name, c.maxArgs)
 	}
 	return nil
-}
-
-func newline(s string) string {
-	if s != "" && !strings.HasSuffix(s, "\n") {
-		return s + "\n"
-	}
-	return s
 }
 
 func quoteArgs(args []string) string {

@@ -6,6 +6,7 @@ package unixctl
 
 import (
 	"context"
+	"encoding"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +39,7 @@ type command struct {
 	name, usage      string
 	minArgs, maxArgs int
 	handler          Handler
-	slow             atomic.Bool // it has taken long
+	slow             atomic.Bool // it took long the last time
 }
 
 // Server is a control socket and the commands it knows. Its mutex owns the
@@ -196,7 +198,17 @@ type client struct {
 	split   json.Splitter
 	scanner json.Scanner
 	message message
+	text    []byte // memory for an answer
 	out     []byte // replies that are not sent yet
+}
+
+// appended is a text in memory that the next answer uses again.
+func (c *client) appended(a encoding.TextAppender) (string, error) {
+	b, err := a.AppendText(c.text[:0])
+	if c.text = b; cap(b) > keptReplies {
+		c.text = nil
+	}
+	return unsafe.String(unsafe.SliceData(b), len(b)), err
 }
 
 // keptReplies is how large the replies' buffer may be to be kept, and to grow on.
@@ -259,8 +271,10 @@ func (s *Server) reply(c *client) error {
 	}
 	start := time.Now()
 	a := s.dispatch(c, cmd)
-	if cmd != nil && time.Since(start) > quick {
-		cmd.slow.Store(true)
+	if cmd != nil {
+		if slow := time.Since(start) > quick; slow != cmd.slow.Load() {
+			cmd.slow.Store(slow)
+		}
 	}
 	if debug {
 		a.log(m.id)

@@ -117,4 +117,15 @@ func TestRepliesDontWait(t *testing.T) {
 	read(first)
 	goOn <- false
 	read(second)
+	// That it took long once, on a busy machine say, is not for ever.
+	s.Register("mostly", "", 0, 0, func(*Request) (string, error) { return "", nil })
+	cmd := s.commands["mostly"]
+	cmd.slow.Store(true)
+	for range 100 {
+		_, _ = io.WriteString(conn, `{"id":2,"method":"mostly"}`)
+		if read(second); !cmd.slow.Load() {
+			return
+		}
+	}
+	t.Error("a command that took long is taken to do so for ever")
 }
