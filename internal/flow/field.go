@@ -139,6 +139,9 @@ func (f *Field) Codepoint(version uint8) (c Codepoint, ok bool) {
 	return c, ok
 }
 
+// HasCodepoint reports whether the field has a header in some version.
+func (f *Field) HasCodepoint() bool { return len(f.Codepoints) > 0 }
+
 // NXM is the header that NXM messages (OpenFlow 1.0 and 1.1) use.
 func (f *Field) NXM() (Codepoint, bool) { return f.Codepoint(OF10) }
 

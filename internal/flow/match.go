@@ -126,9 +126,10 @@ func (m *Match) CompletePacketType() {
 	}
 }
 
-// Normalize clears the fields whose prerequisites the match does not demand
+// Normalize clears the fields of headers that the match does not demand
 // (ovs-ofctl(8), "Flow Syntax": such fields are ignored), and reports whether
-// there were any.
+// there were any. Those of NSH, of known connections and of first fragments stay, for a
+// switch refuses them.
 func (m *Match) Normalize() (any bool) {
 	for {
 		apply, rest := m.applicable()
@@ -171,7 +172,7 @@ func (m *Match) applicable() (apply, rest fieldBits) {
 			bit := uint32(1) << f.Prereq
 			if known&bit == 0 {
 				known |= bit
-				if f.Prereq.holds(facts{&m.Key, &m.Mask}) {
+				if f.Prereq.holds(facts{k: &m.Key, m: &m.Mask, whole: true}) {
 					holds |= bit
 				}
 			}
@@ -198,7 +199,7 @@ var ofProtocols = func() (s fieldBits) {
 
 // needsProtocol reports whether the field is of the header of some protocol.
 func (f *Field) needsProtocol() bool {
-	return f.Prereq > PrereqVLAN && f.Prereq != PrereqCT && f.place.kind != placeUnbound
+	return f.Prereq > PrereqVLAN && f.Prereq != PrereqCT && f.Prereq != PrereqNSH && f.place.kind != placeUnbound
 }
 
 // sharesPlace reports whether one of the fields has bits in f's place: fields

@@ -143,6 +143,9 @@ func (m *Match) ParseWord(w Word, value string, names PortNames) error {
 		}
 		return nil
 	}
+	if value == "" {
+		value = "0/0" // what a field without a value stands for, where its form has that
+	}
 	f := m.specific(w.Field)
 	v, mask, err := f.ParseValue(value, names)
 	if err != nil {
@@ -158,6 +161,9 @@ func (m *Match) ParseWord(w Word, value string, names PortNames) error {
 // setOption demands a tunnel option. Where no table gives its length, the
 // longer of the value and the mask does.
 func (m *Match) setOption(f *Field, v, mask Value, text string) error {
+	if m.Mask.TunMetaPresent&(1<<(f.ID-FieldTunMetadata0)) != 0 {
+		return fmt.Errorf("field %s set multiple times", f.Name)
+	}
 	masked := mask.IsZero() || strings.Contains(text, "/")
 	n := (v.Len() + 7) / 8
 	switch {

@@ -357,7 +357,7 @@ func (p *matchPrinter) vlans() {
 
 // l3Type is the EtherType, for packets without Ethernet that of their type.
 func (p *matchPrinter) l3Type() uint16 {
-	t, ok := facts{p.k, p.m}.etherType()
+	t, ok := facts{k: p.k, m: p.m}.etherType()
 	if !ok {
 		return 0
 	}

@@ -55,6 +55,10 @@ var matchTexts = []struct{ in, want string }{
 	{"ip,nw_ecn=5", "ip,nw_ecn=1"},
 	{"tcp,tp_dst=0x50", "tcp,tp_dst=80"},
 	{"in_port=65300", ""},
+	{"in_port=010", "in_port=10"},
+	{"metadata=-1", "metadata=0xffffffffffffffff"},
+	{"metadata=010,reg0=0x", "reg0=0,metadata=0x8"},
+	{"xxreg0=-5", "reg0=0,reg1=0,reg2=0xffffffff,reg3=0xfffffffb"},
 }
 
 func TestMatchText(t *testing.T) {
@@ -81,6 +85,35 @@ func TestMatchText(t *testing.T) {
 	}
 }
 
+// What a match lacks for a field it doesn't lose in silence: only the fields of
+// headers that it doesn't name are left out.
+func TestNormalize(t *testing.T) {
+	for in, want := range map[string]string{
+		"tp_src=80":                               "",
+		"nw_src=1.2.3.4":                          "",
+		"nsh_spi=5":                               "nsh_spi=0x5",
+		"ip,ct_nw_src=1.2.3.4":                    "ip,ct_nw_src=1.2.3.4",
+		"tcp,nw_frag=later,tp_src=1":              "tcp,nw_frag=later,tp_src=1",
+		"ct_state=+trk,ip,ct_nw_proto=6,tp_src=1": "ct_state=+trk,ct_nw_proto=6,ip",
+	} {
+		m, err := ParseMatch(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := *m
+		if any := m.Normalize(); any != (before != *m) {
+			t.Errorf("%s: reported %t", in, any)
+		}
+		w, err := ParseMatch(want, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *m != *w {
+			t.Errorf("%s: %s, want %s", in, m, want)
+		}
+	}
+}
+
 func TestMatchErrors(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"foo=5", "unknown keyword foo"},
@@ -98,6 +131,21 @@ func TestMatchErrors(t *testing.T) {
 		{"dl_vlan=5/3", "5/3: invalid mask for field dl_vlan"},
 		{"conj_id=5/3", "5/3: invalid mask for field conj_id"},
 		{"ct_label=::1", "::1: bad syntax for ct_label value"},
+		{"reg0=1/x", "1/x: bad syntax for reg0 mask"},
+		{"reg0=1/0x100000000", "1/0x100000000: mask too large for 4-byte field reg0"},
+		{"reg0=-1", "-1: value too large for 4-byte field reg0"},
+		{"metadata=0b1", "0b1: bad syntax for metadata value"},
+		{"metadata=1_000", "1_000: bad syntax for metadata value"},
+		{"metadata=--1", "--1: bad syntax for metadata value"},
+		{"in_port=0xfffe", "0xfffe: invalid or unknown port for in_port"},
+		{"in_port_oxm=foo", "foo: port value out of range for in_port_oxm"},
+		{"in_port", "0/0: invalid or unknown port for in_port"},
+		{"ip,nw_src", "0/0: invalid IP address"},
+		{"dl_src=", "0/0: invalid Ethernet address"},
+		{"tcp,tcp_flags=0x1000", "0x1000: unknown TCP flag(s)"},
+		{"tun_flags=2", "2: unknown tunnel flag(s)"},
+		{"tun_flags=+df-csum", "df-csum: unknown tunnel flag(s)"},
+		{"tun_metadata0=1,tun_metadata0=2", "field tun_metadata0 set multiple times"},
 	} {
 		if _, err := ParseMatch(tt.in, nil); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: got %v, want %s", tt.in, err, tt.want)

@@ -92,7 +92,7 @@ type PortError struct {
 // Range says what is wrong with a number that no port can have, "" for text that
 // isn't a number.
 func (e *PortError) Range() string {
-	if n, err := strconv.ParseUint(e.Text, 0, 32); err == nil && n >= portMax10 && n < PortMax {
+	if n, err := strconv.ParseUint(e.Text, 10, 32); err == nil && n >= portMax10 && n < PortMax {
 		return fmt.Sprintf("port %d is outside the supported range 0 through %x or 0x%x through 0x%x",
 			n, portNone10, uint32(PortMax), uint32(PortNone))
 	}
@@ -101,16 +101,16 @@ func (e *PortError) Range() string {
 
 // Error implements error.
 func (e *PortError) Error() string {
-	if e.Field.Form == FormPort11 && e.Range() != "" {
+	if e.Field.Form == FormPort11 {
 		return fmt.Sprintf("%s: port value out of range for %s", e.Text, e.Field.Name)
 	}
 	return fmt.Sprintf("%s: invalid or unknown port for %s", e.Text, e.Field.Name)
 }
 
-// ParsePort reads a port: a number of 16 bits (where the reserved ones of
+// ParsePort reads a port: a decimal number of 16 bits (where the reserved ones of
 // OpenFlow 1.0 are meant) or 32, a reserved name in any case, or a name.
 func ParsePort(s string, names PortNames) (uint32, bool) {
-	if n, err := strconv.ParseUint(s, 0, 32); err == nil {
+	if n, err := strconv.ParseUint(s, 10, 32); err == nil {
 		p := uint32(n)
 		if p >= portMax10 && p <= portNone10 {
 			return p + portOffset10, true

@@ -32,6 +32,8 @@ const (
 type facts struct {
 	k *Key
 	m *Mask // nil: everything counts
+	// whole: headers that later fragments lack count, as if they were there.
+	whole bool
 }
 
 // etherType is the EtherType, with the packet type standing in for it in
@@ -67,7 +69,7 @@ func (a facts) isL4(p uint8) bool {
 	if !a.isIP() || !a.isProto(p) {
 		return false
 	}
-	return a.k.NwFrag&FragLater == 0 || a.m != nil && a.m.NwFrag&FragLater == 0
+	return a.whole || a.k.NwFrag&FragLater == 0 || a.m != nil && a.m.NwFrag&FragLater == 0
 }
 
 func (a facts) isICMPv6(types ...uint16) bool {
@@ -149,7 +151,19 @@ func (p Prereq) holds(a facts) bool {
 func (f *Field) Applies(k *Key) bool { return f.Prereq.holds(facts{k: k}) }
 
 // AppliesTo reports whether every packet that m matches has the field.
-func (f *Field) AppliesTo(m *Match) bool { return f.Prereq.holds(facts{&m.Key, &m.Mask}) }
+func (f *Field) AppliesTo(m *Match) bool { return f.Prereq.holds(facts{k: &m.Key, m: &m.Mask}) }
+
+// IsSaid reports whether m says the field in messages: that it lacks a known
+// connection, NSH or a first fragment is for the receiver to refuse, so that
+// the match isn't made a wider one in silence. Of other headers,
+// [Match.Normalize] tells.
+func (f *Field) IsSaid(m *Match) bool {
+	switch f.Prereq {
+	case PrereqNone, PrereqEthernet, PrereqCT, PrereqNSH:
+		return true
+	}
+	return f.Prereq.holds(facts{k: &m.Key, m: &m.Mask, whole: true})
+}
 
 // MarkPrereqs ors into a mask the bits that a look at the field's
 // prerequisites depends on.

@@ -59,33 +59,24 @@ func (f *Field) ParseValue(s string, names PortNames) (v, mask Value, err error)
 // parseInteger reads decimal or 0x numbers.
 func (f *Field) parseInteger(s string) (v, mask Value, err error) {
 	vs, ms, masked := strings.Cut(s, "/")
-	if v, err = f.parseOne(vs, s); err != nil {
+	if v, err = f.parseOne(vs, s, "value"); err != nil {
 		return v, mask, err
 	}
 	if !masked {
 		return v, Ones(f.NBytes * 8), nil
 	}
-	mask, err = f.parseOne(ms, s)
+	mask, err = f.parseOne(ms, s, "mask")
 	return v, mask, err
 }
 
-func (f *Field) parseOne(s, whole string) (Value, error) {
-	if n, err := strconv.ParseUint(strings.TrimSpace(s), 0, 64); err == nil {
-		return f.fitting(V(n), whole)
-	}
+// parseOne reads the value or the mask, which what says, of the text whole.
+func (f *Field) parseOne(s, whole, what string) (Value, error) {
 	v, fits, ok := ParseNumber(s)
 	switch {
 	case !ok:
-		return Value{}, fmt.Errorf("%s: bad syntax for %s value", whole, f.Name)
-	case !fits:
-		return Value{}, fmt.Errorf("%s: value too large for %d-byte field %s", whole, f.NBytes, f.Name)
-	}
-	return f.fitting(v, whole)
-}
-
-func (f *Field) fitting(v Value, whole string) (Value, error) {
-	if v.Len() > f.NBytes*8 {
-		return v, fmt.Errorf("%s: value too large for %d-byte field %s", whole, f.NBytes, f.Name)
+		return Value{}, fmt.Errorf("%s: bad syntax for %s %s", whole, f.Name, what)
+	case !fits || v.Len() > f.NBytes*8:
+		return Value{}, fmt.Errorf("%s: %s too large for %d-byte field %s", whole, what, f.NBytes, f.Name)
 	}
 	return v, nil
 }
@@ -210,7 +201,7 @@ func parseSignedFlags(s string, names []string, kind string) (v, mask uint32, er
 		}
 		b, ok := flagBit(s[1:n], names)
 		if !ok {
-			return 0, 0, fmt.Errorf("%s: unknown %s(s)", s[1:n], kind)
+			return 0, 0, fmt.Errorf("%s: unknown %s(s)", s[1:], kind)
 		}
 		if mask&b != 0 {
 			return 0, 0, fmt.Errorf("%s: Each %s can be specified only once", s[1:n], kind)
@@ -235,6 +226,9 @@ func flagBit(name string, names []string) (uint32, bool) {
 
 func (f *Field) parseFlags(s string, names []string, allowed uint32, kind string) (Value, Value, error) {
 	v, m, err := ParseFlags(s, names, allowed, kind)
+	if err == nil && v&^allowed != 0 {
+		err = fmt.Errorf("%s: unknown %s(s)", s, kind)
+	}
 	mask := V(uint64(m))
 	if m == allowed {
 		mask = f.exact

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -45,15 +46,37 @@ func shlWide(v Value, n int) Value { return valueFromBig(new(big.Int).Lsh(v.big(
 
 func shrWide(v Value, n int) Value { return valueFromBig(new(big.Int).Rsh(v.big(), uint(n))) }
 
-// ParseNumber reads a number in decimal, or in hexadecimal after 0x, of up to
-// the width of the longest value. fits is false for a longer one.
+// ParseNumber reads a number as strtoull(3) does with base 0: in decimal, in
+// hexadecimal after 0x (nothing after it is 0) or in octal after 0, where a
+// sign counts within 64 bits. Hexadecimal ones may have up to the width of the
+// longest field; fits is false beyond.
 func ParseNumber(s string) (v Value, fits, ok bool) {
-	n, ok := new(big.Int).SetString(s, 0)
-	if !ok || n.Sign() < 0 || strings.Contains(s, "_") {
+	s = strings.TrimSpace(s)
+	negative := strings.HasPrefix(s, "-")
+	if negative || strings.HasPrefix(s, "+") {
+		s = s[1:]
+	}
+	digits, base := s, 10
+	switch {
+	case len(s) >= 2 && s[0] == '0' && s[1]|0x20 == 'x':
+		if digits, base = s[2:], 16; digits == "" {
+			return Value{}, true, true
+		}
+	case len(s) > 1 && s[0] == '0':
+		digits, base = s[1:], 8
+	}
+	if n, err := strconv.ParseUint(digits, base, 64); err == nil {
+		if negative {
+			n = -n
+		}
+		return V(n), true, true
+	}
+	if digits == "" || digits[0] == '+' || digits[0] == '-' {
 		return Value{}, false, false
 	}
-	if n.BitLen() > 8*MaxValueLen {
-		return Value{}, false, true
+	n, ok := new(big.Int).SetString(digits, base)
+	if !ok || negative || n.BitLen() > 8*MaxValueLen {
+		return Value{}, false, ok
 	}
 	return valueFromBig(n), true, true
 }

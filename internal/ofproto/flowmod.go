@@ -17,6 +17,9 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if fm.TableID == pipeline.TableInternal && fm.Flags&openflow.FlowNoReadonly == 0 {
 		return openflow.ErrBRCEPerm.Err()
 	}
+	if m := &fm.Match.Mask; fm.Command < openflow.FlowDelete && fm.Flags&openflow.FlowNoReadonly == 0 && (m.RecircID != 0 || m.DPHash != 0) {
+		return openflow.ErrBRCEPerm.Err() // which packets have which of these is the switch's own business
+	}
 	if s.version() == openflow.V11 && fm.CookieMask == 0 && (fm.Command == openflow.FlowModify || fm.Command == openflow.FlowModifyStrict) {
 		// In this version only, such a modification of no flow adds one.
 		fm.NewCookie = fm.Cookie
@@ -27,7 +30,7 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if fm.Command == openflow.FlowAdd && s.version() < openflow.V12 {
 		fm.Flags |= openflow.FlowResetCounts // as these versions always do
 	}
-	if err := s.m.b.checkActions(fm.Actions, s.version()); err != nil {
+	if err := checkActions(fm.Actions); err != nil {
 		return err
 	}
 	return s.checkConsistency(fm)
@@ -52,9 +55,9 @@ func (s *session) checkConsistency(fm *openflow.FlowMod) error {
 }
 
 // checkActions refuses outputs to ports that can't be.
-func (b *Bridge) checkActions(actions []openflow.Action, v openflow.Version) error {
+func checkActions(actions []openflow.Action) error {
 	bad := func(p openflow.PortNo) bool {
-		return p == openflow.PortNone || p == 0 && v == openflow.V10 || p >= openflow.PortMax && p < openflow.PortInPort
+		return p == openflow.PortNone || p >= openflow.PortMax && p < openflow.PortInPort
 	}
 	for _, a := range actions {
 		switch a := a.(type) {
@@ -67,11 +70,11 @@ func (b *Bridge) checkActions(actions []openflow.Action, v openflow.Version) err
 				return openflow.ErrBACBadOutPort.Err()
 			}
 		case *openflow.WriteActions:
-			if err := b.checkActions(a.Actions, v); err != nil {
+			if err := checkActions(a.Actions); err != nil {
 				return err
 			}
 		case *openflow.Clone:
-			if err := b.checkActions(a.Actions, v); err != nil {
+			if err := checkActions(a.Actions); err != nil {
 				return err
 			}
 		}
@@ -102,7 +105,7 @@ func (s *session) flowMod(raw []byte, fm *openflow.FlowMod) error {
 
 func (s *session) groupMod(raw []byte, gm *openflow.GroupMod) error {
 	for i := range gm.Buckets {
-		if err := s.m.b.checkActions(gm.Buckets[i].Actions, s.version()); err != nil {
+		if err := checkActions(gm.Buckets[i].Actions); err != nil {
 			return err
 		}
 	}

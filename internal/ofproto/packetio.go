@@ -50,7 +50,7 @@ func (b *Bridge) checkPacketOut(po *openflow.PacketOut, groups map[uint32]bool) 
 			return openflow.ErrBACBadOutGroup.Err()
 		}
 	}
-	return b.checkActions(po.Actions, openflow.V13)
+	return checkActions(po.Actions)
 }
 
 // injection is a packet-out on its way: a frame that is translated with actions

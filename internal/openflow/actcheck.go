@@ -99,13 +99,22 @@ func (c *checker) setVLAN(has bool) {
 	}
 }
 
+// etherType is the EtherType, which packets without an Ethernet header have in their
+// packet type.
+func (c *checker) etherType() uint16 {
+	if c.m.Key.PacketType>>16 == 1 {
+		return uint16(c.m.Key.PacketType)
+	}
+	return c.m.Key.EthType
+}
+
 func (c *checker) isIP() bool {
-	t := c.m.Key.EthType
+	t := c.etherType()
 	return t == packet.EtherTypeIPv4 || t == packet.EtherTypeIPv6
 }
 
 func (c *checker) isMPLS() bool {
-	t := c.m.Key.EthType
+	t := c.etherType()
 	return t == packet.EtherTypeMPLS || t == packet.EtherTypeMPLSM
 }
 
@@ -247,7 +256,7 @@ func (c *checker) headers(a Action) ErrCode {
 	case *PushVLAN:
 		c.setVLAN(true)
 	case *SetIPv4Src, *SetIPv4Dst:
-		return c.need(c.m.Key.EthType == packet.EtherTypeIPv4)
+		return c.need(c.etherType() == packet.EtherTypeIPv4)
 	case *SetIPDSCP, *SetIPECN, *SetIPTTL, *DecTTL:
 		return c.need(c.isIP())
 	case *SetL4SrcPort, *SetL4DstPort:
@@ -269,7 +278,7 @@ func (c *checker) headers(a Action) ErrCode {
 		c.setEthType(a.EthType)
 		return code
 	case *DecNSHTTL:
-		if c.m.Key.EthType != packet.EtherTypeNSH && c.m.Key.PacketType != PacketTypeNSH {
+		if c.etherType() != packet.EtherTypeNSH {
 			return c.inconsistent()
 		}
 	default:
@@ -280,6 +289,9 @@ func (c *checker) headers(a Action) ErrCode {
 
 func (c *checker) setEthType(t uint16) {
 	c.m.Key.EthType, c.m.Mask.EthType = t, 0xffff
+	if c.m.Key.PacketType>>16 == 1 {
+		c.m.Key.PacketType, c.m.Mask.PacketType = 1<<16|uint32(t), 0xffffffff
+	}
 	if !c.isIP() {
 		c.m.Key.NwProto = 0
 	}
@@ -290,6 +302,10 @@ func (c *checker) control(a Action) ErrCode {
 	case *Resubmit:
 		if a.WithCT && !flow.FieldCTNwProto.Field().AppliesTo(&c.m) {
 			return ErrBACMatchInconsistent
+		}
+	case *MeterInst:
+		if a.ID == 0 {
+			return ErrMMFCInvalidMeter
 		}
 	case *GotoTable:
 		if c.TableID != TableAny && a.Table <= c.TableID || c.NTables != 0 && c.NTables != 255 && int(a.Table) >= c.NTables {
@@ -377,7 +393,7 @@ func (c *checker) ct(a *CT) ErrCode {
 	}
 	for _, x := range a.Actions {
 		if n, ok := x.(*NAT); ok {
-			if n.HasAddr && n.IPv6 != (c.m.Key.EthType == packet.EtherTypeIPv6) {
+			if n.HasAddr && n.IPv6 != (c.etherType() == packet.EtherTypeIPv6) {
 				return ErrBACMatchInconsistent
 			}
 			continue

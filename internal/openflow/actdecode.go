@@ -423,18 +423,16 @@ func actSample4(a *actReader) Action {
 	return s
 }
 
+// sampleID reads the header of a field, or zero, and the bits of it or an id.
 func (a *actReader) sampleID() (uint32, Subfield) {
 	at := a.off
-	hdr := a.u32()
-	if hdr == 0 {
-		a.skip(8)
+	if a.u32() == 0 {
 		return a.u32(), Subfield{}
 	}
 	a.off = at
 	s := Subfield{Field: a.fieldHeader()}
-	a.skip(max(0, at+12-a.off-4))
 	s.Ofs, s.N = ofsNBits(a.u16())
-	a.skip(at + 16 - a.off)
+	a.skip(2)
 	a.checkSub(s, "source")
 	return 0, s
 }

@@ -428,22 +428,20 @@ func (e *encoder) sample(a *Sample) {
 	}
 	if form == 2 {
 		e.pad(6)
-	} else if form == 3 {
+	} else if form >= 3 {
 		e.pad(5)
 	}
 	e.actEnd(s)
 }
 
-// sampleID writes a subfield or an immediate id in sixteen bytes.
+// sampleID writes the header of a field and which bits of it, or zero and an id.
 func (e *encoder) sampleID(s Subfield, imm uint32) {
-	at := e.len()
 	if s.Field == nil {
-		e.pad(12)
+		e.u32(0)
 		e.u32(imm)
 		return
 	}
 	e.nxmHead(s.Field)
-	e.pad(8 - (e.len() - at))
 	e.u16(packOfsNBits(s))
-	e.pad(16 - (e.len() - at))
+	e.pad(2)
 }

@@ -131,7 +131,7 @@ func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Ma
 	if dst.Ofs == 0 && int(dst.N) == f.NBits {
 		v, mask, err = f.ParseValue(kv.Value, p.names.ports())
 		if err == nil && mask.And(f.Exact()) != f.Exact() {
-			err = fmt.Errorf("%s: invalid mask for field %s", kv.Value, f.Name)
+			err = fmt.Errorf("%s: wildcards not allowed here", kv.Value)
 		}
 		if err == nil && !validValue(f, v) {
 			err = fmt.Errorf("%s: invalid value for field %s", kv.Value, f.Name)

@@ -71,9 +71,6 @@ func cutKeyValue(s string) (kv KeyValue, rest string, ok bool) {
 			arrow := end
 			end = valueEnd(s, end)
 			kv.Value += s[arrow:end]
-		} else {
-			// Whatever follows up to a separator is dropped, as it always was.
-			end = valueEnd(s, end)
 		}
 	default:
 		end = valueEnd(s, n+1)
@@ -306,7 +303,7 @@ func parseMACArg(s string) (m [6]byte, err error) {
 func parseIPArg(s string) (uint32, error) {
 	a, mask, err := flow.ParseIPv4Masked(s)
 	if err != nil || mask != 0xffffffff {
-		return 0, fmt.Errorf("%s: invalid IP address", s)
+		return 0, fmt.Errorf("%s: could not convert to IP address", s)
 	}
 	return a, nil
 }
@@ -438,7 +435,7 @@ func (p *actParser) note(s string) (Action, error) {
 }
 
 func (p *actParser) enqueue(s string) (Action, error) {
-	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(":, ", r) })
+	parts := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(":,q ", r) })
 	if len(parts) != 2 {
 		return nil, fmt.Errorf(`"enqueue" syntax is "enqueue:PORT:QUEUE" or "enqueue(PORT,QUEUE)"`)
 	}

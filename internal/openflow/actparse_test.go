@@ -30,6 +30,18 @@ func TestActionErrors(t *testing.T) {
 		{"output:1,nat", `Cannot have NAT action outside of "ct" action`},
 		{"unroll_xlate", "UNROLL is an internal action that shouldn't be used via OpenFlow"},
 		{"learn(load:123->nsh_ttl[])", "123->nsh_ttl[]: experimenter OXM field 'nsh_ttl[]' not supported"},
+		{"output:0x1", "0x1: output to unknown port"},
+		{"mod_nw_src:foo", "foo: could not convert to IP address"},
+		{"mod_nw_src:1.2.3.0/24", "1.2.3.0/24: could not convert to IP address"},
+		{"move:reg0-reg1", "reg0-reg1: missing `->' following source"},
+		{"move:dl_vlan->reg0[0..11]", "dl_vlan->reg0[0..11]: field dl_vlan can't be named in actions (it has no OXM or NXM header)"},
+		{"push:dl_vlan_pcp", "dl_vlan_pcp: field dl_vlan_pcp can't be named in actions (it has no OXM or NXM header)"},
+		{"load:1->reg0.x", "reg0.x: unknown field `reg0.x'"},
+		{"load:1->reg0[0]x", "unexpected input following field syntax"},
+		{"load:1->reg0[0..", "reg0[0..: syntax error expecting [] or [<bit>] or [<start>..<end>]"},
+		{"check_pkt_larger(100)->", "100)->: missing field name following `->'"},
+		{"bundle(eth_src,0,hrw,ofport,1,2)", "eth_src,0,hrw,ofport,1,2: missing member delimiter, expected `members', got `1,2'"},
+		{"sample(probability=1,obs_domain_id=nsh_c1)", "nsh_c1: experimenter OXM field 'nsh_c1' not supported"},
 		{"multipath(eth_src,50,modulo_n,1,0,nsh_spi[0..15])", "eth_src,50,modulo_n,1,0,nsh_spi[0..15]: experimenter OXM field 'nsh_spi[0..15]' not supported"},
 	} {
 		_, _, err := ParseInstructions(test.actions, nil)

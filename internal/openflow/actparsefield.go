@@ -1,6 +1,7 @@
 package openflow
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,7 +14,7 @@ import (
 func ParseSubfield(s string) (Subfield, error) {
 	sub, rest, err := parseSubfield(s)
 	if err == nil && rest != "" {
-		err = fmt.Errorf("%s: unexpected input following field syntax", s)
+		err = errors.New("unexpected input following field syntax")
 	}
 	return sub, err
 }
@@ -31,17 +32,17 @@ func fieldByAnyName(name string) *flow.Field {
 
 // parseSubfield reads a subfield at the start of s and returns what follows.
 func parseSubfield(s string) (Subfield, string, error) {
-	n := 0
-	for n < len(s) && (isAlnum(s[n]) || s[n] == '_' || s[n] == '-') {
-		if s[n] == '-' && n+1 < len(s) && s[n+1] == '>' {
-			break
-		}
-		n++
+	n := strings.IndexAny(s, "[-")
+	if n < 0 {
+		n = len(s)
 	}
 	name, rest := s[:n], s[n:]
 	f := fieldByAnyName(name)
 	if f == nil {
 		return Subfield{}, s, fmt.Errorf("%s: unknown field `%s'", s, name)
+	}
+	if !f.HasCodepoint() {
+		return Subfield{}, s, fmt.Errorf("%s: field %s can't be named in actions (it has no OXM or NXM header)", s, name)
 	}
 	sub := Subfield{Field: f, N: uint16(f.NBits)}
 	if !strings.HasPrefix(rest, "[") {
@@ -49,7 +50,7 @@ func parseSubfield(s string) (Subfield, string, error) {
 	}
 	bits, after, ok := strings.Cut(rest[1:], "]")
 	if !ok {
-		return sub, s, fmt.Errorf("%s: missing ] looking for [] following field name", s)
+		return sub, s, fmt.Errorf("%s: syntax error expecting [] or [<bit>] or [<start>..<end>]", s)
 	}
 	if bits != "" {
 		first, last, isRange := strings.Cut(bits, "..")
@@ -73,10 +74,6 @@ func parseSubfield(s string) (Subfield, string, error) {
 	return sub, after, nil
 }
 
-func isAlnum(c byte) bool {
-	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
-}
-
 // parseBig reads a number of up to the width of the longest field.
 func parseBig(s string) (flow.Value, bool) {
 	v, fits, ok := flow.ParseNumber(s)
@@ -95,6 +92,9 @@ func (p *actParser) load(s string) (Action, error) {
 		return nil, fmt.Errorf("%s: missing `->'", s)
 	case dst == "":
 		return nil, fmt.Errorf("%s: missing field name following `->'", s)
+	}
+	if field := fieldByAnyName(strings.TrimSuffix(dst, "[]")); field != nil && setterOf(field) != nil {
+		return p.setField(val + "->" + field.Name)
 	}
 	sub, err := ParseSubfield(dst)
 	if err != nil {
@@ -161,8 +161,26 @@ func (p *actParser) setField(s string) (Action, error) {
 	if !validValue(f, v) {
 		return nil, fmt.Errorf("%s is not a valid value for field %s", val, name)
 	}
+	if set := setterOf(f); set != nil {
+		if mask != f.Exact() {
+			return nil, fmt.Errorf("%s: invalid mask for field %s", val, name)
+		}
+		return set(v.Lo), nil
+	}
 	p.usable &= setFieldProtocols(f, mask)
 	return &SetField{Field: f, Value: v.And(mask), Mask: mask}, nil
+}
+
+// setterOf makes the action that sets a field of OpenFlow 1.0, which has no
+// header of its own; nil for others.
+func setterOf(f *flow.Field) func(uint64) Action {
+	switch f.ID {
+	case flow.FieldDLVLAN:
+		return func(v uint64) Action { return &SetVLANVID{VID: uint16(v), PushIfNeeded: true} }
+	case flow.FieldDLVLANPCP:
+		return func(v uint64) Action { return &SetVLANPCP{PCP: uint8(v), PushIfNeeded: true} }
+	}
+	return nil
 }
 
 // setFieldProtocols are the protocols that can match the field, which Open
@@ -297,7 +315,7 @@ func (p *actParser) parseBundle(s string, load bool) (Action, error) {
 		delim, first = name, port
 	}
 	if !strings.EqualFold(delim, "members") && !strings.EqualFold(delim, "slaves") {
-		return nil, fmt.Errorf("%s: missing member delimiter, expected `members', got `%s'", s, delim)
+		return nil, fmt.Errorf("%s: missing member delimiter, expected `members', got `%s'", s, strings.Join(w[head-1:], ","))
 	}
 	f, ok := parseHashFields(w[0])
 	if !ok {
@@ -363,6 +381,9 @@ func (p *actParser) checkPktLarger(s string) (Action, error) {
 	n, dst, ok := strings.Cut(s, "->")
 	if !ok {
 		return nil, fmt.Errorf("%s: missing `->'", s)
+	}
+	if dst == "" {
+		return nil, fmt.Errorf("%s)->: missing field name following `->'", n)
 	}
 	v, err := parseUint(strings.Trim(n, "()"), 16, "(null)")
 	if err != nil {
@@ -436,6 +457,9 @@ func sampleIDArg(s string) (uint32, Subfield, error) {
 	}
 	sub, e := ParseSubfield(s)
 	if e != nil {
+		return 0, Subfield{}, err
+	}
+	if err := plainHeader(s, s, sub); err != nil {
 		return 0, Subfield{}, err
 	}
 	if sub.N > 32 {

@@ -138,7 +138,7 @@ func actRows() []actRow {
 		{"NXAST_SAMPLE", nx, V10, V15, 29, 24, false, actSample},
 		{"NXAST_SAMPLE2", nx, V10, V15, 38, 32, false, actSample2},
 		{"NXAST_SAMPLE3", nx, V10, V15, 41, 32, false, actSample3},
-		{"NXAST_SAMPLE4", nx, V10, V15, 51, 48, false, actSample4},
+		{"NXAST_SAMPLE4", nx, V10, V15, 51, 40, false, actSample4},
 		{"NXAST_CONJUNCTION", nx, V10, V15, 34, 16, false, actConjunction},
 		{"NXAST_CT", nx, V10, V15, 35, 24, true, actCT},
 		{"NXAST_NAT", nx, V10, V15, 36, 16, true, actNAT},

@@ -174,7 +174,7 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 			m.SetDefaultPacketType()
 		}
 	default:
-		setField(m, f, v, mask)
+		setField(m, f, v, onesOnly(f, v, mask))
 	}
 }
 
@@ -218,7 +218,7 @@ func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode)
 		if !validValue(f, v) {
 			return v, mask, ErrBMCBadValue
 		}
-		return v, onesOnly(f, v, mask), 0
+		return v, mask, 0
 	}
 	mask = decValue(b[n:])
 	all := flow.Ones(8 * n)
@@ -233,7 +233,7 @@ func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode)
 	if mask == all && n == f.NBytes {
 		mask = f.Exact()
 	}
-	return v, onesOnly(f, v, mask.And(f.Exact())), 0
+	return v, mask.And(f.Exact()), 0
 }
 
 // onesOnly is the mask of a field as Open vSwitch takes it. Of the headers of

@@ -114,7 +114,7 @@ func (w *buf) writeFields(m *Match, v Version) {
 			}
 			f = (flow.FieldXReg0 + (f.ID-flow.FieldReg0)/2).Field()
 		}
-		if f.AppliesTo(m) || f.Prereq <= flow.PrereqEthernet {
+		if f.IsSaid(m) {
 			w.oxmField(f, m, v)
 		}
 	}

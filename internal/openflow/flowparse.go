@@ -489,7 +489,7 @@ func skipProtocols(f *flow.Field) bool {
 }
 
 func fieldProtocols(f *flow.Field, m *Match) Protocol {
-	if f.Prereq > flow.PrereqEthernet && !f.AppliesTo(m) {
+	if !f.IsSaid(m) {
 		return PAny // shares its place with a field of another protocol
 	}
 	if f.Prereq == flow.PrereqIPAny && m.Key.EthType == packet.EtherTypeIPv6 || f.ID >= flow.FieldTCPSrc && m.Key.EthType == packet.EtherTypeIPv6 {

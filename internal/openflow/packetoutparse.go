@@ -2,6 +2,7 @@ package openflow
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,6 +25,9 @@ func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
 			b, err := hex.DecodeString(strings.Join(strings.Fields(kv.Value), ""))
 			if err != nil {
 				return nil, 0, fmt.Errorf("%s: bad hex digits in packet", kv.Value)
+			}
+			if len(b) < 14 {
+				return nil, 0, errors.New("packet: Packet data too short for Ethernet")
 			}
 			po.Data = b
 			continue

@@ -47,7 +47,7 @@ func (p *wirePlan) prepare(w *buf, m *Match, v Version) {
 		case f.ID == flow.FieldInPort && v >= V12:
 			f = flow.FieldInPortOXM.Field()
 		}
-		if !f.AppliesTo(m) && f.Prereq > flow.PrereqEthernet {
+		if !f.IsSaid(m) {
 			continue
 		}
 		c, ok := f.Codepoint(uint8(v))
