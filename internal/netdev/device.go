@@ -105,6 +105,25 @@ type Device interface {
 	Close() error
 }
 
+// SendDrop is why a device did not send a packet.
+type SendDrop uint8
+
+// Reasons for which packets are not sent.
+const (
+	SendTooLong SendDrop = iota // longer than the device's MTU
+	SendDown                    // the device is down, or its link is
+	SendBusy                    // its queue is full
+	SendRefused                 // for another reason
+	NumSendDrops
+)
+
+// SendDrops counts packets by why they were not sent.
+type SendDrops [NumSendDrops]uint64
+
+// SendDropTeller is a Device that knows why it did not send packets. What is counted
+// as tx_dropped beyond that, something behind the device dropped.
+type SendDropTeller interface{ SendDrops() SendDrops }
+
 // Notifier is a Device without descriptors: it calls notify whenever queue q
 // may have packets, in the goroutine that brought them, which must not hold a
 // lock of the device. A nil function turns notification off.

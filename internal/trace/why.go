@@ -323,7 +323,7 @@ func doubts(cfg *xlate.Config, actions []datapath.Action) (out []string) {
 		switch a := a.(type) {
 		case *datapath.Output:
 			if p := portOf(cfg, a.Port); p != nil && !p.Up() {
-				out = append(out, PortTrouble(p, 0))
+				out = append(out, whyDown(p))
 			}
 		case *datapath.Meter:
 			out = append(out, "a meter may drop it: ovs-ofctl -O OpenFlow13 meter-stats BRIDGE and drops/show count what meters dropped")
@@ -343,20 +343,6 @@ func portOf(cfg *xlate.Config, no datapath.PortNo) *xlate.Port {
 		}
 	}
 	return nil
-}
-
-// PortTrouble says why the device of a port drops what is sent there, and the
-// cure. mtu is the device's, 0 if that doesn't matter.
-func PortTrouble(p *xlate.Port, mtu int) string {
-	switch {
-	case p.Config&xlate.PortDown != 0:
-		return fmt.Sprintf("port %s is down: ovs-ofctl mod-port %s %s up, or ip link set %s up", p.Name, p.Bridge.Name, p.Name, p.Name)
-	case p.Config&xlate.PortLinkDown != 0:
-		return fmt.Sprintf("the link of port %s is down: its other end is missing or down", p.Name)
-	case mtu == 0:
-		return fmt.Sprintf("port %s is up", p.Name)
-	}
-	return fmt.Sprintf("port %s is up: it was down for a while, packets were longer than its MTU of %d bytes (ovs-vsctl set Interface %s mtu_request=BYTES), or its queue was full", p.Name, mtu, p.Name)
 }
 
 // String is the explanation as text.
@@ -420,14 +406,6 @@ type MeterDocument struct {
 	Meter   uint32 `json:"meter"`
 	Packets uint64 `json:"packets"`
 	Bytes   uint64 `json:"bytes"`
-}
-
-// PortDocument is what the device of a port dropped instead of sending it.
-type PortDocument struct {
-	Bridge  string `json:"bridge"`
-	Port    string `json:"port"`
-	Packets uint64 `json:"packets"`
-	Text    string `json:"text"`
 }
 
 // AddDrops adds the reasons of one data path's bridges for which packets were

@@ -1,16 +1,14 @@
 package vswitchd
 
 import (
-	"maps"
 	"strings"
-	"sync"
 
 	"weir/internal/coverage"
 	"weir/internal/datapath"
+	"weir/internal/datapath/ebpf"
 	"weir/internal/ofproto"
 	"weir/internal/trace"
 	"weir/internal/unixctl"
-	"weir/internal/xlate"
 )
 
 // registerDrops adds the commands that say which packets were dropped and why,
@@ -60,7 +58,7 @@ func (s *Switch) showDrops(r *unixctl.Request) (string, error) {
 		}
 	}
 	if bridge == "" {
-		maps.Copy(d.Datapath, datapathDrops())
+		d.Datapath = s.datapathDrops()
 	}
 	return r.Answer(d)
 }
@@ -92,60 +90,24 @@ func meterDrops(o *ofproto.Bridge) (out []trace.MeterDocument) {
 	return out
 }
 
-// unsent counts what devices dropped instead of sending it since drops/clear.
-type unsent struct {
-	mu   sync.Mutex
-	base map[string]uint64 // what they had dropped then, by device
-}
-
-// clear begins anew.
-func (u *unsent) clear(bridges []*ofproto.Bridge) {
-	base := map[string]uint64{}
-	for _, o := range bridges {
-		eachUnsent(o, func(p *xlate.Port, n uint64) { base[p.Name] = n })
-	}
-	u.mu.Lock()
-	u.base = base
-	u.mu.Unlock()
-}
-
-// since lists the ports of a bridge whose devices dropped packets.
-func (u *unsent) since(o *ofproto.Bridge) (out []trace.PortDocument) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	mtus := map[datapath.PortNo]int{}
-	for _, p := range o.Backend().Datapath().Ports() {
-		mtus[p.No] = p.Device.MTU()
-	}
-	eachUnsent(o, func(p *xlate.Port, n uint64) {
-		if n > u.base[p.Name] {
-			out = append(out, trace.PortDocument{Bridge: o.Name(), Port: p.Name, Packets: n - u.base[p.Name], Text: trace.PortTrouble(p, mtus[p.DP])})
-		}
-	})
-	return out
-}
-
-// eachUnsent calls fn for the ports of a bridge whose devices count what they
-// could not send.
-func eachUnsent(o *ofproto.Bridge, fn func(p *xlate.Port, dropped uint64)) {
-	b := o.Backend().Snapshot().Bridges[o.Name()]
-	if b == nil {
-		return
-	}
-	for _, p := range b.Order {
-		if st, err := o.PortStats(p.No); err == nil && st.TxDropped != ^uint64(0) {
-			fn(p, st.TxDropped)
-		}
-	}
-}
-
 // datapathDrops are the counters of packets that data paths dropped for reasons
 // of their own. Drops by the actions of flows stand among the reasons.
-func datapathDrops() map[string]uint64 {
+func (s *Switch) datapathDrops() map[string]uint64 {
 	out := map[string]uint64{}
 	for _, e := range coverage.Now().Events {
 		if strings.HasPrefix(e.Name, "datapath_drop_") {
 			out[e.Name] = e.Total
+		}
+	}
+	for _, p := range s.providers() {
+		d, ok := p.dp.(*ebpf.DP)
+		if !ok {
+			continue
+		}
+		for name, n := range d.Drops() {
+			if n > 0 {
+				out[name] += n
+			}
 		}
 	}
 	return out

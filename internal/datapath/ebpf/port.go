@@ -30,7 +30,7 @@ type port struct {
 	no     datapath.PortNo
 	device attachable
 	to     program.Port // as the programs were last told
-	up     bool         // the device was then
+	state  netdev.Flags // of the device then, Up and Running
 	index  int
 	link   link.Link
 	// later is the program that takes the place of an earlier process's when
@@ -96,6 +96,9 @@ func (d *DP) attach(a attachable, no datapath.PortNo) error {
 	}
 	d.way(p)
 	prog, err := d.set.Entry(no, program.Ingress, p.to.Flags)
+	if _, former := d.adopted[no]; !former {
+		d.set.ClearPort(no)
+	}
 	if err == nil {
 		defer func() {
 			if p.later == nil {
@@ -115,12 +118,17 @@ func (d *DP) attach(a attachable, no datapath.PortNo) error {
 	delete(d.adopted, no)
 	d.ports[no] = p
 	if c, ok := a.(interface{ SetBypass(func() linux.Bypass) }); ok {
-		c.SetBypass(func() linux.Bypass {
-			n := d.set.PortStats(no)
-			return linux.Bypass{TxPackets: n.TxPackets, TxBytes: n.TxBytes}
-		})
+		c.SetBypass(func() linux.Bypass { return d.bypass(no) })
 	}
 	return nil
+}
+
+// bypass is what of a port's packets the kernel doesn't count at its device.
+func (d *DP) bypass(no datapath.PortNo) linux.Bypass {
+	n, drops := d.set.PortStats(no), d.set.PortDrops(no)
+	b := linux.Bypass{TxPackets: n.TxPackets, TxBytes: n.TxBytes}
+	b.Drops[netdev.SendTooLong], b.Drops[netdev.SendDown] = drops.TooLong, drops.Down
+	return b
 }
 
 // attachLink attaches the port's program, or replaces that of an earlier
@@ -207,18 +215,24 @@ func attachedTo(l link.Link) int {
 	return int(info.TCX().Ifindex)
 }
 
-func isUp(a attachable) bool { return a.Flags()&netdev.Up != 0 }
+// stateOf is what of a device's flags decides whether and how packets get there.
+func stateOf(a attachable) netdev.Flags { return a.Flags() & (netdev.Up | netdev.Running) }
 
-// DevicesChanged looks which devices have gone up or down or have another MTU,
-// and tells the programs the way to them.
+func isUp(a attachable) bool { return stateOf(a) == netdev.Up|netdev.Running }
+
+// DevicesChanged looks which devices or their links have gone up or down, or have
+// another MTU, and tells the programs the way to them.
 func (d *DP) DevicesChanged() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range d.ports {
-		if isUp(p.device) == p.up && maxLen(p.device, p.to.Flags) == p.to.MaxLen {
+		was := p.to
+		if stateOf(p.device) == p.state && maxLen(p.device, was.Flags) == was.MaxLen {
 			continue
 		}
-		d.way(p)
+		if d.way(p); p.to == was {
+			continue
+		}
 		if err := d.set.SetPort(p.no, p.to); err != nil {
 			log.Warn("%s: port %d: %v", d.cfg.Name, p.no, err)
 		}
@@ -227,37 +241,40 @@ func (d *DP) DevicesChanged() {
 
 // way looks how packets get to a port's device.
 func (d *DP) way(p *port) {
-	p.up = isUp(p.device)
+	p.state = stateOf(p.device)
 	flags := portFlags(p.device)
 	p.to = program.Port{Ifindex: uint32(p.index), Flags: flags, Upcall: uint32(d.tap.ifindex), MaxLen: maxLen(p.device, flags)}
 }
 
 // maxLen is the longest frame that a device takes: one of its MTU, with a tag, as
-// the kernel's own devices have it. Those of tunnels take any.
+// the kernel's own devices have it. Those of tunnels take any. Every frame is too
+// long for one that is down, so that the programs look why.
 func maxLen(a attachable, flags program.PortFlags) uint32 {
 	const headers = packet.EthLen + packet.VLANLen
-	if flags&program.PortTunnel != 0 || a.MTU() <= 0 {
+	switch {
+	case flags&program.PortDown != 0:
+		return 1
+	case flags&program.PortTunnel != 0 || a.MTU() <= 0:
 		return 0
 	}
 	return uint32(a.MTU()) + headers
 }
 
 // portFlags are how packets get to a device. The other end of a veth pair in
-// another namespace is reached without a stop here, unless the device is down,
-// or a queueing discipline is to shape what goes there. A VXLAN device carries
-// tunnels.
-func portFlags(a attachable) program.PortFlags {
+// another namespace is reached without a stop here, unless a queueing discipline is
+// to shape what goes there. A VXLAN device carries tunnels.
+func portFlags(a attachable) (flags program.PortFlags) {
 	nl, err := netlink.LinkByIndex(a.Ingress())
 	if err == nil && nl.Type() == "vxlan" {
-		return program.PortTunnel
+		flags = program.PortTunnel
 	}
-	if err != nil || nl.Type() != "veth" || nl.Attrs().NetNsID < 0 {
-		return 0
+	if !isUp(a) {
+		return flags | program.PortDown
 	}
-	if !isUp(a) || shaped(nl) {
-		return 0
+	if err == nil && nl.Type() == "veth" && nl.Attrs().NetNsID >= 0 && !shaped(nl) {
+		flags |= program.PortPeer
 	}
-	return program.PortPeer
+	return flags
 }
 
 // shaped reports whether a device has a queueing discipline of its own.

@@ -42,7 +42,7 @@ type SlowPath struct {
 	Packets map[string]uint64 `json:"packets"` // that had a flow, by reason
 	Misses  uint64            `json:"no_flow_in_kernel"`
 	Lost    uint64            `json:"lost_on_the_way_up"`
-	NoPort  uint64            `json:"sent_to_a_port_that_is_gone_down_or_too_small"`
+	NoPort  uint64            `json:"sent_to_a_port_that_is_gone"`
 	Refused map[string]uint64 `json:"flows_left_to_user_space"` // by reason
 }
 
@@ -61,11 +61,18 @@ func (s SlowPath) String() string {
 	}
 	fmt.Fprintf(&b, "  no flow in the kernel: %d packets\n", s.Misses)
 	fmt.Fprintf(&b, "  lost on the way up: %d packets\n", s.Lost)
-	fmt.Fprintf(&b, "  sent to a port that is gone, down or has too small an MTU: %d packets\n", s.NoPort)
+	fmt.Fprintf(&b, "  sent to a port that is gone: %d packets\n", s.NoPort)
 	for _, reason := range slices.Sorted(maps.Keys(s.Refused)) {
 		fmt.Fprintf(&b, "  flows left to user space: %d: %s\n", s.Refused[reason], reason)
 	}
 	return b.String()
+}
+
+// Drops is what the programs dropped for reasons of their own, by names like those
+// of the user-space data path's.
+func (d *DP) Drops() map[string]uint64 {
+	c := d.set.Counters()
+	return map[string]uint64{"datapath_drop_invalid_port": c.NoPort, "datapath_drop_lost_on_the_way_up": c.Lost}
 }
 
 // actionName is what an action is called in counters: the name of its type.

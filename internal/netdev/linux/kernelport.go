@@ -16,8 +16,13 @@ import (
 // its packets there, so nothing is received here. Packets are still sent.
 
 // Bypass is what left through a device by a way on which the kernel doesn't
-// count it there, as by redirection to the other end of a veth pair.
-type Bypass struct{ TxPackets, TxBytes uint64 }
+// count it there, as by redirection to the other end of a veth pair, and what
+// programs had for it that was not sent. What is sent to a device that is down the
+// kernel counts too.
+type Bypass struct {
+	TxPackets, TxBytes uint64
+	Drops              netdev.SendDrops
+}
 
 // SetBypass has read asked whenever the device's statistics are.
 func (l *link) SetBypass(read func() Bypass) { l.bypass.Store(&read) }

@@ -164,9 +164,9 @@ type link struct {
 	resets  atomic.Uint64
 	// swapped says that what the kernel sends is what the switch receives.
 	swapped bool
-	inner   int           // index of the data path's end of a pair; 0: the device is none
-	keeper  keeper        // nil: the device is of no use in another namespace
-	drops   atomic.Uint64 // packets that could not be sent
+	inner   int    // index of the data path's end of a pair; 0: the device is none
+	keeper  keeper // nil: the device is of no use in another namespace
+	drops   sendDrops
 	bypass  atomic.Pointer[func() Bypass]
 }
 
@@ -319,12 +319,13 @@ func (l *link) stats(nl netlink.Link, err error) (netdev.Stats, error) {
 		RxOverErr: k.RxOverErrors, RxCRCErr: k.RxCrcErrors, RxFrameErr: k.RxFrameErrors, RxMissedErrors: k.RxMissedErrors,
 	}
 	if !l.swapped { // what a tap refuses, the kernel counts itself
-		s.TxDropped += l.drops.Load()
+		s.TxDropped += l.drops.uncounted()
 	}
 	if read := l.bypass.Load(); read != nil {
 		b := (*read)()
 		s.TxPackets += b.TxPackets
 		s.TxBytes += b.TxBytes
+		s.TxDropped += b.Drops[netdev.SendTooLong]
 	}
 	if l.swapped {
 		s.RxPackets, s.TxPackets = s.TxPackets, s.RxPackets

@@ -229,7 +229,7 @@ func (s *Socket) sendRing(r *txRing, n int) int {
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:
-			s.drops.Add(1)
+			s.refused(errno)
 			at++
 		default:
 			sent += int(got)

@@ -131,7 +131,7 @@ func (t *Tap) Send(_ int, batch []*netdev.Packet) (int, error) {
 		io.iov[1].SetLen(p.Len)
 		_, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(t.fd), uintptr(unsafe.Pointer(&io.iov[0])), 2)
 		if errno != 0 {
-			t.drops.Add(1)
+			t.refused(errno)
 			continue
 		}
 		sent++

@@ -90,7 +90,7 @@ func (d *Collector) Recv(int, []netdev.Packet) (int, error) { return 0, nil }
 // dropped and counted.
 func (d *Collector) Send(_ int, batch []*netdev.Packet) (int, error) {
 	sent, err := d.tx.send(batch)
-	d.drops.Add(uint64(len(batch) - sent))
+	d.drops.counts[netdev.SendRefused].Add(uint64(len(batch) - sent))
 	return sent, err
 }
 

@@ -157,23 +157,23 @@ func (b *builder) stop() {
 }
 
 // portOf puts the device of the port that the operation's arg names into R1
-// and the port's flags into R4; if there is none, or the packet is too long for
-// it, it goes to "noport".
+// and the port's flags into R4; if there is none it goes to "noport", and
+// if the packet is too long for it to "next". R7 is lost.
 func (b *builder) portOf(s *Set) {
 	b.emit(
-		asm.Mov.Reg(asm.R2, asm.R8),
-		asm.RSh.Imm(asm.R2, 32),
-		asm.JGE.Imm(asm.R2, int32(s.cfg.MaxPorts), "noport"),
-		asm.LSh.Imm(asm.R2, 4),
+		asm.Mov.Reg(asm.R7, asm.R8),
+		asm.RSh.Imm(asm.R7, 32),
+		asm.JGE.Imm(asm.R7, int32(s.cfg.MaxPorts), "noport"),
+		asm.LSh.Imm(asm.R7, 4),
 	)
 	b.address(asm.R3, s.ports, 0)
 	b.emit(
-		asm.Add.Reg(asm.R3, asm.R2),
+		asm.Add.Reg(asm.R3, asm.R7),
 		asm.LoadMem(asm.R1, asm.R3, 0, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, "noport"),
 		asm.LoadMem(asm.R4, asm.R3, 4, asm.Word),
 	)
-	b.fits()
+	b.fits(s, asm.R7, "next")
 }
 
 // noSuperPacket leaves super-packets to user space. R1 is lost.

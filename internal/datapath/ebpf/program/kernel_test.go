@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -202,14 +203,40 @@ func TestLongPackets(t *testing.T) {
 			max  int
 			want bool
 		}{{0, true}, {len(frame), true}, {len(frame) - 1, false}} {
-			before := n.set.Counters().NoPort
+			before := n.set.PortDrops(outPort).TooLong
 			port.MaxLen = uint32(c.max)
 			n.port(t, outPort, port)
 			n.send(t, frame, netdev.Offload{})
-			out, refused := len(n.drain(n.out[outPort])), n.set.Counters().NoPort-before
+			out, refused := len(n.drain(n.out[outPort])), n.set.PortDrops(outPort).TooLong-before
 			if (out > 0) != c.want || (refused == 0) != c.want {
 				t.Errorf("%s, at most %d bytes: %d of %d bytes went out, %d refused", list, c.max, out, len(frame), refused)
 			}
+		}
+		n.set.ClearPort(outPort)
+		if d := n.set.PortDrops(outPort); d != (PortDrops{}) {
+			t.Errorf("a port that begins anew has dropped %+v", d)
+		}
+	}
+}
+
+// What is sent to a device that is said to be down is counted, whatever its length,
+// and gets there all the same if the device has come up meanwhile.
+func TestPortDown(t *testing.T) {
+	for _, list := range []string{"2", "2,set(eth(dst=02:00:00:00:00:55)),2"} {
+		n := newTapnet(t, Config{})
+		frame, k := udp(t, 1, 2)
+		port := view[Port](n.set.ports, n.set.cfg.MaxPorts)[outPort]
+		port.Flags |= PortDown
+		port.MaxLen = 1
+		n.port(t, outPort, port)
+		n.install(t, &k, l2Mask(), list)
+		n.send(t, frame, netdev.Offload{})
+		outputs := 1 + strings.Count(list, ",2")
+		if d := n.set.PortDrops(outPort); d != (PortDrops{Down: uint64(outputs)}) {
+			t.Errorf("%s: %+v for %d outputs", list, d, outputs)
+		}
+		if out := len(n.drain(n.out[outPort])); out != outputs {
+			t.Errorf("%s: %d packets of %d reach a device that is up", list, out, outputs)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Version of the layout. Memory of another version can't be adopted.
-const Version = 2 + otherLayout
+const Version = 3 + otherLayout
 
 // Names under which regions and programs are pinned, in one directory.
 const (
@@ -20,6 +20,7 @@ const (
 	pinStats     = "stats"
 	pinPorts     = "ports"
 	pinPortStats = "portstats"
+	pinPortDrops = "portdrops"
 	pinMeters    = "meters"
 	pinHints     = "hints"
 	pinCounters  = "counters"
@@ -81,6 +82,9 @@ const (
 	PortPeer
 	// PortTunnel marks a collect-metadata tunnel device.
 	PortTunnel
+	// PortDown marks a device that is down, or whose link is: the kernel drops what
+	// is sent there. MaxLen is 1 then, so that packets meet the check for it.
+	PortDown
 )
 
 // Port is where the packets of a port go.
@@ -98,6 +102,12 @@ type Port struct {
 // PortCount is what the programs sent out of a port or received on it past its
 // device.
 type PortCount struct{ TxPackets, TxBytes uint64 }
+
+// PortDrops is what was to be sent out of a port and was not.
+type PortDrops struct {
+	TooLong uint64 // longer than Port.MaxLen
+	Down    uint64 // met by PortDown, and dropped by the kernel
+}
 
 // Stats of a flow as the programs keep them. Used is nanoseconds of
 // CLOCK_MONOTONIC at the resolution of a tick, 0 for never.
@@ -120,7 +130,7 @@ type Counters struct {
 	Misses   uint64 // no flow matched
 	Actions  uint64 // went to user space by an action
 	Slow     uint64 // went to user space for what programs can't do
-	NoPort   uint64 // output to a port that isn't there, or doesn't take packets of that length
+	NoPort   uint64 // output to a port that isn't there
 	Lost     uint64 // could not be handed to user space
 }
 

@@ -218,13 +218,13 @@ func (b *builder) output(s *Set) {
 	b.address(asm.R3, s.ports, 0)
 	b.emit(
 		asm.Mov.Reg(asm.R9, asm.R2),
-		asm.LSh.Imm(asm.R9, 4), // of a Port, and of a PortCount
+		asm.LSh.Imm(asm.R9, 4), // of a Port, a PortCount and PortDrops
 		asm.Add.Reg(asm.R3, asm.R9),
 		asm.LoadMem(asm.R1, asm.R3, 0, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, "noport"),
 		asm.LoadMem(asm.R4, asm.R3, 4, asm.Word),
 	)
-	b.fits()
+	b.fits(s, asm.R9, "drop")
 	b.emit(asm.Mov.Imm(asm.R2, 0))
 	if s.cfg.Kernel.RedirectPeer {
 		b.emit(
@@ -271,21 +271,6 @@ func (b *builder) output(s *Set) {
 	b.label("noport")
 	b.countPacket(s, cNoPort, asm.R9)
 	b.drop()
-}
-
-// fits goes to "noport" with a packet that is too long for the Port at R3. R2 and
-// R5 are lost.
-func (b *builder) fits() {
-	ok := b.fresh("fits")
-	b.emit(
-		asm.LoadMem(asm.R5, asm.R3, 12, asm.Word), // Port.MaxLen
-		asm.LoadMem(asm.R2, asm.R6, skbLen, asm.Word),
-		asm.JLE.Reg(asm.R2, asm.R5, ok),
-		asm.JEq.Imm(asm.R5, 0, ok),
-		asm.LoadMem(asm.R2, asm.R6, skbGSOSize, asm.Word),
-		asm.JEq.Imm(asm.R2, 0, "noport"),
-	)
-	b.label(ok)
 }
 
 // lost is where packets end that can't be handed on.

@@ -31,7 +31,7 @@ type Set struct {
 	lastUnit uint32 // place of the last entry of any size
 
 	header, bucketRegion, entries, codes, maskRegion *region
-	stats, ports, portStats, meters                  *region
+	stats, ports, portStats, portDrops, meters       *region
 	hints, counters, scratchRegion                   *region
 	crc                                              *region // constant; the programs' own
 	programs                                         *ebpf.Map
@@ -118,6 +118,7 @@ func (s *Set) dimensions() []dimension {
 		{pinStats, &s.stats, s.cpus * c.MaxFlows * 32},
 		{pinPorts, &s.ports, c.MaxPorts * 16},
 		{pinPortStats, &s.portStats, s.cpus * c.MaxPorts * 16},
+		{pinPortDrops, &s.portDrops, s.cpus * c.MaxPorts * 16},
 		{pinMeters, &s.meters, c.MaxMeters * meterBytes},
 		{pinHints, &s.hints, hintCount * 2},
 		{pinCounters, &s.counters, s.cpus << counterShift},
@@ -276,6 +277,33 @@ func (s *Set) PortStats(no datapath.PortNo) PortCount {
 		sum.TxBytes += n.TxBytes
 	}
 	return sum
+}
+
+// PortDrops is what was to be sent out of a port and was not.
+func (s *Set) PortDrops(no datapath.PortNo) PortDrops {
+	var sum PortDrops
+	if int(no) >= s.cfg.MaxPorts {
+		return sum
+	}
+	all := view[PortDrops](s.portDrops, s.cpus*s.cfg.MaxPorts)
+	for c := range s.cpus {
+		n := &all[c*s.cfg.MaxPorts+int(no)]
+		sum.TooLong += n.TooLong
+		sum.Down += n.Down
+	}
+	return sum
+}
+
+// ClearPort begins the counts of a port anew, for another device than had its
+// number before.
+func (s *Set) ClearPort(no datapath.PortNo) {
+	if int(no) >= s.cfg.MaxPorts {
+		return
+	}
+	for c := range s.cpus {
+		view[PortCount](s.portStats, s.cpus*s.cfg.MaxPorts)[c*s.cfg.MaxPorts+int(no)] = PortCount{}
+		view[PortDrops](s.portDrops, s.cpus*s.cfg.MaxPorts)[c*s.cfg.MaxPorts+int(no)] = PortDrops{}
+	}
 }
 
 // Counters sums up those of all CPUs.
