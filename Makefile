@@ -1,5 +1,5 @@
 # make            build bin/weir and a link for every program beside it
-# make install    into $(DESTDIR)$(PREFIX), as Debian's packages lay things out
+# make install    into $(DESTDIR)$(PREFIX) and $(DESTDIR)/etc, as Debian's packages lay things out: packaging/
 # make demo       real packets between network namespaces, on this machine
 # make test       everything CI runs, but for the ratchet over the peer's suite
 # make soak       ten minutes of random changes under traffic; SOAK=1m for a short one
@@ -12,8 +12,6 @@ PREFIX ?= /usr/local
 GO ?= go
 export CGO_ENABLED ?= 0
 
-SBIN = ovsdb-server ovs-vswitchd
-
 .PHONY: all build install demo test check unit blackbox properties soak bench bench-datapath bench-ovsdb bench-openflow clean
 all: build
 
@@ -23,15 +21,7 @@ build:
 	@for name in $$(bin/weir --programs); do ln -sf weir bin/$$name; done
 
 install: build
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/sbin' '$(DESTDIR)$(PREFIX)/share/openvswitch/scripts'
-	install -m 755 bin/weir '$(DESTDIR)$(PREFIX)/bin/weir'
-	@for name in $$(bin/weir --programs); do \
-	  case " $(SBIN) " in \
-	  *" $$name "*) ln -sf ../bin/weir "$(DESTDIR)$(PREFIX)/sbin/$$name";; \
-	  *) ln -sf weir "$(DESTDIR)$(PREFIX)/bin/$$name";; \
-	  esac; done
-	ln -sf ../../../bin/weir '$(DESTDIR)$(PREFIX)/share/openvswitch/scripts/ovs-ctl'
-	install -m 644 schema/*.ovsschema '$(DESTDIR)$(PREFIX)/share/openvswitch/'
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/install
 
 demo:
 	scripts/install-packages demo

@@ -34,6 +34,9 @@ var binary = multicall.Binary{
 		"ovs-ofctl":  ofctl.Main,
 		"ovsdb-tool": ovsdbtool.Main,
 		"ovs-ctl":    ctl.Main,
+		"ovs-save":   ctl.SaveMain,
+
+		"ovs-kmod-ctl": ctl.KmodMain,
 
 		"ovs-vswitchd": vswitchd.Main,
 

@@ -117,7 +117,7 @@ func (c *control) daemons() []string {
 // loadKmod does what there is to do: a data path that needs openvswitch.ko finds
 // it by itself, the others need none.
 func (c *control) loadKmod() error {
-	fmt.Fprintln(c.env.Stdout, "No kernel module is needed.")
+	fmt.Fprintln(c.env.Stdout, noModule)
 	return nil
 }
 

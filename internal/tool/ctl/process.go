@@ -3,6 +3,7 @@ package ctl
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -46,10 +47,16 @@ func (c *control) program(name string, args []string) (*exec.Cmd, error) {
 // output runs a program and returns what it prints; the error holds what it
 // printed on standard error.
 func (c *control) output(name string, args ...string) (string, error) {
+	return c.outputOf(nil, name, args...)
+}
+
+// outputOf is output of a program that reads input.
+func (c *control) outputOf(input io.Reader, name string, args ...string) (string, error) {
 	cmd, err := c.program(name, args)
 	if err != nil {
 		return "", err
 	}
+	cmd.Stdin = input
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
