@@ -1,9 +1,14 @@
 package ctl
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"weir/schema"
 )
 
 func TestParse(t *testing.T) {
@@ -27,6 +32,66 @@ func TestParse(t *testing.T) {
 	}
 	if _, err := defaults().parse(nil); err == nil || err.Error() != "missing command name" {
 		t.Errorf("no command: got %v", err)
+	}
+}
+
+// TestSchemaFile: a schema that another installation has left in the usual place is
+// not taken for this program's.
+func TestSchemaFile(t *testing.T) {
+	dir := t.TempDir()
+	read := func(o *options) string {
+		t.Helper()
+		file, remove, err := (&control{opts: o}).schemaFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer remove()
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	t.Setenv("OVS_PKGDATADIR", "")
+	if read(defaults()) != string(schema.VSwitch) {
+		t.Errorf("the schema isn't the one built in")
+	}
+	file := filepath.Join(dir, "vswitch.ovsschema")
+	if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(&options{dbSchema: file}); got != "mine" {
+		t.Errorf("--db-schema: %q", got)
+	}
+	t.Setenv("OVS_PKGDATADIR", dir)
+	if got := read(defaults()); got != "mine" {
+		t.Errorf("OVS_PKGDATADIR: %q", got)
+	}
+	o := &options{dbSchema: filepath.Join(dir, "nonesuch")}
+	if _, _, err := (&control{opts: o}).schemaFile(); err == nil {
+		t.Errorf("--db-schema of a file that isn't there succeeds")
+	}
+}
+
+func TestShellCommand(t *testing.T) {
+	for _, tc := range []struct {
+		input string
+		words []string
+		want  string
+	}{
+		{"", []string{"ip", "link", "set", "br0"}, "ip link set br0\n"},
+		{"", []string{"a", "", "b c", "it's"}, `a '' 'b c' 'it'\''s'` + "\n"},
+		{"x\ny\n", []string{"cat", "-"}, "cat - <<'EOF'\nx\ny\nEOF\n"},
+		{"x\nEOF\n$(y)", []string{"cat"}, "cat <<'EOF_'\nx\nEOF\n$(y)\nEOF_\n"},
+	} {
+		got := shellCommand(tc.input, tc.words...)
+		if got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
+	}
+	out, err := exec.Command("sh", "-c", shellCommand("$HOME `x` EOF\\\n", "cat")+shellCommand("", "printf", "<%s>", "it's $HOME", "")).Output()
+	if want := "$HOME `x` EOF\\\n<it's $HOME><>"; err != nil || string(out) != want {
+		t.Errorf("the shell makes %q of it, want %q: %v", out, want, err)
 	}
 }
 

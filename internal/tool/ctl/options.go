@@ -50,7 +50,6 @@ func defaults() *options {
 		extra:     map[string]string{},
 		dbFile:    paths.InDBDir("conf.db"),
 		dbSock:    paths.InRunDir("db.sock"),
-		dbSchema:  filepath.Join(paths.PkgDataDir(), "vswitch.ovsschema"),
 		protocol:  "gre",
 	}
 }

@@ -105,14 +105,20 @@ func (c *control) launch(name string, args []string) error {
 	return nil
 }
 
-// schemaFile returns a file with the schema: the one asked for, or installed,
-// or a temporary copy of the one built in.
+// schemaFile returns a file with the schema: the one asked for by option, or that of
+// the directory in OVS_PKGDATADIR, or a temporary copy of the one built in. What
+// lies in the usual directory may be another installation's.
 func (c *control) schemaFile() (path string, remove func(), err error) {
 	remove = func() {}
-	if _, err := os.Stat(c.opts.dbSchema); err == nil {
-		return c.opts.dbSchema, remove, nil
-	} else if c.opts.dbSchema != defaults().dbSchema {
-		return "", remove, err
+	if file := c.opts.dbSchema; file != "" {
+		_, err := os.Stat(file)
+		return file, remove, err
+	}
+	if os.Getenv("OVS_PKGDATADIR") != "" {
+		file := filepath.Join(paths.PkgDataDir(), "vswitch.ovsschema")
+		if _, err := os.Stat(file); err == nil {
+			return file, remove, nil
+		}
 	}
 	f, err := os.CreateTemp("", "vswitch-*.ovsschema")
 	if err != nil {
