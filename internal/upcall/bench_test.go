@@ -21,6 +21,7 @@ func benchRig(b testing.TB) (*rig, *userspace.DP) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { _ = dp.Close() })
 	r.Engine.dp = dp
 	dp.SetUpcallHandler(r.Engine)
 	r.add(b, "tcp,nw_src=10.0.0.0/8,actions=multipath(symmetric_l4,1,modulo_n,1,0,NXM_NX_REG0[0..7]),output:2")
