@@ -24,7 +24,7 @@ type Watch struct {
 	Match *flow.Match
 	// Ports are those that packets come in by; nil is all.
 	Ports map[PortNo]bool
-	// Every is the least time between two sightings, which varies up to twice that:
+	// Every is the least time between two sightings, which varies up to three times that:
 	// what comes in between is not shown.
 	Every time.Duration
 	// C gets the sightings; those for which there is no room are lost. Packets

@@ -18,8 +18,9 @@ func (s *sw) testFailOpen(t *testing.T) {
 	a, b := s.host("a", "10.80.0.1"), s.host("b", "10.80.0.2")
 	controller := filepath.Join(s.dir, "controller")
 	s.vsctl("add-br br0 -- set Bridge br0 fail_mode=standalone -- add-port br0 %s -- add-port br0 %s", a.Port, b.Port)
-	s.vsctl("set-controller br0 unix:%s -- set Controller br0 inactivity_probe=2000 max_backoff=1000", controller)
+	s.vsctl("set-controller br0 unix:%s -- set Controller br0 inactivity_probe=600000 max_backoff=1000", controller)
 	s.expect(a, "10.80.0.2", false)
+	s.vsctl("set Controller br0 inactivity_probe=2000")
 	s.eventually("the bridge takes over", func() bool { return s.ping(a, "10.80.0.2", false) })
 
 	l, err := net.Listen("unix", controller)

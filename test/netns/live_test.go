@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,25 +22,30 @@ func (s *sw) testLiveTrace(t *testing.T) {
 	s.expect(a, "10.81.0.2", true)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	ping := lab.Command(ctx, a.Space, "ping", "-n", "-q", "-i", "0.01", "10.81.0.2")
+	ping := lab.Command(ctx, a.Space, "ping", "-n", "-i", "0.01", "10.81.0.2")
 	var pinged strings.Builder
 	ping.Stdout = &pinged
 	s.must(ping.Start())
 	out := s.run("ovs-appctl", "ofproto/trace", "--live", "br0", "icmp,nw_src=10.81.0.1", "-n", "10", "--names")
-	s.must(ping.Process.Signal(os.Interrupt)) // it prints what it counted
+	s.must(ping.Process.Signal(os.Interrupt))
 	s.must(ping.Wait())
-	counts := regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`).FindStringSubmatch(pinged.String())
-	if counts == nil {
-		t.Fatalf("ping says %q", pinged.String())
+	// How many are on their way when ping ends nobody knows: those before the last
+	// that came back did so, too.
+	received := regexp.MustCompile(`icmp_seq=(\d+) ttl=`).FindAllStringSubmatch(pinged.String(), -1)
+	for i, r := range received {
+		if r[1] != strconv.Itoa(i+1) {
+			t.Errorf("packet %s came back where %d is due:\n%s", r[1], i+1, &pinged)
+			break
+		}
 	}
-	sent, _ := strconv.Atoi(counts[1])
-	received, _ := strconv.Atoi(counts[2])
-	if sent < 10 || received < sent-1 { // one may be on its way
-		t.Errorf("%d of %d packets came back", received, sent)
+	if len(received) < 10 {
+		t.Errorf("%d packets came back:\n%s", len(received), &pinged)
 	}
-	head := regexp.MustCompile(`(?m)^Packet (\d+) of 10: [0-9:.]+, 98 bytes, came in on ` + a.Port + `, met ufid:`)
-	if n := len(head.FindAllString(out, -1)); n < 9 { // a flow may be made anew
-		t.Errorf("%d packets met a flow, want 10:\n%s", n, out)
+	head := regexp.MustCompile(`(?m)^Packet \d+ of 10: [0-9:.]+, 98 bytes, came in on ` + a.Port + `, met (ufid:)?`)
+	heads := head.FindAllStringSubmatch(out, -1)
+	// A flow may be made anew, more than once where the switch has hardly a CPU.
+	if len(heads) != 10 || !slices.ContainsFunc(heads, func(h []string) bool { return h[1] != "" }) {
+		t.Errorf("of 10 packets %d are shown, or none of them met a flow:\n%s", len(heads), out)
 	}
 	if n := strings.Count(out, "Datapath actions: "+b.Port); n != 10 {
 		t.Errorf("%d packets went to %s, want 10:\n%s", n, b.Port, out)

@@ -18,9 +18,7 @@ func (s *sw) testMovedInternalPorts(t *testing.T) {
 	s.vsctl("set Port vm-a tag=7 -- set Port vm-b tag=7 -- add-port br0 vm-c -- set Interface vm-c type=internal")
 	s.expect(a, "10.90.0.2", true)
 	for _, port := range []string{"vm-a", "vm-b"} {
-		if got := s.vsctl("get Interface %s error admin_state", port); got != "[]\nup" {
-			t.Errorf("%s: error and admin_state are %q", port, got)
-		}
+		s.eventually(port+" is up and has no error", func() bool { return s.vsctl("get Interface %s error admin_state", port) == "[]\nup" })
 	}
 	s.eventually("packets of vm-a are counted", func() bool {
 		got := s.vsctl("get Interface vm-a statistics:rx_packets statistics:tx_packets")
@@ -29,9 +27,7 @@ func (s *sw) testMovedInternalPorts(t *testing.T) {
 	if s.datapath == "system" { // a tap ends with the process, a pair doesn't
 		s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "restart")
 		s.expect(a, "10.90.0.2", true)
-		if got := s.vsctl("get Interface vm-a error"); got != "[]" {
-			t.Errorf("vm-a after a restart: %s", got)
-		}
+		s.eventually("vm-a has no error after a restart", func() bool { return s.vsctl("get Interface vm-a error") == "[]" })
 	}
 	// Back again.
 	s.must(lab.IP("-n "+a.Space+" link set vm-a netns "+space, "-n "+space+" addr add 10.90.0.1/24 dev vm-a", "-n "+space+" link set vm-a up"))

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"weir/internal/lab"
 	"weir/test/alone"
@@ -150,18 +149,14 @@ func (s *sw) expect(from lab.Host, addr string, reached bool) {
 	}
 }
 
-// patience is how long anything may take before a test gives up. Nothing waits
-// for it but a test that fails.
-const patience = time.Minute
+// patience is how long anything may take before a test gives up.
+const patience = programs.Patience
 
 // eventually repeats a check, since columns of status follow what they describe
 // after a moment.
 func (s *sw) eventually(what string, check func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if check() {
-			return
-		}
+	if !programs.Wait(check) {
+		s.t.Errorf("not within %v: %s", patience, what)
 	}
-	s.t.Errorf("not within %v: %s", patience, what)
 }

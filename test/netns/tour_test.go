@@ -42,7 +42,7 @@ func TestTour(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "unshare", "-m", "-n", "bash", "-x", "-c", script)
 	cmd.Dir = root

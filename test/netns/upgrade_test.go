@@ -16,6 +16,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/lab"
+	"weir/test/programs"
 )
 
 // Traffic of the tests below.
@@ -34,17 +35,27 @@ func steadyPPS() int {
 	return 20000
 }
 
+// steadyWindow is how many packets may be on their way, so that no queue of the
+// kernel overflows where the machine stands still; 0 is any number.
+func steadyWindow() int {
+	if os.Getenv("WEIR_LONG") != "" {
+		return 0
+	}
+	return 256
+}
+
 // steady is a stream of UDP packets from one host to another that goes on while
 // something is done to the switch.
 type steady struct {
-	s      *sw
-	from   lab.Host
-	to     lab.Host
-	sink   int
-	before uint64
-	stop   chan struct{}
-	sent   chan int
-	err    error
+	s       *sw
+	from    lab.Host
+	to      lab.Host
+	sink    int
+	counted *os.File // /proc/net/snmp of to
+	before  int
+	stop    chan struct{}
+	sent    chan int // how many, at the end
+	err     error
 }
 
 // steadyStream starts the stream.
@@ -60,33 +71,47 @@ func (s *sw) steadyStream(from, to lab.Host) *steady {
 		if err := unix.SetsockoptSockFprog(st.sink, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &refuse}); err != nil {
 			return err
 		}
-		return unix.Bind(st.sink, &unix.SockaddrInet4{Port: sinkPort})
+		if err := unix.Bind(st.sink, &unix.SockaddrInet4{Port: sinkPort}); err != nil {
+			return err
+		}
+		st.counted, err = os.Open("/proc/thread-self/net/snmp")
+		return err
 	}))
-	s.t.Cleanup(func() { _ = unix.Close(st.sink) })
-	st.before = st.arrived()
+	s.t.Cleanup(func() { _ = unix.Close(st.sink); _ = st.counted.Close() })
+	st.before = st.total()
 	var sender *lab.Sender
 	s.must(lab.Within(from.Space, func() (err error) {
 		sender, err = lab.NewSender("eth0", steadyFrames(s.t, from, to))
 		return err
 	}))
-	pps := steadyPPS()
-	go func() {
-		defer sender.Close()
-		total := 0
-		for done := false; !done; {
-			n, err := sender.Run(50*time.Millisecond, pps, 0)
-			total += n
-			select {
-			case <-st.stop:
-				done = true
-			default:
-				st.err = err
-				done = err != nil
+	go st.send(sender)
+	return st
+}
+
+// send sends until stop.
+func (st *steady) send(sender *lab.Sender) {
+	defer sender.Close()
+	pps, window, total := steadyPPS(), steadyWindow(), 0
+	defer func() { st.sent <- total }()
+	for {
+		select {
+		case <-st.stop:
+			return
+		default:
+		}
+		room := 0
+		if window > 0 {
+			if room = window - (total - st.arrived()); room <= 0 {
+				time.Sleep(time.Millisecond)
+				continue
 			}
 		}
-		st.sent <- total
-	}()
-	return st
+		n, err := sender.Run(5*time.Millisecond, pps, room)
+		if total += n; err != nil {
+			st.err = err
+			return
+		}
+	}
 }
 
 // steadyFrames are UDP packets of as many flows as the stream has.
@@ -106,16 +131,22 @@ func steadyFrames(t *testing.T, from, to lab.Host) (frames [][]byte) {
 	return frames
 }
 
-// arrived is how many UDP packets the receiver's stack has had, whatever became of them.
-func (st *steady) arrived() (n uint64) {
+// arrived is how many packets of the stream have come.
+func (st *steady) arrived() int { return st.total() - st.before }
+
+// flows waits until so many more packets have come.
+func (st *steady) flows(n int) {
 	st.s.t.Helper()
-	var text []byte
-	st.s.must(lab.Within(st.to.Space, func() (err error) {
-		text, err = os.ReadFile("/proc/thread-self/net/snmp")
-		return err
-	}))
+	n += st.arrived()
+	st.s.eventually("the stream goes on", func() bool { return st.arrived() >= n })
+}
+
+// total is how many UDP packets the receiver's stack has had, whatever became of them.
+func (st *steady) total() (n int) {
+	text := make([]byte, 1<<14)
+	size, _ := st.counted.ReadAt(text, 0)
 	var names []string
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(string(text[:size])) {
 		f := strings.Fields(line)
 		switch {
 		case f[0] != "Udp:":
@@ -124,7 +155,7 @@ func (st *steady) arrived() (n uint64) {
 		default:
 			for i, name := range names {
 				if name == "InDatagrams" || name == "NoPorts" || name == "InErrors" {
-					v, _ := strconv.ParseUint(f[i], 10, 64)
+					v, _ := strconv.Atoi(f[i])
 					n += v
 				}
 			}
@@ -137,14 +168,12 @@ func (st *steady) arrived() (n uint64) {
 func (st *steady) end() {
 	st.s.t.Helper()
 	close(st.stop)
-	sent := uint64(<-st.sent)
+	sent, came := <-st.sent, 0
 	st.s.must(st.err)
-	var came uint64
-	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if came = st.arrived() - st.before; came >= sent {
-			break
-		}
-	}
+	programs.Wait(func() bool {
+		came = st.arrived()
+		return came >= sent
+	})
 	if came != sent {
 		st.s.t.Errorf("%d packets sent, %d arrived", sent, came)
 		for _, at := range [][2]string{{st.from.Space, "eth0"}, {space, st.from.Port}, {space, st.to.Port}, {st.to.Space, "eth0"}} {
@@ -197,6 +226,8 @@ func TestPacketsOverRestart(t *testing.T) {
 		}
 	}
 	old := s.bin
+	// Packets before and after each step.
+	before, after := steadyPPS()/2, steadyPPS()*7/10
 	for _, step := range []struct {
 		name string
 		do   func()
@@ -209,9 +240,9 @@ func TestPacketsOverRestart(t *testing.T) {
 		t.Run(step.name, func(t *testing.T) {
 			s.t = t
 			st := s.steadyStream(a, b)
-			time.Sleep(500 * time.Millisecond)
+			st.flows(before)
 			step.do()
-			time.Sleep(700 * time.Millisecond)
+			st.flows(after)
 			st.end()
 			if t.Failed() {
 				for _, command := range []string{"dpif/show-slow", "dpctl/show -s", "drops/show", "dpctl/dump-flows"} {
@@ -234,6 +265,7 @@ func (s *sw) killAndStart() {
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	s.must(err)
 	s.must(syscall.Kill(pid, syscall.SIGKILL))
-	time.Sleep(300 * time.Millisecond)
+	s.eventually("the switch is gone", func() bool { return syscall.Kill(pid, 0) != nil })
+	time.Sleep(300 * time.Millisecond) // without a switch
 	s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "start")
 }

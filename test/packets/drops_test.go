@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/internal/lab"
+	"weir/test/programs"
 )
 
 // drop is a way for a packet to be dropped: what is set up before, the packet,
@@ -90,6 +91,7 @@ func (b *bridge) testUnsent(t *testing.T) {
 	const packets = 20
 	frame := with(plain(), func(f *frame) { f.data = data(3000) }).build()
 	send := func(patience time.Duration) (came int) {
+		b.settled()
 		b.run("ovs-appctl", "drops/clear")
 		for range packets {
 			check(t, b.wires[1].send(frame))
@@ -107,8 +109,12 @@ func (b *bridge) testUnsent(t *testing.T) {
 		if came := send(10 * time.Millisecond); came != 0 {
 			t.Errorf("%d of %d packets leave after %s", came, packets, cause)
 		}
-		if got := b.unsent(t); len(got) != 1 || got[0].Reason != reason || got[0].Port != b.names("P2") || got[0].Packets != packets ||
-			!strings.Contains(got[0].Text, b.names(text)) {
+		var got []unsentPort
+		if !programs.Wait(func() bool { // the last packets may be on their way
+			got = b.unsent(t)
+			return len(got) == 1 && got[0].Reason == reason && got[0].Port == b.names("P2") && got[0].Packets == packets &&
+				strings.Contains(got[0].Text, b.names(text))
+		}) {
 			t.Errorf("after %s, drops/show says of packets that were not sent %+v", cause, got)
 		}
 		b.becomes(t, cure, column, good)
@@ -134,11 +140,14 @@ func (b *bridge) testUnsent(t *testing.T) {
 	b.command(t, "ovs-ofctl mod-port BR 2 up")
 	b.command(t, "ovs-ofctl -O OpenFlow13 add-meter BR meter=1,pktps,burst,band=type=drop,rate=1,burst_size=2")
 	b.flows("OpenFlow13", "actions=meter:1,output:2")
-	if came := send(10 * time.Millisecond); came > 3 {
+	began := time.Now()
+	if came, most := send(10*time.Millisecond), 3+int(time.Since(began).Seconds()); came > most { // one more with each second
 		t.Errorf("%d of %d packets pass a meter of 2", came, packets)
 	}
-	if got := b.run("ovs-appctl", "--format", "json", "drops/show", b.name); !strings.Contains(got, `"meter":1`) {
-		t.Errorf("drops/show lacks the meter: %s", got)
+	if !programs.Wait(func() bool {
+		return strings.Contains(b.run("ovs-appctl", "--format", "json", "drops/show", b.name), `"meter":1`)
+	}) {
+		t.Errorf("drops/show lacks the meter: %s", b.run("ovs-appctl", "drops/show", b.name))
 	}
 	if got := b.run("ovs-appctl", "drops/explain", b.name, "in_port=1,"+udpText); !strings.Contains(got, "a meter may drop it") {
 		t.Errorf("drops/explain says nothing of the meter: %s", got)
@@ -170,7 +179,7 @@ func (b *bridge) unsent(t *testing.T) (out []unsentPort) {
 func (b *bridge) becomes(t *testing.T, command, column, value string) {
 	t.Helper()
 	b.command(t, command)
-	b.command(t, fmt.Sprintf("ovs-vsctl --timeout=10 wait-until Interface P2 %s=%s", column, value))
+	b.command(t, fmt.Sprintf("ovs-vsctl --timeout=60 wait-until Interface P2 %s=%s", column, value))
 }
 
 // TestDrops has packets dropped for each reason that there is, and checks that
@@ -225,6 +234,7 @@ func (b *bridge) testDrop(t *testing.T, d drop) {
 		}
 	}()
 	b.run("ovs-appctl", "fdb/flush", b.name)
+	b.settled()
 	b.run("ovs-appctl", "drops/clear")
 	frame := d.frame().build()
 	const packets = 3
@@ -233,12 +243,10 @@ func (b *bridge) testDrop(t *testing.T, d drop) {
 		time.Sleep(2 * time.Millisecond)
 	}
 	var got string
-	for range 100 {
-		if got = b.dropped(t, packets); got != "" {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	programs.Wait(func() bool {
+		got = b.dropped(t, packets)
+		return got != ""
+	})
 	is := fmt.Sprintf(`"reason":%q`, d.reason)
 	has := b.names(d.has)
 	if !strings.Contains(got, is) || !strings.Contains(got, has) {
@@ -281,7 +289,7 @@ func (b *bridge) cured(t *testing.T, d drop, frame []byte, explained string) {
 			continue
 		}
 		b.command(t, strings.ReplaceAll(c[at:], `"`, ""))
-		b.run("ovs-appctl", "revalidator/wait")
+		b.settled()
 		check(t, b.wires[1].send(frame))
 		if _, err := b.wires[2].receive(within); err != nil {
 			t.Errorf("%s doesn't let the packet pass: %v", c[at:], err)

@@ -52,6 +52,8 @@ func start(t testing.TB) *sw {
 	s.run("ovsdb-tool", "create", dir+"/conf.db", "../../schema/vswitch.ovsschema")
 	s.run("ovsdb-server", "--detach", "--no-chdir", "--pidfile", "--log-file", "--remote=punix:db.sock", dir+"/conf.db")
 	s.run("ovs-vsctl", "--no-wait", "init")
+	// A flow of the data path stays, however long a test takes until its next packet.
+	s.run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".", "other_config:max-idle=3600000")
 	s.run("ovs-vswitchd", "--detach", "--no-chdir", "--pidfile", "--log-file", "--enable-dummy")
 	return s
 }
@@ -76,7 +78,7 @@ func (s *sw) stop() {
 
 // try runs one of the programs inside the switch's namespace.
 func (s *sw) try(name string, args ...string) (string, error) {
-	return programs.Run(time.Minute, space, s.dir, filepath.Join(s.bin, name), args...)
+	return programs.Run(2*programs.Patience, space, s.dir, filepath.Join(s.bin, name), args...)
 }
 
 // run is try where failure ends the test; it returns what was printed.
@@ -138,7 +140,8 @@ func (b *bridge) addPort(n int) {
 	b.t.Cleanup(b.wires[n].close)
 }
 
-// flows replaces the bridge's flows.
+// flows replaces the bridge's flows. When it returns, no flow of the data path is
+// as the old ones had it.
 func (b *bridge) flows(version string, flows ...string) {
 	b.t.Helper()
 	b.run("ovs-ofctl", "-O", "OpenFlow10,OpenFlow15", "del-flows", b.name)
@@ -150,10 +153,19 @@ func (b *bridge) addFlows(version string, flows ...string) {
 	name := filepath.Join(b.dir, "flows")
 	check(b.t, os.WriteFile(name, []byte(strings.Join(flows, "\n")+"\n"), 0o600))
 	b.run("ovs-ofctl", "-O", version, "add-flows", b.name, name)
+	b.settled()
 }
 
-// within is how long a packet may take through the switch on a busy machine.
-const within = 2 * time.Second
+// settled waits until the data path's flows are as tables and configuration have
+// them; a command that changes these doesn't.
+func (b *bridge) settled() {
+	b.t.Helper()
+	b.run("ovs-appctl", "revalidator/wait")
+}
+
+// within is how long a packet may take through the switch. Only a test that fails
+// waits as long.
+const within = programs.Patience
 
 // passes sends a frame into port 1 and reports whether exactly want comes out at
 // port, in any order.

@@ -85,6 +85,7 @@ func (b *bridge) testVLANs(t *testing.T) {
 			set += fmt.Sprintf(" -- clear port P%d tag trunks vlan_mode cvlans other_config -- set port P%d other_config:x=y %s", n+1, n+1, columns)
 		}
 		b.command(t, set)
+		b.settled()
 		f := v4(udp())
 		f.eth.SrcMAC = source(i)
 		in := tagged(f, c.tags...).build()

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weir/internal/lab"
+	"weir/test/programs"
 )
 
 // wire is the far end of a switch's port.
@@ -104,14 +105,14 @@ type plug struct {
 
 func openPlug(path string) (*plug, error) {
 	var err error
-	for range 200 { // the device listens a moment after the port was added
-		var c net.Conn
-		if c, err = net.Dial("unix", path); err == nil {
-			return &plug{c, bufio.NewReader(c)}, nil
-		}
-		time.Sleep(10 * time.Millisecond)
+	var c net.Conn
+	if !programs.Wait(func() bool { // the device listens a moment after the port was added
+		c, err = net.Dial("unix", path)
+		return err == nil
+	}) {
+		return nil, fmt.Errorf("dummy device: %w", err)
 	}
-	return nil, fmt.Errorf("dummy device: %w", err)
+	return &plug{c, bufio.NewReader(c)}, nil
 }
 
 func (p *plug) send(frame []byte) error {

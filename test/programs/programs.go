@@ -50,3 +50,17 @@ func Run(limit time.Duration, space, dir, program string, args ...string) (strin
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
+
+// Patience is how long anything may take before a test gives up: a machine may
+// stand still for seconds. Nothing waits for it but a test that fails.
+const Patience = time.Minute
+
+// Wait asks again until ok holds, and returns whether it does in time.
+func Wait(ok func() bool) bool {
+	for end := time.Now().Add(Patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}

@@ -120,7 +120,7 @@ func (x *watch) wants(k *flow.Key) bool {
 	return true
 }
 
-// isTime takes a turn if it is time for one. The next is after Every to twice
+// isTime takes a turn if it is time for one. The next is after Every to three times
 // that, by chance: a fixed interval would show always the same packets of traffic
 // that repeats itself with a period of its own.
 func (x *watch) isTime(now int64) bool {
@@ -128,9 +128,10 @@ func (x *watch) isTime(now int64) bool {
 	return now >= next && x.next.CompareAndSwap(next, now+int64(jittered(x.Every)))
 }
 
-// jittered is a time from every to twice that.
+// jittered is a time from every to three times that. Were it up to twice, traffic
+// whose packets come at every would be in step: always the second would be shown.
 func jittered(every time.Duration) time.Duration {
-	return every + rand.N(max(every, 1))
+	return every + rand.N(max(2*every, 1))
 }
 
 func (x *watch) show(w *worker, pkt *netdev.Packet, k *flow.Key, ufid datapath.UFID) {
