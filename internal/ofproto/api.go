@@ -143,6 +143,14 @@ func (be *Backend) Bridges() []*Bridge {
 	return be.sorted()
 }
 
+// Unlisten takes the bridges' sockets away for good, as must happen where the
+// process dies without closing the bridges.
+func (be *Backend) Unlisten() {
+	for _, b := range be.Bridges() {
+		b.conns.unlisten()
+	}
+}
+
 func (be *Backend) sorted() []*Bridge {
 	out := make([]*Bridge, 0, len(be.bridges))
 	for _, b := range be.bridges {

@@ -141,6 +141,19 @@ func (m *connManager) reconnect() {
 	}
 }
 
+// unlisten closes the listeners, for a process that is about to die.
+func (m *connManager) unlisten() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.targets {
+		t.mu.Lock()
+		if t.listener != nil {
+			_ = t.listener.Close()
+		}
+		t.mu.Unlock()
+	}
+}
+
 func (m *connManager) close() {
 	m.mu.Lock()
 	m.closed = true

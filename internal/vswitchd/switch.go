@@ -262,6 +262,16 @@ func (s *Switch) Close(cleanup bool) {
 	})
 }
 
+// Unlisten takes the bridges' sockets away, for a process that dies without Close.
+// Any goroutine may call it.
+func (s *Switch) Unlisten() {
+	if inUse := s.inUse.Load(); inUse != nil {
+		for _, p := range *inUse {
+			p.Unlisten()
+		}
+	}
+}
+
 // settle lets the data paths forget what an earlier process left behind and
 // nobody claimed, once all is there that the database wants, and flows that are
 // being restored.

@@ -199,6 +199,7 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, methods []string) error 
 		if err != nil {
 			return fmt.Errorf("%s: listen failed (%s)", m, stream.ErrText(err))
 		}
+		p.AtExit(func() { _ = ln.Close() }) // takes the socket's file away
 		listeners = append(listeners, ln)
 	}
 	if s.unixctl != "none" {

@@ -136,6 +136,7 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 			vlog.For("bridge").Info("%s", version.Line(env.Name))
 		},
 	})
+	p.AtExit(sw.Unlisten)
 	var cleanup atomic.Bool
 	if control != nil {
 		sw.Register(control)
