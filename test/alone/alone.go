@@ -87,9 +87,15 @@ func keep() (status int, err error) {
 	// and a process inside that took itself for one outside would start another.
 	must(os.Setenv(stage, entering))
 	defer os.Unsetenv(stage)
+	// By its name: /proc/self/exe would stay in the old mount namespace, where its name
+	// isn't that in a chroot(2).
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
 	runtime.LockOSThread() // Pdeathsig is about the thread
 	defer runtime.UnlockOSThread()
-	p, err := os.StartProcess("/proc/self/exe", os.Args, &os.ProcAttr{
+	p, err := os.StartProcess(self, os.Args, &os.ProcAttr{
 		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys:   &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL},
 	})
