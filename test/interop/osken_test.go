@@ -99,7 +99,8 @@ func await(t *testing.T, lines *bufio.Reader, word string) string {
 // (proc_pid_net(5): the local address and the state are the second and the fourth word).
 func listens(t *testing.T, port string) bool {
 	t.Helper()
-	sockets, err := os.ReadFile("/proc/net/tcp")
+	// Of this thread: the first one of the process may be in another namespace by now.
+	sockets, err := os.ReadFile("/proc/thread-self/net/tcp")
 	if err != nil {
 		t.Fatal(err)
 	}

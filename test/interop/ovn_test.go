@@ -100,19 +100,19 @@ func TestOVN(t *testing.T) {
 	o.bind("a", "00:00:00:00:00:01", "10.0.1.1/24", "10.0.1.254")
 	o.bind("b", "00:00:00:00:00:02", "10.0.1.2/24", "10.0.1.254")
 	o.bind("c", "00:00:00:00:00:03", "10.0.2.3/24", "10.0.2.254")
-	o.nbctl("--timeout=60 --wait=hv sync") // answered once the flows are in the switch
+	o.nbctl("--timeout=110 --wait=hv sync") // answered once the flows are in the switch
 	a, b, c := o.hosts[0], o.hosts[1], o.hosts[2]
 	for _, pair := range [][2]lab.Host{{a, b}, {a, c}, {c, b}} {
-		if !o.reaches(pair[0], pair[1], "30") {
+		if !o.reaches(pair[0], pair[1], "50") {
 			t.Errorf("%s does not reach %s", pair[0].Port, pair[1].Port)
 		}
 	}
 	o.nbctl("acl-add s1 to-lport 1000 outport==\"b\" drop")
-	o.nbctl("--timeout=60 --wait=hv sync")
+	o.nbctl("--timeout=110 --wait=hv sync")
 	if o.reaches(a, b, "3") {
 		t.Error("an access list denies a to reach b, and a reaches b")
 	}
-	if !o.reaches(a, c, "30") {
+	if !o.reaches(a, c, "50") {
 		t.Error("a does not reach c")
 	}
 }

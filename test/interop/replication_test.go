@@ -3,6 +3,8 @@ package interop
 import (
 	"strings"
 	"testing"
+
+	"weir/test/programs"
 )
 
 // startFollower starts a second server, of another side, in the stack's
@@ -13,7 +15,7 @@ func (s *stack) startFollower(of side, args ...string) {
 		"--unixctl=" + s.path("f.ctl"), "--remote=punix:" + s.path("f.sock")}, args...)...)
 	s.t.Cleanup(func() {
 		s.run(ours, "ovs-appctl", "-t", s.path("f.ctl"), "exit")
-		if !wait(func() bool { return !s.running("f") }) {
+		if !programs.Wait(func() bool { return !s.running("f") }) {
 			s.t.Error("the second server does not end")
 		}
 	})

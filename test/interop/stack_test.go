@@ -16,6 +16,7 @@ import (
 
 	"weir/internal/lab"
 	"weir/test/alone"
+	"weir/test/programs"
 )
 
 func TestMain(m *testing.M) { alone.Main(m) }
@@ -136,29 +137,18 @@ func (s *stack) end(daemon string) {
 		s.t.Errorf("%s does not exit: %v\n%s", daemon, err, out)
 		return
 	}
-	if !wait(func() bool { return !s.running(daemon) }) {
+	if !programs.Wait(func() bool { return !s.running(daemon) }) {
 		s.t.Errorf("%s does not end", daemon)
 	}
 }
 
-// patience is how long anything may take before a test gives up. Nothing waits
-// for it but a test that fails.
-const patience = time.Minute
-
-// wait asks again until ok holds, and returns whether it does.
-func wait(ok func() bool) bool {
-	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			return false
-		}
-	}
-	return true
-}
+// patience is how long anything may take before a test gives up.
+const patience = programs.Patience
 
 // until is wait where failure ends the test.
 func (s *stack) until(what string, ok func() bool) {
 	s.t.Helper()
-	if !wait(ok) {
+	if !programs.Wait(ok) {
 		s.t.Fatalf("not in time: %s", what)
 	}
 }

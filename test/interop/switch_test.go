@@ -17,6 +17,9 @@ func TestSwitchOnTheOtherServer(t *testing.T) {
 			if got := strings.TrimSpace(s.run(ours, "ovs-vsctl", "get", "Interface", "p3", "ofport")); got != "3" {
 				t.Errorf("ofport of p3 is %s", got)
 			}
+			s.until("the status of p1", func() bool {
+				return strings.TrimSpace(s.run(ours, "ovs-vsctl", "get", "Interface", "p1", "admin_state")) == "up"
+			})
 			s.same("ovs-vsctl", "get", "Interface", "p1", "ofport", "mac_in_use", "admin_state")
 			s.run(ours, "ovs-vsctl", "del-br", "br0")
 		})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"weir/test/programs"
 )
 
 // Each side's ovs-testcontroller makes a learning switch of the other side's
@@ -55,13 +57,14 @@ func learned(t *testing.T, controller, sw side, version string) string {
 	}
 	// What the controller does not know it floods: a packet of each host comes
 	// before there are flows.
+	var got string
 	s.until("flows both ways", func() bool {
 		send("p1", first, second)
 		send("p2", second, first)
-		got := flows()
+		got = flows()
 		return strings.Contains(got, "dl_dst="+first) && strings.Contains(got, "dl_dst="+second)
 	})
-	return strings.Join(sorted(flows()), "\n")
+	return strings.Join(sorted(got), "\n")
 }
 
 // terminate ends a daemon by a signal and waits until it is gone: the original's
@@ -77,7 +80,7 @@ func (s *stack) terminate(daemon string) {
 	if err == nil {
 		err = syscall.Kill(pid, syscall.SIGTERM)
 	}
-	if err != nil || !wait(func() bool { return !s.running(daemon) }) {
+	if err != nil || !programs.Wait(func() bool { return !s.running(daemon) }) {
 		s.t.Errorf("%s does not end: %v", daemon, err)
 	}
 }

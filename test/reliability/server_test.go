@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"weir/test/alone"
+	"weir/test/programs"
 )
 
 func TestMain(m *testing.M) { alone.Main(m) }
@@ -26,7 +27,7 @@ const schema = `{"name":"D","version":"1.0.0","tables":{"T":{"isRoot":true,"colu
 
 // patience is how long a server that is well may take over one small request
 // while others trouble it, on a machine that does other things as well.
-const patience = 20 * time.Second
+const patience = programs.Patience
 
 // A server is an ovsdb-server of ours on a database of its own.
 type server struct {

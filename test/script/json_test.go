@@ -66,7 +66,7 @@ func (d *daemons) run(name string, args ...string) string {
 func (d *daemons) try(name string, args ...string) (string, error) {
 	cmd := exec.Command(filepath.Join(d.bin, name), args...)
 	cmd.Dir = d.dir
-	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+d.dir, "OVS_LOGDIR="+d.dir, "OVS_DBDIR="+d.dir, "OVS_SYSCONFDIR="+d.dir, "OVS_SYSLOG_METHOD=null", "OVS_CTL_TIMEOUT=30")
+	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+d.dir, "OVS_LOGDIR="+d.dir, "OVS_DBDIR="+d.dir, "OVS_SYSCONFDIR="+d.dir, "OVS_SYSLOG_METHOD=null", "OVS_CTL_TIMEOUT=60")
 	var errors strings.Builder
 	cmd.Stderr = &errors
 	out, err := cmd.Output()

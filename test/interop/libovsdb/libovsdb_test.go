@@ -33,6 +33,9 @@ type (
 
 const bin = "../../../bin/"
 
+// patience is how long anything may take before the test gives up.
+const patience = time.Minute
+
 // run runs one of our programs in dir.
 func run(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
@@ -40,7 +43,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
@@ -79,7 +82,7 @@ func connect(t *testing.T, ctx context.Context, dir string, names ...string) cli
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.NewOVSDBClient(db, client.WithEndpoint("unix:"+dir+"/db.sock"), client.WithReconnect(5*time.Second, backoff.NewConstantBackOff(20*time.Millisecond)))
+	c, err := client.NewOVSDBClient(db, client.WithEndpoint("unix:"+dir+"/db.sock"), client.WithReconnect(patience, backoff.NewConstantBackOff(20*time.Millisecond)))
 	if err == nil {
 		err = c.Connect(ctx)
 	}
@@ -104,7 +107,7 @@ func connect(t *testing.T, ctx context.Context, dir string, names ...string) cli
 // eventually waits for a client's replica.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -149,7 +152,7 @@ func add(t *testing.T, ctx context.Context, c client.Client, name string) []ovsd
 }
 
 func TestLibovsdb(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
 	defer cancel()
 	dir := serve(t)
 	all, one := connect(t, ctx, dir), connect(t, ctx, dir, "br1")

@@ -29,7 +29,8 @@ class Interop(app_manager.OSKenApp):
 
     def work(self, dp):
         try:
-            hub.sleep(0.5)  # until the handshake is over
+            while api.get_datapath(self, dp.id) is None:  # until the handshake is over
+                hub.sleep(0.05)
             print("COVERED", self.cover(dp), flush=True)
             self.become_switch(dp)
             print("SWITCHING", flush=True)
