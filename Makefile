@@ -47,11 +47,12 @@ UNITS = ./cmd/... ./internal/... ./schema/... ./test/alone ./test/report
 # fails there is the change's doing.
 PROPERTIES = $(shell grep -rl --include='*_test.go' pgregory.net/rapid internal | xargs -n1 dirname | sort -u | sed 's|^|weir/|')
 
-# The race detector needs cgo; the programs themselves never do.
+# The race detector needs cgo; the programs themselves never do. A slow machine has
+# its time: that of a package ends what hangs, nothing else.
 unit:
 	@echo '== unit tests, with the race detector'
-	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race $$($(GO) list $(UNITS) | grep -vxF "$$(printf "%s\n" $(PROPERTIES))")
-	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race $(PROPERTIES) -rapid.seed=1
+	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race -timeout 30m $$($(GO) list $(UNITS) | grep -vxF "$$(printf "%s\n" $(PROPERTIES))")
+	CGO_ENABLED=1 $(GO) run ./test/report $(GO) test -race -timeout 30m $(PROPERTIES) -rapid.seed=1
 	@echo '== what a build with cgo cannot do: changing the user'
 	CGO_ENABLED=0 $(GO) run ./test/report $(GO) test ./internal/daemon
 
