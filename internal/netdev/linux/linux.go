@@ -121,7 +121,13 @@ func (h *Host) notify(change func()) {
 // inspect asks for the state of all devices. The mutex is held.
 func (h *Host) inspect() {
 	for l := range h.devices {
-		nl, err := netlink.LinkByName(l.name)
+		var nl netlink.Link
+		var err error
+		if s := l.state.Load(); s.away {
+			nl, err = netlink.LinkByName(l.name)
+		} else {
+			nl, err = netlink.LinkByIndex(s.ifindex)
+		}
 		switch {
 		case err == nil && l.is(nl.Attrs()):
 			l.setState(nl.Attrs())
