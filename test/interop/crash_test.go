@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"weir/test/programs"
 )
 
 // crashSchema has one table whose rows carry a writer's number and a counter.
@@ -67,7 +69,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		}
 		wg.Wait()
 		// Connections may be closed before the file is unlocked.
-		s.until("the server is gone", func() bool { return syscall.Kill(pid, 0) != nil })
+		s.until("the server is gone", func() bool { return programs.Ended(pid) })
 	}
 	t.Logf("acknowledged: %v", acked)
 	os.Remove(s.path("ovsdb-server.pid"))

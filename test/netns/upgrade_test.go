@@ -265,7 +265,7 @@ func (s *sw) killAndStart() {
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	s.must(err)
 	s.must(syscall.Kill(pid, syscall.SIGKILL))
-	s.eventually("the switch is gone", func() bool { return syscall.Kill(pid, 0) != nil })
+	s.eventually("the switch is gone", func() bool { return programs.Ended(pid) })
 	time.Sleep(300 * time.Millisecond) // without a switch
 	s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "start")
 }

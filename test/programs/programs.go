@@ -3,6 +3,7 @@
 package programs
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -63,4 +64,12 @@ func Wait(ok func() bool) bool {
 		}
 	}
 	return true
+}
+
+// Ended reports whether a process has ended, be it that nobody has reaped it: in a
+// container the first process may not do that for orphans (proc_pid_stat(5)).
+func Ended(pid int) bool {
+	stat, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, state, _ := bytes.Cut(stat, []byte(") "))
+	return len(state) == 0 || state[0] == 'Z'
 }
