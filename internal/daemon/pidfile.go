@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -49,7 +50,7 @@ func (p *Process) writePidfile(path string) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return fmt.Errorf("failed to rename \"%s\" to \"%s\" (%s)", tmp, path, vlog.ErrText(err))
 	}
-	p.AtExit(func() {
+	p.pidfile = sync.OnceFunc(func() {
 		// Another process may have taken the name over meanwhile; its file stays.
 		ours, err1 := f.Stat()
 		there, err2 := os.Stat(path)
@@ -58,5 +59,15 @@ func (p *Process) writePidfile(path string) error {
 		}
 		f.Close()
 	})
+	p.AtExit(p.pidfile)
 	return nil
+}
+
+// LeavePidfile gives the pidfile up before the end, so that another process may
+// take the daemon's place at once. One that nothing depends on any more does so
+// before it answers the command `exit`.
+func (p *Process) LeavePidfile() {
+	if p.pidfile != nil {
+		p.pidfile()
+	}
 }

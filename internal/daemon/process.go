@@ -22,6 +22,7 @@ var fatalSignal = vlog.For("fatal_signal")
 type Process struct {
 	options *Options
 	role    role
+	pidfile func() // removes the pidfile, once; nil without one
 	ctx     context.Context
 	cancel  context.CancelFunc
 

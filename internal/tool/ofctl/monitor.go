@@ -174,7 +174,7 @@ func (t *tool) monitorConn(v *conn, setup func() error, resume bool) error {
 	defer p.Close()
 	m := &monitor{t: t, v: v, out: t.env.Stderr, waiting: map[uint32]chan struct{}{}, resume: resume}
 	m.unblock = sync.NewCond(&m.mu)
-	m.stop = p.Stop
+	m.stop = func() { p.LeavePidfile(); p.Stop() }
 	// The C program prints the monitored messages on standard error.
 	t.out = t.env.Stderr
 	if err := setup(); err != nil {
