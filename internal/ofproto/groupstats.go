@@ -83,7 +83,7 @@ func (b *Bridge) meterQuery(msg openflow.Message, now time.Time) (reply openflow
 		return r, true, err
 	case *openflow.MeterFeaturesRequest:
 		return &openflow.MeterFeaturesReply{
-			MaxMeters: 1 << 18, BandTypes: 1 << openflow.BandDrop, MaxBands: 8,
+			MaxMeters: pipeline.MaxMeters, BandTypes: 1 << openflow.BandDrop, MaxBands: pipeline.MaxBands,
 			Capabilities: openflow.MeterKbps | openflow.MeterPktps | openflow.MeterBurst | openflow.MeterStatsFlag,
 		}, true, nil
 	}

@@ -87,6 +87,12 @@ func TestGroupErrors(t *testing.T) {
 		{GroupAdd, "group_id=1,type=select,fields(eth_dst),bucket=output:1", `fields may only be specified with "selection_method=hash"`},
 		{GroupAdd, "group_id=1,type=select,selection_method_param=1,bucket=output:1", `selection_method_param is only allowed with "selection_method"`},
 		{GroupAdd, "group_id=1,type=select,bukket=output:1", "unknown keyword bukket"},
+		{GroupAdd, "group_id=1,type=ff,bucket=output:1", "fast failover bucket requires watch_port or watch_group"},
+		{GroupAdd, "group_id=1,type=all,bucket=weight:1,output:1", "Only select groups can have bucket weights."},
+		{GroupAdd, "group_id=1,type=all,command_bucket_id=1,bucket=output:1", "command bucket id is not needed"},
+		{GroupDelete, "group_id=1,command_bucket_id=1", "command bucket id is not needed"},
+		{GroupInsertBucket, "group_id=1,command_bucket_id=all,bucket=output:1", "command_bucket_id=all is not permitted"},
+		{GroupInsertBucket, "group_id=1,command_bucket_id=foo,bucket=output:1", "invalid numeric format foo"},
 	} {
 		_, _, err := ParseGroupMod(test.group, int(test.command), ParseOptions{})
 		if err == nil || err.Error() != test.want {
@@ -96,6 +102,45 @@ func TestGroupErrors(t *testing.T) {
 	g, _, err := ParseGroupMod("group_id=1", int(GroupRemoveBucket), ParseOptions{})
 	if err != nil || g.CommandBucketID != BucketAll {
 		t.Errorf("removing all buckets: %+v, %v", g, err)
+	}
+}
+
+// Bands are whole and what the meter's flags say of them.
+func TestMeterErrors(t *testing.T) {
+	for _, test := range []struct{ meter, want string }{
+		{"meter=1,bands=type=drop,rate=1", "meter must specify either 'kbps' or 'pktps'"},
+		{"meter=1,kbps,bands=rate=1", "band must start with the 'type' keyword"},
+		{"meter=1,kbps,bands=type=drop,rate=0", "band must have 'rate'"},
+		{"meter=1,kbps,bands=type=drop,type=drop,rate=1", "band must have 'rate'"},
+		{"meter=1,kbps,burst,bands=type=drop,rate=1", "band must have 'burst_size' when 'burst' flag is set"},
+		{"meter=1,kbps,bands=type=drop,rate=1,burst_size=1", "band may have 'burst_size' only when 'burst' flag is set"},
+		{"meter=1,kbps,bands=type=dscp_remark,rate=1", "'dscp_remark' band must have 'prec_level'"},
+		{"meter=1,kbps,bands=type=drop,rate=1,prec_level=1", "Only 'dscp_remark' band may have 'prec_level'"},
+		{"meter=1,kbps,bands=type=dscp_remark,rate=1,prec_level=300", `invalid prec_level "300"`},
+	} {
+		if _, err := ParseMeterMod(test.meter, MeterAdd); err == nil || err.Error() != test.want {
+			t.Errorf("%s: %v, want %s", test.meter, err, test.want)
+		}
+	}
+}
+
+// What a message has no room for is named.
+func TestGroupLeftOut(t *testing.T) {
+	for text, want := range map[string]string{
+		"group_id=1,type=select,selection_method=hash,bucket=output:1": "selection_method",
+		"group_id=1,type=all,bucket=bucket_id:7,output:1":              "bucket_id",
+		"group_id=1,type=all,bucket=output:1,bucket=output:2":          "",
+	} {
+		g, usable, err := ParseGroupMod(text, int(GroupAdd), ParseOptions{})
+		if err != nil || usable != PAny {
+			t.Fatalf("%s: %v, %v", text, usable, err)
+		}
+		if got := g.LeftOut(V13); got != want {
+			t.Errorf("%s by OpenFlow 1.3: %q, want %q", text, got, want)
+		}
+		if g.LeftOut(V10) != "" || g.LeftOut(V15) != "" {
+			t.Errorf("%s: versions that hold it leave it out", text)
+		}
 	}
 }
 

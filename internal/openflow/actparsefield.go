@@ -155,8 +155,6 @@ func (p *actParser) setField(s string) (Action, error) {
 	}
 	if mask.And(f.Exact()) == f.Exact() {
 		mask = f.Exact()
-	} else {
-		p.usable &= PAnyNXM | PAnyOXM
 	}
 	if !validValue(f, v) {
 		return nil, fmt.Errorf("%s is not a valid value for field %s", val, name)
@@ -183,18 +181,20 @@ func setterOf(f *flow.Field) func(uint64) Action {
 	return nil
 }
 
-// setFieldProtocols are the protocols that can match the field, which Open
+// setFieldProtocols are the protocols that can match the field with such a mask, which Open
 // vSwitch also asks of those that set it.
 func setFieldProtocols(f *flow.Field, mask flow.Value) Protocol {
-	var m Match
-	m.Set(f, flow.Value{}, mask)
-	switch {
-	case f.In10 != flow.Unsupported:
-		return PAny
-	case f.In11 != flow.Unsupported:
-		return PAnyNXM | P11 | PAnyOXM
+	can := func(s flow.Support) bool {
+		return s == flow.SupportBitwise || s != flow.Unsupported && mask == f.Exact()
 	}
-	return PAnyNXM | PAnyOXM
+	p := PAnyNXM | PAnyOXM
+	if can(f.In11) {
+		p |= P11
+	}
+	if can(f.In10) {
+		p |= PAny10
+	}
+	return p
 }
 
 // move reads "SRC->DST".

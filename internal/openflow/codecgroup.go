@@ -57,9 +57,16 @@ func (d *decoder) checkGroup(m *GroupMod) {
 	if m.ID > GroupMax && !(m.Command == GroupDelete && m.ID == GroupAll) {
 		d.fail(ErrGMFCInvalidGroup)
 	}
+	if m.Command >= GroupDelete && m.Command != GroupAddOrMod {
+		return
+	}
 	for _, b := range m.Buckets {
-		if m.Type == GroupTypeFF && b.WatchPort == PortNone && b.WatchGroup == GroupAny && m.Command != GroupDelete {
+		watches := b.WatchPort != PortNone || b.WatchGroup != GroupAny
+		switch {
+		case m.Type == GroupTypeFF && !watches:
 			d.fail(ErrGMFCInvalidGroup)
+		case (m.Type == GroupTypeAll || m.Type == GroupTypeIndirect) && watches:
+			d.fail(ErrGMFCWatchUnsupported)
 		}
 	}
 }
@@ -72,7 +79,7 @@ func (d *decoder) buckets(c *cursor) []Bucket {
 		if group15(d.Version) {
 			b = d.bucket15(c)
 			if ids[b.ID] {
-				d.fail(ErrGMFCBucketExists)
+				d.fail(ErrGMFCBadBucket)
 			}
 			ids[b.ID] = true
 		} else {

@@ -65,6 +65,10 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 		return nil, 0, fmt.Errorf("must specify a type")
 	case g.Command == GroupInsertBucket && !p.haveCmd:
 		return nil, 0, fmt.Errorf("must specify a command bucket id")
+	case g.Command == GroupInsertBucket && g.CommandBucketID == BucketAll:
+		return nil, 0, fmt.Errorf("command_bucket_id=all is not permitted")
+	case p.haveCmd && (withType || g.Command == GroupDelete):
+		return nil, 0, fmt.Errorf("command bucket id is not needed")
 	}
 	if err := g.Props.consistent(); err != nil {
 		return nil, 0, err
@@ -115,9 +119,9 @@ func (p *groupParser) setting(kv KeyValue) error {
 		default:
 			v, err := parseUint(kv.Value, 32, "")
 			if err != nil {
-				return fmt.Errorf("invalid command_bucket_id \"%s\"", kv.Value)
+				return err
 			}
-			if v > BucketMax {
+			if v > BucketMax && v != BucketAll {
 				return fmt.Errorf("invalid command bucket id %d", v)
 			}
 			g.CommandBucketID = uint32(v)
@@ -158,21 +162,35 @@ func (p *groupParser) setting(kv KeyValue) error {
 			return fmt.Errorf("selection method is longer than %d bytes long", 15)
 		}
 		g.Props.SelectionMethod = kv.Value
-		p.usable &= PAny10 | P15
 	case "selection_method_param":
 		v, err := parseUint(kv.Value, 64, "")
 		if err != nil {
 			return err
 		}
 		g.Props.SelectionParam = v
-		p.usable &= PAny10 | P15
 	case "fields":
-		p.usable &= PAny10 | P15
 		return p.fields(kv.Value)
 	default:
 		return fmt.Errorf("unknown keyword %s", kv.Key)
 	}
 	return nil
+}
+
+// LeftOut names what of the group its message has no room for in a version:
+// properties of OpenFlow 1.5 and Open vSwitch's extension of 1.0; "" for nothing.
+func (g *GroupMod) LeftOut(v Version) string {
+	if group15(v) {
+		return ""
+	}
+	if g.Props.SelectionMethod != "" {
+		return "selection_method"
+	}
+	for i := range g.Buckets {
+		if g.Buckets[i].ID != uint32(i) {
+			return "bucket_id"
+		}
+	}
+	return ""
 }
 
 // consistent checks that the properties of a selection method go together.
@@ -279,7 +297,6 @@ func parseBucket(s string, g *GroupMod, opt ParseOptions) (Bucket, Protocol, err
 				return b, 0, fmt.Errorf("invalid bucket_id id %s", kv.Value)
 			}
 			b.ID = uint32(v)
-			usable &= PAny10 | P15
 		case "action", "actions":
 			_, rest, _ := strings.Cut(kv.Raw, "=")
 			actions = append(actions, rest)
@@ -287,8 +304,14 @@ func parseBucket(s string, g *GroupMod, opt ParseOptions) (Bucket, Protocol, err
 			actions = append(actions, kv.Raw)
 		}
 	}
-	if len(actions) == 0 {
+	switch {
+	case len(actions) == 0:
 		return b, 0, fmt.Errorf("bucket must specify actions")
+	case g.Command == GroupInsertBucket:
+	case g.Type == GroupTypeFF && b.WatchPort == PortNone && b.WatchGroup == GroupAny:
+		return b, 0, fmt.Errorf("fast failover bucket requires watch_port or watch_group")
+	case g.Type != GroupTypeSelect && b.Weight != 0:
+		return b, 0, fmt.Errorf("Only select groups can have bucket weights.")
 	}
 	as, u, err := ParseActions(strings.Join(actions, ","), opt.Names)
 	b.Actions = as
@@ -337,7 +360,7 @@ func ParseMeterMod(s string, command MeterModCommand) (*MeterMod, error) {
 		return nil, fmt.Errorf("must specify 'meter'")
 	}
 	if command != MeterDelete && m.Meter.Flags&(MeterKbps|MeterPktps) == 0 {
-		return nil, fmt.Errorf("meter must have either 'kbps' or 'pktps'")
+		return nil, fmt.Errorf("meter must specify either 'kbps' or 'pktps'")
 	}
 	return m, m.parseBands(bands)
 }
@@ -365,20 +388,13 @@ func ParseMeterID(s string, all bool) (uint32, error) {
 
 func (m *MeterMod) parseBands(s string) error {
 	var b *MeterBand
-	haveRate := false
-	done := func() error {
-		if b != nil && !haveRate {
-			return fmt.Errorf("band must have 'rate'")
-		}
-		return nil
-	}
 	for _, kv := range SplitKeyValues(s) {
 		if kv.Key == "type" {
-			if err := done(); err != nil {
+			if err := m.checkBand(b); err != nil {
 				return err
 			}
 			m.Meter.Bands = append(m.Meter.Bands, MeterBand{})
-			b, haveRate = &m.Meter.Bands[len(m.Meter.Bands)-1], false
+			b = &m.Meter.Bands[len(m.Meter.Bands)-1]
 			switch kv.Value {
 			case "drop":
 				b.Type = BandDrop
@@ -390,25 +406,54 @@ func (m *MeterMod) parseBands(s string) error {
 			continue
 		}
 		if b == nil {
-			return fmt.Errorf("missing band type")
+			return fmt.Errorf("band must start with the 'type' keyword")
 		}
-		v, err := parseUint(kv.Value, 32, "")
-		if err != nil {
+		if err := b.set(kv); err != nil {
 			return err
 		}
-		switch kv.Key {
-		case "rate":
-			b.Rate, haveRate = uint32(v), true
-		case "burst_size":
-			b.Burst = uint32(v)
-			m.Meter.Flags |= MeterBurst
-		case "prec_level":
-			b.PrecLevel = uint8(v)
-		default:
-			return fmt.Errorf("unknown keyword %s", kv.Key)
-		}
 	}
-	return done()
+	return m.checkBand(b)
+}
+
+// set reads one property of a band.
+func (b *MeterBand) set(kv KeyValue) error {
+	bits := 32
+	if kv.Key == "prec_level" {
+		bits = 8
+	}
+	v, err := parseUint(kv.Value, bits, kv.Key)
+	switch kv.Key {
+	case "rate":
+		b.Rate = uint32(v)
+	case "burst_size":
+		b.Burst = uint32(v)
+	case "prec_level":
+		b.PrecLevel = uint8(v)
+	default:
+		return fmt.Errorf("unknown keyword %s", kv.Key)
+	}
+	return err
+}
+
+// checkBand checks that a band is whole, and what the meter says it is.
+func (m *MeterMod) checkBand(b *MeterBand) error {
+	if b == nil {
+		return nil
+	}
+	burst, remark := m.Meter.Flags&MeterBurst != 0, b.Type == BandDSCPRemark
+	switch {
+	case b.Rate == 0:
+		return fmt.Errorf("band must have 'rate'")
+	case burst && b.Burst == 0:
+		return fmt.Errorf("band must have 'burst_size' when 'burst' flag is set")
+	case !burst && b.Burst != 0:
+		return fmt.Errorf("band may have 'burst_size' only when 'burst' flag is set")
+	case remark && b.PrecLevel == 0:
+		return fmt.Errorf("'dscp_remark' band must have 'prec_level'")
+	case !remark && b.PrecLevel != 0:
+		return fmt.Errorf("Only 'dscp_remark' band may have 'prec_level'")
+	}
+	return nil
 }
 
 // ParseTLVMaps reads "{class=C,type=T,len=L}->tun_metadataN[,...]".

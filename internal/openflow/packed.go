@@ -88,9 +88,10 @@ func (p *PackedFlowMod) Unpack(m *FlowMod) {
 }
 
 // SameEffect reports whether two flow mods add flows that differ at most in
-// match and actions.
-func (p *PackedFlowMod) SameEffect(o *PackedFlowMod) bool {
-	return p.newCookie == o.newCookie && p.idle == o.idle && p.hard == o.hard && p.importance == o.importance && p.flags == o.flags
+// match and actions; without flags, these may differ too.
+func (p *PackedFlowMod) SameEffect(o *PackedFlowMod, flags bool) bool {
+	return p.newCookie == o.newCookie && p.idle == o.idle && p.hard == o.hard && p.importance == o.importance &&
+		(!flags || p.flags == o.flags)
 }
 
 // Identity says which packets the flow is for, equal for flows that say it with

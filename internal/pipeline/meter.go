@@ -11,7 +11,7 @@ import (
 // Limits of meters, as the features reply tells them.
 const (
 	MaxMeters = 0x40000
-	MaxBands  = 1
+	MaxBands  = 8
 )
 
 // Meter is an entry of the meter table (OpenFlow 1.3.1, 5.7). Immutable but for
@@ -91,7 +91,7 @@ func (x *Txn) MeterMod(mm *openflow.MeterMod) error {
 
 func checkMeter(m *openflow.MeterConfig) error {
 	special := m.ID == openflow.MeterController || m.ID == openflow.MeterSlowpath
-	if m.ID == 0 || m.ID > MaxMeters && !special {
+	if m.ID == 0 || m.ID > openflow.MeterMax && !special {
 		return openflow.ErrMMFCInvalidMeter.Err()
 	}
 	if len(m.Bands) > MaxBands {

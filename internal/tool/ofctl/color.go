@@ -37,7 +37,7 @@ func (t *tool) setColor(v string) error {
 	case "auto", "tty", "if-tty":
 		t.colorAuto = true
 	default:
-		return fmt.Errorf("incorrect value `%s'", v)
+		return fmt.Errorf("incorrect value `%s' for --color", v)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (t *tool) parseFile(p *flowFileParser) (*flowFile, error) {
 	if p.name != "-" {
 		f, err := os.Open(p.name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: open (%s)", p.name, errText(err))
+			return nil, fmt.Errorf("%s: open failed (%s)", p.name, errText(err))
 		}
 		defer f.Close()
 		in = f

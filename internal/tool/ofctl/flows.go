@@ -285,9 +285,7 @@ func flowLine(fm *openflow.FlowMod) string {
 	if fm.TableID != 0 {
 		fmt.Fprintf(&b, "table=%d ", fm.TableID)
 	}
-	if m := fm.Match.Format(int(fm.Priority), nil); m != "" {
-		b.WriteString(m + " ")
-	}
+	b.WriteString(fm.Match.Format(int(fm.Priority), nil) + " ")
 	if fm.NewCookie != 0 {
 		fmt.Fprintf(&b, "cookie=0x%x ", fm.NewCookie)
 	}

@@ -23,6 +23,8 @@ type flowTable struct {
 	// alike has what was found of pairs of lists of actions, by their first
 	// elements: many flows share a list.
 	alike map[[2]*openflow.Action]bool
+	// noFlags: flags make no difference, for not each version of OpenFlow tells them.
+	noFlags bool
 }
 
 // flowRow is a flow with what says which it is.
@@ -102,7 +104,7 @@ func (p *flowPair) any() *openflow.PackedFlowMod { return cmp.Or(p[0], p[1]) }
 // same reports whether both sides have the flow and it does the same.
 func (ft *flowTable) same(p *flowPair) bool {
 	a, b := p[0], p[1]
-	return a != nil && b != nil && a.SameEffect(b) && ft.sameActions(a.Actions, b.Actions)
+	return a != nil && b != nil && a.SameEffect(b, !ft.noFlags) && ft.sameActions(a.Actions, b.Actions)
 }
 
 func (ft *flowTable) sameActions(a, b []openflow.Action) bool {
@@ -255,6 +257,7 @@ func (v *conn) nameTables(usable openflow.Protocol) error {
 
 func diffFlows(t *tool, args []string) error {
 	ft := newFlowTable()
+	ft.noFlags = true
 	for i, a := range args[:2] {
 		if st, err := os.Stat(a); err == nil && st.Mode()&(os.ModeSocket|os.ModeDir) == 0 || a == "-" {
 			if _, err := t.addFile(ft, i, a, ""); err != nil {

@@ -40,7 +40,7 @@ func (t *tool) groupFile(remote, file string, command int, names *openflow.Names
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return fmt.Errorf("%s: open (%s)", file, errText(err))
+			return fmt.Errorf("%s: open failed (%s)", file, errText(err))
 		}
 		defer f.Close()
 		in = f
@@ -76,6 +76,12 @@ func (t *tool) sendGroups(remote string, ms []openflow.Message, usable openflow.
 		return err
 	}
 	defer v.close()
+	for _, m := range ms {
+		if g, ok := m.(*openflow.GroupMod); ok && g.LeftOut(v.version) != "" {
+			fmt.Fprintf(t.env.Stderr, "ovs-ofctl: group %d: OpenFlow %s has no %s, which is left out (use '-O OpenFlow15')\n",
+				g.ID, v.version.Dotted(), g.LeftOut(v.version))
+		}
+	}
 	if t.bundle {
 		return v.bundle(ms)
 	}

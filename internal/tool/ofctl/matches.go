@@ -93,7 +93,7 @@ func (t *tool) readAll(name string) ([]byte, error) {
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: open (%s)", name, errText(err))
+		return nil, fmt.Errorf("%s: open failed (%s)", name, errText(err))
 	}
 	return b, nil
 }

@@ -149,7 +149,7 @@ func (v *conn) inBundle(fill func() error) error {
 		return err
 	}
 	if v.printBundleErrors() {
-		return exitStatus(1)
+		return v.bundleFailed()
 	}
 	return control(openflow.BundleCommitRequest)
 }
@@ -158,7 +158,12 @@ func (v *conn) inBundle(fill func() error) error {
 func (v *conn) bundleError(b []byte) error {
 	v.queued = append(v.queued, b)
 	v.printBundleErrors()
-	return exitStatus(1)
+	return v.bundleFailed()
+}
+
+// bundleFailed says that the switch refused a bundle, whose errors are printed.
+func (v *conn) bundleFailed() error {
+	return fmt.Errorf("talking to %s (Protocol error)", v.name)
 }
 
 // printBundleErrors prints the errors that have come and reports whether there

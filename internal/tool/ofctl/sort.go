@@ -1,7 +1,10 @@
 package ofctl
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"syscall"
 
 	"weir/internal/flow"
 )
@@ -23,4 +26,12 @@ func (t *tool) addCriterion(name string, desc bool) error {
 	return nil
 }
 
-func errText(err error) string { return err.Error() }
+// errText is what the system says of a failure, without the call and the name.
+func errText(err error) string {
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return err.Error()
+	}
+	text := no.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}

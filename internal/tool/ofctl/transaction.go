@@ -16,7 +16,7 @@ func (t *tool) openFile(name string) (io.ReadCloser, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: open (%s)", name, errText(err))
+		return nil, fmt.Errorf("%s: open failed (%s)", name, errText(err))
 	}
 	return f, nil
 }
