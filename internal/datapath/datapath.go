@@ -193,6 +193,8 @@ type Datapath interface {
 	PortAdd(dev netdev.Device, typ string, no PortNo) (PortNo, error)
 	PortDel(no PortNo) error
 	Ports() []Port
+	// Namer names the ports that there are now. It costs nothing to ask for.
+	Namer() *Namer
 
 	FlowPut(f *Flow, mode PutMode) error
 	FlowDel(ufid UFID, key *flow.Key) (Stats, error)

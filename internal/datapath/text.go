@@ -18,20 +18,6 @@ type Namer struct {
 	Number func(name string) (PortNo, bool)
 }
 
-// PortNamer is a Namer of the ports given.
-func PortNamer(ports []Port) *Namer {
-	byNo := make(map[PortNo]string, len(ports))
-	byName := make(map[string]PortNo, len(ports))
-	for _, p := range ports {
-		byNo[p.No] = p.Name
-		byName[p.Name] = p.No
-	}
-	return &Namer{
-		Name:   func(no PortNo) (string, bool) { n, ok := byNo[no]; return n, ok },
-		Number: func(n string) (PortNo, bool) { no, ok := byName[n]; return no, ok },
-	}
-}
-
 // NumbersOnly is n for parsing names, but printing numbers.
 func (n *Namer) NumbersOnly() *Namer {
 	if n == nil {

@@ -17,7 +17,7 @@ import (
 
 // namer prints names where they are wanted and always reads them.
 func (l *call) namer(d datapath.Datapath) *datapath.Namer {
-	n := datapath.PortNamer(d.Ports())
+	n := d.Namer()
 	if l.names {
 		return n
 	}
@@ -58,7 +58,7 @@ func (l *call) dumpFlows() error {
 		return err
 	}
 	if filterText != "" {
-		if filter, err = flow.ParseMatch(filterText, portNames{datapath.PortNamer(d.Ports())}); err != nil {
+		if filter, err = flow.ParseMatch(filterText, portNames{d.Namer()}); err != nil {
 			return fmt.Errorf("Failed to parse filter (%w)", err) //nolint:staticcheck // the peer's text
 		}
 	}
@@ -182,7 +182,7 @@ func (l *call) put(mode datapath.PutMode) error {
 }
 
 func (l *call) putFlow(d datapath.Datapath, key, actions string, mode datapath.PutMode) error {
-	n := datapath.PortNamer(d.Ports())
+	n := d.Namer()
 	f, err := parseFlow(key, n)
 	if err != nil {
 		return err
@@ -249,7 +249,7 @@ func (l *call) delFlow() error {
 }
 
 func (l *call) delOne(d datapath.Datapath, key string) error {
-	f, err := parseFlow(key, datapath.PortNamer(d.Ports()))
+	f, err := parseFlow(key, d.Namer())
 	if err != nil {
 		return err
 	}

@@ -27,24 +27,29 @@ func BenchmarkRun(b *testing.B) {
 }
 
 // TestAllocations pins what a trace of a packet through a flow allocates when its
-// report has been used before: almost nothing.
+// report has been used before: the action of the data path, and where ports are
+// named a little more.
 func TestAllocations(t *testing.T) {
 	env := newEnv(t, tracedFlow)
-	args := []string{"br0", tracedPacket}
-	rep, text := &Report{}, []byte(nil)
-	trace := func() {
-		rep.reset()
-		if err := rep.req.parse(env, args); err != nil {
-			t.Fatal(err)
+	for _, tc := range []struct {
+		args []string
+		most float64
+	}{
+		{[]string{"br0", tracedPacket}, 1},
+		{[]string{"br0", tracedPacket, "--names"}, 6},
+	} {
+		rep, text := &Report{}, []byte(nil)
+		trace := func() {
+			rep.reset()
+			if err := rep.req.parse(env, tc.args); err != nil {
+				t.Fatal(err)
+			}
+			rep.run(env)
+			text, _ = rep.AppendText(text[:0])
 		}
-		rep.run(env)
-		text, _ = rep.AppendText(text[:0])
-	}
-	trace()
-	if n := testing.AllocsPerRun(100, trace); n > mostAllocations {
-		t.Errorf("%v allocations a trace, %d are allowed", n, mostAllocations)
+		trace()
+		if n := testing.AllocsPerRun(100, trace); n > tc.most {
+			t.Errorf("%v: %v allocations a trace, %v are allowed", tc.args, n, tc.most)
+		}
 	}
 }
-
-// mostAllocations is one: the action of the data path.
-const mostAllocations = 1

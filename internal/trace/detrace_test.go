@@ -34,7 +34,7 @@ func TestDetrace(t *testing.T) {
 	}
 	add(t, env, "table=1,priority=5,nw_dst=10.0.0.2,ip,actions=group:7,resubmit(,2)")
 	const key = "in_port(1),eth(src=00:00:00:00:00:01,dst=00:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,frag=no)"
-	names := env.Datapath.Ports()
+	names := env.Datapath.Namer()
 	for _, tc := range []struct {
 		key, actions string
 		names        bool

@@ -63,7 +63,7 @@ func TestLiveExplain(t *testing.T) {
 	}
 	s := &datapath.Sighting{Frame: flow.Compose(k, nil), Len: 60, Key: *k, UFID: datapath.UFID{0xab}, At: t0}
 	l := &Live{Count: 2, Names: true}
-	seen := l.Explain(env, env.Datapath.Ports(), s, 1)
+	seen := l.Explain(env, env.Datapath.Namer(), s, 1)
 	text := seen.String()
 	if head := "Packet 1 of 2: 00:16:40.000000, 60 bytes, came in on p1, met ufid:ab000000-0000-0000-0000-000000000000\nFlow: udp,in_port=p1,"; !strings.HasPrefix(text, head) {
 		t.Error(text)

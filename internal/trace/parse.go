@@ -166,10 +166,10 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 		return false, nil
 	}
 	switch {
-	case len(args) == 2 && !env.Datapath.named(args[0]):
-		return true, fmt.Errorf("Cannot find the datapath")
-	case env.Datapath.Name == "":
+	case env.Datapath == nil:
 		return true, fmt.Errorf("Please specify one of the datapath")
+	case len(args) == 2 && !named(env.Datapath, args[0]):
+		return true, fmt.Errorf("Cannot find the datapath")
 	}
 	key, _, err := datapath.ParseKey(text, r.namer(env))
 	if err != nil {
@@ -196,8 +196,8 @@ func (r *request) dpTarget(env *Env, args []string) (ok bool, err error) {
 
 // namer is what names the data path's ports, nil where it isn't known.
 func (r *request) namer(env *Env) *datapath.Namer {
-	if r.dp == nil && env.Datapath.Ports != nil {
-		r.dp = env.Datapath.Ports()
+	if r.dp == nil && env.Datapath != nil {
+		r.dp = env.Datapath.Namer()
 	}
 	return r.dp
 }

@@ -16,25 +16,26 @@ import (
 // Env is the switch that is traced.
 type Env struct {
 	Config   *xlate.Config
-	Datapath Datapath
+	Datapath Datapath // nil: flows of a data path aren't understood
 	Now      time.Time
 }
 
-// Datapath is the data path that a configuration is of.
-type Datapath struct {
-	Name, Type string
-	// Ports gives the names of its ports. It is only called where they are needed.
-	Ports func() *datapath.Namer
+// Datapath is what a trace asks the data path ([datapath.Datapath]) that a
+// configuration is of.
+type Datapath interface {
+	Type() string
+	Name() string
+	Namer() *datapath.Namer
 }
 
-// named reports whether a user means the data path: "netdev@ovs-netdev" or
+// named reports whether a user means a data path: "netdev@ovs-netdev" or
 // "ovs-netdev".
-func (d *Datapath) named(name string) bool {
-	if name == d.Name {
-		return name != ""
+func named(d Datapath, name string) bool {
+	if name == d.Name() {
+		return true
 	}
 	typ, rest, ok := strings.Cut(name, "@")
-	return ok && typ == d.Type && rest == d.Name
+	return ok && typ == d.Type() && rest == d.Name()
 }
 
 // Usage is the arguments of ofproto/trace, in the notation of list-commands.

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,28 @@ import (
 
 var t0 = time.Unix(1000, 0)
 
+// testDatapath has the ports p1 and p2.
+type testDatapath struct{}
+
+func (testDatapath) Type() string { return "netdev" }
+func (testDatapath) Name() string { return "ovs-test" }
+
+func (testDatapath) Namer() *datapath.Namer {
+	names := []string{1: "p1", 2: "p2"}
+	return &datapath.Namer{
+		Name: func(no datapath.PortNo) (string, bool) {
+			if no == 0 || int(no) >= len(names) {
+				return "", false
+			}
+			return names[no], true
+		},
+		Number: func(name string) (datapath.PortNo, bool) {
+			no := slices.Index(names, name)
+			return datapath.PortNo(no), no > 0
+		},
+	}
+}
+
 // newEnv is a switch with one bridge of four ports and some flows.
 func newEnv(t testing.TB, flows ...string) *Env {
 	t.Helper()
@@ -30,9 +53,7 @@ func newEnv(t testing.TB, flows ...string) *Env {
 		b.Ports[p.No], cfg.ByDP[p.DP] = p, p
 		b.Order = append(b.Order, p)
 	}
-	env := &Env{Config: cfg, Now: t0, Datapath: Datapath{Name: "ovs-test", Type: "netdev", Ports: func() *datapath.Namer {
-		return datapath.PortNamer([]datapath.Port{{No: 1, Name: "p1"}, {No: 2, Name: "p2"}})
-	}}}
+	env := &Env{Config: cfg, Now: t0, Datapath: testDatapath{}}
 	add(t, env, flows...)
 	return env
 }

@@ -48,7 +48,7 @@ func (s *Switch) detrace(r *unixctl.Request) (string, error) {
 		if err := onThread(p.dp, ufid, core); err != nil {
 			return "", err
 		}
-		o, err := trace.Detrace(p.Snapshot(), f, datapath.PortNamer(p.dp.Ports()), names)
+		o, err := trace.Detrace(p.Snapshot(), f, p.dp.Namer(), names)
 		if err != nil {
 			return "", err
 		}

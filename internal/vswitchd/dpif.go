@@ -175,7 +175,7 @@ func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
 	}
 	dp := o.Backend().Datapath()
 	opt.Verbose = verbose
-	opt.Names = datapath.PortNamer(dp.Ports())
+	opt.Names = dp.Namer()
 	if !names {
 		opt.Names = opt.Names.NumbersOnly()
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 
-	"weir/internal/datapath"
 	"weir/internal/trace"
 	"weir/internal/unixctl"
 )
@@ -42,9 +41,7 @@ func (s *Switch) traceEnv(args []string) (*trace.Env, error) {
 	if p == nil {
 		return nil, errors.New("there is no bridge to trace in")
 	}
-	return &trace.Env{Config: p.Snapshot(), Now: s.clock.Now(), Datapath: trace.Datapath{
-		Name: p.dp.Name(), Type: p.dp.Type(), Ports: func() *datapath.Namer { return datapath.PortNamer(p.dp.Ports()) },
-	}}, nil
+	return &trace.Env{Config: p.Snapshot(), Datapath: p.dp, Now: s.clock.Now()}, nil
 }
 
 // traced is the data path that the arguments of ofproto/trace name, by itself

@@ -135,6 +135,6 @@ func (s *Switch) watch(p *provider, l *trace.Live, packets chan<- sighted, done 
 }
 
 func (s *Switch) explain(l *trace.Live, p sighted, number int) *trace.Seen {
-	names := datapath.PortNamer(p.by.dp.Ports())
+	names := p.by.dp.Namer()
 	return l.Explain(&trace.Env{Config: p.by.Snapshot(), Now: s.clock.Now()}, names, p.Sighting, number)
 }

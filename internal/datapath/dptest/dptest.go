@@ -120,8 +120,22 @@ func testPorts(t *testing.T, h *Harness) {
 	if names["a1"] != a || names["b2"] != b {
 		t.Errorf("ports are %v, want a1 at %d and b2 at %d", names, a, b)
 	}
+	namer := h.DP.Namer()
+	if name, ok := namer.Name(a); name != "a1" || !ok {
+		t.Errorf("port %d is called %q", a, name)
+	}
+	if no, ok := namer.Number("b2"); no != b || !ok {
+		t.Errorf("b2 has number %d, want %d", no, b)
+	}
 	if err := h.DP.PortDel(a); err != nil {
 		t.Error(err)
+	}
+	namer = h.DP.Namer()
+	if name, ok := namer.Name(a); ok {
+		t.Errorf("port %d is still called %q", a, name)
+	}
+	if no, ok := namer.Number("a1"); ok {
+		t.Errorf("a1 still has number %d", no)
 	}
 	if err := h.DP.PortDel(a); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("second removal says %v, want fs.ErrNotExist", err)

@@ -319,3 +319,6 @@ func (p *port) leave(d *DP, forGood bool) error {
 
 // Ports lists the ports by number.
 func (d *DP) Ports() []datapath.Port { return d.soft.Ports() }
+
+// Namer names the ports.
+func (d *DP) Namer() *datapath.Namer { return d.soft.Namer() }

@@ -47,6 +47,7 @@ type portTable struct {
 	byName map[string]*port
 	list   []*port // by number
 	slots  int
+	namer  *datapath.Namer
 }
 
 func (t *portTable) get(no datapath.PortNo) *port {
@@ -56,10 +57,25 @@ func (t *portTable) get(no datapath.PortNo) *port {
 	return nil
 }
 
+func (t *portTable) name(no datapath.PortNo) (string, bool) {
+	if p := t.get(no); p != nil {
+		return p.dev.Name(), true
+	}
+	return "", false
+}
+
+func (t *portTable) number(name string) (datapath.PortNo, bool) {
+	if p := t.byName[name]; p != nil {
+		return p.no, true
+	}
+	return 0, false
+}
+
 // newPortTable makes a snapshot of the ports.
 func newPortTable(list []*port, slots int) *portTable {
 	slices.SortFunc(list, func(a, b *port) int { return int(a.no) - int(b.no) })
 	t := &portTable{byName: make(map[string]*port, len(list)), list: list, slots: slots}
+	t.namer = &datapath.Namer{Name: t.name, Number: t.number}
 	if n := len(list); n > 0 {
 		t.byNo = make([]*port, list[n-1].no+1)
 	}
@@ -239,6 +255,9 @@ func (d *DP) Ports() []datapath.Port {
 	}
 	return out
 }
+
+// Namer names the ports.
+func (d *DP) Namer() *datapath.Namer { return d.ports.Load().namer }
 
 // ErrNoPort says that an action named a port that isn't there.
 var ErrNoPort = errors.New("no such port")

@@ -113,7 +113,7 @@ func New(cfg Config) (*DP, error) {
 	if d.mirror == nil {
 		d.mirror = noMirror{}
 	}
-	d.ports.Store(&portTable{byName: map[string]*port{}})
+	d.ports.Store(newPortTable(nil, 0))
 	d.meters.Store(&map[uint32]*meter{})
 	d.cls.init()
 	d.puts.Store(1)
