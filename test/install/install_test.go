@@ -18,7 +18,7 @@ import (
 )
 
 // limit is how long one script may take.
-const limit = 3 * time.Minute
+const limit = 10 * time.Minute
 
 // tree installs into a new directory and returns it.
 func tree(t *testing.T) string {

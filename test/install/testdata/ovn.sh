@@ -13,7 +13,7 @@ ovs-appctl -t /run/ovn/ovnnb_db.ctl version | grep '(Open vSwitch) 4.0.0'
 ovs-vsctl set Open_vSwitch . external_ids:ovn-remote=unix:/run/ovn/ovnsb_db.sock \
     external_ids:ovn-encap-type=vxlan external_ids:ovn-encap-ip=127.0.0.1
 $ctl start_controller
-for _ in $(seq 100); do
+for _ in $(seq 300); do
     ovn-sbctl --bare --columns=name list Chassis >/run/chassis
     [ ! -s /run/chassis ] || break
     sleep 0.2
