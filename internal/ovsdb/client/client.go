@@ -247,7 +247,7 @@ func (c *Client) tick() {
 	c.step()
 }
 
-// connect starts to connect to the next remote.
+// connect connects to the next remote, or starts to.
 func (c *Client) connect() {
 	remote := c.remotes[c.next%len(c.remotes)]
 	c.next++
@@ -261,6 +261,17 @@ func (c *Client) connect() {
 		c.fsm.Listening(c.cfg.Clock.Now())
 	} else {
 		c.fsm.Connecting(c.cfg.Clock.Now())
+	}
+	if strings.HasPrefix(remote, "unix:") {
+		// Who listens on this machine has connected us at once, or not: a process that
+		// then stands still for a while has not waited for that in vain.
+		conn, err := open(context.Background(), remote, c.cfg.Stream)
+		if err != nil {
+			c.drop(err)
+			return
+		}
+		c.connected(jsonrpc.NewConn(conn))
+		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.dialing = cancel
@@ -281,6 +292,7 @@ func (c *Client) connect() {
 			return
 		}
 		c.connected(jsonrpc.NewConn(conn))
+		c.step()
 	}()
 }
 
@@ -317,7 +329,6 @@ func (c *Client) connected(l *jsonrpc.Conn) {
 		}
 	}()
 	c.flush()
-	c.step()
 }
 
 // received takes in a message, or the end, of a connection.

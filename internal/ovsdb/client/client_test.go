@@ -217,6 +217,30 @@ func TestOnceSeveral(t *testing.T) {
 	}
 }
 
+// A process that stands still for seconds while it connects to a peer that listens on
+// this machine is connected none the less.
+func TestOnceStalled(t *testing.T) {
+	remote := peerServer(t)
+	for range 20 {
+		clk := clock.New()
+		clk.Stop()
+		c, ctx := start(t, Config{Remote: remote, Database: "Test", Once: true, Quiet: true, Clock: clk})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for c.Snapshot() == nil && ctx.Err() == nil {
+				clk.Warp(5*time.Second, time.Second)
+			}
+		}()
+		_, err := c.WaitFor(ctx, func(*Snapshot) bool { return true })
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		<-done
+	}
+}
+
 func TestReconnect(t *testing.T) {
 	remote := peerServer(t)
 	c, ctx := start(t, Config{Remote: remote, Database: "Test", Quiet: true})
