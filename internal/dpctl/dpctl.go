@@ -196,6 +196,18 @@ func (l *call) find(name string) datapath.Datapath {
 	return nil
 }
 
+// missing is why there is no data path of a name: none of its type is known, or
+// there are others.
+func (l *call) missing(name string) error {
+	typ, _ := splitDPName(name)
+	for _, d := range l.List() {
+		if d.Type() == typ {
+			return syscall.ENODEV
+		}
+	}
+	return syscall.EAFNOSUPPORT
+}
+
 // optional takes the data path that the command names, when it has more than
 // rest arguments, or else the only one there is.
 func (l *call) optional(rest int) (datapath.Datapath, error) {

@@ -21,7 +21,7 @@ func (l *call) show() error {
 		for _, name := range l.args {
 			d := l.find(name)
 			if d == nil {
-				return failed(syscall.EAFNOSUPPORT, "opening datapath %s failed", name)
+				return failed(l.missing(name), "opening datapath %s failed", name)
 			}
 			dps = append(dps, d)
 		}
@@ -168,7 +168,7 @@ func (l *call) addDP() error {
 
 func (l *call) delDP() error {
 	if l.find(l.args[0]) == nil {
-		return failed(syscall.EAFNOSUPPORT, "opening datapath")
+		return failed(l.missing(l.args[0]), "opening datapath")
 	}
 	if l.Remove == nil {
 		return failed(syscall.EOPNOTSUPP, "del_dp")
@@ -183,7 +183,7 @@ func (l *call) delDP() error {
 func (l *call) named() (datapath.Datapath, error) {
 	d := l.find(l.args[0])
 	if d == nil {
-		return nil, failed(syscall.EAFNOSUPPORT, "opening datapath")
+		return nil, failed(l.missing(l.args[0]), "opening datapath")
 	}
 	return d, nil
 }

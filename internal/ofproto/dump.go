@@ -10,8 +10,9 @@ import (
 	"weir/internal/pipeline"
 )
 
-// DumpFlows lists all flows, hidden ones too, as bridge/dump-flows does.
-func (b *Bridge) DumpFlows() string {
+// DumpFlows lists all flows, hidden ones too, as bridge/dump-flows does; with
+// what hardware forwarded of them, which is nothing while none is asked to.
+func (b *Bridge) DumpFlows(offloads bool) string {
 	var out strings.Builder
 	now := b.be.clock.Now()
 	for id := range uint8(pipeline.NumTables) {
@@ -20,9 +21,12 @@ func (b *Bridge) DumpFlows() string {
 			if id != 0 {
 				fmt.Fprintf(&out, "table_id=%d, ", id)
 			}
-			fmt.Fprintf(&out, "duration=%ds, n_packets=%d, n_bytes=%d, %s,actions=%s\n",
-				now.Sub(r.Created())/time.Second, r.Stats.Packets.Load(), r.Stats.Bytes.Load(),
-				m.Format(r.Priority(), nil), openflow.FormatActions(r.Actions(), nil))
+			fmt.Fprintf(&out, "duration=%ds, n_packets=%d, n_bytes=%d, ",
+				now.Sub(r.Created())/time.Second, r.Stats.Packets.Load(), r.Stats.Bytes.Load())
+			if offloads {
+				out.WriteString("n_offload_packets=0, n_offload_bytes=0, ")
+			}
+			fmt.Fprintf(&out, "%s,actions=%s\n", m.Format(r.Priority(), nil), openflow.FormatActions(r.Actions(), nil))
 		}
 	}
 	return out.String()

@@ -474,7 +474,9 @@ func ParseTLVMaps(s string, command TLVCommand) (*TLVTableMod, error) {
 		if err != nil {
 			return nil, fmt.Errorf("invalid tlv mapping")
 		}
+		given := map[string]bool{}
 		for _, kv := range SplitKeyValues(opts) {
+			given[kv.Key] = true
 			v, err := strconv.ParseUint(kv.Value, 0, 16)
 			if err != nil {
 				return nil, fmt.Errorf("invalid option %s", kv.Key)
@@ -489,6 +491,9 @@ func ParseTLVMaps(s string, command TLVCommand) (*TLVTableMod, error) {
 			default:
 				return nil, fmt.Errorf("invalid tlv mapping")
 			}
+		}
+		if !given["class"] || !given["type"] || !given["len"] {
+			return nil, fmt.Errorf("invalid tlv mapping")
 		}
 		t.Index = idx
 		m.Maps = append(m.Maps, t)

@@ -14,9 +14,12 @@ import (
 func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
 	po := &PacketOut{BufferID: NoBuffer}
 	po.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(uint64(PortController)))
-	head, actions, err := splitActions(s)
-	if err != nil {
-		return nil, 0, err
+	head, actions := s, ""
+	if strings.Contains(s, "action") { // else the packet is dropped
+		var err error
+		if head, actions, err = splitActions(s); err != nil {
+			return nil, 0, err
+		}
 	}
 	usable := PAny
 	for _, kv := range SplitKeyValues(head) {
@@ -24,7 +27,7 @@ func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
 		case "packet":
 			b, err := hex.DecodeString(strings.Join(strings.Fields(kv.Value), ""))
 			if err != nil {
-				return nil, 0, fmt.Errorf("%s: bad hex digits in packet", kv.Value)
+				return nil, 0, errors.New("packet: Trailing garbage in packet data")
 			}
 			if len(b) < 14 {
 				return nil, 0, errors.New("packet: Packet data too short for Ethernet")
@@ -33,8 +36,11 @@ func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
 			continue
 		}
 		f := fieldByAnyName(kv.Key)
-		if f == nil || !pipelineField(f) {
+		switch {
+		case f == nil:
 			return nil, 0, fmt.Errorf("unknown keyword %s", kv.Key)
+		case !pipelineField(f):
+			return nil, 0, fmt.Errorf("%s is not a valid pipeline field for PACKET_OUT", kv.Key)
 		}
 		if err := po.Metadata.ParseSetting(f.Name, kv.Value, opt.Names.ports()); err != nil {
 			return nil, 0, err
@@ -44,7 +50,7 @@ func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
 		}
 	}
 	if po.Data == nil {
-		return nil, 0, fmt.Errorf("must specify packet data")
+		return nil, 0, fmt.Errorf("must specify packet")
 	}
 	as, u, err := ParseActions(actions, opt.Names)
 	if err != nil {

@@ -102,7 +102,11 @@ func (s *Switch) registerBridges(srv *unixctl.Server) {
 		if err != nil {
 			return "", errors.New("Unknown bridge") //nolint:staticcheck // what scripts know
 		}
-		return r.Answer(unixctl.Both{Text: o.DumpFlows(), JSON: o.DescribeFlows()})
+		offloads := len(r.Args) == 2
+		if offloads && r.Args[0] != "--offload-stats" {
+			return "", fmt.Errorf("%s: unknown option", r.Args[0])
+		}
+		return r.Answer(unixctl.Both{Text: o.DumpFlows(offloads), JSON: o.DescribeFlows()})
 	})
 	srv.Register("bridge/reconnect", "[bridge]", 0, 1, func(r *unixctl.Request) (string, error) {
 		if len(r.Args) == 1 {
@@ -256,6 +260,10 @@ func (s *Switch) registerRefused(srv *unixctl.Server) {
 		{"ovs/route/show", "", routes},
 		{"rstp/tcn", "[bridge]", "RSTP is not supported yet"},
 		{"stp/tcn", "[bridge]", "STP is not supported yet"},
+		{"tnl/arp/aging", "[SECS]", tunnels},
+		{"tnl/arp/flush", "", tunnels},
+		{"tnl/arp/set", "BRIDGE IP MAC", tunnels},
+		{"tnl/arp/show", "", tunnels},
 		{"tnl/egress_port_range", "min max", "source ports of tunnels are the host's: see the option srcport of ip-link(8)"},
 		{"tnl/neigh/aging", "[SECS]", tunnels},
 		{"tnl/neigh/flush", "", tunnels},

@@ -149,6 +149,9 @@ func testFlows(t *testing.T, h *Harness) {
 	if err := h.DP.FlowPut(f, datapath.PutCreate); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("second creation says %v, want fs.ErrExist", err)
 	}
+	if _, err := h.DP.FlowGet(datapath.UFID{}, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a UFID of zero without a key says %v, want fs.ErrNotExist", err)
+	}
 	got, err := h.DP.FlowGet(datapath.UFID{}, &f.Key)
 	if err != nil {
 		t.Fatal(err)

@@ -262,6 +262,9 @@ func (d *DP) existing(ufid datapath.UFID, k *flow.Key) *entry {
 	if ufid != (datapath.UFID{}) {
 		return d.named(&ufid)
 	}
+	if k == nil {
+		return nil // a UFID of zero names no flow
+	}
 	e, _ := d.cls.find(d.cls.snapshot.Load(), keyWords(k))
 	return e
 }

@@ -158,6 +158,29 @@ func meterRequest(make func(id uint32) openflow.Message) func(*tool, []string) e
 	}
 }
 
+// vacancyRange reads "DOWN,UP", percentages of a table's free entries.
+func vacancyRange(s string) (down, up uint8, err error) {
+	first, second, ok := strings.Cut(s, ",")
+	for _, part := range []struct {
+		name, text string
+		missing    bool
+		value      *uint8
+	}{{"down", first, first == "", &down}, {"up", second, !ok || second == "", &up}} {
+		if part.missing {
+			return 0, 0, fmt.Errorf("Vacancy %s value missing", part.name)
+		}
+		n, err := strconv.ParseUint(part.text, 0, 8)
+		if err != nil || n > 100 {
+			return 0, 0, fmt.Errorf("Invalid vacancy %s value %q", part.name, part.text)
+		}
+		*part.value = uint8(n)
+	}
+	if up < down {
+		return 0, 0, fmt.Errorf("Invalid vacancy range, vacancy up should be greater than vacancy down (%s)", openflow.ErrBPCBadValue)
+	}
+	return down, up, nil
+}
+
 func modTable(t *tool, args []string) error {
 	m := &openflow.TableMod{Eviction: -1, EvictionFlags: ^uint32(0), Vacancy: -1}
 	if strings.EqualFold(args[1], "all") {
@@ -184,17 +207,11 @@ func modTable(t *tool, args []string) error {
 	case "noevict":
 		m.Eviction = 0
 	case "vacancy":
-		var down, up uint8
-		if n, _ := fmt.Sscanf(rest, "%d,%d", &down, &up); n != 2 {
-			return fmt.Errorf("\"vacancy\" value missing")
+		var err error
+		if m.VacancyDown, m.VacancyUp, err = vacancyRange(rest); err != nil {
+			return err
 		}
-		if down > 100 || up > 100 {
-			return fmt.Errorf("Invalid vacancy percent \"%s\"", rest)
-		}
-		if down > up {
-			return fmt.Errorf("Invalid vacancy range \"%s\"; vacancy low should be less than vacancy high", rest)
-		}
-		m.Vacancy, m.VacancyDown, m.VacancyUp = 1, down, up
+		m.Vacancy = 1
 	case "novacancy":
 		m.Vacancy = 0
 	default:

@@ -84,7 +84,7 @@ func Main(ctx context.Context, env *cli.Env) int {
 		env: env, ctx: ctx, out: env.Stdout, versions: openflow.Versions(openflow.V10), allowed: openflow.PAny,
 		names: -1, packetIn: -1, tls: new(stream.TLS), limits: map[string]*vlog.RateLimit{},
 	}
-	t.daemon.KeepStdout, t.daemon.KeepStderr = true, true
+	t.daemon.KeepStderr = true
 	p := &cli.Parser{Options: t.options(), InOrder: false}
 	return p.Start(env, func(_ []cli.Parsed, words []string) int {
 		if err := t.finishOptions(); err != nil {

@@ -75,7 +75,10 @@ func ofpParse(t *tool, args []string) error {
 	}
 	for len(b) >= openflow.HeaderLen {
 		n := int(binary.BigEndian.Uint16(b[2:]))
-		if n < openflow.HeaderLen || n > len(b) {
+		if n < openflow.HeaderLen {
+			return fmt.Errorf("%s: %d-byte message is too short for OpenFlow", args[0], n)
+		}
+		if n > len(b) {
 			return fmt.Errorf("%s: unexpected end of file mid-message", args[0])
 		}
 		t.print(b[:n], t.verbosity+2)
@@ -93,7 +96,7 @@ func (t *tool) readAll(name string) ([]byte, error) {
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: open failed (%s)", name, errText(err))
+		return nil, fmt.Errorf("%s: open (%s)", name, errText(err))
 	}
 	return b, nil
 }

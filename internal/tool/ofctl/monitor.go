@@ -175,11 +175,11 @@ func (t *tool) monitorConn(v *conn, setup func() error, resume bool) error {
 	m := &monitor{t: t, v: v, out: t.env.Stderr, waiting: map[uint32]chan struct{}{}, resume: resume}
 	m.unblock = sync.NewCond(&m.mu)
 	m.stop = func() { p.LeavePidfile(); p.Stop() }
-	// The C program prints the monitored messages on standard error.
-	t.out = t.env.Stderr
 	if err := setup(); err != nil {
 		return err
 	}
+	// The C program prints the monitored messages on standard error.
+	t.out = t.env.Stderr
 	s, err := unixctl.NewServer(unixctl.SocketPath("ovs-ofctl", t.unixctl))
 	if err != nil {
 		return exitStatus(1)

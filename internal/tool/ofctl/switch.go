@@ -146,7 +146,7 @@ func queueStatsRequest(_ *tool, v *conn, args []string) (openflow.Message, error
 			return nil, err
 		}
 	}
-	if len(args) > 2 && args[2] != "" {
+	if len(args) > 2 && args[2] != "" && !strings.EqualFold(args[2], "all") {
 		n, perr := strconv.ParseUint(args[2], 0, 32)
 		if perr != nil {
 			return nil, fmt.Errorf("%s: invalid queue", args[2])
@@ -391,7 +391,7 @@ func packetOut(t *tool, args []string) error {
 		}
 		port, ok := flow.ParsePort(args[1], names.Ports)
 		if !ok {
-			return fmt.Errorf("%s is not a valid OpenFlow port", args[1])
+			return fmt.Errorf("%s: unknown port `%s'", args[0], args[1])
 		}
 		as, u, err := openflow.ParseActions(args[2], names)
 		if err != nil {
