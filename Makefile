@@ -3,6 +3,7 @@
 # make demo       real packets between network namespaces, on this machine
 # make test       everything CI runs, but for the ratchet over the peer's suite
 # make soak       ten minutes of random changes under traffic; SOAK=1m for a short one
+# make kernels    tests of the data paths under Debian's kernels, in virtual machines; KERNELS="6.12 6.17" for some
 # make bench      the three below, one after the other: ten to twenty minutes
 # make bench-ovsdb  our database server beside Debian's, as ratios
 # make bench-openflow  our switch's tables and ovs-ofctl beside Debian's, as ratios
@@ -12,7 +13,7 @@ PREFIX ?= /usr/local
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: all build install demo test check unit blackbox properties soak bench bench-datapath bench-ovsdb bench-openflow clean
+.PHONY: all build install demo test check unit blackbox properties soak kernels bench bench-datapath bench-ovsdb bench-openflow clean
 all: build
 
 build:
@@ -70,6 +71,12 @@ blackbox: build
 SOAK ?= 10m
 soak:
 	WEIR_SOAK=$(SOAK) $(GO) test -count=1 -timeout 30m -run Soak -v ./internal/datapath/ebpf
+
+# Needs root; see test/kernels/run.
+KERNELS ?=
+kernels: build
+	scripts/install-packages kernels
+	test/kernels/run $(KERNELS)
 
 bench: bench-datapath bench-ovsdb bench-openflow
 

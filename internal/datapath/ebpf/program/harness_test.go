@@ -27,7 +27,7 @@ func newSet(t testing.TB, cfg Config) *Set {
 	if cfg.MaxFlows == 0 {
 		cfg.MaxFlows = 4096
 	}
-	cfg.Kernel = Kernel{RedirectPeer: true, TunnelFlags: true, CsumIPv6: true}
+	cfg.Kernel = Kernel{RedirectPeer: true, CsumIPv6: true}
 	s, err := New(cfg)
 	if err != nil {
 		verifierLog(t, err)
@@ -49,6 +49,10 @@ func verifierLog(t testing.TB, err error) {
 	t.Fatal(err)
 }
 
+// The memory of small data paths and of those of the usual size, in which single
+// regions are tens of megabytes, is to be had, and programs for it are accepted.
 func TestLoad(t *testing.T) {
-	newSet(t, Config{})
+	for _, flows := range []int{64, 200_000} {
+		newSet(t, Config{MaxFlows: flows})
+	}
 }

@@ -64,7 +64,6 @@ type Config struct {
 // Kernel is what programs may use. The caller probes.
 type Kernel struct {
 	RedirectPeer bool // bpf_redirect_peer
-	TunnelFlags  bool // BPF_F_TUNINFO_FLAGS
 	CsumIPv6     bool // BPF_F_IPV6 of bpf_l4_csum_replace
 }
 
