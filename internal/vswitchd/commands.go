@@ -29,6 +29,7 @@ func (s *Switch) Register(srv *unixctl.Server) {
 	srv.RegisterMemory(s.memory)
 	if s.dummies != nil {
 		s.dummies.Register(srv)
+		s.registerRenumber(srv)
 	}
 	if s.dpctl != nil {
 		s.dpctl(srv)
