@@ -86,7 +86,7 @@ func (s *settings) run(env *cli.Env, words []string) int {
 			return env.Fatal("%s: transaction error (%v)", s.target, err)
 		}
 		if remote != nil {
-			fmt.Fprint(env.Stderr, remote)
+			fmt.Fprint(env.Stderr, line(remote.Error()))
 			return env.FatalStatus(2, "%s: server returned an error", s.target)
 		}
 	}
@@ -98,7 +98,7 @@ func (s *settings) run(env *cli.Env, words []string) int {
 		return env.Fatal("%s: transaction error (%v)", s.target, err)
 	}
 	if remote != nil {
-		fmt.Fprint(env.Stderr, remote)
+		fmt.Fprint(env.Stderr, line(remote.Error()))
 		return env.FatalStatus(2, "%s: server returned an error", s.target)
 	}
 	fmt.Fprint(env.Stdout, s.format(result))
@@ -113,9 +113,18 @@ func isTerminal(f *os.File) bool {
 // format gives a JSON answer its newline and, with --pretty, its indentation.
 func (s *settings) format(result string) string {
 	if !s.json {
-		return result
+		return line(result)
 	}
 	return cli.JSONText(result, s.pretty)
+}
+
+// line ends a text with a newline: servers of release 3.5 and later leave it to the
+// client.
+func line(text string) string {
+	if text == "" || strings.HasSuffix(text, "\n") {
+		return text
+	}
+	return text + "\n"
 }
 
 // optionWriter puts the space after a letter without argument that shell
