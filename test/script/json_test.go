@@ -45,7 +45,7 @@ var doing = regexp.MustCompile(`^(exit|version|set-options|coverage/read-counter
 
 // absent are commands of parts that this version lacks: they fail and say so. One
 // that works belongs to those that show or do something.
-var absent = regexp.MustCompile(`^(autoattach/.*|cfm/set-fault|dpctl/(cache-set-size|ct-.*|ipf-.*)|mdb/flush|ovs/route/.*|r?stp/tcn|tnl/(egress_port_range|neigh/.*))$`)
+var absent = regexp.MustCompile(`^(autoattach/.*|cfm/set-fault|dpctl/(cache-set-size|ct-.*|ipf-.*)|mdb/flush|ovs/route/.*|r?stp/tcn|tnl/(egress_port_range|(arp|neigh)/.*))$`)
 
 // daemons is a directory with a running database, switch and controller.
 type daemons struct {
