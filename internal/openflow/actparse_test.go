@@ -41,6 +41,7 @@ func TestActionErrors(t *testing.T) {
 		{"load:1->reg0[0..", "reg0[0..: syntax error expecting [] or [<bit>] or [<start>..<end>]"},
 		{"check_pkt_larger(100)->", "100)->: missing field name following `->'"},
 		{"bundle(eth_src,0,hrw,ofport,1,2)", "eth_src,0,hrw,ofport,1,2: missing member delimiter, expected `members', got `1,2'"},
+		{"bundle(eth_src,0,hrw,ofport,robot:1,2)", "eth_src,0,hrw,ofport,robot:1,2: missing member delimiter, expected `members', got `robot'"},
 		{"sample(probability=1,obs_domain_id=nsh_c1)", "nsh_c1: experimenter OXM field 'nsh_c1' not supported"},
 		{"multipath(eth_src,50,modulo_n,1,0,nsh_spi[0..15])", "eth_src,50,modulo_n,1,0,nsh_spi[0..15]: experimenter OXM field 'nsh_spi[0..15]' not supported"},
 	} {

@@ -309,13 +309,12 @@ func (p *actParser) parseBundle(s string, load bool) (Action, error) {
 		return nil, fmt.Errorf("%s: not enough arguments to bundle action", s)
 	}
 	b := &Bundle{}
-	delim := w[head-1]
-	first := ""
-	if name, port, ok := strings.Cut(delim, ":"); ok {
-		delim, first = name, port
+	delim, first, ok := strings.Cut(w[head-1], ":")
+	if !ok {
+		delim = strings.Join(w[head-1:], ",") // all of it stands where the word should
 	}
 	if !strings.EqualFold(delim, "members") && !strings.EqualFold(delim, "slaves") {
-		return nil, fmt.Errorf("%s: missing member delimiter, expected `members', got `%s'", s, strings.Join(w[head-1:], ","))
+		return nil, fmt.Errorf("%s: missing member delimiter, expected `members', got `%s'", s, delim)
 	}
 	f, ok := parseHashFields(w[0])
 	if !ok {
