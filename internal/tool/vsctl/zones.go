@@ -72,7 +72,7 @@ func cmdAddZoneTP(c *dbctl.Context) error {
 		return err
 	}
 	existing, found := dp.IntRefs("ct_zones")[zone]
-	if found && !c.Has("--may-exist") {
+	if found && hasPolicy(c, existing) && !c.Has("--may-exist") {
 		return fmt.Errorf("zone id %d already exists", zone)
 	}
 	policy, err := insert(c, "CT_Timeout_Policy", values{"timeouts": timeouts})
@@ -85,6 +85,11 @@ func cmdAddZoneTP(c *dbctl.Context) error {
 	return addZone(c, dp, zone, values{"timeout_policy": refs(policy)})
 }
 
+// hasPolicy reports whether a zone has timeouts; it may have only a limit.
+func hasPolicy(c *dbctl.Context, zone ovsdb.UUID) bool {
+	return c.Txn.Row("CT_Zone", zone).Datum("timeout_policy").Len() > 0
+}
+
 func cmdDelZoneTP(c *dbctl.Context) error {
 	dp, err := existingDatapath(c)
 	if err != nil {
@@ -94,10 +99,14 @@ func cmdDelZoneTP(c *dbctl.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, found := dp.IntRefs("ct_zones")[zone]; !found {
-		if c.Has("--if-exists") {
-			return nil
-		}
+	row, found := dp.IntRefs("ct_zones")[zone]
+	switch {
+	case found && hasPolicy(c, row):
+	case c.Has("--if-exists"):
+		return nil
+	case found:
+		return fmt.Errorf("zone id %d does not have a policy", zone)
+	default:
 		return fmt.Errorf("zone id %d does not exist", zone)
 	}
 	return forgetZone(c, dp, zone, "timeout_policy")
