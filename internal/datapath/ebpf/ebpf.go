@@ -119,15 +119,11 @@ func (d *DP) open() (err error) {
 
 // dimensions are those of the kernel's tables.
 func (d *DP) dimensions() program.Config {
-	has := map[string]bool{}
-	for _, f := range d.cfg.Probes.All() {
-		has[f.Name] = f.Err == nil
-	}
-	return program.Config{
-		MaxFlows: d.cfg.MaxFlows, VLANLimit: min(flow.VLANLimit(), 2),
-		Kernel: program.Kernel{RedirectPeer: has[redirectPeer], CsumIPv6: has[csumIPv6]},
-	}
+	return program.Config{MaxFlows: d.cfg.MaxFlows, VLANLimit: vlanLimit(), Kernel: kernelOf(d.cfg.Probes.All())}
 }
+
+// vlanLimit is how many tags programs read.
+func vlanLimit() int { return min(flow.VLANLimit(), 2) }
 
 // openSet opens the kernel's tables, those of an earlier process if they fit.
 func (d *DP) openSet() (adopted bool, err error) {

@@ -60,25 +60,31 @@ type probe struct {
 	name     string
 	required bool
 	needs    string
-	ask      func() error
+	ask      func(earlier []Feature) error // earlier: what the probes before found
+}
+
+// plain asks without regard for what was found before.
+func plain(ask func() error) func([]Feature) error {
+	return func([]Feature) error { return ask() }
 }
 
 // probes are asked in this order, which is that of what builds on what.
 var probes = []probe{
-	{"eBPF maps", true, "CAP_BPF", probeMaps},
-	{"eBPF programs for traffic control", true, "CAP_NET_ADMIN", probeProgram},
-	{"loops in programs", true, "Linux 5.17", func() error {
+	{"eBPF maps", true, "CAP_BPF", plain(probeMaps)},
+	{"eBPF programs for traffic control", true, "CAP_NET_ADMIN", plain(probeProgram)},
+	{"loops in programs", true, "Linux 5.17", plain(func() error {
 		return features.HaveProgramHelper(ebpf.SchedCLS, asm.FnLoop)
-	}},
-	{"waiting for programs to end", true, "membarrier(2) and no CPU without timer ticks", program.Barrier},
-	{"TCX links", true, "Linux 6.6", probeTCX},
-	{"tap devices with offloads and steering", true, "the tun module", probeTap},
-	{redirectPeer, false, "Linux 5.10", func() error {
+	})},
+	{"waiting for programs to end", true, "membarrier(2) and no CPU without timer ticks", plain(program.Barrier)},
+	{"TCX links", true, "Linux 6.6", plain(probeTCX)},
+	{"tap devices with offloads and steering", true, "the tun module", plain(probeTap)},
+	{redirectPeer, false, "Linux 5.10", plain(func() error {
 		return features.HaveProgramHelper(ebpf.SchedCLS, asm.FnRedirectPeer)
-	}},
-	{csumIPv6, false, "Linux 6.16", probeCsumIPv6},
-	{"bpf file system", false, "a writable " + bpfFS, func() error { _, err := pinRoot(); return err }},
-	{"connection tracking in programs", false, "Linux 6.0 with nf_conntrack and BTF", probeConntrack},
+	})},
+	{csumIPv6, false, "Linux 6.16", plain(probeCsumIPv6)},
+	{"bpf file system", false, "a writable " + bpfFS, plain(func() error { _, err := pinRoot(); return err })},
+	{"connection tracking in programs", false, "Linux 6.0 with nf_conntrack and BTF", plain(probeConntrack)},
+	{"verification of the programs", true, "a verifier that takes them, in " + program.VerifierLimit.String() + " each", probeVerifier},
 }
 
 // All are the features, those asked about first that others build on.
@@ -89,7 +95,7 @@ func (p *Probes) All() []Feature {
 		_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited)
 		for _, pr := range probes {
 			f := Feature{Name: pr.name, Required: pr.required}
-			if err := p.ask(&pr); err != nil {
+			if err := p.ask(&pr, p.found); err != nil {
 				f.Err = &FeatureError{pr.name, pr.needs, err}
 			}
 			p.found = append(p.found, f)
@@ -99,13 +105,13 @@ func (p *Probes) All() []Feature {
 }
 
 // ask asks the kernel, if nobody answers for it.
-func (p *Probes) ask(pr *probe) error {
+func (p *Probes) ask(pr *probe, earlier []Feature) error {
 	if p.Deny != nil {
 		if err := p.Deny(pr.name); err != nil {
 			return err
 		}
 	}
-	return pr.ask()
+	return pr.ask(earlier)
 }
 
 // Available says why there can be no eBPF data path, nil where there can.
@@ -188,6 +194,32 @@ func probeTap() error {
 	}
 	t.close()
 	return nil
+}
+
+// kernelOf is what programs are told of what was found.
+func kernelOf(found []Feature) program.Kernel {
+	has := map[string]bool{}
+	for _, f := range found {
+		has[f.Name] = f.Err == nil
+	}
+	return program.Kernel{RedirectPeer: has[redirectPeer], CsumIPv6: has[csumIPv6]}
+}
+
+// probeVerifier loads the programs of a data path with little memory. Where they
+// couldn't be used it doesn't: a verifier may be busy with them for seconds.
+func probeVerifier(earlier []Feature) error {
+	for _, f := range earlier {
+		if f.Required && f.Err != nil {
+			return fmt.Errorf("not tried without %s", f.Name)
+		}
+	}
+	s, err := program.New(program.Config{
+		MaxFlows: 64, MaxPorts: 16, MaxMasks: 1, MaxMeters: 1, VLANLimit: vlanLimit(), Kernel: kernelOf(earlier),
+	})
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 func probeConntrack() error {

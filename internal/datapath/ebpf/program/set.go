@@ -157,7 +157,7 @@ func (s *Set) load() (err error) {
 
 // program loads one.
 func (s *Set) program(name string, insns asm.Instructions) (*ebpf.Program, error) {
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "weir_" + name, Type: ebpf.SchedCLS, Instructions: insns, License: "GPL"})
+	p, err := load("weir_"+name, insns, VerifierLimit)
 	if err != nil {
 		return nil, fmt.Errorf("program %s of %d instructions: %w", name, len(insns), err)
 	}
