@@ -40,7 +40,7 @@ var everywhere = map[string]string{"coverage/show": "", "list-commands": "", "vl
 var doing = regexp.MustCompile(`^(exit|version|set-options|coverage/read-counter|time/.*|vlog/(close|reopen|set|(en|dis)able-rate-limit)|` +
 	`cluster/.*|ovsdb/file/.*|ovsdb-server/((add|remove)-.*|compact|(dis)?connect-.*|disable-.*|memory-.*|perf-counters-clear|re(load|connect)|set-.*|tlog-set)|` +
 	`bfd/set-forwarding|bond/(hash|migrate|.*-member)|bridge/reconnect|dpctl/(flush-conntrack|(add|del|mod|set|get)-.*|offload-stats-show)|` +
-	`dpif-netdev/pmd-(perf-log-set|rxq-rebalance|stats-clear)|dpif/set-dp-features|drops/clear|fdb/(add|del|flush|stats-clear)|mdb/show|` +
+	`dpif-dummy/change-port-number|dpif-netdev/pmd-(perf-log-set|rxq-rebalance|stats-clear)|dpif/set-dp-features|drops/clear|fdb/(add|del|flush|stats-clear)|mdb/show|` +
 	`netdev-dummy/(ip.addr|receive|set-admin-state)|ofproto/(detrace|tnl-push-pop)|qos/show|revalidator/.*|upcall/(en|dis|set-).*)$`)
 
 // absent are commands of parts that this version lacks: they fail and say so. One
