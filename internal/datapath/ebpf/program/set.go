@@ -3,6 +3,7 @@ package program
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math/bits"
 	"math/rand/v2"
 	"os"
@@ -264,15 +265,25 @@ func (s *Set) SetPort(no datapath.PortNo, p Port) error {
 	return nil
 }
 
-// PortStats is what was sent out of a port without its device seeing it.
-func (s *Set) PortStats(no datapath.PortNo) PortCount {
-	var sum PortCount
-	if int(no) >= s.cfg.MaxPorts {
-		return sum
+// ofPort yields what each CPU counts of a port in a region that has a T for every
+// port of every CPU; nothing, where no port can have that number.
+func ofPort[T any](s *Set, r *region, no datapath.PortNo) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		if int(no) >= s.cfg.MaxPorts {
+			return
+		}
+		all := view[T](r, s.cpus*s.cfg.MaxPorts)
+		for c := range s.cpus {
+			if !yield(&all[c*s.cfg.MaxPorts+int(no)]) {
+				return
+			}
+		}
 	}
-	all := view[PortCount](s.portStats, s.cpus*s.cfg.MaxPorts)
-	for c := range s.cpus {
-		n := &all[c*s.cfg.MaxPorts+int(no)]
+}
+
+// PortStats is what was sent out of a port without its device seeing it.
+func (s *Set) PortStats(no datapath.PortNo) (sum PortCount) {
+	for n := range ofPort[PortCount](s, s.portStats, no) {
 		sum.TxPackets += n.TxPackets
 		sum.TxBytes += n.TxBytes
 	}
@@ -280,14 +291,8 @@ func (s *Set) PortStats(no datapath.PortNo) PortCount {
 }
 
 // PortDrops is what was to be sent out of a port and was not.
-func (s *Set) PortDrops(no datapath.PortNo) PortDrops {
-	var sum PortDrops
-	if int(no) >= s.cfg.MaxPorts {
-		return sum
-	}
-	all := view[PortDrops](s.portDrops, s.cpus*s.cfg.MaxPorts)
-	for c := range s.cpus {
-		n := &all[c*s.cfg.MaxPorts+int(no)]
+func (s *Set) PortDrops(no datapath.PortNo) (sum PortDrops) {
+	for n := range ofPort[PortDrops](s, s.portDrops, no) {
 		sum.TooLong += n.TooLong
 		sum.Down += n.Down
 	}
@@ -297,12 +302,11 @@ func (s *Set) PortDrops(no datapath.PortNo) PortDrops {
 // ClearPort begins the counts of a port anew, for another device than had its
 // number before.
 func (s *Set) ClearPort(no datapath.PortNo) {
-	if int(no) >= s.cfg.MaxPorts {
-		return
+	for n := range ofPort[PortCount](s, s.portStats, no) {
+		*n = PortCount{}
 	}
-	for c := range s.cpus {
-		view[PortCount](s.portStats, s.cpus*s.cfg.MaxPorts)[c*s.cfg.MaxPorts+int(no)] = PortCount{}
-		view[PortDrops](s.portDrops, s.cpus*s.cfg.MaxPorts)[c*s.cfg.MaxPorts+int(no)] = PortDrops{}
+	for n := range ofPort[PortDrops](s, s.portDrops, no) {
+		*n = PortDrops{}
 	}
 }
 
