@@ -45,7 +45,10 @@ func (j *job) does(s subject) bool { return !slices.Contains(j.skip, s.name) }
 var plain = []string{"veth", "bridge"}
 
 var jobTable = []job{
-	{name: "tcp", run: runTCP, figures: []figure{{name: "TCP, one stream", unit: "Gbit/s", scale: 1e9, wants: []want{{"veth", 1}}}}},
+	{name: "tcp", run: runTCP, figures: []figure{
+		{name: "TCP, one stream", unit: "Gbit/s", scale: 1e9, wants: []want{{"veth", 1}}},
+		{name: "the same, both ends on one CPU", unit: "Gbit/s", scale: 1e9, wants: []want{{"veth", 1}}},
+		{name: "the same, a CPU for each end", unit: "Gbit/s", scale: 1e9, wants: []want{{"veth", 1}}}}},
 	{name: "pps1", run: packets("-flows", "1"), figures: []figure{{name: "64-byte packets, 1 flow", unit: "kpps", scale: 1e3, wants: []want{{"veth", 0.85}, {"bridge", 1.4}, {"C", 1.6}}}}},
 	{name: "pps1000", run: packets("-flows", "1000"), figures: []figure{{name: "64-byte packets, 1,000 flows", unit: "kpps", scale: 1e3, wants: []want{{"veth", 0.85}, {"bridge", 1.4}, {"C", 1.6}}}}},
 	{name: "masks", skip: plain, run: runMasks, figures: []figure{
@@ -77,21 +80,42 @@ var jobTable = []job{
 	{name: "flood", skip: []string{"veth"}, run: runFlood, figures: []figure{{name: "flood to 16 ports, sum of receivers", unit: "kpps", scale: 1e3, wants: []want{{"bridge", 1}}}}},
 }
 
-// ends has iperf3 keep its client on the first CPU and its server on the last:
-// where the scheduler puts the two ends must not decide.
-var ends = fmt.Sprintf("0,%d", runtime.NumCPU()-1)
+// placement is where iperf3 keeps the two ends of a connection. It counts for as
+// much as the switch does: on one CPU the ends take turns, on two the sender's
+// does the switch's work and wakes the other.
+type placement []string
 
-// runTCP measures one connection by iperf3 in bits per second received.
+var (
+	asScheduled = placement{}
+	oneCPU      = placement{"-A", "0,0"}
+	aCPUEach    = placement{"-A", fmt.Sprintf("0,%d", runtime.NumCPU()-1)}
+)
+
+// runTCP measures one connection with its ends placed in each way.
 func runTCP(st *stage) ([]float64, error) {
+	var v []float64
+	for _, p := range []placement{asScheduled, oneCPU, aCPUEach} {
+		rate, err := st.connection(p)
+		if err != nil {
+			return nil, err
+		}
+		v = append(v, rate)
+	}
+	return v, nil
+}
+
+// connection is what one connection of iperf3 moves, in bits per second received.
+func (st *stage) connection(p placement) (float64, error) {
 	server := st.command(nsDst, "iperf3", "-s", "-1", "-B", ipDst)
 	if err := server.Start(); err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
 	time.Sleep(300 * time.Millisecond)
-	out, err := st.in(nsSrc, "iperf3", "-J", "-A", ends, "-c", ipDst, "-t", fmt.Sprint(max(1, int(st.length.Seconds()))))
+	args := append([]string{"iperf3", "-J", "-c", ipDst, "-t", fmt.Sprint(max(1, int(st.length.Seconds())))}, p...)
+	out, err := st.in(nsSrc, args...)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	var r struct {
 		End struct {
@@ -101,7 +125,7 @@ func runTCP(st *stage) ([]float64, error) {
 		} `json:"end"`
 	}
 	err = json.Unmarshal([]byte(out), &r)
-	return []float64{r.End.SumReceived.BitsPerSecond}, err
+	return r.End.SumReceived.BitsPerSecond, err
 }
 
 // packets counts what arrives per second while the generator sends all it can.
