@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"slices"
-
 	"weir/internal/packet"
 )
 
@@ -239,12 +237,4 @@ func (c *composer) nsh() {
 			c.u32(w)
 		}
 	}
-}
-
-// Grow pads a composed frame with zeros to n bytes.
-func Grow(frame []byte, n int) []byte {
-	if len(frame) >= n {
-		return frame
-	}
-	return append(slices.Clip(frame), make([]byte, n-len(frame))...)
 }

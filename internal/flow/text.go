@@ -129,12 +129,6 @@ func FormatCTState(state uint8) string {
 	return formatFlags(V(uint64(state)), V(0xff), true, ctStateNames)
 }
 
-// TCPFlagNames are the TCP flags from bit 0 up.
-func TCPFlagNames() []string { return tcpFlagNames }
-
-// TunnelFlagNames are the bits of Tunnel.Flags from bit 0 up.
-func TunnelFlagNames() []string { return tunFlagNames }
-
 // FormatPacketType prints (namespace,type).
 func FormatPacketType(pt uint32) string {
 	return fmt.Sprintf("(%d,%s)", pt>>16, hexText(V(uint64(pt&0xffff))))

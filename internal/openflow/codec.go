@@ -233,12 +233,6 @@ func Encode(p Protocol, xid uint32, m Message) ([]byte, error) {
 	return msgs[0], nil
 }
 
-// Append encodes m as one message and appends it to dst.
-func Append(dst []byte, p Protocol, xid uint32, m Message) ([]byte, error) {
-	e := &encoder{proto: p, v: p.Version(), xid: xid, t: msgTable(), buf: buf{b: dst[len(dst):]}}
-	return e.appendTo(dst, m)
-}
-
 // appendTo encodes m behind dst, after which e's memory begins.
 func (e *encoder) appendTo(dst []byte, m Message) ([]byte, error) {
 	e.encode(m)

@@ -40,7 +40,7 @@ func TestDecoderAgreesWithDecode(t *testing.T) {
 			if !reflect.DeepEqual(want, got) {
 				t.Errorf("%s in %s: got %+v, want %+v", line, ProtocolsText(p), got, want)
 			}
-			if appended, err := Append([]byte{1, 2}, p, 7, got); err != nil || string(appended[2:]) != string(raw) {
+			if appended, err := new(Encoder).Append([]byte{1, 2}, p, 7, got); err != nil || string(appended[2:]) != string(raw) {
 				t.Errorf("%s in %s: appended %x, not %x (%v)", line, ProtocolsText(p), appended[2:], raw, err)
 			}
 		}

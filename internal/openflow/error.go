@@ -1,9 +1,6 @@
 package openflow
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // Experimenter (vendor) numbers.
 const (
@@ -64,19 +61,6 @@ func CodeOf(err error) ErrCode {
 	}
 	return 0
 }
-
-// Decodef is an error of a code with a text that explains it, for logs.
-func Decodef(c ErrCode, format string, args ...any) error {
-	return &explained{c.Err(), fmt.Sprintf(format, args...)}
-}
-
-type explained struct {
-	err  *Error
-	text string
-}
-
-func (e *explained) Error() string { return e.text + " (" + e.err.Error() + ")" }
-func (e *explained) Unwrap() error { return e.err }
 
 // find returns the numbers of c in version v.
 func (c ErrCode) find(v Version) *errWire {

@@ -94,7 +94,7 @@ type Encoder struct {
 	plan wirePlan
 }
 
-// Append is the function [Append].
+// Append encodes m as one message and appends it to dst.
 func (x *Encoder) Append(dst []byte, p Protocol, xid uint32, m Message) ([]byte, error) {
 	x.e = encoder{proto: p, v: p.Version(), xid: xid, t: msgTable(), buf: buf{b: dst[len(dst):], plan: &x.plan}}
 	return x.e.appendTo(dst, m)

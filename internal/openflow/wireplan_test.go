@@ -27,7 +27,7 @@ func TestEncoderRemembersNothingWrong(t *testing.T) {
 	for _, p := range []Protocol{PNXMTID, P12, P13, P14, P15} {
 		for i := range flows {
 			for _, fm := range []*FlowMod{flows[i], flows[(i*7+1)%len(flows)], flows[i]} {
-				want, err1 := Append(nil, p, 1, fm)
+				want, err1 := Encode(p, 1, fm)
 				got, err2 := e.Append(nil, p, 1, fm)
 				if !bytes.Equal(got, want) || (err1 == nil) != (err2 == nil) {
 					t.Errorf("%s, %s:\n got %x %v\nwant %x %v", ProtocolsText(p), fm.Match.Format(flow.DefaultPriority, nil), got, err2, want, err1)

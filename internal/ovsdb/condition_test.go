@@ -85,7 +85,7 @@ func TestMutations(t *testing.T) {
 		s := json.NewScanner([]byte("[" + tt.in + "]"))
 		s.Next()
 		got := ""
-		ms, err := ParseMutations(table, s, nil)
+		ms, err := new(Decoder).Mutations(table, s)
 		if err != nil {
 			got = err.Error()
 		} else {

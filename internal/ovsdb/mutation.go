@@ -42,14 +42,8 @@ type Mutation struct {
 	Arg    Datum // for Delete on a map: a map, or a set of keys
 }
 
-// ParseMutations parses an array of <mutation>s of t's rows whose first token is
-// s's current one.
-func ParseMutations(t *TableSchema, s *json.Scanner, symbols Symbols) ([]Mutation, error) {
-	p := Decoder{Symbols: symbols}
-	return p.Mutations(t, s)
-}
-
-// Mutations parses an array of <mutation>s; see ParseMutations.
+// Mutations parses an array of <mutation>s of t's rows whose first token is s's
+// current one.
 func (p *Decoder) Mutations(t *TableSchema, s *json.Scanner) ([]Mutation, error) {
 	if s.Kind() != json.ArrayBegin {
 		return nil, quote(s, "", "array expected")

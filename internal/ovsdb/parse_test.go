@@ -158,7 +158,7 @@ func FuzzParse(f *testing.F) {
 		if c, err := ParseCondition(table, start(), nil); err == nil {
 			c.Matches(Store(table, row))
 		}
-		if ms, err := ParseMutations(table, start(), nil); err == nil {
+		if ms, err := new(Decoder).Mutations(table, start()); err == nil {
 			for i := range ms {
 				_, _ = ms[i].Apply(row[ms[i].Column.Index])
 			}

@@ -91,16 +91,3 @@ func (o *columnOrder) column(name []byte) *ColumnSchema {
 	}
 	return c
 }
-
-// AppendRowJSON appends as a <row> the columns of row that include accepts, all
-// of them if it is nil, in the order of t.Columns.
-func AppendRowJSON(dst []byte, t *TableSchema, row Row, include func(*ColumnSchema) bool) []byte {
-	o := newObject(dst)
-	for _, c := range t.Columns {
-		if include == nil || include(c) {
-			o.name(c.Name)
-			o.dst = row[c.Index].AppendJSON(o.dst)
-		}
-	}
-	return o.end()
-}

@@ -62,11 +62,6 @@ func Update16(csum, old, new uint16) uint16 {
 	return Fold(uint64(^csum) + uint64(^old) + uint64(new))
 }
 
-// Update32 is [Update16] for two adjoining words.
-func Update32(csum uint16, old, new uint32) uint16 {
-	return Fold(uint64(^csum) + uint64(^old>>16) + uint64(^old&0xffff) + uint64(new>>16) + uint64(new&0xffff))
-}
-
 // UpdateBytes is [Update16] for two slices of equal even length that start at
 // an even offset of the data.
 func UpdateBytes(csum uint16, old, new []byte) uint16 {

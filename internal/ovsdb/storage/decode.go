@@ -11,18 +11,6 @@ import (
 // Lookup returns the row that a table has now, or nil.
 type Lookup func(table *ovsdb.TableSchema, uuid ovsdb.UUID) *ovsdb.StoredRow
 
-// DecodeTxn parses a transaction's record; rows tells the rows before it.
-func DecodeTxn(schema *ovsdb.DatabaseSchema, record []byte, rows Lookup) (*Txn, error) {
-	r := &readRecord{schema: schema, data: record}
-	if err := r.split(len(record)); err != nil {
-		return nil, err
-	}
-	for _, p := range r.pieces {
-		p.decode(r)
-	}
-	return r.txn(rows)
-}
-
 // readRecord is a record on its way to become a transaction: split into pieces
 // of rows first, which may then be decoded at the same time.
 type readRecord struct {

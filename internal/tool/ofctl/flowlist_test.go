@@ -60,17 +60,14 @@ func TestFlowsAreEncodedForTheConnection(t *testing.T) {
 					t.Fatalf("flow %d is said to stand in line %d, not %d", n, at, i+1)
 				}
 				xid := uint32(5 + n)
-				if bundle {
-					raw, err := openflow.Encode(proto, xid, fm)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if want, err = openflow.Append(want, proto, xid, &openflow.BundleAdd{Flags: bundleFlags, Raw: raw}); err != nil {
-						t.Fatal(err)
-					}
-				} else if want, err = openflow.Append(want, proto, xid, fm); err != nil {
+				raw, err := openflow.Encode(proto, xid, fm)
+				if err == nil && bundle {
+					raw, err = openflow.Encode(proto, xid, &openflow.BundleAdd{Flags: bundleFlags, Raw: raw})
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
+				want = append(want, raw...)
 				n++
 			}
 			if n != f.messages() || !bytes.Equal(got, want) {
