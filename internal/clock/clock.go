@@ -8,6 +8,7 @@ package clock
 
 import (
 	"container/heap"
+	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -108,6 +109,19 @@ func (c *Clock) After(d time.Duration) <-chan time.Time {
 	ch := make(chan time.Time, 1)
 	c.AfterFunc(d, func() { ch <- c.Now() })
 	return ch
+}
+
+// Sleep waits until the clock has advanced by d; false says that ctx ended first.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) bool {
+	over := make(chan struct{})
+	timer := c.AfterFunc(d, func() { close(over) })
+	defer timer.Stop()
+	select {
+	case <-over:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Reset makes the timer due d from now, whether or not it has run or been

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -118,5 +119,33 @@ func TestEvery(t *testing.T) {
 	c.Warp(10*time.Second, time.Second)
 	if n != 3 {
 		t.Errorf("ran %d times, want 3", n)
+	}
+}
+
+// Sleep ends when the time has come or the context has ended, whichever is first.
+func TestSleep(t *testing.T) {
+	c := New()
+	c.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	slept := make(chan bool)
+	sleep := func() { slept <- c.Sleep(ctx, time.Second) }
+	go sleep()
+	for done := false; !done; {
+		select {
+		case ok := <-slept:
+			if done = true; !ok {
+				t.Error("a sleep to its end says that it was cut short")
+			}
+		default:
+			c.Warp(time.Second, time.Second)
+		}
+	}
+	go sleep()
+	cancel()
+	if <-slept {
+		t.Error("a sleep that was cut short says that it is over")
+	}
+	if n := len(c.timers); n != 0 {
+		t.Errorf("%d timers are left", n)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"weir/internal/clock"
 	"weir/internal/stream"
 	"weir/internal/vlog"
 )
@@ -193,7 +192,7 @@ func (t *target) accept(ctx context.Context) {
 		l := t.listener
 		t.mu.Unlock()
 		if l == nil {
-			if !sleep(ctx, t.m.b.be.clock, time.Second) {
+			if !t.m.b.be.clock.Sleep(ctx, time.Second) {
 				return
 			}
 			t.listen()
@@ -225,19 +224,6 @@ func (t *target) accept(ctx context.Context) {
 			why := s.run()
 			rconnLog.Dbg("%s<->%s: connection ended (%s)", t.m.b.name, c.Name, why)
 		}()
-	}
-}
-
-// sleep waits for d of the clock's time; false when ctx ended first.
-func sleep(ctx context.Context, c *clock.Clock, d time.Duration) bool {
-	ch := make(chan struct{})
-	timer := c.AfterFunc(d, func() { close(ch) })
-	defer timer.Stop()
-	select {
-	case <-ch:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -39,7 +39,7 @@ func (c *composer) followLinks() {
 		return
 	}
 	c.host.OnChange(c.sw.linksChanged)
-	c.sw.workers = append(c.sw.workers, c.host.Run)
+	c.sw.workers = append(c.sw.workers, worker{"listening to changes of network devices", c.host.Run})
 }
 
 // linksChanged looks again at the devices that were missing and those that may

@@ -76,10 +76,10 @@ type Switch struct {
 	statsEvery time.Duration // as nextStats was set by
 	vlanLimit  int           // in force; -1 before the first configuration
 	unsent     unsent
-	missing    map[string]bool               // unsupported features that were reported
-	dummies    *dummy.Set                    // nil: none
-	dpctl      func(*unixctl.Server)         // registers dpctl/, nil: none
-	workers    []func(context.Context) error // that run as long as the switch
+	missing    map[string]bool       // unsupported features that were reported
+	dummies    *dummy.Set            // nil: none
+	dpctl      func(*unixctl.Server) // registers dpctl/, nil: none
+	workers    []worker
 }
 
 // New prepares a switch. It does nothing until Run.
@@ -133,21 +133,21 @@ var tablesRead = map[string][]string{
 	"Datapath":                  {"ct_zones", "ct_zone_default_limit"},
 }
 
-// Run keeps the switch until ctx ends. The loop must be running.
-func (s *Switch) Run(ctx context.Context) {
+// Run keeps the switch until ctx ends; an error says why it can't. The loop must be
+// running.
+func (s *Switch) Run(ctx context.Context) error {
 	s.loop.Call(s.tick)
+	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	for _, work := range s.workers {
-		wg.Go(func() {
-			if err := work(ctx); err != nil {
-				log.Warn("%v", err)
-			}
-		})
+	defer wg.Wait()
+	defer cancel()
+	for _, w := range s.workers {
+		wg.Go(func() { w.keep(ctx, s.clock) })
 	}
-	if err := s.db.Run(ctx); err != nil && ctx.Err() == nil {
-		log.Err("database: %v", err)
+	if err := s.db.Run(ctx); ctx.Err() == nil {
+		return fmt.Errorf("database %q: %w", s.opts.Database, err)
 	}
-	wg.Wait()
+	return nil
 }
 
 // Poke has the switch look at the database and its devices soon. Any

@@ -218,11 +218,7 @@ func (r *remote) accept(ctx context.Context, l *stream.Listener) {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			select { // a shortage of descriptors passes
-			case <-ctx.Done():
-				return
-			case <-r.srv.clock.After(100 * time.Millisecond):
-			}
+			r.srv.clock.Sleep(ctx, 100*time.Millisecond) // a shortage of descriptors passes
 			continue
 		}
 		wg.Add(1)

@@ -154,10 +154,10 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 		keeper := memory.Keep(c, memory.Switch)
 		defer keeper.Stop()
 	}
-	sw.Run(p.Context())
+	err = sw.Run(p.Context())
 	// A switch that somebody else's process runs is not to be taken over.
 	sw.Close(cleanup.Load() || p.IsGuest())
-	return nil
+	return err
 }
 
 // controlSocket makes the control socket, nil for --unixctl=none.
