@@ -42,6 +42,14 @@ const (
 	ProbeInterval = 5 * time.Second
 )
 
+// A Run that comes later than stall after it was due says that we stood still:
+// stopped, or without a processor. What the peer sent meanwhile has not been read
+// yet, so that its silence is judged only after the grace.
+const (
+	stall = time.Second
+	grace = time.Second
+)
+
 // Logger receives the FSM's messages; *vlog.Module is one.
 type Logger interface {
 	Info(format string, args ...any)
@@ -66,6 +74,7 @@ type FSM struct {
 	log           Logger
 	state         State
 	entered       time.Time // when state was entered
+	reprieve      time.Time // the peer's silence isn't judged before; zero for none
 	backoff       time.Duration
 	lastActivity  time.Time
 	connectedAt   time.Time // last time connected, zero when never
@@ -258,11 +267,14 @@ func (f *FSM) enter(s State, now time.Time) {
 	if f.log != nil {
 		f.log.Dbg("%s: entering %s", f.Name, s)
 	}
-	f.state, f.entered = s, now
+	f.state, f.entered, f.reprieve = s, now, time.Time{}
 }
 
 // deadline returns when the state needs attention; ok is false when never.
 func (f *FSM) deadline() (at time.Time, ok bool) {
+	if !f.reprieve.IsZero() {
+		return f.reprieve, true
+	}
 	switch f.state {
 	case Backoff:
 		return f.entered.Add(f.backoff), true
@@ -297,6 +309,11 @@ func (f *FSM) Wait(now time.Time) (d time.Duration, ok bool) {
 func (f *FSM) Run(now time.Time) Action {
 	at, ok := f.deadline()
 	if !ok || now.Before(at) {
+		return None
+	}
+	if late := now.Sub(at); late > stall && (f.state == Idle || f.state == Connecting) {
+		f.debug("%s: looking %d ms late; giving the peer %d ms more", f.Name, late.Milliseconds(), grace.Milliseconds())
+		f.reprieve = now.Add(grace)
 		return None
 	}
 	switch f.state {

@@ -149,3 +149,61 @@ func TestFSM(t *testing.T) {
 		t.Error("a disabled FSM acts")
 	}
 }
+
+// Whoever stood still for longer than the peer may be silent first reads what it
+// sent meanwhile, and drops it only if that was nothing.
+func TestFSMStoodStill(t *testing.T) {
+	start := time.Unix(0, 0)
+	for _, tt := range []struct {
+		name    string
+		prepare func(f *FSM) (due time.Time) // when the peer is to be dropped
+		news    func(f *FSM, now time.Time)  // what is read after the standstill
+		want    State
+	}{
+		{"the answer to a probe", idle, (*FSM).Activity, Active},
+		{"an established connection", connecting, (*FSM).Connected, Active},
+	} {
+		for _, late := range []time.Duration{0, time.Millisecond, time.Second, time.Second + 1, time.Hour} {
+			f := NewFSM("tcp:x", start, nil)
+			now := tt.prepare(f).Add(late)
+			want := Disconnect
+			if late > time.Second {
+				want = None
+			}
+			if got := f.Run(now); got != want {
+				t.Errorf("%s, read %v late: action %v, want %v", tt.name, late, got, want)
+			}
+			if want == Disconnect {
+				continue
+			}
+			if wait, ok := f.Wait(now); !ok || wait != time.Second {
+				t.Errorf("%s, read %v late: wait of %v %v, want a second", tt.name, late, wait, ok)
+			}
+			silent := *f
+			if got := silent.Run(now.Add(time.Second)); got != Disconnect {
+				t.Errorf("%s did not come, noticed %v late: action %v, want to disconnect", tt.name, late, got)
+			}
+			if tt.news(f, now); f.State() != tt.want || f.Run(now.Add(time.Second)) != None {
+				t.Errorf("%s, read %v late: state %v, want %v for a while", tt.name, late, f.State(), tt.want)
+			}
+		}
+	}
+}
+
+// idle brings f to where a probe is unanswered.
+func idle(f *FSM) time.Time {
+	now := time.Unix(0, 0)
+	f.Enable(now)
+	f.Connected(now)
+	now = now.Add(f.ProbeAfter)
+	f.Run(now)
+	return now.Add(f.ProbeAfter)
+}
+
+// connecting brings f to where an attempt is under way.
+func connecting(f *FSM) time.Time {
+	now := time.Unix(0, 0)
+	f.Enable(now)
+	f.Connecting(now)
+	return now.Add(time.Second)
+}
