@@ -54,7 +54,7 @@ func (k *Key) String() string { return k.Format(nil) }
 // prints beyond the fields that apply.
 func (m *Match) shapeForPrint() {
 	k, w := &m.Key, &m.Mask
-	switch k.EthType {
+	switch k.L3Type() {
 	case packet.EtherTypeIPv4:
 		if k.NwProto == packet.ProtoIGMP && k.NwFrag&FragLater == 0 {
 			w.TpSrc, w.TpDst = 0xffff, 0xffff
@@ -66,7 +66,9 @@ func (m *Match) shapeForPrint() {
 			w.ARPSHA, w.ARPTHA = ones, ones
 		}
 	case packet.EtherTypeNSH:
-		w.NwProto, w.NwTOS, w.NwTTL, w.NwFrag = 0xff, 0xff, 0xff, FragAny|FragLater
+		if k.EthType != 0 {
+			w.NwProto, w.NwTOS, w.NwTTL, w.NwFrag = 0xff, 0xff, 0xff, FragAny|FragLater
+		}
 		if k.NSH.MDType != 1 {
 			w.NSH.Context = [4]uint32{}
 		}
@@ -77,8 +79,30 @@ func (m *Match) shapeForPrint() {
 	}
 	if k.PacketType != 0 {
 		w.EthSrc, w.EthDst, w.VLANs = packet.MAC{}, packet.MAC{}, [MaxVLANs]VLAN{}
+		m.shapeUntyped()
 	}
 	w.NDReserved, w.NDOptionsType = 0, 0
+}
+
+// shapeUntyped is [Match.shapeForPrint] for a packet without Ethernet header of
+// which the packet type alone says what it is, as in the text of a flow and behind
+// a header that decap has taken off: its NSH is not shown, and the zero addresses
+// of a connection are.
+func (m *Match) shapeUntyped() {
+	k, w := &m.Key, &m.Mask
+	if k.EthType == uint16(k.PacketType) {
+		return
+	}
+	switch uint16(k.PacketType) {
+	case packet.EtherTypeNSH:
+		w.NSH = NSH{}
+	case packet.EtherTypeIPv4:
+		FieldCTNwSrc.Field().Mark(w, FieldCTNwSrc.Field().full)
+		FieldCTNwDst.Field().Mark(w, FieldCTNwDst.Field().full)
+	case packet.EtherTypeIPv6:
+		FieldCTIPv6Src.Field().Mark(w, FieldCTIPv6Src.Field().full)
+		FieldCTIPv6Dst.Field().Mark(w, FieldCTIPv6Dst.Field().full)
+	}
 }
 
 // hideZeroMetadata stops matching on metadata that is zero or that doesn't

@@ -269,9 +269,6 @@ func (k *Key) Parse(s string, names PortNames, tlv *TLVTable) error {
 	if k.InPort == 0 && !hasInPort {
 		k.InPort = PortNone
 	}
-	if k.PacketType>>16 == 1 && k.EthType == 0 {
-		k.EthType = uint16(k.PacketType)
-	}
 	for i := range k.VLANs {
 		if v := &k.VLANs[i]; v.TCI&VLANPresent != 0 && v.TPID == 0 {
 			v.TPID = packet.EtherTypeVLAN

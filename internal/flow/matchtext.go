@@ -47,7 +47,7 @@ func (m *Match) Append(dst []byte, priority int, names PortNames) []byte {
 	p.field(FieldEthDst, "dl_dst")
 	if !skipType && p.m.EthType != 0 {
 		p.text("dl_type=")
-		p.hex4(p.k.EthType)
+		p.hex4(p.l3Type())
 		p.byte(',')
 	}
 	p.l3(skipProto)
@@ -238,8 +238,9 @@ func (p *matchPrinter) protocol() (skipType, skipProto bool) {
 	if p.m.EthType == 0 {
 		return false, false
 	}
+	ethType := p.l3Type()
 	for _, n := range Shorthands {
-		if n.EthType != p.k.EthType {
+		if n.EthType != ethType {
 			continue
 		}
 		if n.Proto < 0 || p.m.NwProto != 0 && int(p.k.NwProto) == n.Proto {

@@ -204,6 +204,13 @@ func TestKeyText(t *testing.T) {
 		{"in_port=1,dl_type=0x894f,nsh_mdtype=2", l2 + ",dl_type=0x894f,nsh_flags=0,nsh_ttl=0,nsh_mdtype=2,nsh_np=0,nsh_spi=0x0,nsh_si=0,nw_proto=0," + l3},
 		{"in_port=1,rarp", "rarp," + l2 + ",arp_spa=0.0.0.0,arp_tpa=0.0.0.0,arp_op=0,arp_sha=00:00:00:00:00:00,arp_tha=00:00:00:00:00:00"},
 		{"in_port=1,udp6", "udp6," + v6 + "," + l3 + ",tp_src=0,tp_dst=0"},
+		// Without Ethernet the packet type alone says what the text is about.
+		{"in_port=1,packet_type=(1,0x800)", "ct_nw_src=0.0.0.0,ct_nw_dst=0.0.0.0,packet_type=(1,0x800),in_port=1,nw_src=0.0.0.0,nw_dst=0.0.0.0,nw_proto=0," + l3},
+		{"in_port=1,packet_type=(1,0x800),ip", "packet_type=(1,0x800),in_port=1,nw_src=0.0.0.0,nw_dst=0.0.0.0,nw_proto=0," + l3},
+		{"in_port=1,packet_type=(1,0x86dd),nw_proto=58", "ct_ipv6_src=::,ct_ipv6_dst=::,packet_type=(1,0x86dd),in_port=1,ipv6_src=::,ipv6_dst=::,ipv6_label=0x00000,nw_proto=58," + l3 + ",icmp_type=0,icmp_code=0"},
+		{"recirc_id=1,in_port=4,packet_type=(1,0x894f),nsh_mdtype=1,nsh_np=3,nsh_spi=0x1234", "recirc_id=0x1,packet_type=(1,0x894f),in_port=4"},
+		{"in_port=1,packet_type=(1,0x8848),mpls_label=5", "packet_type=(1,0x8848),in_port=1,mpls_label=5,mpls_tc=0,mpls_ttl=0,mpls_bos=0,mpls_lse1=0,mpls_lse2=0"},
+		{"in_port=1,packet_type=(1,5)", "packet_type=(1,5),in_port=1"},
 		{"in_port=1,reg0=4,metadata=4,xreg3=4", "reg0=0x4,reg7=0x4,metadata=0x4," + l2 + ",dl_type=0x0000"},
 	} {
 		k, err := ParseKey(tt.in, nil, nil)

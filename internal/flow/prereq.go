@@ -45,6 +45,15 @@ func (a facts) etherType() (uint16, bool) {
 	return a.k.EthType, a.m == nil || a.m.EthType == 0xffff
 }
 
+// L3Type is the EtherType of what a packet carries: EthType, or where that is
+// not said, as in the text of a flow without Ethernet, that of the packet type.
+func (k *Key) L3Type() uint16 {
+	if k.EthType == 0 && k.PacketType>>16 == 1 {
+		return uint16(k.PacketType)
+	}
+	return k.EthType
+}
+
 func (a facts) isType(types ...uint16) bool {
 	t, ok := a.etherType()
 	if !ok {

@@ -129,9 +129,13 @@ func FormatCTState(state uint8) string {
 	return formatFlags(V(uint64(state)), V(0xff), true, ctStateNames)
 }
 
-// FormatPacketType prints (namespace,type).
+// FormatPacketType prints (namespace,type): types of one digit are decimal, others
+// hexadecimal.
 func FormatPacketType(pt uint32) string {
-	return fmt.Sprintf("(%d,%s)", pt>>16, hexText(V(uint64(pt&0xffff))))
+	if t := pt & 0xffff; t > 9 {
+		return fmt.Sprintf("(%d,0x%x)", pt>>16, t)
+	}
+	return fmt.Sprintf("(%d,%d)", pt>>16, pt&0xffff)
 }
 
 // FormatValue prints a value of the field with its mask, as the field's form

@@ -93,7 +93,7 @@ func ctStateText(s uint8) string { return flow.FormatCTState(s) }
 
 // endpoints are the addresses and ports of a packet.
 func endpoints(k *flow.Key) string {
-	if k.EthType == packet.EtherTypeIPv6 {
+	if k.L3Type() == packet.EtherTypeIPv6 {
 		return fmt.Sprintf("ipv6_src=[%v],tp_src=%d,ipv6_dst=[%v],tp_dst=%d",
 			netip.AddrFrom16(k.IPv6Src), k.TpSrc, netip.AddrFrom16(k.IPv6Dst), k.TpDst)
 	}

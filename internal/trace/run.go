@@ -192,7 +192,7 @@ func translateAddress(k *flow.Key, nat *datapath.NAT) bool {
 	if nat.Dst {
 		v4, v6, port = &k.IPDst, &k.IPv6Dst, &k.TpDst
 	}
-	setAddr(v4, v6, k.EthType, nat.MinAddr)
+	setAddr(v4, v6, k.L3Type(), nat.MinAddr)
 	if nat.MinPort != 0 && (k.NwProto == packet.ProtoTCP || k.NwProto == packet.ProtoUDP || k.NwProto == packet.ProtoSCTP) {
 		*port = nat.MinPort
 	}

@@ -134,6 +134,30 @@ Datapath actions: 3`},
 	}
 }
 
+// The packet type of a flow's text says what is matched and written; only
+// encap(ethernet) makes an EtherType of it.
+func TestPacketType(t *testing.T) {
+	env := newEnv(t, "packet_type=(1,0x894f),nsh_si=3,actions=decap,2", "packet_type=(1,0x800),actions=dec_ttl,encap(ethernet),2")
+	for _, c := range []struct{ key, flow, final, rest string }{
+		{"packet_type=(1,0x894f),in_port=4,nsh_si=3,nsh_np=3", "packet_type=(1,0x894f),in_port=4",
+			"in_port=4,vlan_tci=0x0000,dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00,dl_type=0x0000",
+			"Megaflow: recirc_id=0,packet_type=(1,0x894f),in_port=4,dl_type=0x894f,nsh_np=3,nsh_si=3\nDatapath actions: pop_nsh(),recirc(0x1)"},
+		{"packet_type=(1,0x800),in_port=4,nw_ttl=5",
+			"ct_nw_src=0.0.0.0,ct_nw_dst=0.0.0.0,packet_type=(1,0x800),in_port=4,nw_src=0.0.0.0,nw_dst=0.0.0.0,nw_proto=0,nw_tos=0,nw_ecn=0,nw_ttl=5,nw_frag=no",
+			"ip,in_port=4,vlan_tci=0x0000,dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00,nw_src=0.0.0.0,nw_dst=0.0.0.0,nw_proto=0,nw_tos=0,nw_ecn=0,nw_ttl=4,nw_frag=no",
+			"Megaflow: recirc_id=0,packet_type=(1,0x800),ip,in_port=4,nw_proto=0,nw_ttl=5,nw_frag=no\nDatapath actions: push_eth(src=00:00:00:00:00:00,dst=00:00:00:00:00:00),2"},
+	} {
+		text, err := Run(env, []string{"br0", c.key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "Final flow: " + c.final + "\n" + c.rest
+		if diff := cmp.Diff(want, "Final flow: "+after(text.String(), "Final flow: ")); diff != "" || !strings.HasPrefix(text.String(), "Flow: "+c.flow+"\n") {
+			t.Errorf("%s:\n%s\n%s", c.key, diff, text)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	env := newEnv(t)
 	for args, want := range map[string]string{

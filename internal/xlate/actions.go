@@ -175,8 +175,8 @@ func (x *Translator) change(a openflow.Action) bool {
 // have the header.
 func (x *Translator) changeL3(a openflow.Action) bool {
 	f, w := &x.flow, x.wc
-	v4 := f.EthType == packet.EtherTypeIPv4
-	if isIP(f.EthType) {
+	v4 := f.L3Type() == packet.EtherTypeIPv4
+	if isIP(f.L3Type()) {
 		// Without a protocol the data path can't set anything.
 		switch a.(type) {
 		case *openflow.SetIPv4Src, *openflow.SetIPv4Dst, *openflow.SetIPDSCP, *openflow.SetIPECN, *openflow.SetIPTTL,
@@ -194,17 +194,17 @@ func (x *Translator) changeL3(a openflow.Action) bool {
 			f.IPDst, w.IPDst = a.Addr, ^uint32(0)
 		}
 	case *openflow.SetIPDSCP:
-		if isIP(f.EthType) {
+		if isIP(f.L3Type()) {
 			f.NwTOS = f.NwTOS&3 | a.DSCP&^3
 			w.NwTOS |= 0xfc
 		}
 	case *openflow.SetIPECN:
-		if isIP(f.EthType) {
+		if isIP(f.L3Type()) {
 			f.NwTOS = f.NwTOS&^3 | a.ECN&3
 			w.NwTOS |= 3
 		}
 	case *openflow.SetIPTTL:
-		if isIP(f.EthType) {
+		if isIP(f.L3Type()) {
 			f.NwTTL, w.NwTTL = a.TTL, 0xff
 		}
 	case *openflow.SetL4SrcPort:
@@ -270,8 +270,8 @@ func (x *Translator) setField(a *openflow.SetField) {
 // markIPSet marks the protocol, or the operation of ARP, when a field of the
 // header is changed: a data path can't change packets without one.
 func (x *Translator) markIPSet(f *flow.Field) {
-	ip := f.ID >= flow.FieldIPv4Src && f.ID <= flow.FieldIPTTL && isIP(x.flow.EthType)
-	arp := f.ID >= flow.FieldARPOp && f.ID <= flow.FieldARPTHA && x.flow.EthType == packet.EtherTypeARP
+	ip := f.ID >= flow.FieldIPv4Src && f.ID <= flow.FieldIPTTL && isIP(x.flow.L3Type())
+	arp := f.ID >= flow.FieldARPOp && f.ID <= flow.FieldARPTHA && x.flow.L3Type() == packet.EtherTypeARP
 	if ip || arp {
 		x.wc.NwProto = 0xff
 	}
@@ -375,7 +375,7 @@ func (x *Translator) pushVLAN(tpid uint16) {
 // controllers that the action names, and no further.
 func (x *Translator) decTTL(a *openflow.DecTTL) {
 	f := &x.flow
-	if !isIP(f.EthType) {
+	if !isIP(f.L3Type()) {
 		return
 	}
 	x.wc.NwTTL = 0xff
@@ -384,7 +384,7 @@ func (x *Translator) decTTL(a *openflow.DecTTL) {
 		f.NwTTL--
 		return
 	}
-	if f.EthType == packet.EtherTypeIPv4 {
+	if f.L3Type() == packet.EtherTypeIPv4 {
 		x.warn("IPv4 decrement TTL exception")
 	} else {
 		x.warn("IPv6 decrement TTL exception")
@@ -500,7 +500,7 @@ func (x *Translator) meter(id uint32) {
 
 // finTimeout lowers the rule's timeouts when the connection ends.
 func (x *Translator) finTimeout(a *openflow.FinTimeout) {
-	if x.flow.EthType == 0 || !isIP(x.flow.EthType) || x.flow.NwProto != protoTCP || x.rule == nil {
+	if !isIP(x.flow.L3Type()) || x.flow.NwProto != protoTCP || x.rule == nil {
 		return
 	}
 	x.wc.NwProto = 0xff

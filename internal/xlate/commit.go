@@ -16,7 +16,7 @@ func (x *Translator) commit() {
 	x.commitEthernet(f, b)
 	x.commitNSH(f, b)
 	// L3 actions find their header only when the packet is no longer MPLS.
-	mplsFirst := isMPLS(b.EthType) && !isMPLS(f.EthType)
+	mplsFirst := isMPLS(b.L3Type()) && !isMPLS(f.L3Type())
 	if mplsFirst {
 		x.commitMPLS(f, b)
 	}
@@ -88,7 +88,7 @@ func (x *Translator) commitL3(f, b *flow.Key) {
 	if f.NwProto == 0 && (x.wc.NwProto != 0 || b.NwProto != 0) {
 		return
 	}
-	switch b.EthType {
+	switch b.L3Type() {
 	case packet.EtherTypeIPv4:
 		x.commitIPv4(f, b)
 	case packet.EtherTypeIPv6:
@@ -103,7 +103,7 @@ func (x *Translator) commitL3(f, b *flow.Key) {
 }
 
 func (x *Translator) commitIPv4(f, b *flow.Key) {
-	if f.EthType != b.EthType || f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL {
+	if f.L3Type() != b.L3Type() || f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL {
 		return
 	}
 	w := x.wc
@@ -117,7 +117,7 @@ func (x *Translator) commitIPv4(f, b *flow.Key) {
 }
 
 func (x *Translator) commitIPv6(f, b *flow.Key) {
-	if f.EthType != b.EthType || f.IPv6Src == b.IPv6Src && f.IPv6Dst == b.IPv6Dst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL && f.IPv6Label == b.IPv6Label {
+	if f.L3Type() != b.L3Type() || f.IPv6Src == b.IPv6Src && f.IPv6Dst == b.IPv6Dst && f.NwTOS == b.NwTOS && f.NwTTL == b.NwTTL && f.IPv6Label == b.IPv6Label {
 		return
 	}
 	w := x.wc
@@ -135,7 +135,7 @@ func (x *Translator) commitIPv6(f, b *flow.Key) {
 // every data path can do them.
 
 func (x *Translator) commitARP(f, b *flow.Key) {
-	if f.EthType != b.EthType || f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwProto == b.NwProto && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
+	if f.L3Type() != b.L3Type() || f.IPSrc == b.IPSrc && f.IPDst == b.IPDst && f.NwProto == b.NwProto && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
 		return
 	}
 	w := x.wc
@@ -151,7 +151,7 @@ func (x *Translator) commitARP(f, b *flow.Key) {
 }
 
 func (x *Translator) commitND(f, b *flow.Key) {
-	if f.EthType != b.EthType || f.NDTarget == b.NDTarget && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
+	if f.L3Type() != b.L3Type() || f.NDTarget == b.NDTarget && f.ARPSHA == b.ARPSHA && f.ARPTHA == b.ARPTHA {
 		return
 	}
 	w := x.wc
@@ -165,7 +165,7 @@ func (x *Translator) commitND(f, b *flow.Key) {
 }
 
 func (x *Translator) commitNDExt(f, b *flow.Key) {
-	if f.EthType != b.EthType || f.NDReserved == b.NDReserved && f.NDOptionsType == b.NDOptionsType {
+	if f.L3Type() != b.L3Type() || f.NDReserved == b.NDReserved && f.NDOptionsType == b.NDOptionsType {
 		return
 	}
 	if !x.cfg.Features.NDExt {

@@ -54,6 +54,7 @@ func (x *Translator) encapEthernet() {
 		x.unsupported("Dropping packet as encap(ethernet) is not supported for packet type ethernet.")
 		return
 	}
+	f.EthType = f.L3Type()
 	f.PacketType = 0
 	f.EthSrc, f.EthDst = packet.MAC{}, packet.MAC{}
 	x.outer = outerChange{push: true}
@@ -216,10 +217,10 @@ func (x *Translator) commitOuter() {
 		}
 	case f.PacketType == 0:
 		x.emit(&datapath.PushEthernet{Src: f.EthSrc, Dst: f.EthDst})
-		b.PacketType, b.EthSrc, b.EthDst = 0, f.EthSrc, f.EthDst
+		b.PacketType, b.EthSrc, b.EthDst, b.EthType = 0, f.EthSrc, f.EthDst, b.L3Type()
 		b.VLANs = [flow.MaxVLANs]flow.VLAN{}
 		return
-	case f.EthType == packet.EtherTypeNSH:
+	case f.L3Type() == packet.EtherTypeNSH:
 		x.emit(&datapath.PushNSH{Header: f.NSH, Metadata: o.metadata})
 	default:
 		if !x.cfg.Features.AddMPLS {
@@ -238,7 +239,7 @@ func (x *Translator) commitOuter() {
 // decNSHTTL decrements the TTL of a Network Service Header.
 func (x *Translator) decNSHTTL() {
 	f := &x.flow
-	if f.EthType != packet.EtherTypeNSH {
+	if f.L3Type() != packet.EtherTypeNSH {
 		return
 	}
 	x.wc.NSH.TTL = 0xff
@@ -253,7 +254,7 @@ func (x *Translator) decNSHTTL() {
 // commitNSH sets what changed of a Network Service Header, and with it all of
 // it that the mask has.
 func (x *Translator) commitNSH(f, b *flow.Key) {
-	if f.EthType != packet.EtherTypeNSH || f.NSH == b.NSH {
+	if f.L3Type() != packet.EtherTypeNSH || f.NSH == b.NSH {
 		return
 	}
 	a := &datapath.SetNSH{Header: f.NSH, Mask: x.wc.NSH}

@@ -14,10 +14,10 @@ func (x *Translator) hashFields(set openflow.HashFields, basis uint16) uint32 {
 	h := uint64(basis)
 	addresses := func() {
 		switch {
-		case f.EthType == 0x0800:
+		case f.L3Type() == 0x0800:
 			w.IPSrc, w.IPDst = ^uint32(0), ^uint32(0)
 			h = mix(h, uint64(f.IPSrc^f.IPDst))
-		case f.EthType == 0x86dd:
+		case f.L3Type() == 0x86dd:
 			for i := range w.IPv6Src {
 				w.IPv6Src[i], w.IPv6Dst[i] = 0xff, 0xff
 				h = mix(h, uint64(f.IPv6Src[i]^f.IPv6Dst[i]))
@@ -25,7 +25,7 @@ func (x *Translator) hashFields(set openflow.HashFields, basis uint16) uint32 {
 		}
 	}
 	ports := func(udp bool) {
-		if !isIP(f.EthType) {
+		if !isIP(f.L3Type()) {
 			return
 		}
 		w.NwProto = 0xff
@@ -66,9 +66,9 @@ func (x *Translator) hashFields(set openflow.HashFields, basis uint16) uint32 {
 func (x *Translator) hashAddress(h uint64, src bool) uint64 {
 	f := flow.FieldIPv4Dst
 	switch {
-	case x.flow.EthType == 0x86dd && src:
+	case x.flow.L3Type() == 0x86dd && src:
 		f = flow.FieldIPv6Src
-	case x.flow.EthType == 0x86dd:
+	case x.flow.L3Type() == 0x86dd:
 		f = flow.FieldIPv6Dst
 	case src:
 		f = flow.FieldIPv4Src

@@ -88,7 +88,7 @@ func (x *Translator) freezesAfterMPLS(a openflow.Action) bool {
 	switch a := a.(type) {
 	case *openflow.PushMPLS:
 		// A label takes its TTL from the IP header, if there is one.
-		return isIP(x.flow.EthType) && x.flow.NwTTL == 0
+		return isIP(x.flow.L3Type()) && x.flow.NwTTL == 0
 	case *openflow.Output, *openflow.Controller, *openflow.Enqueue, *openflow.OutputReg, *openflow.OutputTrunc,
 		*openflow.SetVLANVID, *openflow.SetVLANPCP, *openflow.StripVLAN, *openflow.PushVLAN,
 		*openflow.SetEthSrc, *openflow.SetEthDst, *openflow.SetTunnelID, *openflow.SetQueue, *openflow.PopQueue,

@@ -29,7 +29,7 @@ const (
 // not end within the key fills it, whatever its entries are: only the bits that
 // say where the stack ends decide.
 func numLabels(k *flow.Key) int {
-	if !isMPLS(k.EthType) {
+	if !isMPLS(k.L3Type()) {
 		return 0
 	}
 	for i, l := range k.MPLS {
@@ -72,14 +72,14 @@ func (x *Translator) pushMPLS(ethType uint16) {
 	switch {
 	case n > 0:
 		lse = f.MPLS[0] &^ lseBOS
-	case isIP(f.EthType):
+	case isIP(f.L3Type()):
 		w.NwTTL, w.NwTOS = 0xff, w.NwTOS|0xfc
 		tc := uint32(f.NwTOS>>2) & 7
 		lse = uint32(f.NwTTL) | tc<<lseTCShift | lseBOS
 		if f.NwTTL == 0 {
 			lse |= 64
 		}
-		if f.EthType == packet.EtherTypeIPv6 {
+		if f.L3Type() == packet.EtherTypeIPv6 {
 			lse |= explicitNull6 << lseLabelShift
 		}
 	}
@@ -187,7 +187,7 @@ func (x *Translator) commitMPLS(f, b *flow.Key) {
 			x.emit(&datapath.PushMPLS{LSE: f.MPLS[i-1], EthType: f.EthType})
 		}
 	}
-	if isMPLS(f.EthType) || isMPLS(b.EthType) {
+	if isMPLS(f.L3Type()) || isMPLS(b.L3Type()) {
 		b.EthType, b.MPLS = f.EthType, f.MPLS
 	}
 }

@@ -119,7 +119,7 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 // port has one for it.
 func (x *Translator) markQueue(p *Port) {
 	dscp, ok := p.DSCP[x.flow.SkbPriority]
-	if !ok || !isIP(x.flow.EthType) {
+	if !ok || !isIP(x.flow.L3Type()) {
 		return
 	}
 	x.wc.NwTOS |= dscpMask
@@ -213,7 +213,7 @@ func (x *Translator) enterBridge(in *Port) {
 func (x *Translator) deliverDHCP() {
 	const server, client = 67, 68
 	f := &x.flow
-	if !x.bridge.InBand || f.EthType != packet.EtherTypeIPv4 || f.NwProto != protoUDP {
+	if !x.bridge.InBand || f.L3Type() != packet.EtherTypeIPv4 || f.NwProto != protoUDP {
 		return
 	}
 	x.wc.NwProto = 0xff

@@ -131,7 +131,7 @@ func (x *Translator) initMask() {
 	w.PacketType = ^uint32(0)
 	w.EthType = 0xffff
 	w.RecircID = ^uint32(0)
-	if isIP(x.flow.EthType) {
+	if isIP(x.flow.L3Type()) {
 		w.NwFrag = flow.FragAny | flow.FragLater
 	}
 	if !x.flow.Tunnel.IsZero() {
@@ -232,10 +232,10 @@ func (x *Translator) finishMask() {
 	if k.PacketType != 0 {
 		w.EthSrc, w.EthDst, w.VLANs = packet.MAC{}, packet.MAC{}, [flow.MaxVLANs]flow.VLAN{}
 	}
-	if k.EthType != packet.EtherTypeNSH {
+	if k.L3Type() != packet.EtherTypeNSH {
 		w.NSH = flow.NSH{} // of one that was pushed
 	}
-	if !isMPLS(k.EthType) {
+	if !isMPLS(k.L3Type()) {
 		w.MPLS = [flow.MaxMPLSLabels]uint32{}
 	}
 	if k.Tunnel.IsZero() {
@@ -280,7 +280,7 @@ func (x *Translator) find(table *uint8, mayController, honorMiss bool) (*pipelin
 
 func (x *Translator) lookup(table *uint8, mayController, honorMiss bool) (*pipeline.Rule, miss) {
 	key := &x.flow
-	if key.NwFrag&flow.FragAny != 0 && isIP(key.EthType) {
+	if key.NwFrag&flow.FragAny != 0 && isIP(key.L3Type()) {
 		switch x.bridge.Frags {
 		case openflow.FragNormal:
 			// Fragments must match alike, so no one has transport ports.
@@ -494,12 +494,12 @@ const (
 )
 
 func isICMP(k *flow.Key) bool {
-	return k.EthType == packet.EtherTypeIPv4 && k.NwProto == protoICMP ||
-		k.EthType == packet.EtherTypeIPv6 && k.NwProto == protoICMPv6
+	return k.L3Type() == packet.EtherTypeIPv4 && k.NwProto == protoICMP ||
+		k.L3Type() == packet.EtherTypeIPv6 && k.NwProto == protoICMPv6
 }
 
 func hasPorts(k *flow.Key) bool {
-	return isIP(k.EthType) && (k.NwProto == protoTCP || k.NwProto == protoUDP || k.NwProto == protoSCTP)
+	return isIP(k.L3Type()) && (k.NwProto == protoTCP || k.NwProto == protoUDP || k.NwProto == protoSCTP)
 }
 
 // now is the input's time, for the zero time too.

@@ -38,7 +38,7 @@ func (x *Translator) markTunnel() {
 // one that must be dropped, since its sender would not understand the mark.
 func (x *Translator) decapsulated(p *Port) bool {
 	x.effect(Effect{Kind: EffectRx, Port: p})
-	if !isIP(x.flow.EthType) || x.flow.Tunnel.TOS&ecnMask != ecnCE {
+	if !isIP(x.flow.L3Type()) || x.flow.Tunnel.TOS&ecnMask != ecnCE {
 		return true
 	}
 	x.wc.NwTOS |= ecnMask
@@ -119,7 +119,7 @@ func (x *Translator) outerTTL(c *tunnel.Config) {
 	t := &x.flow.Tunnel
 	t.TTL = tunnel.DefaultTTL
 	switch {
-	case c.TTLInherit && isIP(x.flow.EthType):
+	case c.TTLInherit && isIP(x.flow.L3Type()):
 		x.wc.NwTTL = 0xff
 		t.TTL = x.flow.NwTTL
 	case !c.TTLInherit && c.TTL != 0:
@@ -132,7 +132,7 @@ func (x *Translator) outerTTL(c *tunnel.Config) {
 func (x *Translator) outerTOS(c *tunnel.Config) {
 	t := &x.flow.Tunnel
 	t.TOS = c.TOS
-	if !isIP(x.flow.EthType) {
+	if !isIP(x.flow.L3Type()) {
 		return
 	}
 	if c.TOSInherit {
