@@ -104,6 +104,7 @@ type Pipeline struct {
 	meters  atomic.Pointer[map[uint32]*Meter]
 	tlv     atomic.Pointer[flow.TLVTable]
 	origins origins
+	readers readers
 
 	// Guarded by mu.
 	timed    map[*Rule]struct{} // rules with a timeout
@@ -149,8 +150,12 @@ func (p *Pipeline) Keeps(v classifier.Version) bool { return uint64(v) >= p.olde
 // read has fn read the newest version, again if commits overtook it; the last
 // time they wait. fn may be called by whoever doesn't hold mu.
 func (p *Pipeline) read(fn func(v classifier.Version)) {
+	const seat = 0
+	p.Enter(seat)
 	v := p.Version()
-	if fn(v); p.Keeps(v) {
+	fn(v)
+	p.Leave(seat)
+	if p.Keeps(v) {
 		return
 	}
 	p.mu.Lock()
@@ -162,6 +167,15 @@ func (p *Pipeline) read(fn func(v classifier.Version)) {
 func (p *Pipeline) Rules(table uint8) (out []*Rule) {
 	p.read(func(v classifier.Version) { out = p.tables[table].Rules(v) })
 	return out
+}
+
+// Find finds the flow of exactly this match and priority in the newest version of a
+// table, nil for none.
+func (p *Pipeline) Find(table uint8, match *flow.Match, priority int) (r *Rule) {
+	if t := p.Table(table); t != nil {
+		p.read(func(v classifier.Version) { r = t.Find(v, match, priority) })
+	}
+	return r
 }
 
 // Table gives a table by number, nil for 255.

@@ -45,6 +45,8 @@ func outPort(r *Rule) openflow.PortNo {
 func TestModifyKeepsCountersAndVersions(t *testing.T) {
 	p := New(nil)
 	mustApply(t, p, flowMod(openflow.FlowAdd, inPort(1), 5, 2))
+	p.Enter(0)
+	defer p.Leave(0)
 	before := p.Version()
 	lookup(p, before, 1).Stats.Credit(3, 180, t0)
 	ev := mustApply(t, p, flowMod(openflow.FlowModify, flow.Match{}, 0, 3))
@@ -227,6 +229,43 @@ func TestGarbageIsCollected(t *testing.T) {
 	}
 	if n := p.tables[0].cls.Len(); n > 6 {
 		t.Errorf("%d rules kept for one flow", n)
+	}
+}
+
+// Flows that are gone don't lead lookups to look at more than they need, unless
+// somebody still reads them.
+func TestDeletedFlowsWidenNoMask(t *testing.T) {
+	p := New(nil)
+	mustApply(t, p, flowMod(openflow.FlowAdd, flow.Match{}, 1, 2))
+	var narrow flow.Match
+	narrow.Key = flow.Key{EthType: 0x800, IPSrc: 0x0a000080}
+	narrow.Mask = flow.Mask{EthType: 0xffff, IPSrc: 0xffffff80}
+	mask := func() (wc flow.Mask) {
+		var s classifier.Scratch[*Rule]
+		p.Table(0).Lookup(p.Version(), &flow.Key{InPort: 1, EthType: 0x800, IPSrc: 0x0a000001}, &wc, &s)
+		return wc
+	}
+	want := mask()
+	mustApply(t, p, flowMod(openflow.FlowAdd, narrow, 5, 2))
+	if mask() == want {
+		t.Fatal("the flow makes no difference")
+	}
+	mustApply(t, p, flowMod(openflow.FlowDelete, narrow, 0, 2))
+	if got := mask(); got != want {
+		t.Errorf("got mask of nw_src %#x", got.IPSrc)
+	}
+
+	mustApply(t, p, flowMod(openflow.FlowAdd, narrow, 5, 2))
+	p.Enter(3)
+	v := p.Version()
+	mustApply(t, p, flowMod(openflow.FlowDelete, narrow, 0, 2))
+	if n := len(p.Table(0).Rules(v)); n != 2 || !p.Keeps(v) {
+		t.Errorf("who reads sees %d flows, and that they are all: %v", n, p.Keeps(v))
+	}
+	p.Leave(3)
+	mustApply(t, p, flowMod(openflow.FlowAdd, inPort(7), 5, 2))
+	if got := mask(); got.IPSrc != 0 || p.Keeps(v) {
+		t.Errorf("nobody reads, and there is a mask of nw_src %#x, %v", got.IPSrc, p.Keeps(v))
 	}
 }
 

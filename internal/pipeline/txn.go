@@ -74,15 +74,20 @@ func (p *Pipeline) begin(now time.Time) *Txn {
 	return &Txn{p: p, now: now, version: p.Version() + 1}
 }
 
-// collect takes rules out of the classifiers that only lookups of older
-// versions than the last two could still want, or such as have been under way
-// for a second. Such a lookup finds by [Pipeline.Keeps] that it came too late.
+// collect takes rules out of the classifiers that no version has from the newest
+// on: all of them where nobody reads, so that no lookup is led by what isn't there;
+// else those that only lookups of older versions than the last two could still
+// want, or such as have been under way for a second. Such a lookup finds by
+// [Pipeline.Keeps] that it came too late.
 func (p *Pipeline) collect(now time.Time) {
 	const keep = 2
-	v := p.Version()
+	if len(p.garbage) == 0 {
+		return
+	}
+	v, none := p.Version(), p.readers.none()
 	n := 0
 	for _, h := range p.garbage {
-		if h.rule.cls.Removed()+keep > v && now.Sub(h.at) < time.Second {
+		if !none && h.rule.cls.Removed()+keep > v && now.Sub(h.at) < time.Second {
 			break
 		}
 		p.oldest.Store(max(p.oldest.Load(), uint64(h.rule.cls.Removed()))) // before it is missing
@@ -129,6 +134,7 @@ func (x *Txn) commit() []Event {
 		}
 		p.onChange(p, events)
 	}
+	p.collect(x.now)
 	return x.events
 }
 

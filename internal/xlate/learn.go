@@ -125,11 +125,7 @@ func learn(p *pipeline.Pipeline, fm *openflow.FlowMod, limit uint32, now time.Ti
 // findLearned finds the flow that the flow mod would add, when adding it would
 // change nothing.
 func findLearned(p *pipeline.Pipeline, fm *openflow.FlowMod) *pipeline.Rule {
-	t := p.Table(fm.TableID)
-	if t == nil {
-		return nil
-	}
-	r := t.Find(p.Version(), &fm.Match, int(fm.Priority))
+	r := p.Find(fm.TableID, &fm.Match, int(fm.Priority))
 	if r == nil || r.Cookie != fm.NewCookie || r.IdleTimeout() != fm.IdleTimeout || r.HardTimeout() != fm.HardTimeout ||
 		!pipeline.SameActions(r.Actions(), fm.Actions) {
 		return nil

@@ -169,6 +169,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	x.effect(Effect{Kind: EffectTx, Port: out})
 	x.effect(Effect{Kind: EffectRx, Port: in})
 	x.bridge = in.Bridge
+	in.Bridge.Pipeline.Enter(x.seat)
 	x.version = in.Bridge.Pipeline.Version()
 	x.stack, x.actionSet, x.exit, x.conntracked, x.mirrored = nil, nil, false, false, 0
 	x.cookie = 0 // that of a miss
@@ -187,6 +188,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 		}
 	}
 	x.depth--
+	in.Bridge.Pipeline.Leave(x.seat)
 	x.traceBack(o.traceLen)
 	x.flow, x.bridge, x.version, x.table = o.key, o.bridge, o.version, o.table
 	x.stack, x.actionSet = o.stack, o.actionSet

@@ -2,6 +2,7 @@ package xlate
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"weir/internal/classifier"
@@ -69,6 +70,7 @@ type Translator struct {
 	origPriority uint32
 
 	scratch classifier.Scratch[*pipeline.Rule]
+	seat    uint8 // in the pipelines that are read
 	lookKey flow.Key
 	trace   *Trace
 }
@@ -80,16 +82,19 @@ type place struct {
 }
 
 // NewTranslator makes a translator.
-func NewTranslator() *Translator { return &Translator{} }
+func NewTranslator() *Translator { return &Translator{seat: uint8(rand.N(pipeline.Seats))} }
 
 // Translate translates a packet. The result is valid until the next call.
 func (x *Translator) Translate(in *Input) *Result {
+	p := in.Bridge.Pipeline
+	p.Enter(x.seat)
 	x.reset(in)
 	x.traceBridge(in.Bridge.Name)
 	x.start()
 	x.noteDrop()
 	x.traceBack(0)
 	x.finish()
+	p.Leave(x.seat)
 	return &x.res
 }
 
