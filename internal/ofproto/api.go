@@ -54,6 +54,7 @@ type Backend struct {
 	meterIDs meterPool
 	// underlays are the data path's devices that carry tunnels, by name.
 	underlays map[string]*underlay
+	tunnels   atomic.Int32 // ports that use them
 }
 
 // Options are what a Backend is made of.
@@ -68,6 +69,9 @@ type Options struct {
 	// Router finds the way to remotes of in-band control; nil when the host's
 	// routes are not to be used.
 	Router Router
+	// Reach is how tunnels find their other ends where translation builds the outer
+	// headers; nil: devices of the data path do.
+	Reach *xlate.Reach
 }
 
 // NewBackend makes a backend without bridges and connects it to the data path.

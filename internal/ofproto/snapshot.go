@@ -40,6 +40,7 @@ func (be *Backend) build() *xlate.Config {
 		Features: be.Features(),
 		Recircs:  be.recirc,
 		Drops:    be.drops,
+		Reach:    be.opts.Reach,
 	}
 	patches := map[string]*xlate.Port{}
 	peers := map[*xlate.Port]string{}

@@ -63,6 +63,7 @@ func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
 	}
 	be.underlays[name] = u
 	u.ports++
+	be.tunnels.Add(1)
 	p.dp, p.tunnel = u.dp, c
 	return nil
 }
@@ -95,6 +96,7 @@ func (be *Backend) detachTunnel(p *port) error {
 		return nil
 	}
 	u.ports--
+	be.tunnels.Add(-1)
 	last := u.ports == 0
 	if last {
 		delete(be.underlays, name)
@@ -121,6 +123,14 @@ func (be *Backend) CloseUnderlays() {
 		}
 	}
 	be.underlays = nil
+}
+
+// ReachChanged says that routes or neighbours of tunnels have changed: where there
+// are tunnels that translation builds, all flows are looked at again.
+func (be *Backend) ReachChanged() {
+	if be.opts.Reach != nil && be.tunnels.Load() > 0 {
+		be.engine.Wake()
+	}
 }
 
 // TunnelPort is a tunnel port as ofproto/list-tunnels shows it.

@@ -222,6 +222,8 @@ func (s *Switch) registerNone(srv *unixctl.Server) {
 	none("rstp/show", "[bridge]", 1, "", "No such RSTP object")
 	s.registerRefused(srv)
 	s.registerTunnels(srv)
+	s.registerRoutes(srv)
+	s.registerNeighbours(srv)
 	srv.Register("mdb/show", "bridge", 1, 1, func(r *unixctl.Request) (string, error) {
 		if _, err := s.ofproto(r.Args[0]); err != nil {
 			return "", err
@@ -245,31 +247,14 @@ func (s *Switch) registerNone(srv *unixctl.Server) {
 // registerRefused adds the commands that would change or list what this version
 // doesn't have, so that whoever tries them reads why they don't work.
 func (s *Switch) registerRefused(srv *unixctl.Server) {
-	const (
-		routes  = "routes are the host's: see ip-route(8)"
-		tunnels = "tunnels use the host's neighbors: see ip-neighbour(8)"
-	)
 	for _, c := range []struct{ name, usage, reason string }{
 		{"autoattach/show-isid", "[bridge]", "LLDP and auto-attach are not supported yet"},
 		{"autoattach/statistics", "[bridge]", "LLDP and auto-attach are not supported yet"},
 		{"autoattach/status", "[bridge]", "LLDP and auto-attach are not supported yet"},
 		{"cfm/set-fault", "[interface] normal|false|true", "CFM is not supported yet: no interface has a session"},
 		{"mdb/flush", "[bridge]", "multicast snooping is not supported yet: there is nothing to flush"},
-		{"ovs/route/add", "ip/plen dev [gw] [pkt_mark=mark] [src_ip=src_ip]", routes},
-		{"ovs/route/del", "ip/plen [pkt_mark=mark]", routes},
-		{"ovs/route/lookup", "ip_addr [pkt_mark=mark]", routes},
-		{"ovs/route/show", "", routes},
 		{"rstp/tcn", "[bridge]", "RSTP is not supported yet"},
 		{"stp/tcn", "[bridge]", "STP is not supported yet"},
-		{"tnl/arp/aging", "[SECS]", tunnels},
-		{"tnl/arp/flush", "", tunnels},
-		{"tnl/arp/set", "BRIDGE IP MAC", tunnels},
-		{"tnl/arp/show", "", tunnels},
-		{"tnl/egress_port_range", "min max", "source ports of tunnels are the host's: see the option srcport of ip-link(8)"},
-		{"tnl/neigh/aging", "[SECS]", tunnels},
-		{"tnl/neigh/flush", "", tunnels},
-		{"tnl/neigh/set", "BRIDGE IP MAC", tunnels},
-		{"tnl/neigh/show", "", tunnels},
 	} {
 		srv.Register(c.name, c.usage, 0, -1, func(*unixctl.Request) (string, error) { return "", errors.New(c.reason) })
 	}

@@ -10,8 +10,12 @@ import (
 	"weir/internal/netdev/linux"
 	"weir/internal/netdev/patch"
 	"weir/internal/numa"
+	"weir/internal/tunnel"
+	"weir/internal/tunnel/neigh"
+	"weir/internal/tunnel/route"
 	"weir/internal/upcall"
 	"weir/internal/vlog"
+	"weir/internal/xlate"
 )
 
 // DummyMode says how far dummies stand in for the real thing
@@ -45,6 +49,7 @@ type composer struct {
 	probes    *ebpf.Probes
 	discarded bool              // what no bridge uses is gone
 	fallen    map[string]string // why the eBPF data path of a type could not be opened
+	reach     *xlate.Reach
 	sw        *Switch
 }
 
@@ -56,6 +61,7 @@ func Compose(p Providers, o Options) *Switch {
 	}
 	logTopology(&p.Topology)
 	c := &composer{providers: p, opts: &o, dummies: dummy.NewSet(o.Clock), probes: new(ebpf.Probes), fallen: map[string]string{}}
+	c.reach = &xlate.Reach{Routes: route.NewTable(), Neighbours: neigh.New(), Egress: new(tunnel.EgressPorts)}
 	if !p.NoSystem {
 		c.host = linux.NewHost()
 	}
@@ -77,9 +83,10 @@ func Compose(p Providers, o Options) *Switch {
 	o.InterfaceTypes = slices.Compact(o.InterfaceTypes)
 	o.Settled = c.discardLeftovers
 	c.sw = New(o)
-	c.sw.dummies = c.dummies
+	c.sw.dummies, c.sw.reach = c.dummies, c.reach
 	c.sw.dpctl = c.registerDPCtl
 	c.followLinks()
+	c.followRoutes()
 	return c.sw
 }
 

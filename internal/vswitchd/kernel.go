@@ -1,12 +1,14 @@
 package vswitchd
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"syscall"
 
 	"weir/internal/datapath/ebpf"
 	"weir/internal/netdev"
+	"weir/internal/netdev/linux"
 	"weir/internal/ofproto"
 	"weir/internal/vlog"
 )
@@ -40,6 +42,30 @@ func (c *composer) followLinks() {
 	}
 	c.host.OnChange(c.sw.linksChanged)
 	c.sw.workers = append(c.sw.workers, worker{"listening to changes of network devices", c.host.Run})
+}
+
+// followRoutes hears of the routes and addresses by which tunnels of the user-space
+// data path leave, until the switch ends; a change of them, or of neighbours, has
+// flows looked at again.
+func (c *composer) followRoutes() {
+	r := c.reach
+	r.Routes.OnChange(c.sw.reachChanged)
+	r.Neighbours.OnChange(c.sw.reachChanged)
+	c.dummies.OnAddresses(r.Routes.SetAddresses)
+	if c.host == nil && c.providers.NoRoutes {
+		return
+	}
+	c.sw.workers = append(c.sw.workers, worker{"listening to changes of routes", func(ctx context.Context) error {
+		return linux.FollowRoutes(ctx, r.Routes, !c.providers.NoRoutes)
+	}})
+}
+
+// reachChanged has the flows looked at again that leave through tunnels. Any
+// goroutine may call it.
+func (s *Switch) reachChanged() {
+	for _, p := range s.providersNow() {
+		p.ReachChanged()
+	}
 }
 
 // linksChanged looks again at the devices that were missing and those that may

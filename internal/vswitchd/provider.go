@@ -10,6 +10,7 @@ import (
 	"weir/internal/netdev"
 	"weir/internal/ofproto"
 	"weir/internal/vlog"
+	"weir/internal/xlate"
 )
 
 // keeper is a data path whose forwarding can go on when the process ends, and
@@ -119,7 +120,7 @@ func (c *composer) open(typ string) (Backend, error) {
 	}
 	p.Backend = ofproto.NewBackend(ofproto.Options{
 		Datapath: p.dp, Clock: c.opts.Clock, Stream: c.opts.Stream, RunDir: c.opts.RunDir,
-		Upcall: upcallConfig(c.sw.other), Router: c.router(),
+		Upcall: upcallConfig(c.sw.other), Router: c.router(), Reach: c.reachOf(p),
 	})
 	p.SetBundleIdleTimeout(bundleTimeout(c.sw.other))
 	p.tune(c.sw.other)
@@ -129,6 +130,15 @@ func (c *composer) open(typ string) (Backend, error) {
 	p.dp.(interface{ Start() }).Start()
 	p.Start()
 	return p, nil
+}
+
+// reachOf is what translation builds the outer headers of tunnels by, for a data
+// path that has no devices for it.
+func (c *composer) reachOf(p *provider) *xlate.Reach {
+	if _, ok := p.dp.(*userspace.DP); ok {
+		return c.reach
+	}
+	return nil
 }
 
 // choose opens the data path behind a type. The types "system" and "ebpf" are

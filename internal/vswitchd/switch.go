@@ -18,6 +18,7 @@ import (
 	"weir/internal/stream"
 	"weir/internal/unixctl"
 	"weir/internal/vlog"
+	"weir/internal/xlate"
 )
 
 var log = vlog.For("bridge")
@@ -78,6 +79,7 @@ type Switch struct {
 	unsent     unsent
 	missing    map[string]bool       // unsupported features that were reported
 	dummies    *dummy.Set            // nil: none
+	reach      *xlate.Reach          // nil: none
 	dpctl      func(*unixctl.Server) // registers dpctl/, nil: none
 	workers    []worker
 }
@@ -170,6 +172,9 @@ const statusInterval = 100 * time.Millisecond
 
 func (s *Switch) tick() {
 	s.refresh()
+	if s.reach != nil {
+		s.reach.Neighbours.Expire(s.clock.Now())
+	}
 	s.loop.AfterFunc(statusInterval, s.tick)
 }
 

@@ -12,6 +12,8 @@ import (
 	"weir/internal/pipeline"
 	"weir/internal/protocol/maclearn"
 	"weir/internal/tunnel"
+	"weir/internal/tunnel/neigh"
+	"weir/internal/tunnel/route"
 )
 
 // Config is an immutable snapshot of what translation depends on besides flow
@@ -32,9 +34,20 @@ type Config struct {
 	// Recircs holds the states of packets that come back by recirculation and
 	// of those on their way to a controller. Shared by all snapshots.
 	Recircs *Recircs
+	// Reach is how tunnels find their other ends where translation builds the outer
+	// headers; nil: devices of the data path do. Shared by all snapshots.
+	Reach *Reach
 	// Drops counts packets by the reason for which they go nowhere; nil: nothing
 	// does. Shared by all snapshots.
 	Drops *Drops
+}
+
+// Reach is by which routes and neighbours tunnels of the user-space data path reach
+// their other ends. Its members are safe to read while they change.
+type Reach struct {
+	Routes     *route.Table
+	Neighbours *neigh.Cache
+	Egress     *tunnel.EgressPorts
 }
 
 // Bridge is one bridge of a Config.

@@ -28,6 +28,8 @@ var shown = map[string]map[string]string{
 		"drops/explain": "br0 in_port=1,icmp", "drops/show": "", "fdb/show": "br0", "fdb/stats-show": "br0", "lacp/show": "", "lacp/show-stats": "",
 		"memory/show": "", "netdev-dummy/conn-state": "", "ofproto/list": "", "ofproto/list-tunnels": "", "ofproto/trace": "br0 in_port=1,udp,udp_dst=67",
 		"ofproto/trace-packet-out": "br0 in_port=1,udp output:2", "qos/show-types": "p1", "rstp/show": "", "stp/show": "", "tnl/ports/show": "", "upcall/show": "",
+		"ovs/route/lookup": "1.1.9.9", "ovs/route/rule/show": "", "ovs/route/show": "", "tnl/arp/aging": "", "tnl/arp/show": "", "tnl/egress_port_range": "",
+		"tnl/neigh/aging": "", "tnl/neigh/retrans_time": "", "tnl/neigh/show": "",
 	},
 	"ovs-testcontroller": {},
 }
@@ -41,11 +43,11 @@ var doing = regexp.MustCompile(`^(exit|version|set-options|coverage/read-counter
 	`cluster/.*|ovsdb/file/.*|ovsdb-server/((add|remove)-.*|compact|(dis)?connect-.*|disable-.*|memory-.*|perf-counters-clear|re(load|connect)|set-.*|tlog-set)|` +
 	`bfd/set-forwarding|bond/(hash|migrate|.*-member)|bridge/reconnect|dpctl/(flush-conntrack|(add|del|mod|set|get)-.*|offload-stats-show)|` +
 	`dpif-dummy/change-port-number|dpif-netdev/pmd-(perf-log-set|rxq-rebalance|stats-clear)|dpif/set-dp-features|drops/clear|fdb/(add|del|flush|stats-clear)|mdb/show|` +
-	`netdev-dummy/(ip.addr|receive|set-admin-state)|ofproto/(detrace|tnl-push-pop)|qos/show|revalidator/.*|upcall/(en|dis|set-).*)$`)
+	`netdev-dummy/(ip.addr|receive|set-admin-state)|ofproto/(detrace|tnl-push-pop)|ovs/route/(rule/)?(add|del)|tnl/(arp|neigh)/(flush|set)|qos/show|revalidator/.*|upcall/(en|dis|set-).*)$`)
 
 // absent are commands of parts that this version lacks: they fail and say so. One
 // that works belongs to those that show or do something.
-var absent = regexp.MustCompile(`^(autoattach/.*|cfm/set-fault|dpctl/(cache-set-size|ct-.*|ipf-.*)|mdb/flush|ovs/route/.*|r?stp/tcn|tnl/(egress_port_range|(arp|neigh)/.*))$`)
+var absent = regexp.MustCompile(`^(autoattach/.*|cfm/set-fault|dpctl/(cache-set-size|ct-.*|ipf-.*)|mdb/flush|r?stp/tcn)$`)
 
 // daemons is a directory with a running database, switch and controller.
 type daemons struct {
@@ -100,6 +102,11 @@ func startDaemons(t *testing.T) *daemons {
 		d.run("ovs-appctl", "netdev-dummy/receive", "p1", fmt.Sprintf("in_port(1),eth(src=50:54:00:00:00:05,dst=50:54:00:00:00:07),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=8,dst=%d)", port))
 	}
 	d.run("ovs-appctl", "revalidator/wait")
+	d.run("ovs-appctl", "netdev-dummy/ip4addr", "br0", "1.1.2.88/24")
+	d.run("ovs-appctl", "ovs/route/add", "1.1.9.0/24", "br0", "1.1.2.1")
+	d.run("ovs-appctl", "ovs/route/add", "1.1.8.0/24", "br0", "1.1.2.2", "pkt_mark=1234", "table=100")
+	d.run("ovs-appctl", "ovs/route/rule/add", "from=1.1.2.88/32", "prio=1000", "table=100")
+	d.run("ovs-appctl", "tnl/arp/set", "br0", "1.1.2.92", "f8:bc:12:44:34:b6")
 	return d
 }
 

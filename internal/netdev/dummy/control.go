@@ -214,8 +214,10 @@ func (d *Device) addAddr(p netip.Prefix) {
 		}
 	}
 	d.addrs = append(d.addrs, p)
+	addrs := slices.Clone(d.addrs)
 	d.mu.Unlock()
 	d.changes.Add(1)
+	d.set.tellAddresses(d, addrs)
 }
 
 // SetIPv4 makes addr the IPv4 address of the device. A dummy has no routes for

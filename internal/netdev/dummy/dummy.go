@@ -27,18 +27,37 @@ const queueLimit = 100
 // maxQueues bounds n_rxq.
 const maxQueues = 1024
 
-// Set is all dummy devices of a process. Its mutex owns devices and nextMAC.
+// Set is all dummy devices of a process. Its mutex owns the rest.
 type Set struct {
 	clock *clock.Clock
 
 	mu      sync.Mutex
 	devices map[string]*Device
 	nextMAC uint32
+	onAddrs func(device string, addrs []netip.Prefix)
 }
 
 // NewSet makes an empty set whose devices take time from c.
 func NewSet(c *clock.Clock) *Set {
 	return &Set{clock: c, devices: map[string]*Device{}}
+}
+
+// OnAddresses sets the function that is called when the addresses of a device have
+// changed; those of one that was closed are none.
+func (s *Set) OnAddresses(fn func(device string, addrs []netip.Prefix)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onAddrs = fn
+}
+
+// tellAddresses tells the addresses of a device that the commands reach.
+func (s *Set) tellAddresses(d *Device, addrs []netip.Prefix) {
+	s.mu.Lock()
+	fn, known := s.onAddrs, s.devices[d.name] == d
+	s.mu.Unlock()
+	if fn != nil && known {
+		fn(d.name, addrs)
+	}
 }
 
 // Provider opens dummy devices under the name of a type: "dummy",
@@ -377,6 +396,7 @@ func (d *Device) sendOne(q int, frame []byte) bool {
 
 // Close takes the device out of its set and ends its connections.
 func (d *Device) Close() error {
+	d.set.tellAddresses(d, nil)
 	d.set.mu.Lock()
 	if d.set.devices[d.name] == d {
 		delete(d.set.devices, d.name)

@@ -61,7 +61,9 @@ type Cache struct {
 	aging   atomic.Int64
 	retrans atomic.Int64
 	epoch   time.Time
-	mu      sync.Mutex
+
+	onChange atomic.Pointer[func()]
+	mu       sync.Mutex
 }
 
 // New makes an empty cache.
@@ -71,6 +73,17 @@ func New() *Cache {
 	c.aging.Store(int64(DefaultAging))
 	c.retrans.Store(int64(DefaultRetrans))
 	return c
+}
+
+// OnChange sets the function that is called after each change that Seq counts. It
+// may not change the cache.
+func (c *Cache) OnChange(fn func()) { c.onChange.Store(&fn) }
+
+func (c *Cache) changed() {
+	c.seq.Add(1)
+	if fn := c.onChange.Load(); fn != nil {
+		(*fn)()
+	}
 }
 
 // Seq counts changes after which a lookup may give another answer.
@@ -87,19 +100,22 @@ func (c *Cache) get(bridge string, ip netip.Addr) *neighbour {
 	return n
 }
 
-// Lookup finds the Ethernet address of a neighbour of a bridge, and keeps the
-// entry from ageing. It takes no lock and allocates nothing.
+// Lookup finds the Ethernet address of a neighbour of a bridge. It takes no lock
+// and allocates nothing.
 func (c *Cache) Lookup(bridge string, ip netip.Addr, now time.Time) (packet.MAC, bool) {
 	n := c.get(bridge, ip)
 	if n == nil || !n.complete || n.expires.Load() <= c.at(now) {
 		return packet.MAC{}, false
 	}
-	n.expires.Store(c.at(now) + c.aging.Load())
 	return n.mac, true
 }
 
-// Touch keeps the entry of a neighbour from ageing, because packets go to it.
-func (c *Cache) Touch(bridge string, ip netip.Addr, now time.Time) { c.Lookup(bridge, ip, now) }
+// Touch keeps the entry of a neighbour from ageing, because packets went to it.
+func (c *Cache) Touch(bridge string, ip netip.Addr, now time.Time) {
+	if n := c.get(bridge, ip); n != nil && n.complete && n.expires.Load() > c.at(now) {
+		n.expires.Store(c.at(now) + c.aging.Load())
+	}
+}
 
 // Learn enters a neighbour that has told its address. It reports whether that is
 // news.
@@ -115,7 +131,7 @@ func (c *Cache) Learn(bridge string, ip netip.Addr, mac packet.MAC, now time.Tim
 	if !c.insert(bridge, ip, n) {
 		return false
 	}
-	c.seq.Add(1)
+	c.changed()
 	return true
 }
 
@@ -171,7 +187,7 @@ func (c *Cache) Flush(bridge string) {
 	}
 	delete(tables, bridge)
 	c.now.Store(&tables)
-	c.seq.Add(1)
+	c.changed()
 }
 
 // FlushAll forgets all neighbours.
@@ -179,7 +195,7 @@ func (c *Cache) FlushAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now.Store(&map[string]*table{})
-	c.seq.Add(1)
+	c.changed()
 }
 
 // Expire forgets what has aged. It should be called every second or so.
@@ -212,7 +228,7 @@ func (c *Cache) Expire(now time.Time) {
 	}
 	if tables != nil {
 		c.now.Store(&tables)
-		c.seq.Add(1)
+		c.changed()
 	}
 }
 

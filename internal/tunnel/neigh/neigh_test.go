@@ -36,12 +36,13 @@ func TestLearnLookupAge(t *testing.T) {
 	if _, ok := c.Lookup("br1", ip4, now); ok {
 		t.Error("another bridge knows it")
 	}
+	c.Touch("br0", ip4, now.Add(DefaultAging-1))
 	c.Expire(now.Add(DefaultAging))
 	if _, ok := c.Lookup("br0", ip6, now.Add(DefaultAging)); ok {
 		t.Error("it has not aged")
 	}
 	if es := c.Entries(now.Add(DefaultAging)); len(es) != 1 || es[0].IP != ip4 {
-		t.Errorf("a lookup did not keep its entry: %+v", es)
+		t.Errorf("a touch did not keep its entry: %+v", es)
 	}
 	if !c.Learn("br0", ip4, macB, now.Add(DefaultAging)) {
 		t.Error("another address is no news")

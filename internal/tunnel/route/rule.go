@@ -117,7 +117,7 @@ func (t *Table) DeleteRule(r Rule, anyPriority bool) error {
 
 // rules are the host's and the users', in the order in which they are tried.
 func (t *Table) rules() []Rule {
-	all := slices.Concat(t.userRules, t.systemRules)
+	all := slices.Concat(t.userRules, t.system.Rules)
 	slices.SortStableFunc(all, compareRules)
 	return all
 }

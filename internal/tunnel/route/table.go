@@ -25,13 +25,21 @@ type Table struct {
 	now atomic.Pointer[snapshot]
 	seq atomic.Uint64
 
-	mu          sync.Mutex
-	system      []Entry
-	user        []Entry
-	systemRules []Rule
-	userRules   []Rule
-	addrs       map[string][]netip.Prefix
-	connected   map[string]bool // devices whose addresses bring routes along
+	mu        sync.Mutex
+	system    System
+	user      []Entry
+	userRules []Rule
+	own       map[string][]netip.Prefix // of devices that the host doesn't know
+	onChange  func()
+}
+
+// System is what the host says: its routes and rules, and the addresses of its
+// devices, with the lengths of their networks' prefixes. Routes without a source
+// address get one of their device's.
+type System struct {
+	Entries   []Entry
+	Rules     []Rule
+	Addresses map[string][]netip.Prefix
 }
 
 // trie is the routes of one class by their prefixes; an address's longest prefix
@@ -54,9 +62,17 @@ type snapshot struct {
 // NewTable makes a table without routes, and the rules that every host begins
 // with.
 func NewTable() *Table {
-	t := &Table{systemRules: standardRules(), addrs: map[string][]netip.Prefix{}, connected: map[string]bool{}}
+	t := &Table{system: System{Rules: standardRules()}, own: map[string][]netip.Prefix{}}
 	t.publish()
 	return t
+}
+
+// OnChange sets the function that is called after each change. It may not change
+// the table.
+func (t *Table) OnChange(fn func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.onChange = fn
 }
 
 // Seq counts changes after which a lookup may give another answer.
@@ -64,8 +80,12 @@ func (t *Table) Seq() uint64 { return t.seq.Load() }
 
 // publish makes the snapshot anew. The caller holds mu, but for NewTable.
 func (t *Table) publish() {
-	s := &snapshot{rules: t.rules(), tries: map[lookups]*[3]trie{}, addrs: maps.Clone(t.addrs)}
-	s.entries = slices.Concat(t.system, t.connectedRoutes(), t.user)
+	s := &snapshot{rules: t.rules(), tries: map[lookups]*[3]trie{}, addrs: maps.Clone(t.system.Addresses)}
+	if s.addrs == nil {
+		s.addrs = map[string][]netip.Prefix{}
+	}
+	maps.Copy(s.addrs, t.own)
+	s.entries = slices.Concat(t.system.Entries, t.connected(), t.user)
 	Sort(s.entries)
 	for i := range s.entries {
 		e := &s.entries[i]
@@ -80,6 +100,9 @@ func (t *Table) publish() {
 	}
 	t.now.Store(s)
 	t.seq.Add(1)
+	if t.onChange != nil {
+		t.onChange()
+	}
 }
 
 // Lookup finds the route to dst of packets with the source address src (invalid
@@ -123,20 +146,14 @@ func (t *Table) Add(e Entry) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e.User, e.Prefix = true, e.Prefix.Masked()
+	addrs, ok := t.addresses(e.Device), true
 	if e.Src.IsValid() {
-		if !t.isLocal(e.Device, e.Src) {
-			return ErrNoSource
-		}
+		ok = contains(addrs, e.Src)
 	} else {
-		towards := e.Gateway
-		if !towards.IsValid() {
-			towards = e.Prefix.Addr()
-		}
-		src, ok := sourceFor(t.addrs[e.Device], towards)
-		if !ok {
-			return ErrNoSource
-		}
-		e.Src = src
+		e.Src, ok = sourceFor(addrs, &e)
+	}
+	if !ok {
+		return ErrNoSource
 	}
 	if i := t.indexUser(&e); i >= 0 {
 		t.user[i] = e
@@ -166,54 +183,81 @@ func (t *Table) indexUser(e *Entry) int {
 	})
 }
 
-// SetSystem makes entries and rules all those of the host.
-func (t *Table) SetSystem(entries []Entry, rules []Rule) {
+// SetSystem makes sys what the host says; it belongs to the table from then on.
+// A route for whose source no address of its device serves is left out.
+func (t *Table) SetSystem(sys System) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.system, t.systemRules = slices.Clone(entries), mergeFamilies(rules)
+	sys.Rules = mergeFamilies(sys.Rules)
+	if len(sys.Rules) == 0 {
+		sys.Rules = standardRules()
+	}
+	sys.Entries = slices.DeleteFunc(sys.Entries, func(e Entry) bool { return !e.Src.IsValid() && !sys.source(&e).IsValid() })
+	for i := range sys.Entries {
+		if e := &sys.Entries[i]; !e.Src.IsValid() {
+			e.Src = sys.source(e)
+		}
+	}
+	t.system = sys
 	t.publish()
+}
+
+// source is the address that packets of a route come from: one on the network
+// that the route leads to, else any that reaches further than the link.
+func (sys *System) source(e *Entry) netip.Addr {
+	addrs := sys.Addresses[e.Device]
+	src, ok := sourceFor(addrs, e)
+	for _, p := range addrs {
+		if a := p.Addr(); !ok && a.Is4() == e.Prefix.Addr().Is4() && !a.IsLinkLocalUnicast() {
+			return a
+		}
+	}
+	return src
 }
 
 // SetAddresses makes addrs, with the lengths of their networks' prefixes, all the
-// addresses of a device; without any it is forgotten. With connected they bring a
-// route to each network along, as devices that no host knows need.
-func (t *Table) SetAddresses(device string, addrs []netip.Prefix, connected bool) {
+// addresses of a device that the host doesn't know; without any it is forgotten.
+// They bring a route to each network along.
+func (t *Table) SetAddresses(device string, addrs []netip.Prefix) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if slices.Equal(t.addrs[device], addrs) && t.connected[device] == connected {
+	if slices.Equal(t.own[device], addrs) {
 		return
 	}
-	delete(t.addrs, device)
-	delete(t.connected, device)
+	delete(t.own, device)
 	if len(addrs) > 0 {
-		t.addrs[device] = slices.Clone(addrs)
-	}
-	if connected && len(addrs) > 0 {
-		t.connected[device] = true
+		t.own[device] = slices.Clone(addrs)
 	}
 	t.publish()
 }
 
-// connectedRoutes are those that addresses of devices have brought along.
-func (t *Table) connectedRoutes() (es []Entry) {
-	for _, device := range slices.Sorted(maps.Keys(t.connected)) {
-		for _, p := range t.addrs[device] {
+// connected are the routes that addresses of devices have brought along.
+func (t *Table) connected() (es []Entry) {
+	for _, device := range slices.Sorted(maps.Keys(t.own)) {
+		for _, p := range t.own[device] {
 			es = append(es, Entry{Route: Route{Device: device, Src: p.Addr(), Local: true}, Prefix: p.Masked(), Table: TableMain})
 		}
 	}
 	return es
 }
 
+// addresses are those of a device. The caller holds mu.
+func (t *Table) addresses(device string) []netip.Prefix {
+	if addrs, ok := t.own[device]; ok {
+		return addrs
+	}
+	return t.system.Addresses[device]
+}
+
 // Addresses are those of a device, with the lengths of their networks' prefixes.
 // The caller may not change them.
 func (t *Table) Addresses(device string) []netip.Prefix { return t.now.Load().addrs[device] }
 
-// HasAddress reports whether an address is one of a device.
+// HasAddress reports whether an address is one of a device. It takes no lock and
+// allocates nothing.
 func (t *Table) HasAddress(device string, a netip.Addr) bool {
 	return contains(t.now.Load().addrs[device], a)
 }
-
-func (t *Table) isLocal(device string, a netip.Addr) bool { return contains(t.addrs[device], a) }
 
 func contains(addrs []netip.Prefix, a netip.Addr) bool {
 	for i := range addrs {
@@ -224,9 +268,23 @@ func contains(addrs []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// sourceFor is the address of a device from whose network another address is
-// reached: of several, the one with the longest prefix.
-func sourceFor(addrs []netip.Prefix, towards netip.Addr) (src netip.Addr, ok bool) {
+// sourceFor is the address from whose network a route's gateway, or without one
+// its destination, is reached: of several, the one with the longest prefix. A
+// gateway's link-local address says nothing of the network: any address that
+// reaches as far as the destination does serves then (RFC 6724, section 5, rule
+// 2).
+func sourceFor(addrs []netip.Prefix, e *Entry) (src netip.Addr, ok bool) {
+	towards := e.Prefix.Addr()
+	if e.Gateway.IsValid() {
+		towards = e.Gateway
+	}
+	if e.Gateway.IsLinkLocalUnicast() && !e.Prefix.Addr().IsLinkLocalUnicast() {
+		for _, p := range addrs {
+			if a := p.Addr(); a.Is4() == towards.Is4() && !a.IsLinkLocalUnicast() {
+				return a, true
+			}
+		}
+	}
 	best := -1
 	for _, p := range addrs {
 		if p.Contains(towards) && p.Bits() > best {

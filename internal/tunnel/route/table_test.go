@@ -31,7 +31,7 @@ func user(prefix, device, gateway string) Entry {
 // or the destination; without one there is no route.
 func TestAddChoosesSource(t *testing.T) {
 	tb := NewTable()
-	tb.SetAddresses("br0", prefixes("192.0.2.1/24", "192.0.2.129/25", "2001:db8:cafe::1/64"), false)
+	tb.SetAddresses("br0", prefixes("192.0.2.1/24", "192.0.2.129/25", "2001:db8:cafe::1/64"))
 	for _, c := range []struct {
 		prefix, gateway, src string
 		err                  error
@@ -73,18 +73,20 @@ func TestAddChoosesSource(t *testing.T) {
 // local ones before both, and of two for one prefix the lower metric serves.
 func TestPreference(t *testing.T) {
 	tb := NewTable()
-	tb.SetAddresses("u", prefixes("10.0.0.5/8", "2001:db8::5/32"), false)
 	sys := func(prefix, device string, metric, table uint32, local bool) Entry {
 		return Entry{Route: Route{Device: device, Local: local}, Prefix: netip.MustParsePrefix(prefix), Metric: metric, Table: table}
 	}
-	tb.SetSystem([]Entry{
+	tb.SetSystem(System{Entries: []Entry{
 		sys("10.0.0.5/32", "lo", 0, TableLocal, true),
 		sys("10.0.0.0/24", "s", 0, TableMain, false),
 		sys("0.0.0.0/0", "late", 100, TableMain, false),
 		sys("0.0.0.0/0", "soon", 50, TableMain, false),
 		sys("2001:db8::/64", "s", 0, TableMain, false),
 		sys("8.8.8.8/32", "def", 0, TableDefault, false),
-	}, standardRules())
+	}, Addresses: map[string][]netip.Prefix{
+		"s": prefixes("10.0.0.9/24", "2001:db8::9/64"), "soon": prefixes("10.0.0.9/24"), "late": prefixes("10.0.0.9/24"),
+		"u": prefixes("10.0.0.5/8", "2001:db8::5/32"), "def": prefixes("10.0.0.9/24"), "lo": prefixes("10.0.0.5/32"),
+	}})
 	for _, e := range []Entry{user("10.0.0.0/8", "u", ""), user("2001:db8::/31", "u", "")} {
 		if err := tb.Add(e); err != nil {
 			t.Fatal(err)
@@ -114,8 +116,8 @@ func TestPreference(t *testing.T) {
 // TestRules: rules choose tables by source; a table without a route passes on.
 func TestRules(t *testing.T) {
 	tb := NewTable()
-	tb.SetAddresses("br0", prefixes("10.0.0.5/8"), false)
-	tb.SetAddresses("br1", prefixes("10.0.0.6/8"), false)
+	tb.SetAddresses("br0", prefixes("10.0.0.5/8"))
+	tb.SetAddresses("br1", prefixes("10.0.0.6/8"))
 	e := user("10.1.0.0/16", "br1", "")
 	e.Table = 10
 	for _, e := range []Entry{e, user("10.0.0.0/8", "br0", "")} {
@@ -169,7 +171,7 @@ func TestRules(t *testing.T) {
 func TestConnected(t *testing.T) {
 	tb := NewTable()
 	before := tb.Seq()
-	tb.SetAddresses("br0", prefixes("1.1.2.88/24", "2001:cafe::88/64"), true)
+	tb.SetAddresses("br0", prefixes("1.1.2.88/24", "2001:cafe::88/64"))
 	if tb.Seq() == before {
 		t.Error("the change was not counted")
 	}
@@ -183,7 +185,7 @@ func TestConnected(t *testing.T) {
 	if !tb.HasAddress("br0", addr("1.1.2.88")) || tb.HasAddress("br0", addr("1.1.2.89")) || tb.HasAddress("br1", addr("1.1.2.88")) {
 		t.Error("HasAddress")
 	}
-	tb.SetAddresses("br0", nil, true)
+	tb.SetAddresses("br0", nil)
 	if es := tb.Entries(); len(es) != 0 {
 		t.Errorf("left: %v", es)
 	}
@@ -204,12 +206,12 @@ func TestLookupLikeScan(t *testing.T) {
 		var system []Entry
 		for i := range rapid.IntRange(0, 20).Draw(t, "n") {
 			system = append(system, Entry{
-				Route:  Route{Device: string(rune('a' + i)), Local: rapid.Bool().Draw(t, "local")},
+				Route:  Route{Device: string(rune('a' + i)), Src: netip.IPv6Unspecified(), Local: rapid.Bool().Draw(t, "local")},
 				Prefix: genPrefix.Draw(t, "prefix"), Metric: uint32(i), Table: TableMain,
 				Mark: uint32(rapid.IntRange(0, 1).Draw(t, "mark")), User: rapid.Bool().Draw(t, "user"),
 			})
 		}
-		tb.SetSystem(system, standardRules())
+		tb.SetSystem(System{Entries: slices.Clone(system)})
 		dst, mark := genPrefix.Draw(t, "dst").Addr(), uint32(rapid.IntRange(0, 1).Draw(t, "mark"))
 		best := -1
 		for i := range system {
@@ -232,7 +234,7 @@ func (t *Table) priorityOf(device string) int {
 
 func fullTable() *Table {
 	tb := NewTable()
-	tb.SetAddresses("br0", prefixes("1.1.2.88/24", "2001:cafe::88/64"), true)
+	tb.SetAddresses("br0", prefixes("1.1.2.88/24", "2001:cafe::88/64"))
 	for i := range 1000 {
 		e := user("30.0.0.0/24", "br0", "1.1.2.1")
 		e.Prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{30, byte(i >> 8), byte(i), 0}), 24)
@@ -266,4 +268,28 @@ func BenchmarkLookup(b *testing.B) {
 			tb.Lookup(dst, netip.Addr{}, 0)
 		}
 	})
+}
+
+// TestSystemSource: routes of the host get a source where they have none; one that
+// no address serves is left out.
+func TestSystemSource(t *testing.T) {
+	tb := NewTable()
+	sys := func(prefix, gateway string) Entry {
+		e := user(prefix, "d", gateway)
+		return e
+	}
+	entries := []Entry{sys("10.1.0.0/16", ""), sys("10.2.0.0/16", "192.0.2.9"), sys("2001:db8:1::/48", "fe80::1"), sys("fe80::/64", "")}
+	nowhere := sys("10.3.0.0/16", "")
+	nowhere.Device = "e"
+	tb.SetSystem(System{Entries: append(entries, nowhere), Addresses: map[string][]netip.Prefix{
+		"d": prefixes("192.0.2.1/24", "fe80::5/64", "2001:db8::5/64"), "e": prefixes("fe80::6/64"),
+	}})
+	for dst, want := range map[string]string{"10.1.0.1": "192.0.2.1", "10.2.0.1": "192.0.2.1", "2001:db8:1::1": "2001:db8::5", "fe80::9": "fe80::5"} {
+		if got, ok := tb.Lookup(addr(dst), netip.Addr{}, 0); !ok || got.Src != addr(want) {
+			t.Errorf("%s: %+v, want source %s", dst, got, want)
+		}
+	}
+	if got, ok := tb.Lookup(addr("10.3.0.1"), netip.Addr{}, 0); ok {
+		t.Errorf("a route without a source: %+v", got)
+	}
 }
