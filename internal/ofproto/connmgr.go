@@ -63,7 +63,7 @@ func (m *connManager) tableMiss() openflow.TableMiss {
 		}
 	}
 	for _, t := range m.targets {
-		if t.fsm != nil && t.current() == nil {
+		if t.link != nil && t.current() == nil {
 			return openflow.MissController // nobody knows yet what it will speak
 		}
 	}

@@ -324,3 +324,54 @@ func TestStandaloneAtOnce(t *testing.T) {
 		t.Errorf("%d flows after %d changes, want 1 after 1", n, after-before)
 	}
 }
+
+// A controller that stays silent is probed, dropped and connected to again; a
+// change of the configured interval counts at once, and so does being told to
+// connect again.
+func TestActiveTargetIsKept(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 1, true)
+	target, accept := r.listen("controller")
+	b.SetControllers([]ControllerConfig{{Target: target, Probe: 0}})
+	first := accept(openflow.V13)
+	ask[*openflow.BarrierReply](first, &openflow.BarrierRequest{})
+	r.clk.Warp(time.Minute, time.Second)
+	if st := b.ControllerStatus()[target]; !st.Connected || st.State != "ACTIVE" {
+		t.Fatalf("without probes: %+v", st)
+	}
+	b.SetControllers([]ControllerConfig{{Target: target, Probe: 2 * time.Second}})
+	if _, ok := first.recv().(*openflow.EchoRequest); !ok {
+		t.Fatal("a controller that has been silent for longer was not probed at once")
+	}
+	first.send(&openflow.EchoReply{})
+	ask[*openflow.BarrierReply](first, &openflow.BarrierRequest{})
+	r.clk.Warp(2*time.Second, 100*time.Millisecond)
+	if st := b.ControllerStatus()[target]; st.State != "IDLE" {
+		t.Fatalf("with probes: %+v", st)
+	}
+	r.clk.Warp(2*time.Second, 100*time.Millisecond)
+	if !first.ended() {
+		t.Fatal("a silent controller stays connected")
+	}
+	accepted := make(chan *peer)
+	go func() { accepted <- accept(openflow.V10) }()
+	var second *peer
+	r.eventually("no second connection", func() bool {
+		select {
+		case second = <-accepted:
+			return true
+		default:
+			r.clk.Warp(50*time.Millisecond, 50*time.Millisecond)
+			return false
+		}
+	})
+	ask[*openflow.BarrierReply](second, &openflow.BarrierRequest{})
+	r.eventually("misses don't go to a controller of version 1.0", func() bool { return b.conns.tableMiss() == openflow.MissController })
+	b.ReconnectControllers()
+	if !second.ended() {
+		t.Error("told to connect again, the bridge keeps its connection")
+	}
+	if st := b.ControllerStatus()[target]; st.LastError != "" {
+		t.Errorf("what we end ourselves is an error: %+v", st)
+	}
+}

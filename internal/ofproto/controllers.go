@@ -99,26 +99,17 @@ func (m *connManager) status() map[string]ControllerStatus {
 	}
 	m.mu.Unlock()
 	out := map[string]ControllerStatus{}
-	now := m.b.be.clock.Now()
 	for _, t := range targets {
 		st := ControllerStatus{SecSinceConnect: -1, SecSinceDisconnect: -1}
 		t.mu.Lock()
-		f, s := t.fsm, t.session
+		s := t.session
 		if t.failed != "" {
 			st.State, st.LastError = stream.Void.String(), t.failed
 		}
-		if f != nil {
-			c, d, everC, everD := f.Since(now)
-			st.Connected, st.State, st.LastError = f.IsConnected(), f.State().String(), f.LastError()
-			if everC {
-				st.SecSinceConnect = int64(c / time.Second)
-			}
-			if everD {
-				st.SecSinceDisconnect = int64(d / time.Second)
-			}
-		}
 		t.mu.Unlock()
-		if f == nil {
+		if t.link != nil {
+			t.link.Do(st.describe)
+		} else {
 			st.Connected = len(t.sessions()) > 0
 		}
 		if s != nil {
@@ -130,13 +121,24 @@ func (m *connManager) status() map[string]ControllerStatus {
 	return out
 }
 
+// describe takes over what the state machine of a connection knows.
+func (st *ControllerStatus) describe(f *stream.FSM, now time.Time) {
+	c, d, everC, everD := f.Since(now)
+	st.Connected, st.State, st.LastError = f.IsConnected(), f.State().String(), f.LastError()
+	if everC {
+		st.SecSinceConnect = int64(c / time.Second)
+	}
+	if everD {
+		st.SecSinceDisconnect = int64(d / time.Second)
+	}
+}
+
 func (m *connManager) reconnect() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range m.targets {
-		select {
-		case t.force <- struct{}{}:
-		default:
+		if t.link != nil {
+			t.link.Do((*stream.FSM).ForceReconnect)
 		}
 	}
 }

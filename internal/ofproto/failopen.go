@@ -52,7 +52,6 @@ func (m *connManager) checkFailOpen() {
 // controllerSilence is how long there has been no primary controller, and how
 // long the bridge bears that: 0 is for ever.
 func (m *connManager) controllerSilence() (silence, limit time.Duration) {
-	now := m.b.be.clock.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	first := true
@@ -61,7 +60,7 @@ func (m *connManager) controllerSilence() (silence, limit time.Duration) {
 		if conf.Kind != PrimaryController {
 			continue
 		}
-		if d := t.silence(now); first || d < silence {
+		if d := t.silence(); first || d < silence {
 			silence, first = d, false
 		}
 		probe := conf.probe()

@@ -26,12 +26,13 @@ type session struct {
 	m      *connManager
 	conn   *stream.Conn
 	kind   ControllerKind
-	of     *target // whose connection this is
-	origin uint16  // what the pipeline knows it by
-	nextID uint32  // xid of the next message that is not an answer
+	of     *target      // whose connection this is
+	link   *stream.Link // watches over it
+	origin uint16       // what the pipeline knows it by
+	nextID uint32       // xid of the next message that is not an answer
 
-	heard atomic.Int64 // when something came last, in nanoseconds since the epoch
-	mods  modCount
+	dropped atomic.Bool // by us: its end is no news
+	mods    modCount
 
 	mu        sync.Mutex
 	cond      *sync.Cond // the queue or closed changed
@@ -79,10 +80,10 @@ const (
 )
 
 // newSession begins to serve a connection, nil when the bridge is closing.
-func (t *target) newSession(c *stream.Conn) *session {
+func (t *target) newSession(c *stream.Conn, link *stream.Link) *session {
 	m, conf := t.m, t.config()
 	s := &session{
-		m: m, conn: c, kind: conf.Kind, of: t, origin: m.b.pipe.Origin(conf.Target), in: openflow.NewReader(c),
+		m: m, conn: c, kind: conf.Kind, of: t, link: link, origin: m.b.pipe.Origin(conf.Target), in: openflow.NewReader(c),
 		role: openflow.RoleEqual, bundles: map[uint32]*msgBundle{}, monitors: map[uint32]*openflow.FlowMonitor{},
 	}
 	s.cond = sync.NewCond(&s.mu)
@@ -155,26 +156,40 @@ func (m *connManager) missesChanged() {
 	}
 }
 
-// run speaks OpenFlow until the connection ends, and says why it did.
-func (s *session) run() string {
+// watch probes a silent peer, and drops one that stays silent
+// (ovs-vswitchd.conf.db(5), Controller, inactivity_probe), until stop is called.
+func (s *session) watch() (stop func()) {
+	return s.link.Watch(s.probe, func() {
+		s.dropped.Store(true)
+		s.close()
+	})
+}
+
+// begin agrees with the peer on a version.
+func (s *session) begin() error {
 	go s.write()
-	defer func() { s.logMods(s.mods.end(s.now())) }()
 	if err := s.negotiate(); err != nil {
-		return stream.ErrText(err)
+		return err
 	}
 	s.m.missesChanged()
+	return nil
+}
+
+// converse handles what the peer sends until the connection ends, and says why it
+// did, as [stream.FSM.Disconnected] has it.
+func (s *session) converse() string {
+	defer func() { s.logMods(s.mods.end(s.now())) }()
 	for {
 		b, err := s.read()
 		if err != nil {
 			s.applyAdditions()
 			s.drain()
-			if err == io.EOF {
+			if err == io.EOF || s.dropped.Load() {
 				return ""
 			}
 			return stream.ErrText(err)
 		}
-		s.heard.Store(s.now().UnixNano())
-		s.of.event((*stream.FSM).Activity)
+		s.link.Activity()
 		if s.kind != SnoopController {
 			s.m.snoop(b)
 			s.receive(b)
@@ -406,7 +421,7 @@ func (s *session) negotiate() error {
 		s.async = defaultAsync(ver)
 	}
 	s.mu.Unlock()
-	s.of.event((*stream.FSM).Connected)
+	s.link.Do((*stream.FSM).Connected)
 	s.m.checkFailOpen()
 	return nil
 }

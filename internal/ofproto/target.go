@@ -18,17 +18,15 @@ var (
 // target is one configured controller or listener. A goroutine of its own runs
 // it; mu owns what others read.
 type target struct {
-	m       *connManager
-	name    string // conf.Target, which never changes
-	cancel  context.CancelFunc
-	done    chan struct{}
-	force   chan struct{} // asks to reconnect
-	changed chan struct{} // says that conf changed
+	m      *connManager
+	name   string // conf.Target, which never changes
+	cancel context.CancelFunc
+	done   chan struct{}
+	link   *stream.Link // of an active target
 
 	mu       sync.Mutex
 	conf     ControllerConfig
-	fsm      *stream.FSM // of an active target
-	session  *session    // of an active target, while connected
+	session  *session // of an active target, while connected
 	listener *stream.Listener
 	failed   string    // why nobody can connect; empty: somebody can
 	lost     time.Time // of a listener: when its last session ended, or it was made
@@ -38,11 +36,7 @@ type target struct {
 // configured a listener can connect to it.
 func (m *connManager) startTarget(conf ControllerConfig) *target {
 	ctx, cancel := context.WithCancel(context.Background())
-	now := m.b.be.clock.Now()
-	t := &target{
-		m: m, name: conf.Target, conf: conf, cancel: cancel, lost: now, done: make(chan struct{}),
-		force: make(chan struct{}, 1), changed: make(chan struct{}, 1),
-	}
+	t := &target{m: m, name: conf.Target, conf: conf, cancel: cancel, lost: m.b.be.clock.Now(), done: make(chan struct{})}
 	parsed, err := stream.Parse(conf.Target, stream.OpenFlowPort, m.b.be.opts.Stream.RunDir)
 	switch {
 	case err != nil:
@@ -53,20 +47,20 @@ func (m *connManager) startTarget(conf ControllerConfig) *target {
 		t.listen()
 		go t.accept(ctx)
 	default:
-		t.fsm = stream.NewFSM(m.b.name+"<->"+conf.Target, now, rconnLog)
-		t.pace()
+		t.link = stream.NewLink(m.b.name+"<->"+conf.Target, m.b.be.clock, rconnLog)
+		t.link.Do(conf.pace)
 		go t.dial(ctx)
 	}
 	return t
 }
 
-// pace gives the state machine the configured intervals.
-func (t *target) pace() {
-	t.fsm.MaxWait = stream.MaxBackoff
-	if t.conf.MaxBackoff > 0 {
-		t.fsm.MaxWait = t.conf.MaxBackoff
+// pace gives the state machine of a connection the configured intervals.
+func (c *ControllerConfig) pace(f *stream.FSM, _ time.Time) {
+	f.MaxWait = stream.MaxBackoff
+	if c.MaxBackoff > 0 {
+		f.MaxWait = c.MaxBackoff
 	}
-	t.fsm.ProbeAfter = t.conf.probe()
+	f.ProbeAfter = c.probe()
 }
 
 // probe is the inactivity probe interval, 0 for no probes.
@@ -105,19 +99,16 @@ func (t *target) configure(conf ControllerConfig) {
 	t.mu.Lock()
 	changed := t.conf != conf
 	t.conf = conf
-	if changed && t.fsm != nil {
-		t.pace()
-	}
 	t.mu.Unlock()
 	if !changed {
 		return
 	}
 	for _, s := range t.sessions() {
 		s.limit(&conf)
+		s.link.Do(conf.pace)
 	}
-	select {
-	case t.changed <- struct{}{}:
-	default:
+	if t.link != nil {
+		t.link.Do(conf.pace)
 	}
 }
 
@@ -141,17 +132,17 @@ func (t *target) sessionsLocked() []*session {
 
 // silence is how long the target has been without a connection, 0 while there
 // is one. The caller holds the connManager's mu.
-func (t *target) silence(now time.Time) time.Duration {
-	open := len(t.sessionsLocked()) > 0
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case t.fsm != nil:
-		return t.fsm.Silence(now)
-	case open:
+func (t *target) silence() (d time.Duration) {
+	if t.link != nil {
+		t.link.Do(func(f *stream.FSM, now time.Time) { d = f.Silence(now) })
+		return d
+	}
+	if len(t.sessionsLocked()) > 0 {
 		return 0
 	}
-	return now.Sub(t.lost)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.m.b.be.clock.Since(t.lost)
 }
 
 func (t *target) streamOptions() stream.Options {
@@ -213,18 +204,39 @@ func (t *target) accept(ctx context.Context) {
 			_ = c.Close()
 			continue
 		}
-		s := t.newSession(c)
+		s := t.newSession(c, t.accepted(c))
 		if s == nil {
 			_ = c.Close()
 			return
 		}
 		go func() {
-			defer s.close()
-			defer s.keepAlive()()
 			why := s.run()
 			rconnLog.Dbg("%s<->%s: connection ended (%s)", t.m.b.name, c.Name, why)
 		}()
 	}
+}
+
+// run serves a connection that was accepted until it ends, and says why it did.
+func (s *session) run() (why string) {
+	defer s.close()
+	defer s.watch()()
+	if err := s.begin(); err != nil {
+		return stream.ErrText(err)
+	}
+	return s.converse()
+}
+
+// accepted is the link that watches over a connection which somebody made to us.
+func (t *target) accepted(c *stream.Conn) *stream.Link {
+	link := stream.NewLink(t.m.b.name+"<->"+c.Name, t.m.b.be.clock, rconnLog)
+	conf := t.config()
+	link.Do(func(f *stream.FSM, now time.Time) {
+		f.Quiet, f.MaxTries = true, 0
+		conf.pace(f, now)
+		f.Enable(now)
+		f.Connected(now)
+	})
+	return link
 }
 
 func (t *target) current() *session {
@@ -233,10 +245,12 @@ func (t *target) current() *session {
 	return t.session
 }
 
-func (t *target) locked(f func(*stream.FSM)) {
+// present remembers the session of an active target, or that there is none.
+func (t *target) present(s *session) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	f(t.fsm)
+	t.session = s
+	t.mu.Unlock()
+	t.m.missesChanged()
 }
 
 // close ends the target and its sessions.
@@ -246,15 +260,6 @@ func (t *target) close() {
 		s.close()
 	}
 	<-t.done
-}
-
-// event reports something to the state machine of an active target.
-func (t *target) event(what func(*stream.FSM, time.Time)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.fsm != nil {
-		what(t.fsm, t.m.b.be.clock.Now())
-	}
 }
 
 // sessionEnded notes when a listener was connected last.

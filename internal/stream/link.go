@@ -74,6 +74,8 @@ func (l *Link) arm() {
 	}
 	wait, ok := l.fsm.Wait(l.clock.Now())
 	switch {
+	case ok && wait == 0:
+		go l.tick(w) // the caller may hold what probe and drop take; and the clock may stand
 	case !ok:
 		if w.timer != nil {
 			w.timer.Stop()
@@ -122,9 +124,11 @@ type Upkeep struct {
 	Failed func(why string)
 }
 
-// Maintain keeps a connection up until ctx ends or the FSM is done trying.
+// Maintain keeps a connection up until ctx ends or the FSM is done trying. What ends
+// because ctx does is no failure.
 func (l *Link) Maintain(ctx context.Context, up Upkeep) {
 	l.Do((*FSM).Enable)
+	defer l.Do((*FSM).Disable)
 	for ctx.Err() == nil {
 		l.mu.Lock()
 		action := l.fsm.Run(l.clock.Now())
@@ -139,10 +143,7 @@ func (l *Link) Maintain(ctx context.Context, up Upkeep) {
 		if !ok {
 			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-l.clock.After(wait):
-		}
+		l.clock.Sleep(ctx, wait)
 	}
 }
 
@@ -154,6 +155,9 @@ func (l *Link) attempt(ctx context.Context, up *Upkeep) error {
 	}
 	l.Do((*FSM).Connecting)
 	c, err := l.dial(ctx, up.Dial)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		why := ErrText(err)
 		if up.Failed != nil {
@@ -164,7 +168,9 @@ func (l *Link) attempt(ctx context.Context, up *Upkeep) error {
 	}
 	l.Do((*FSM).Connected)
 	why, err := up.Serve(ctx, c)
-	l.Do(func(f *FSM, now time.Time) { f.Disconnected(now, why) })
+	if ctx.Err() == nil {
+		l.Do(func(f *FSM, now time.Time) { f.Disconnected(now, why) })
+	}
 	return err
 }
 
