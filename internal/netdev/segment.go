@@ -60,20 +60,11 @@ func (s *Segmenter) Start(p *Packet) error {
 func (s *Segmenter) findHeaders() error {
 	b := s.pkt
 	s.l4 = int(s.o.CsumStart)
-	s.l3 = packet.EthLen
 	if s.o.Flags&NeedsCsum == 0 || len(b) < packet.EthLen || s.o.GSOSize == 0 {
 		return ErrSegment
 	}
-	typ := packet.Be16(b[12:])
-	for typ == packet.EtherTypeVLAN || typ == packet.EtherTypeQinQ {
-		if len(b) < s.l3+packet.VLANLen {
-			return ErrSegment
-		}
-		typ = packet.Be16(b[s.l3+2:])
-		s.l3 += packet.VLANLen
-	}
-	s.v6 = typ == packet.EtherTypeIPv6
-	if !s.v6 && typ != packet.EtherTypeIPv4 || s.l4 < s.l3+20 || s.v6 && s.l4 < s.l3+40 || len(b) < s.l4+packet.UDPLen {
+	ok := s.findIP()
+	if !ok || s.l4 < s.l3+20 || s.v6 && s.l4 < s.l3+40 || len(b) < s.l4+packet.UDPLen {
 		return ErrSegment
 	}
 	switch s.o.GSOType &^ gsoECN {
@@ -91,6 +82,44 @@ func (s *Segmenter) findHeaders() error {
 		return ErrSegment
 	}
 	return nil
+}
+
+// findIP finds the header of IP that the super-packet is cut under, behind tags,
+// labels of MPLS (RFC 3032) and NSH (RFC 8300).
+func (s *Segmenter) findIP() bool {
+	b, at := s.pkt, packet.EthLen-2
+	for at+2 <= len(b) && at < s.l4 {
+		typ := packet.Be16(b[at:])
+		at += 2
+		switch typ {
+		case packet.EtherTypeVLAN, packet.EtherTypeQinQ:
+			at += 2
+		case packet.EtherTypeMPLS, packet.EtherTypeMPLSM:
+			for last := false; !last && at+packet.MPLSLen < len(b); at += packet.MPLSLen {
+				last = b[at+2]&1 != 0
+			}
+			s.l3 = at
+			s.v6 = at < len(b) && b[at]>>4 == 6
+			return s.v6 || at < len(b) && b[at]>>4 == 4
+		case packet.EtherTypeNSH:
+			const ipv4, ipv6, ethernet = 1, 2, 3 // next protocol
+			if at+8 > len(b) {
+				return false
+			}
+			next, length := b[at+3], int(b[at+1]&0x3f)*4
+			s.l3, s.v6 = at+length, next == ipv6
+			if next == ipv4 || next == ipv6 {
+				return true
+			}
+			if at += length + packet.EthLen - 2; next != ethernet {
+				return false
+			}
+		default:
+			s.l3, s.v6 = at, typ == packet.EtherTypeIPv6
+			return s.v6 || typ == packet.EtherTypeIPv4
+		}
+	}
+	return false
 }
 
 // Next makes the next packet: its headers are the first n bytes of head, which

@@ -102,6 +102,65 @@ func TestSegmenter(t *testing.T) {
 	})
 }
 
+// A super-packet is cut behind labels, and behind NSH, too: the packets are those
+// that it would have been cut into before these were pushed.
+func TestSegmenterBehindLabels(t *testing.T) {
+	label := []byte{0x00, 0x04, 0xd0, 0x40, 0x00, 0x04, 0xd1, 0x40} // two entries
+	nsh := append([]byte{0x0f, 0xc6, 1, 0, 0, 0x12, 0x34, 0xff}, make([]byte, 16)...)
+	for _, v6 := range []bool{false, true} {
+		nsh[3] = 1 // next protocol IPv4
+		if v6 {
+			nsh[3] = 2
+		}
+		inEthernet := bytes.Clone(nsh)
+		inEthernet[3] = 3
+		for _, push := range []struct {
+			typ    uint16
+			header []byte
+			whole  bool // the frame is inside, and not the packet only
+		}{{packet.EtherTypeMPLS, label, false}, {packet.EtherTypeMPLSM, label, false}, {packet.EtherTypeNSH, nsh, false}, {packet.EtherTypeNSH, inEthernet, true}} {
+			plain, l3, _ := superPacket(v6, false, false, make([]byte, 3000), 1000)
+			outer := append(bytes.Clone(plain.Data()[:12]), byte(push.typ>>8), byte(push.typ))
+			outer = append(outer, push.header...)
+			inside := plain.Data()[l3:]
+			if push.whole {
+				inside = plain.Data()
+			}
+			pushed := PacketOf(append(bytes.Clone(outer), inside...))
+			pushed.Offload = plain.Offload
+			pushed.Offload.CsumStart += uint16(pushed.Len - plain.Len)
+			want, got := cutAll(t, &plain), cutAll(t, &pushed)
+			if len(got) != 3 || len(want) != 3 {
+				t.Fatalf("%x: %d and %d packets, want 3", push.typ, len(got), len(want))
+			}
+			for i := range got {
+				w := want[i][l3:]
+				if push.whole {
+					w = want[i]
+				}
+				if !bytes.Equal(got[i], append(bytes.Clone(outer), w...)) {
+					t.Errorf("%x, packet %d is not as it was without the header:\n%x\n%x", push.typ, i, got[i][:100], want[i][:100])
+				}
+			}
+		}
+	}
+}
+
+func cutAll(t *testing.T, p *Packet) (all [][]byte) {
+	t.Helper()
+	var s Segmenter
+	if err := s.Start(p); err != nil {
+		t.Fatal(err)
+	}
+	for head := make([]byte, MaxHeaders); ; {
+		n, rest, ok := s.Next(head)
+		if !ok {
+			return all
+		}
+		all = append(all, append(bytes.Clone(head[:n]), rest...))
+	}
+}
+
 // What can't be segmented is told.
 func TestSegmenterRefuses(t *testing.T) {
 	for i, break1 := range []func(*Packet){

@@ -102,26 +102,39 @@ func (f frame) String() string {
 // blur takes the checksum out of a packet that was truncated, in which nobody
 // could check it: it is that of the packet or partial or of what is left.
 func (f *frame) blur() {
-	b := f.bytes
-	at := 12
-	for at+4 <= len(b) && (be.Uint16(b[at:]) == packet.EtherTypeVLAN || be.Uint16(b[at:]) == packet.EtherTypeQinQ) {
-		at += 4
-	}
-	if at+42 > len(b) {
+	ip := network(f.bytes)
+	if len(ip) < packet.IPv4Len {
 		return
 	}
-	typ, ip := be.Uint16(b[at:]), b[at+2:]
-	l4, proto, length := 40, ip[6], 40+int(be.Uint16(ip[4:]))
-	if typ == packet.EtherTypeIPv4 {
+	l4, proto, length := packet.IPv6Len, ip[6], packet.IPv6Len+int(be.Uint16(ip[4:]))
+	if ip[0]>>4 == 4 {
 		l4, proto, length = int(ip[0]&15)*4, ip[9], int(be.Uint16(ip[2:]))
-	} else if typ != packet.EtherTypeIPv6 {
-		return
 	}
-	for typ == packet.EtherTypeIPv6 && l4+8 <= len(ip) && (proto == 0 || proto == 43 || proto == 60) {
+	for ip[0]>>4 == 6 && l4+8 <= len(ip) && (proto == 0 || proto == 43 || proto == 60) {
 		proto, l4 = ip[l4], l4+8
 	}
 	sum, ok := map[byte]int{packet.ProtoTCP: 16, packet.ProtoUDP: 6}[proto]
 	if ok && length > len(ip) && l4+sum+2 <= len(ip) {
 		be.PutUint16(ip[l4+sum:], 0)
 	}
+}
+
+// network is the IP packet in a frame, behind tags and labels; nil, if there is none.
+func network(b []byte) []byte {
+	for at := packet.EthLen - 2; at+2 < len(b); at += packet.VLANLen {
+		switch be.Uint16(b[at:]) {
+		case packet.EtherTypeVLAN, packet.EtherTypeQinQ:
+			continue
+		case packet.EtherTypeIPv4, packet.EtherTypeIPv6:
+			return b[at+2:]
+		case packet.EtherTypeMPLS, packet.EtherTypeMPLSM:
+			for at += 2; at+packet.MPLSLen < len(b); at += packet.MPLSLen {
+				if b[at+2]&1 != 0 {
+					return b[at+packet.MPLSLen:]
+				}
+			}
+		}
+		return nil
+	}
+	return nil
 }

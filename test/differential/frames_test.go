@@ -66,7 +66,7 @@ func (m maker) frame(max int) frame {
 		b = append(be.AppendUint16(b, 0x894f), m.nsh()...)
 	case 5:
 		b = be.AppendUint16(b, pick(m.Rand, []uint16{0x1234, 46, 0x0806, 0x0800, 0x86dd, 0x8847, 0x8100}))
-		b = append(b, m.fill(m.IntN(60))...)
+		b = append(b, m.fill(4+m.IntN(60))...) // a device's driver drops half a tag
 	case 6, 7, 8, 9, 10, 11:
 		b = be.AppendUint16(b, packet.EtherTypeIPv6)
 		return m.ip(b, room, 6)

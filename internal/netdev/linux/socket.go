@@ -51,6 +51,7 @@ type txRing struct {
 	hdrs [maxBatch]mmsghdr
 	iovs [maxBatch][2]unix.Iovec
 	vnet [maxBatch][VnetLen]byte
+	cut  cutter
 }
 
 func (h *Host) openSystem(name string) (*Socket, error) {
@@ -209,16 +210,29 @@ func (s *Socket) Send(_ int, batch []*netdev.Packet) (int, error) {
 	defer s.tx.Put(r)
 	sent := 0
 	for len(batch) > 0 {
-		n := min(len(batch), maxBatch)
-		for i, p := range batch[:n] {
-			PutVnet(&r.vnet[i], &p.Offload)
-			r.iovs[i][1].Base = &p.Buf[p.Off]
-			r.iovs[i][1].SetLen(p.Len)
+		n := 0
+		for n < min(len(batch), maxBatch) && !uncut(batch[n]) {
+			r.put(n, batch[n])
+			n++
+		}
+		if n == 0 {
+			if r.cut.cut(batch[0], func(p *netdev.Packet) bool { r.put(0, p); return s.sendRing(r, 1) == 1 }) {
+				sent++
+			}
+			batch = batch[1:]
+			continue
 		}
 		sent += s.sendRing(r, n)
 		batch = batch[n:]
 	}
 	return sent, nil
+}
+
+// put makes a packet the ring's message i.
+func (r *txRing) put(i int, p *netdev.Packet) {
+	PutVnet(&r.vnet[i], &p.Offload)
+	r.iovs[i][1].Base = &p.Buf[p.Off]
+	r.iovs[i][1].SetLen(p.Len)
 }
 
 // sendRing sends the first n messages of the ring.

@@ -29,6 +29,7 @@ type Tap struct {
 type tapIO struct {
 	iov  [2]unix.Iovec
 	vnet [VnetLen]byte
+	cut  cutter
 }
 
 var _ netdev.Device = (*Tap)(nil)
@@ -126,17 +127,28 @@ func (t *Tap) Send(_ int, batch []*netdev.Packet) (int, error) {
 	defer t.tx.Put(io)
 	sent := 0
 	for _, p := range batch {
-		PutVnet(&io.vnet, &p.Offload)
-		io.iov[1].Base = &p.Buf[p.Off]
-		io.iov[1].SetLen(p.Len)
-		_, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(t.fd), uintptr(unsafe.Pointer(&io.iov[0])), 2)
-		if errno != 0 {
-			t.refused(errno)
-			continue
+		switch {
+		case uncut(p):
+			if io.cut.cut(p, func(p *netdev.Packet) bool { return t.write(io, p) }) {
+				sent++
+			}
+		case t.write(io, p):
+			sent++
 		}
-		sent++
 	}
 	return sent, nil
+}
+
+// write hands a packet to the kernel, and reports whether it took it.
+func (t *Tap) write(io *tapIO, p *netdev.Packet) bool {
+	PutVnet(&io.vnet, &p.Offload)
+	io.iov[1].Base = &p.Buf[p.Off]
+	io.iov[1].SetLen(p.Len)
+	_, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(t.fd), uintptr(unsafe.Pointer(&io.iov[0])), 2)
+	if errno != 0 {
+		t.refused(errno)
+	}
+	return errno == 0
 }
 
 // Stats are the kernel's counters, in whatever namespace the tap is.

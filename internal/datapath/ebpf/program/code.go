@@ -92,7 +92,8 @@ const (
 	// SlowNotLast: the action must be the last, since it takes the packet and
 	// there is no copying it.
 	SlowNotLast
-	// SlowNested: actions on a copy change the packet, and others follow.
+	// SlowNested: actions on a copy change the packet, and others follow, or user
+	// space might have to take over in the middle of them.
 	SlowNested
 	// SlowMatch: the flow's mask doesn't say enough of the headers to change them.
 	SlowMatch

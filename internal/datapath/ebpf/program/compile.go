@@ -18,6 +18,9 @@ type compiler struct {
 	moved  bool   // the network header isn't what the key says any more
 	typ    uint16 // then: the EtherType
 	depth  int    // of nested lists
+	// done says that something in the action of the list that is in hand can't be
+	// done twice, as it would be if user space began with that action.
+	done bool
 	// tunneled says that the tunnel to come through has been replaced by one to
 	// go out through.
 	tunneled bool
@@ -50,7 +53,7 @@ func (c *compiler) add(words ...uint64) { c.ops = append(c.ops, words...) }
 // list compiles a top-level list. What can't be done becomes a resumption.
 func (c *compiler) list(actions []datapath.Action) *Slow {
 	for i, a := range actions {
-		c.index = i
+		c.index, c.done = i, false
 		mark := len(c.ops)
 		if why := c.action(a, i == len(actions)-1); why != 0 {
 			c.ops = c.ops[:mark]
@@ -80,10 +83,13 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 		}
 		c.add(op(opUser, 2, 0, 0), uint64(c.users)<<32)
 		c.users++
+		c.done = true
 	case *datapath.PushVLAN:
 		c.add(op(opPushVLAN, 1, a.TPID, uint32(a.TCI&^flow.VLANPresent)))
+		c.done = true
 	case *datapath.PopVLAN:
 		c.add(op(opPopVLAN, 1, 0, 0))
+		c.done = true
 	case *datapath.SetPriority:
 		c.add(op(opPriority, 2, 0, 0), uint64(a.Priority&a.Mask)|uint64(a.Mask)<<32)
 	case *datapath.SetMark:
@@ -106,8 +112,10 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 		return c.checkLength(a, last)
 	case *datapath.Hash:
 		c.add(op(opHash, 1, uint16(a.Alg), a.Basis))
+		c.done = true
 	case *datapath.Meter:
 		c.add(op(opMeter, 1, 0, a.ID))
+		c.done = true
 	case *datapath.PushMPLS:
 		return c.pushMPLS(a)
 	case *datapath.PopMPLS:
@@ -153,12 +161,16 @@ func (c *compiler) output(a *datapath.Output, last bool) SlowWhy {
 		if c.cut > 0xffff {
 			c.cut = 0xffff
 		}
+		if c.done {
+			return SlowNested
+		}
 		c.add(op(opCut, 2, uint16(c.cut), uint32(a.Port)), uint64(c.cutAt)<<32)
 		c.cut = 0
 	case last:
 		c.add(op(opLast, 1, 0, uint32(a.Port)))
 	default:
 		c.add(op(opOutput, 1, 0, uint32(a.Port)))
+		c.done = true
 	}
 	return 0
 }

@@ -202,6 +202,9 @@ func (c *compiler) setL4(a *datapath.SetL4) SlowWhy {
 		if c.key.EthType == packet.EtherTypeIPv6 {
 			version = 6
 		}
+		if c.done {
+			return SlowNested
+		}
 		c.add(op(opSCTP, 3, version, 0), uint64(c.index)<<32, uint64(le(value))|uint64(le(mask))<<32)
 		return 0
 	default:
@@ -245,6 +248,9 @@ func (c *compiler) setND(a *datapath.SetND) SlowWhy {
 		addr, mask packet.MAC
 	}{{packet.NDOptSourceLinkAddress, a.SLL, a.SLLMask}, {packet.NDOptTargetLinkAddress, a.TLL, a.TLLMask}} {
 		if !o.mask.IsZero() {
+			if c.done {
+				return SlowNested
+			}
 			c.add(op(opNDOption, 2, 0, o.typ), uint64(c.index)<<32)
 			c.set(place{flags: setND | setSumL4, csum: 2}, o.addr[:], o.mask[:])
 		}
@@ -270,7 +276,10 @@ func (c *compiler) pushMPLS(a *datapath.PushMPLS) SlowWhy {
 	if c.key.EthType == packet.EtherTypeVLAN || c.key.EthType == packet.EtherTypeQinQ {
 		return SlowMatch // a tag beyond the limit, which counts once others are popped
 	}
-	c.moved, c.typ = true, a.EthType
+	if c.done {
+		return SlowNested
+	}
+	c.moved, c.typ, c.done = true, a.EthType, true
 	lse := binary.LittleEndian.Uint32(binary.BigEndian.AppendUint32(nil, a.LSE))
 	c.add(op(opPushMPLS, 2, a.EthType<<8|a.EthType>>8, lse), uint64(c.index)<<32)
 	return 0
@@ -293,7 +302,10 @@ func (c *compiler) popMPLS(a *datapath.PopMPLS) SlowWhy {
 	if a.EthType < packet.EtherTypeMin {
 		return SlowAction // what is a length is no type
 	}
-	c.moved, c.typ = true, a.EthType
+	if c.done {
+		return SlowNested
+	}
+	c.moved, c.typ, c.done = true, a.EthType, true
 	c.add(op(opPopMPLS, 2, a.EthType<<8|a.EthType>>8, 0), uint64(c.index)<<32)
 	return 0
 }

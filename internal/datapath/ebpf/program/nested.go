@@ -1,6 +1,7 @@
 package program
 
 import (
+	"math"
 	"slices"
 
 	"weir/internal/datapath"
@@ -89,6 +90,7 @@ func (c *compiler) sample(a *datapath.Sample, last bool) SlowWhy {
 	}
 	at := len(c.ops)
 	c.add(op(opSample, 1, 0, a.Probability))
+	c.done = c.done || a.Probability != math.MaxUint32 // the dice are not cast again
 	if why := c.nested(a.Actions, last); why != 0 {
 		return why
 	}
@@ -96,11 +98,13 @@ func (c *compiler) sample(a *datapath.Sample, last bool) SlowWhy {
 }
 
 func (c *compiler) checkLength(a *datapath.CheckPktLen, last bool) SlowWhy {
-	at := len(c.ops)
+	at, before := len(c.ops), c.done
 	c.add(op(opLonger, 1, 0, uint32(a.Size)))
 	if why := c.nested(a.Greater, last); why != 0 {
 		return why
 	}
+	greater := c.done
+	c.done = before
 	jump := len(c.ops)
 	c.add(op(opJump, 1, 0, 0))
 	if why := c.skip(at); why != 0 {
@@ -109,6 +113,7 @@ func (c *compiler) checkLength(a *datapath.CheckPktLen, last bool) SlowWhy {
 	if why := c.nested(a.LessEqual, last); why != 0 {
 		return why
 	}
+	c.done = c.done || greater
 	return c.skip(jump)
 }
 
