@@ -358,6 +358,8 @@ func (x *Translator) popVLAN() {
 	v[len(v)-1] = flow.VLAN{}
 }
 
+// pushVLAN pushes a tag of VLAN 0 and priority 0. OpenFlow 1.1 and later would have
+// it copied from the tag below; Open vSwitch does not, and flows rely on that.
 func (x *Translator) pushVLAN(tpid uint16) {
 	if x.flow.PacketType != 0 {
 		return
@@ -365,10 +367,7 @@ func (x *Translator) pushVLAN(tpid uint16) {
 	x.markVLANs()
 	v := &x.flow.VLANs
 	copy(v[1:], v[:])
-	v[0] = flow.VLAN{TPID: tpid, TCI: v[1].TCI&(0xe000|vidMask) | flow.VLANPresent}
-	if v[1].TCI == 0 {
-		v[0].TCI = flow.VLANPresent
-	}
+	v[0] = flow.VLAN{TPID: tpid, TCI: flow.VLANPresent}
 }
 
 // decTTL decrements the IP TTL. A packet whose TTL expires goes to the

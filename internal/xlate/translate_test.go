@@ -92,6 +92,8 @@ func TestActions(t *testing.T) {
 			"set(eth(src=00:00:00:00:00:05)),2,set(eth(src=00:00:00:00:00:00)),3"},
 		{"push and pop", udp, []openflow.Action{&openflow.PushVLAN{EthType: 0x8100}, setField("vlan_vid", 0x1004), out(2), &openflow.StripVLAN{}, out(3)},
 			"push_vlan(vid=4,pcp=0),2,pop_vlan,3"},
+		{"a pushed tag is empty, whatever is below", "in_port=1,dl_vlan=7,dl_vlan_pcp=3,dl_type=0x1234", []openflow.Action{&openflow.PushVLAN{EthType: 0x8100}, out(2), setField("vlan_vid", 0x1004), out(3)},
+			"push_vlan(vid=0,pcp=0),2,pop_vlan,push_vlan(vid=4,pcp=0),3"},
 		{"retag", "in_port=1,dl_vlan=7,dl_type=0x1234", []openflow.Action{&openflow.SetVLANVID{VID: 5, PushIfNeeded: true}, &openflow.SetVLANPCP{PCP: 3, PushIfNeeded: true}, out(2)},
 			"pop_vlan,push_vlan(vid=5,pcp=3),2"},
 		{"strip", "in_port=1,dl_vlan=7,dl_type=0x1234", []openflow.Action{&openflow.StripVLAN{}, out(2)}, "pop_vlan,2"},

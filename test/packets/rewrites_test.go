@@ -101,6 +101,7 @@ var rewrites = []rewrite{
 	{"set_field:00:00:33:00:00:00/00:00:ff:00:00:00->eth_dst", on("TCP"), to(func(f *frame) { f.eth.DstMAC[2] = 0x33 })},
 	{"push_vlan:0x8100,set_field:0x1007->vlan_vid,set_field:4->vlan_pcp", on("TCP", "UDP over IPv6", "ARP", "MPLS", "unknown type", "VLAN"), to(outerTag(tag{ctag, 4, 7}))},
 	{"push_vlan:0x88a8,set_field:0x1007->vlan_vid,set_field:4->vlan_pcp", on("TCP", "UDP over IPv6", "VLAN"), to(outerTag(tag{stag, 4, 7}))},
+	{"push_vlan:0x8100", on("TCP", "VLAN"), to(outerTag(tag{ctag, 0, 0}))},
 	{"mod_vlan_vid:9", on("TCP", "UDP over IPv6", "VLAN", "priority tag", "service VLAN", "two VLANs", "ARP"), to(firstTag(func(g *tag) { g.vid = 9 }))},
 	{"mod_vlan_pcp:6", on("TCP", "VLAN", "priority tag", "two VLANs"), to(firstTag(func(g *tag) { g.pcp = 6 }))},
 	{"set_field:0xb009->vlan_tci", on("TCP", "VLAN", "priority tag"), to(firstTag(func(g *tag) { g.vid, g.pcp = 9, 5 }))},
