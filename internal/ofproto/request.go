@@ -85,6 +85,7 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 	case *openflow.EchoRequest:
 		return s.send(h.Xid, &openflow.EchoReply{Data: msg.Data})
 	case *openflow.BarrierRequest:
+		s.m.b.be.engine.Settle()
 		return s.send(h.Xid, &openflow.BarrierReply{})
 	case *openflow.FlowMod:
 		return s.flowMod(raw, msg)

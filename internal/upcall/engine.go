@@ -202,12 +202,23 @@ func (e *Engine) run() {
 		case <-e.stop:
 			return
 		case <-e.wake:
-			if e.due.Swap(false) {
-				e.Revalidate()
-			} else {
-				e.mend()
-			}
+			e.Settle()
 		}
+	}
+}
+
+// Settle brings the flows of the data path in line with the tables as they are
+// when it is called: what changed before has its effect when it returns, unless
+// revalidation is paused or held.
+func (e *Engine) Settle() {
+	e.passMu.Lock()
+	defer e.passMu.Unlock()
+	switch {
+	case e.paused.Load() || e.held.Load():
+	case e.due.Swap(false): // with the mutex, so that nobody else's pass has yet to begin
+		e.pass()
+	default:
+		e.mend()
 	}
 }
 

@@ -280,13 +280,8 @@ func (e *Engine) Changed(p *pipeline.Pipeline, events []pipeline.Event) {
 }
 
 // mend translates the flows again that changes of the tables may have made
-// wrong.
+// wrong. passMu is held.
 func (e *Engine) mend() {
-	if e.paused.Load() || e.held.Load() {
-		return
-	}
-	e.passMu.Lock()
-	defer e.passMu.Unlock()
 	e.noteMACs()
 	if due := e.index.take(); len(due) > 0 {
 		e.settle(e.gen.Load(), due)

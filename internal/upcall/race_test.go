@@ -38,7 +38,7 @@ func TestMissesDuringChanges(t *testing.T) {
 		change(i)
 		for range 30 { // short, so that they fall between two steps of a miss
 			r.index.changedMAC()
-			r.mend()
+			r.Settle()
 		}
 	}
 	s := newSetUp(r, dp)

@@ -33,11 +33,15 @@ type pass struct {
 // When it returns, what happened in the data path before it was called has had
 // its effects.
 func (e *Engine) Revalidate() {
-	if e.paused.Load() || e.held.Load() {
-		return
-	}
 	e.passMu.Lock()
 	defer e.passMu.Unlock()
+	if !e.paused.Load() && !e.held.Load() {
+		e.pass()
+	}
+}
+
+// pass is Revalidate with passMu held.
+func (e *Engine) pass() {
 	began := e.clock.Now()
 	e.noteMACs()
 	e.index.take() // the pass finds them as they are stale
