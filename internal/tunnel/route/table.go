@@ -27,6 +27,7 @@ type Table struct {
 
 	mu        sync.Mutex
 	system    System
+	systemSet *entrySet // of the host's routes, which may be many: made when they are told
 	user      []Entry
 	userRules []Rule
 	own       map[string][]netip.Prefix // of devices that the host doesn't know
@@ -51,18 +52,57 @@ type lookups struct {
 	table, mark uint32
 }
 
+// entrySet is routes with what finds them; nothing in it changes.
+type entrySet struct {
+	entries []Entry
+	tries   map[lookups]*[3]trie // by class
+}
+
+// newSet makes a set of entries, which it keeps. Of several for one prefix the
+// lowest metric serves, and of these the first.
+func newSet(entries []Entry) *entrySet {
+	s := &entrySet{entries, map[lookups]*[3]trie{}}
+	for i := range entries {
+		e := &entries[i]
+		at := lookups{e.Table, e.Mark}
+		if s.tries[at] == nil {
+			s.tries[at] = new([3]trie)
+		}
+		s.tries[at][e.class()].Modify(e.Prefix, func(other *Entry, ok bool) (*Entry, bool) {
+			if ok && other.Metric <= e.Metric {
+				return other, false
+			}
+			return e, false
+		})
+	}
+	return s
+}
+
+// better is the best of the set's routes of one table and of e, which may be nil.
+func (s *entrySet) better(e *Entry, at lookups, dst netip.Addr) *Entry {
+	tries := s.tries[at]
+	if tries == nil {
+		return e
+	}
+	for class := range tries {
+		if f, ok := tries[class].Lookup(dst); ok && (e == nil || f.Priority() > e.Priority()) {
+			e = f
+		}
+	}
+	return e
+}
+
 // snapshot is a state of the table; nothing in it changes.
 type snapshot struct {
-	entries []Entry
-	rules   []Rule
-	tries   map[lookups]*[3]trie // by class
-	addrs   map[string][]netip.Prefix
+	system, own *entrySet
+	rules       []Rule
+	addrs       map[string][]netip.Prefix
 }
 
 // NewTable makes a table without routes, and the rules that every host begins
 // with.
 func NewTable() *Table {
-	t := &Table{system: System{Rules: standardRules()}, own: map[string][]netip.Prefix{}}
+	t := &Table{system: System{Rules: standardRules()}, systemSet: newSet(nil), own: map[string][]netip.Prefix{}}
 	t.publish()
 	return t
 }
@@ -80,24 +120,12 @@ func (t *Table) Seq() uint64 { return t.seq.Load() }
 
 // publish makes the snapshot anew. The caller holds mu, but for NewTable.
 func (t *Table) publish() {
-	s := &snapshot{rules: t.rules(), tries: map[lookups]*[3]trie{}, addrs: maps.Clone(t.system.Addresses)}
+	s := &snapshot{rules: t.rules(), system: t.systemSet, addrs: maps.Clone(t.system.Addresses)}
 	if s.addrs == nil {
 		s.addrs = map[string][]netip.Prefix{}
 	}
 	maps.Copy(s.addrs, t.own)
-	s.entries = slices.Concat(t.system.Entries, t.connected(), t.user)
-	Sort(s.entries)
-	for i := range s.entries {
-		e := &s.entries[i]
-		at := lookups{e.Table, e.Mark}
-		if s.tries[at] == nil {
-			s.tries[at] = new([3]trie)
-		}
-		tr := &s.tries[at][e.class()]
-		if _, ok := tr.Get(e.Prefix); !ok { // of several, the lowest metric stands first
-			tr.Insert(e.Prefix, e)
-		}
-	}
+	s.own = newSet(slices.Concat(t.connected(), t.user))
 	t.now.Store(s)
 	t.seq.Add(1)
 	if t.onChange != nil {
@@ -115,29 +143,21 @@ func (t *Table) Lookup(dst, src netip.Addr, mark uint32) (Route, bool) {
 		if !r.selects(dst, src) {
 			continue
 		}
-		if e := s.find(lookups{r.Table, mark}, dst); e != nil {
+		at := lookups{r.Table, mark}
+		if e := s.system.better(s.own.better(nil, at, dst), at, dst); e != nil {
 			return e.Route, true
 		}
 	}
 	return Route{}, false
 }
 
-// find is the best route of one table.
-func (s *snapshot) find(at lookups, dst netip.Addr) (best *Entry) {
-	tries := s.tries[at]
-	if tries == nil {
-		return nil
-	}
-	for class := range tries {
-		if e, ok := tries[class].Lookup(dst); ok && (best == nil || e.Priority() > best.Priority()) {
-			best = e
-		}
-	}
-	return best
-}
-
 // Entries lists all routes, sorted as [Sort] does.
-func (t *Table) Entries() []Entry { return slices.Clone(t.now.Load().entries) }
+func (t *Table) Entries() []Entry {
+	s := t.now.Load()
+	es := slices.Concat(s.system.entries, s.own.entries)
+	Sort(es)
+	return es
+}
 
 // Add adds a user's route, or replaces the one for the same prefix, mark and
 // table. Without a source address it gets that address of the device from whose
@@ -198,7 +218,7 @@ func (t *Table) SetSystem(sys System) {
 			e.Src = sys.source(e)
 		}
 	}
-	t.system = sys
+	t.system, t.systemSet = sys, newSet(sys.Entries)
 	t.publish()
 }
 

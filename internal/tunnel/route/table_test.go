@@ -293,3 +293,19 @@ func TestSystemSource(t *testing.T) {
 		t.Errorf("a route without a source: %+v", got)
 	}
 }
+
+// BenchmarkSetSystem is a host with as many routes as the Internet has.
+func BenchmarkSetSystem(b *testing.B) {
+	var es []Entry
+	for i := range 1 << 20 {
+		e := user("0.0.0.0/0", "d", "192.0.2.9")
+		e.Prefix = netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(i>>16) + 16, byte(i >> 8), byte(i), 0}), 24)
+		e.User = false
+		es = append(es, e)
+	}
+	addrs := map[string][]netip.Prefix{"d": prefixes("192.0.2.1/24")}
+	tb := NewTable()
+	for b.Loop() {
+		tb.SetSystem(System{Entries: slices.Clone(es), Addresses: addrs})
+	}
+}
