@@ -9,9 +9,9 @@ func (b *builder) skipWords() {
 	b.emit(
 		asm.RSh.Imm(asm.R8, 16),
 		asm.And.Imm(asm.R8, 0xffff),
-		asm.LoadMem(asm.R1, asm.R9, framePlace, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R6, cbCode, asm.Word),
 		asm.Add.Reg(asm.R1, asm.R8),
-		asm.StoreMem(asm.R9, framePlace, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R6, cbCode, asm.R1, asm.Word),
 	)
 	b.next()
 }
@@ -57,8 +57,8 @@ func (b *builder) opHash(*Set) { b.leave(progHash) }
 // leave ends the loop; another program goes on.
 func (b *builder) leave(program int32) {
 	b.emit(
-		asm.Mov.Imm(asm.R1, 1+program),
-		asm.StoreMem(asm.R9, frameTail, asm.R1, asm.DWord),
+		asm.Mov.Imm(asm.R1, leave+program),
+		asm.StoreMem(asm.R9, frameOutcome, asm.R1, asm.Word),
 		asm.Ja.Label("stop"),
 	)
 }

@@ -24,15 +24,15 @@ func (b *builder) opPushMPLS(*Set) {
 		b.emit(
 			asm.Mov.Reg(asm.R1, asm.R6),
 			asm.Mov.Imm(asm.R2, from),
-			asm.Mov.Reg(asm.R3, asm.R9),
-			asm.Add.Imm(asm.R3, frameOld),
+			asm.Mov.Reg(asm.R3, asm.R10),
+			asm.Add.Imm(asm.R3, stepOld),
 			asm.Mov.Imm(asm.R4, n),
 			asm.FnSkbLoadBytes.Call(),
 			asm.JNE.Imm(asm.R0, 0, last),
 			asm.Mov.Reg(asm.R1, asm.R6),
 			asm.Mov.Imm(asm.R2, to),
-			asm.Mov.Reg(asm.R3, asm.R9),
-			asm.Add.Imm(asm.R3, frameOld),
+			asm.Mov.Reg(asm.R3, asm.R10),
+			asm.Add.Imm(asm.R3, stepOld),
 			asm.Mov.Imm(asm.R4, n),
 			asm.Mov.Imm(asm.R5, 0),
 			asm.FnSkbStoreBytes.Call(),
@@ -71,20 +71,20 @@ func (b *builder) opPushMPLS(*Set) {
 		asm.Sub.Imm(asm.R2, 2), // the type
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.RSh.Imm(asm.R1, 16),
-		asm.StoreMem(asm.R9, frameOld, asm.R1, asm.DWord), // type and entry, in the packet's order
+		asm.StoreMem(asm.R10, stepOld, asm.R1, asm.DWord), // type and entry, in the packet's order
 		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.Mov.Reg(asm.R3, asm.R9),
-		asm.Add.Imm(asm.R3, frameOld),
+		asm.Mov.Reg(asm.R3, asm.R10),
+		asm.Add.Imm(asm.R3, stepOld),
 		asm.Mov.Imm(asm.R4, 6),
 		asm.Mov.Imm(asm.R5, 0),
 		asm.FnSkbStoreBytes.Call(),
 		// The sum of the whole packet, if the device gave one.
 		asm.RSh.Imm(asm.R8, 32),
-		asm.StoreMem(asm.R9, frameOld, asm.R8, asm.DWord),
+		asm.StoreMem(asm.R10, stepOld, asm.R8, asm.DWord),
 		asm.Mov.Imm(asm.R1, 0),
 		asm.Mov.Imm(asm.R2, 0),
-		asm.Mov.Reg(asm.R3, asm.R9),
-		asm.Add.Imm(asm.R3, frameOld),
+		asm.Mov.Reg(asm.R3, asm.R10),
+		asm.Add.Imm(asm.R3, stepOld),
 		asm.Mov.Imm(asm.R4, 4),
 		asm.Mov.Imm(asm.R5, 0),
 		asm.FnCsumDiff.Call(),
@@ -118,7 +118,7 @@ func (b *builder) opPopMPLS(*Set) {
 		asm.JLT.Imm(asm.R1, packet.EthLen+packet.MPLSLen, "op.resume"),
 		// The tag, to put it back.
 		asm.LoadMem(asm.R1, asm.R6, skbVLANPresent, asm.Word),
-		asm.StoreMem(asm.R9, frameOld, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepOld, asm.R1, asm.DWord),
 		asm.JNE.Imm(asm.R1, 0, "mpls.tagged"),
 	)
 	push := func() {
@@ -137,8 +137,8 @@ func (b *builder) opPopMPLS(*Set) {
 		b.emit(
 			asm.Mov.Reg(asm.R1, asm.R6),
 			asm.Mov.Imm(asm.R2, offset),
-			asm.Mov.Reg(asm.R3, asm.R9),
-			asm.Add.Imm(asm.R3, frameTemp),
+			asm.Mov.Reg(asm.R3, asm.R10),
+			asm.Add.Imm(asm.R3, stepTemp),
 			asm.Mov.Imm(asm.R4, n),
 			asm.Mov.Imm(asm.R5, flags),
 			asm.FnSkbStoreBytes.Call(),
@@ -150,16 +150,16 @@ func (b *builder) opPopMPLS(*Set) {
 		asm.LSh.Imm(asm.R1, 32),
 		asm.LoadMem(asm.R2, asm.R6, skbVLANTCI, asm.Word),
 		asm.Or.Reg(asm.R1, asm.R2),
-		asm.StoreMem(asm.R9, frameNew, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepNew, asm.R1, asm.DWord),
 		asm.Mov.Imm(asm.R1, packet.EtherTypeVLAN),
 		asm.HostTo(asm.BE, asm.R1, asm.Half),
-		asm.StoreMem(asm.R9, frameTemp, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepTemp, asm.R1, asm.DWord),
 	)
 	store(packet.EthLen-2, 2, 0)
 	b.emit(
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.And.Imm(asm.R1, -1<<16),
-		asm.StoreMem(asm.R9, frameTemp, asm.R1, asm.DWord), // TCI 0, and aux, the type
+		asm.StoreMem(asm.R10, stepTemp, asm.R1, asm.DWord), // TCI 0, and aux, the type
 	)
 	store(packet.EthLen, 4, recompute)
 	push()
@@ -177,10 +177,10 @@ func (b *builder) opPopMPLS(*Set) {
 	)
 	b.label("mpls.popped")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, frameOld, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R10, stepOld, asm.DWord),
 		asm.JEq.Imm(asm.R1, 0, "next"),
-		asm.LoadMem(asm.R2, asm.R9, frameNew+4, asm.Word),
-		asm.LoadMem(asm.R3, asm.R9, frameNew, asm.Word),
+		asm.LoadMem(asm.R2, asm.R10, stepNew+4, asm.Word),
+		asm.LoadMem(asm.R3, asm.R10, stepNew, asm.Word),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.FnSkbVlanPush.Call(),
 		asm.JNE.Imm(asm.R0, 0, "lost.step"),

@@ -5,19 +5,32 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// The stack of actions, which its loop's body sees, too. Offsets from R10.
+// The frame is what outlives an operation: on the stack of actions, for its loop's
+// body to see. Verifiers follow the loop anew for each set of values that they know
+// in it, to the limit of their patience. So they are to know none: they keep track
+// of what is stored at multiples of 8, and of zeros, not of anything else, nor of the
+// packet's control block, where the place of the next operation is.
 const (
-	actionFrame  = 80
-	frameCtx     = 0  // the packet's context
-	frameVerdict = 8  // what to return
-	frameTail    = 16 // one more than the program to go to, 0 for none
-	framePlace   = 24 // place of the next operation
-	frameTemp    = 32 // for one operation
-	frameOld     = 40 // for opSet: bytes as they were, as they become
-	frameNew     = 48
-	frameOffset  = 56 // where they are
-	frameIPSum   = 64 // where the network header is
-	frameND      = 72 // where the address in an option is, 0 for nowhere
+	frameBytes   = 16
+	frameCtx     = 0  // 8 bytes: the packet's context
+	frameOption  = 10 // 2 bytes: where the address in an option is, or noOption
+	frameOutcome = 12 // 4 bytes: the verdict to return, or leave and the program to go on
+)
+
+const (
+	noOption = 0xffff
+	leave    = 1 << 8 // plus the number of a program
+)
+
+// The stack of the loop's body, as offsets from R10: what one operation works with.
+const (
+	stepTemp   = -8
+	stepOld    = -16 // bytes to set as they were
+	stepNew    = -24 // as they become
+	stepOffset = -32 // where they are
+	stepLength = -40 // of the packet, of SCTP's part of it
+	stepSum    = -48 // the checksum of SCTP
+	stepKey    = -48 - tunnelKeySpace
 )
 
 // assembleActions is the interpreter of action lists: a bounded loop over
@@ -25,31 +38,23 @@ const (
 // frame.
 func (s *Set) assembleActions() asm.Instructions {
 	b := &builder{}
-	b.emit(btf.WithFuncMetadata(asm.Mov.Reg(asm.R6, asm.R1).WithSymbol("actions"), function("actions", "skb")))
-	at := func(offset int16) int16 { return offset - actionFrame }
+	at := func(offset int16) int16 { return offset - frameBytes }
 	b.emit(
+		btf.WithFuncMetadata(asm.Mov.Reg(asm.R6, asm.R1).WithSymbol("actions"), function("actions", "skb")),
 		asm.StoreMem(asm.R10, at(frameCtx), asm.R6, asm.DWord),
+		asm.Mov.Imm(asm.R1, noOption),
+		asm.StoreMem(asm.R10, at(frameOption), asm.R1, asm.Half),
 		asm.Mov.Imm(asm.R1, tcActShot),
-		asm.StoreMem(asm.R10, at(frameVerdict), asm.R1, asm.DWord),
-		asm.Mov.Imm(asm.R1, 0),
-		asm.StoreMem(asm.R10, at(frameTail), asm.R1, asm.DWord),
-	)
-	for f := int16(frameTemp); f < actionFrame; f += 8 {
-		b.emit(asm.StoreMem(asm.R10, at(f), asm.R1, asm.DWord))
-	}
-	b.emit(
-		asm.LoadMem(asm.R1, asm.R6, cbCode, asm.Word),
-		asm.StoreMem(asm.R10, at(framePlace), asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, at(frameOutcome), asm.R1, asm.Word),
 		asm.Mov.Imm(asm.R1, maxOps),
 		asm.LoadImm(asm.R2, -1, asm.DWord).WithReference("step"),
 		asm.Mov.Reg(asm.R3, asm.R10),
-		asm.Add.Imm(asm.R3, -actionFrame),
+		asm.Add.Imm(asm.R3, -frameBytes),
 		asm.Mov.Imm(asm.R4, 0),
 		asm.FnLoop.Call(),
-		asm.LoadMem(asm.R1, asm.R10, at(frameTail), asm.DWord),
-		asm.JEq.Imm(asm.R1, 1+progMain, "tail.main"),
-		asm.JEq.Imm(asm.R1, 1+progHash, "tail.hash"),
-		asm.LoadMem(asm.R0, asm.R10, at(frameVerdict), asm.DWord),
+		asm.LoadMem(asm.R0, asm.R10, at(frameOutcome), asm.Word),
+		asm.JEq.Imm(asm.R0, leave+progMain, "tail.main"),
+		asm.JEq.Imm(asm.R0, leave+progHash, "tail.hash"),
 		asm.Return(),
 	)
 	for i := range b.insns {
@@ -58,7 +63,6 @@ func (s *Set) assembleActions() asm.Instructions {
 		}
 	}
 	b.label("tail.hash")
-	b.emit(asm.LoadMem(asm.R1, asm.R10, at(framePlace), asm.DWord), asm.StoreMem(asm.R6, cbCode, asm.R1, asm.Word))
 	b.tailCall(s, progHash)
 	b.emit(asm.Ja.Label("lost"))
 	b.label("tail.main")
@@ -84,7 +88,7 @@ func (b *builder) step(s *Set) {
 	b.emit(btf.WithFuncMetadata(asm.Mov.Reg(asm.R9, asm.R2).WithSymbol("step"), function("step", "index", "frame")))
 	b.emit(
 		asm.LoadMem(asm.R6, asm.R9, frameCtx, asm.DWord),
-		asm.LoadMem(asm.R1, asm.R9, framePlace, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R6, cbCode, asm.Word),
 		asm.JGT.Imm(asm.R1, int32((len(s.codes.mem)-maxOpLen)/8), "stop"),
 		asm.Mov.Reg(asm.R2, asm.R1),
 		asm.LSh.Imm(asm.R2, 3),
@@ -97,7 +101,7 @@ func (b *builder) step(s *Set) {
 		asm.RSh.Imm(asm.R2, 8),
 		asm.And.Imm(asm.R2, 0xff),
 		asm.Add.Reg(asm.R1, asm.R2),
-		asm.StoreMem(asm.R9, framePlace, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R6, cbCode, asm.R1, asm.Word),
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.And.Imm(asm.R1, 0xff),
 	)
@@ -153,7 +157,7 @@ func (b *builder) next() { b.emit(asm.Ja.Label("next")) }
 
 // stop ends the list with the verdict in R0.
 func (b *builder) stop() {
-	b.emit(asm.StoreMem(asm.R9, frameVerdict, asm.R0, asm.DWord), asm.Ja.Label("stop"))
+	b.emit(asm.StoreMem(asm.R9, frameOutcome, asm.R0, asm.Word), asm.Ja.Label("stop"))
 }
 
 // portOf puts the device of the port that the operation's arg names into R1
@@ -228,7 +232,7 @@ func (b *builder) opCut(s *Set) {
 func (b *builder) opPushVLAN(*Set) {
 	b.emit(
 		asm.LoadMem(asm.R1, asm.R6, skbLen, asm.Word),
-		asm.StoreMem(asm.R9, frameTemp, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepTemp, asm.R1, asm.DWord),
 		asm.Mov.Reg(asm.R2, asm.R8),
 		asm.RSh.Imm(asm.R2, 16),
 		asm.HostTo(asm.BE, asm.R2, asm.Half), // takes the low 16 bits
@@ -245,7 +249,7 @@ func (b *builder) opPushVLAN(*Set) {
 func (b *builder) opPopVLAN(*Set) {
 	b.emit(
 		asm.LoadMem(asm.R1, asm.R6, skbLen, asm.Word),
-		asm.StoreMem(asm.R9, frameTemp, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepTemp, asm.R1, asm.DWord),
 		asm.Mov.Reg(asm.R1, asm.R6),
 		asm.FnSkbVlanPop.Call(),
 		asm.JNE.Imm(asm.R0, 0, "lost.step"),
@@ -255,12 +259,12 @@ func (b *builder) opPopVLAN(*Set) {
 }
 
 // moved corrects where headers are after the packet's length has changed from
-// what frameTemp says, by bytes before them.
+// what stepTemp says, by bytes before them.
 func (b *builder) moved() {
 	none := b.fresh("moved")
 	b.emit(
 		asm.LoadMem(asm.R1, asm.R6, skbLen, asm.Word),
-		asm.LoadMem(asm.R2, asm.R9, frameTemp, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R10, stepTemp, asm.DWord),
 		asm.Sub.Reg(asm.R1, asm.R2),
 		asm.LoadMem(asm.R2, asm.R6, cbState, asm.Word),
 		asm.Mov.Reg(asm.R3, asm.R1),
@@ -293,11 +297,11 @@ func (b *builder) opMetadata(field int16) {
 // describeStep describes the packet for user space, with the code and arg in
 // the operation's second word, and puts the upcall device into R1.
 func (b *builder) describeStep(s *Set, reason Reason, counter int) {
-	b.emit(asm.LoadMem(asm.R1, asm.R7, 8, asm.DWord), asm.StoreMem(asm.R9, frameTemp, asm.R1, asm.DWord))
+	b.emit(asm.LoadMem(asm.R1, asm.R7, 8, asm.DWord), asm.StoreMem(asm.R10, stepTemp, asm.R1, asm.DWord))
 	b.countPacket(s, counter, asm.R7)
-	b.describe(s, reason, asm.R7, -tunnelKeySpace)
+	b.describe(s, reason, asm.R7, stepKey)
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, frameTemp, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R10, stepTemp, asm.DWord),
 		asm.StoreMem(asm.R7, upCode, asm.R1, asm.Word),
 		asm.RSh.Imm(asm.R1, 32),
 		asm.StoreMem(asm.R7, upArg, asm.R1, asm.Word),

@@ -55,7 +55,7 @@ func (b *builder) opSCTP(s *Set) {
 	load := func(frame int32, n int32, fail string) {
 		b.emit(
 			asm.Mov.Reg(asm.R1, asm.R6),
-			asm.Mov.Reg(asm.R3, asm.R9),
+			asm.Mov.Reg(asm.R3, asm.R10),
 			asm.Add.Imm(asm.R3, frame),
 			asm.Mov.Imm(asm.R4, n),
 			asm.FnSkbLoadBytes.Call(),
@@ -69,20 +69,20 @@ func (b *builder) opSCTP(s *Set) {
 		asm.RSh.Imm(asm.R1, stateL4Shift),
 		asm.And.Imm(asm.R1, stateL4Mask),
 		asm.JEq.Imm(asm.R1, 0, "next"),
-		asm.StoreMem(asm.R9, frameOffset, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepOffset, asm.R1, asm.DWord),
 		asm.And.Imm(asm.R2, 1<<stateL3Bits-1),
-		asm.StoreMem(asm.R9, frameIPSum, asm.R2, asm.DWord),
 		asm.Add.Imm(asm.R2, 2), // where the length is in IPv4, 4 in IPv6
 		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.And.Imm(asm.R1, 2<<16), // of 4 and 6
 		asm.RSh.Imm(asm.R1, 16),
 		asm.Add.Reg(asm.R2, asm.R1),
 	)
-	load(frameTemp, 2, "next")
+	load(stepTemp, 2, "next")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, frameTemp, asm.Half),
+		asm.LoadMem(asm.R1, asm.R10, stepTemp, asm.Half),
 		asm.HostTo(asm.BE, asm.R1, asm.Half),
-		asm.LoadMem(asm.R2, asm.R9, frameIPSum, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R6, cbState, asm.Word),
+		asm.And.Imm(asm.R2, 1<<stateL3Bits-1),
 		asm.Add.Reg(asm.R1, asm.R2), // the packet's end
 		asm.Mov.Reg(asm.R2, asm.R8),
 		asm.And.Imm(asm.R2, 2<<16),
@@ -97,17 +97,17 @@ func (b *builder) opSCTP(s *Set) {
 	)
 	b.label("sctp.whole")
 	b.emit(
-		asm.LoadMem(asm.R2, asm.R9, frameOffset, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R10, stepOffset, asm.DWord),
 		asm.Sub.Reg(asm.R1, asm.R2),
 		asm.JSLT.Imm(asm.R1, packet.SCTPLen, "next"),
-		asm.StoreMem(asm.R9, frameIPSum, asm.R1, asm.DWord), // the length
+		asm.StoreMem(asm.R10, stepLength, asm.R1, asm.DWord),
 		asm.Add.Imm(asm.R2, 8),
 	)
-	load(frameND, 4, "next")
-	b.emit(asm.LoadMem(asm.R2, asm.R9, frameOffset, asm.DWord))
-	load(frameOld, 4, "next")
+	load(stepSum, 4, "next")
+	b.emit(asm.LoadMem(asm.R2, asm.R10, stepOffset, asm.DWord))
+	load(stepOld, 4, "next")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, frameND, asm.Word),
+		asm.LoadMem(asm.R1, asm.R10, stepSum, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, "op.resume"),
 	)
 	b.merge(16)
@@ -115,21 +115,21 @@ func (b *builder) opSCTP(s *Set) {
 		asm.Mov.Reg(asm.R1, asm.R3),
 		asm.Xor.Reg(asm.R1, asm.R4), // what changes
 		asm.JEq.Imm(asm.R1, 0, "next"),
-		asm.LoadMem(asm.R2, asm.R9, frameIPSum, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R10, stepLength, asm.DWord),
 	)
 	b.advanceCRC(s)
 	b.emit(
-		asm.LoadMem(asm.R2, asm.R9, frameND, asm.Word),
+		asm.LoadMem(asm.R2, asm.R10, stepSum, asm.Word),
 		asm.Xor.Reg(asm.R1, asm.R2),
-		asm.StoreMem(asm.R9, frameOld, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepOld, asm.R1, asm.DWord),
 	)
 	store := func(frame, offset int32) {
 		const recompute = 1 // BPF_F_RECOMPUTE_CSUM
 		b.emit(
-			asm.LoadMem(asm.R2, asm.R9, frameOffset, asm.DWord),
+			asm.LoadMem(asm.R2, asm.R10, stepOffset, asm.DWord),
 			asm.Add.Imm(asm.R2, offset),
 			asm.Mov.Reg(asm.R1, asm.R6),
-			asm.Mov.Reg(asm.R3, asm.R9),
+			asm.Mov.Reg(asm.R3, asm.R10),
 			asm.Add.Imm(asm.R3, frame),
 			asm.Mov.Imm(asm.R4, 4),
 			asm.Mov.Imm(asm.R5, recompute),
@@ -137,8 +137,8 @@ func (b *builder) opSCTP(s *Set) {
 			asm.JNE.Imm(asm.R0, 0, "lost.step"),
 		)
 	}
-	store(frameNew, 0)
-	store(frameOld, 8)
+	store(stepNew, 0)
+	store(stepOld, 8)
 	b.next()
 }
 

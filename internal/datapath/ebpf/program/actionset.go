@@ -29,7 +29,6 @@ func (b *builder) opSet(*Set) {
 	b.emit(
 		asm.Mov.Reg(asm.R2, asm.R3),
 		asm.And.Imm(asm.R2, 1<<stateL3Bits-1),
-		asm.StoreMem(asm.R9, frameIPSum, asm.R2, asm.DWord),
 		// A packet that ends within its IP header is left alone.
 		asm.Mov.Reg(asm.R4, asm.R8),
 		asm.RSh.Imm(asm.R4, 16),
@@ -57,8 +56,8 @@ func (b *builder) opSet(*Set) {
 	b.label(fNoBase)
 	flag(setND, "set.at")
 	b.emit(
-		asm.LoadMem(asm.R2, asm.R9, frameND, asm.DWord),
-		asm.JEq.Imm(asm.R2, 0, "next"), // no such option
+		asm.LoadMem(asm.R2, asm.R9, frameOption, asm.Half),
+		asm.JEq.Imm(asm.R2, noOption, "next"), // no such option
 	)
 	b.label("set.at")
 	b.emit(
@@ -66,15 +65,15 @@ func (b *builder) opSet(*Set) {
 		asm.RSh.Imm(asm.R1, 32),
 		asm.And.Imm(asm.R1, 0xff),
 		asm.Add.Reg(asm.R2, asm.R1),
-		asm.StoreMem(asm.R9, frameOffset, asm.R2, asm.DWord),
+		asm.StoreMem(asm.R10, stepOffset, asm.R2, asm.DWord),
 		asm.Mov.Imm(asm.R1, 0),
-		asm.StoreMem(asm.R9, frameOld, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R10, stepOld, asm.R1, asm.DWord),
 	)
 	b.setSize(asm.R4)
 	b.emit(
 		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.Mov.Reg(asm.R3, asm.R9),
-		asm.Add.Imm(asm.R3, frameOld),
+		asm.Mov.Reg(asm.R3, asm.R10),
+		asm.Add.Imm(asm.R3, stepOld),
 		asm.FnSkbLoadBytes.Call(),
 		asm.JNE.Imm(asm.R0, 0, "next"), // the packet is too short
 	)
@@ -82,7 +81,8 @@ func (b *builder) opSet(*Set) {
 	b.emit(asm.JEq.Reg(asm.R3, asm.R4, "next"))
 	flag(setSumIP, "set.l4")
 	b.emit(
-		asm.LoadMem(asm.R2, asm.R9, frameIPSum, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R6, cbState, asm.Word),
+		asm.And.Imm(asm.R2, 1<<stateL3Bits-1),
 		asm.Add.Imm(asm.R2, 10),
 	)
 	b.setSize(asm.R5)
@@ -98,8 +98,8 @@ func (b *builder) opSet(*Set) {
 		asm.RSh.Imm(asm.R1, 40),
 		asm.And.Imm(asm.R1, 0xff),
 		asm.Add.Reg(asm.R2, asm.R1),
-		asm.LoadMem(asm.R3, asm.R9, frameOld, asm.Word),
-		asm.LoadMem(asm.R4, asm.R9, frameNew, asm.Word),
+		asm.LoadMem(asm.R3, asm.R10, stepOld, asm.Word),
+		asm.LoadMem(asm.R4, asm.R10, stepNew, asm.Word),
 		asm.Mov.Reg(asm.R5, asm.R8),
 		asm.RSh.Imm(asm.R5, 48),
 		asm.Mov.Reg(asm.R1, asm.R6),
@@ -116,10 +116,10 @@ func (b *builder) opSet(*Set) {
 	b.label("set.plain")
 	b.setSize(asm.R4)
 	b.emit(
-		asm.LoadMem(asm.R2, asm.R9, frameOffset, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R10, stepOffset, asm.DWord),
 		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.Mov.Reg(asm.R3, asm.R9),
-		asm.Add.Imm(asm.R3, frameNew),
+		asm.Mov.Reg(asm.R3, asm.R10),
+		asm.Add.Imm(asm.R3, stepNew),
 		asm.FnSkbStoreBytes.Call(),
 	)
 	b.next()
@@ -137,11 +137,11 @@ func (b *builder) setSize(dst asm.Register) {
 	)
 }
 
-// merge puts into R3 what frameOld holds, and into R4 and frameNew that with the
+// merge puts into R3 what stepOld holds, and into R4 and stepNew that with the
 // value at R7+at in the bits of the mask behind it. R1 is lost.
 func (b *builder) merge(at int16) {
 	b.emit(
-		asm.LoadMem(asm.R3, asm.R9, frameOld, asm.Word),
+		asm.LoadMem(asm.R3, asm.R10, stepOld, asm.Word),
 		asm.Mov.Reg(asm.R4, asm.R3),
 		asm.LoadMem(asm.R1, asm.R7, at+4, asm.Word),
 		asm.Xor.Imm(asm.R1, -1),
@@ -149,6 +149,6 @@ func (b *builder) merge(at int16) {
 		asm.LoadMem(asm.R1, asm.R7, at, asm.Word),
 		asm.Or.Reg(asm.R4, asm.R1),
 		asm.Mov.Reg32(asm.R4, asm.R4),
-		asm.StoreMem(asm.R9, frameNew, asm.R4, asm.DWord),
+		asm.StoreMem(asm.R10, stepNew, asm.R4, asm.DWord),
 	)
 }

@@ -2,6 +2,7 @@ package program
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -62,5 +63,78 @@ func TestRefusedProgram(t *testing.T) {
 	_, err := load("weir_test", asm.Instructions{asm.Mov.Reg(asm.R0, asm.R5), asm.Return()}, time.Minute)
 	if !errors.Is(err, unix.EACCES) || !strings.Contains(err.Error(), "R5 !read_ok") {
 		t.Errorf("the error is %v, want the verifier's reason", err)
+	}
+}
+
+// loaded is a program, and how to assemble it for a Set with many masks.
+type loaded struct {
+	name     string
+	assemble func(*Set) asm.Instructions
+}
+
+// allLoaded are all programs: main, which changes with the masks, by their number,
+// and those that stay.
+func allLoaded() []loaded {
+	programs := []loaded{
+		{"entry", func(s *Set) asm.Instructions { return s.assembleEntry(1, 0) }},
+		{"deep", (*Set).assembleDeep},
+		{"actions", (*Set).assembleActions},
+		{"hash", (*Set).assembleHash},
+		{"upcall", (*Set).assembleUpcall},
+	}
+	for _, n := range []int{1, 4, 16, 64, 128} {
+		programs = append(programs, loaded{fmt.Sprintf("main/masks=%d", n), func(s *Set) asm.Instructions { return s.assembleMain(s.flows.ranked()[:n]) }})
+	}
+	return programs
+}
+
+// verify loads a program and returns how many instructions the verifier followed.
+func verify(t testing.TB, s *Set, insns asm.Instructions) int {
+	prog, err := s.program("test", insns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer prog.Close()
+	info, err := prog.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, ok := info.VerifiedInstructions()
+	if !ok {
+		t.Skip("the kernel does not say what its verifier did")
+	}
+	return int(n)
+}
+
+// TestVerifierEffort wants programs that the verifier is soon done with, whichever
+// release it is of: its limit is a million instructions, and what one release just
+// about manages, the next may not.
+func TestVerifierEffort(t *testing.T) {
+	s, _, _ := benchSet(t, 128)
+	for _, p := range allLoaded() {
+		t.Run(p.name, func(t *testing.T) {
+			insns := p.assemble(s)
+			start := time.Now()
+			n := verify(t, s, insns)
+			t.Logf("%d instructions, %d verified, in %v", len(insns), n, time.Since(start))
+			if limit := max(20_000, 5*len(insns)); n > limit {
+				t.Errorf("the verifier followed %d instructions of a program of %d, more than %d", n, len(insns), limit)
+			}
+		})
+	}
+}
+
+// BenchmarkLoad is what loading a program costs, assembling apart.
+func BenchmarkLoad(b *testing.B) {
+	for _, p := range allLoaded() {
+		b.Run(p.name, func(b *testing.B) {
+			s, _, _ := benchSet(b, 128)
+			insns, verified := p.assemble(s), 0
+			for b.Loop() {
+				verified = verify(b, s, insns)
+			}
+			b.ReportMetric(float64(len(insns)), "insns")
+			b.ReportMetric(float64(verified), "verified")
+		})
 	}
 }

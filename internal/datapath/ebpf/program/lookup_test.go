@@ -175,7 +175,7 @@ func tooShort(frame []byte) bool {
 }
 
 // benchSet has n masks, of which the frame's flow is under the last.
-func benchSet(b *testing.B, n int) (*Set, *ebpf.Program, []byte) {
+func benchSet(b testing.TB, n int) (*Set, *ebpf.Program, []byte) {
 	s := newSet(b, Config{MaxMasks: 256})
 	k := flow.Key{InPort: 1, EthType: packet.EtherTypeIPv4, NwProto: packet.ProtoUDP, NwTTL: 64, IPSrc: 0x0a000001, IPDst: 0x0a000002, TpSrc: 1000, TpDst: 2000,
 		EthSrc: packet.MACFromUint64(1), EthDst: packet.MACFromUint64(2)}
@@ -228,44 +228,6 @@ func BenchmarkLookup(b *testing.B) {
 		b.Run(fmt.Sprintf("masks=%d", n), func(b *testing.B) {
 			_, p, frame := benchSet(b, n)
 			measure(b, p, frame)
-		})
-	}
-}
-
-// BenchmarkLoad is what loading a program costs, assembling apart: main, which
-// changes with the masks, by their number, and those that stay.
-func BenchmarkLoad(b *testing.B) {
-	type program struct {
-		name     string
-		assemble func(*Set) asm.Instructions
-	}
-	programs := []program{
-		{"entry", func(s *Set) asm.Instructions { return s.assembleEntry(1, 0) }},
-		{"deep", (*Set).assembleDeep},
-		{"actions", (*Set).assembleActions},
-		{"hash", (*Set).assembleHash},
-		{"upcall", (*Set).assembleUpcall},
-	}
-	for _, n := range []int{1, 4, 16, 64, 128} {
-		programs = append(programs, program{fmt.Sprintf("main/masks=%d", n), func(s *Set) asm.Instructions { return s.assembleMain(s.flows.ranked()[:n]) }})
-	}
-	for _, p := range programs {
-		b.Run(p.name, func(b *testing.B) {
-			s, _, _ := benchSet(b, 128)
-			insns := p.assemble(s)
-			verified := uint32(0)
-			for b.Loop() {
-				prog, err := s.program("bench", insns)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if info, err := prog.Info(); err == nil {
-					verified, _ = info.VerifiedInstructions()
-				}
-				prog.Close()
-			}
-			b.ReportMetric(float64(len(insns)), "insns")
-			b.ReportMetric(float64(verified), "verified")
 		})
 	}
 }

@@ -130,12 +130,12 @@ const (
 // several counts as dropped by the one with the highest rate.
 func (b *builder) opMeter(s *Set) {
 	const (
-		units = frameTemp
-		now   = frameOld
+		units = stepTemp
+		now   = stepOld
 		// The worst band's number, or noBand. At an odd place the verifier doesn't
 		// keep track of it, and of all ways to get there.
-		worst  = frameNew + 1
-		length = frameIPSum
+		worst  = stepNew + 1
+		length = stepLength
 	)
 	b.emit(
 		asm.RSh.Imm(asm.R8, 32),
@@ -145,7 +145,7 @@ func (b *builder) opMeter(s *Set) {
 	b.address(asm.R7, s.meters, 0)
 	b.emit(asm.Add.Reg(asm.R7, asm.R8), asm.LoadMem(asm.R8, asm.R7, 0, asm.Word), asm.JEq.Imm(asm.R8, 0, "next"))
 	b.length(asm.R2, asm.R1)
-	b.emit(asm.StoreMem(asm.R9, length, asm.R2, asm.DWord))
+	b.emit(asm.StoreMem(asm.R10, length, asm.R2, asm.DWord))
 	b.addAtomic(asm.R7, meterPackets, meterLength)
 	b.emit(
 		asm.LSh.Imm(asm.R2, 3), // bits
@@ -155,11 +155,11 @@ func (b *builder) opMeter(s *Set) {
 	)
 	b.label("meter.units")
 	b.emit(
-		asm.StoreMem(asm.R9, units, asm.R2, asm.DWord),
+		asm.StoreMem(asm.R10, units, asm.R2, asm.DWord),
 		asm.FnKtimeGetNs.Call(),
-		asm.StoreMem(asm.R9, now, asm.R0, asm.DWord),
+		asm.StoreMem(asm.R10, now, asm.R0, asm.DWord),
 		asm.Mov.Imm(asm.R0, noBand),
-		asm.StoreMem(asm.R9, worst, asm.R0, asm.Byte),
+		asm.StoreMem(asm.R10, worst, asm.R0, asm.Byte),
 	)
 	for i := range maxBands {
 		b.emit(asm.JLE.Imm(asm.R8, int32(i)+1, "meter.done"))
@@ -167,11 +167,11 @@ func (b *builder) opMeter(s *Set) {
 	}
 	b.label("meter.done")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, worst, asm.Byte), // noBand is not below maxBands
+		asm.LoadMem(asm.R1, asm.R10, worst, asm.Byte), // noBand is not below maxBands
 		asm.JGE.Imm(asm.R1, maxBands, "next"),
 		asm.Mul.Imm(asm.R1, int32(bandBytes)),
 		asm.Add.Reg(asm.R7, asm.R1),
-		asm.LoadMem(asm.R2, asm.R9, length, asm.DWord),
+		asm.LoadMem(asm.R2, asm.R10, length, asm.DWord),
 	)
 	b.addAtomic(asm.R7, meterBand+bandPackets, meterBand+bandLength)
 	b.emit(asm.Ja.Label("stop")) // with the verdict that drops
@@ -193,13 +193,13 @@ func (b *builder) band(i int, units, now, worst int16) {
 	at := meterBand + int16(i)*bandBytes
 	over, passed := b.fresh("band.over"), b.fresh("band.passed")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, units, asm.DWord),
+		asm.LoadMem(asm.R1, asm.R10, units, asm.DWord),
 		asm.LoadMem(asm.R2, asm.R7, at+bandUnit, asm.DWord),
 		asm.Mul.Reg(asm.R1, asm.R2),
 		asm.RSh.Imm(asm.R1, unitShift), // the cost
 		asm.LoadMem(asm.R3, asm.R7, at+bandBurst, asm.DWord),
 		asm.JGT.Reg(asm.R1, asm.R3, over),
-		asm.LoadMem(asm.R4, asm.R9, now, asm.DWord),
+		asm.LoadMem(asm.R4, asm.R10, now, asm.DWord),
 		asm.Add.Reg(asm.R3, asm.R4), // how far full may go
 	)
 	for range 2 {
@@ -224,7 +224,7 @@ func (b *builder) band(i int, units, now, worst int16) {
 	// The highest rate is the smallest unit.
 	first := b.fresh("band.first")
 	b.emit(
-		asm.LoadMem(asm.R1, asm.R9, worst, asm.Byte),
+		asm.LoadMem(asm.R1, asm.R10, worst, asm.Byte),
 		asm.JEq.Imm(asm.R1, noBand, first),
 		asm.JGE.Imm(asm.R1, maxBands, passed),
 		asm.Mul.Imm(asm.R1, int32(bandBytes)),
@@ -235,7 +235,7 @@ func (b *builder) band(i int, units, now, worst int16) {
 		asm.JGE.Reg(asm.R1, asm.R2, passed),
 	)
 	b.label(first)
-	b.emit(asm.Mov.Imm(asm.R1, int32(i)), asm.StoreMem(asm.R9, worst, asm.R1, asm.Byte))
+	b.emit(asm.Mov.Imm(asm.R1, int32(i)), asm.StoreMem(asm.R10, worst, asm.R1, asm.Byte))
 	b.label(passed)
 }
 
