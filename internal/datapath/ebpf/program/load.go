@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -98,8 +99,8 @@ func (a *loadAttr) describe(insns asm.Instructions) (*btf.Handle, error) {
 	return handle, nil
 }
 
-// explain asks again for why a program was refused, and appends the end of what
-// the verifier says.
+// explain asks again for why a program was refused, and appends what the verifier
+// says.
 func (a *loadAttr) explain(refused error, limit time.Duration) error {
 	said := make([]byte, 1<<20)
 	a.logLevel, a.logSize, a.log = 1, uint32(len(said)), unsafe.Pointer(&said[0])
@@ -108,9 +109,22 @@ func (a *loadAttr) explain(refused error, limit time.Duration) error {
 		_ = unix.Close(fd)
 		return refused
 	}
-	end, _, _ := bytes.Cut(said, []byte{0})
-	lines := strings.Split(strings.TrimSpace(string(end)), "\n")
-	return fmt.Errorf("%w: %s", refused, strings.Join(lines[max(0, len(lines)-3):], ": "))
+	log, _, _ := bytes.Cut(said, []byte{0})
+	return fmt.Errorf("%w: %s", refused, reason(string(log)))
+}
+
+// followed is a line of the verifier's log on an instruction that it followed.
+var followed = regexp.MustCompile(`(?m)^\d+: \(.*$`)
+
+// reason is what the verifier's log says of why it refused a program: the last
+// instruction, and what it makes of it. Linux 7.3 writes a page more, on what to do
+// about it, after an empty line.
+func reason(log string) string {
+	if all := followed.FindAllStringIndex(log, -1); len(all) > 0 {
+		log, _, _ = strings.Cut(log[all[len(all)-1][0]:], "\n\n")
+	}
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], ": ")
 }
 
 // load calls the kernel. A verifier with a signal pending for its thread gives

@@ -66,6 +66,24 @@ func TestRefusedProgram(t *testing.T) {
 	}
 }
 
+// TestReason has logs of Linux 6.18 and 7.3 on one program, and one without any
+// instruction.
+func TestReason(t *testing.T) {
+	for _, c := range []struct{ log, want string }{
+		{"0: R1=ctx() R10=fp0\n0: (bf) r0 = r5\nR5 !read_ok\nprocessed 1 insns\n", "0: (bf) r0 = r5: R5 !read_ok: processed 1 insns"},
+		{"0: R1=ctx() R10=fp0\n0: (bf) r0 = r5\nR5 !read_ok\n\nVerification failed: Register Type Safety: Unreadable register\n\n" +
+			"At:\n  >>> 0 | (bf) r0 = r5\n\nprocessed 1 insns\n\n", "0: (bf) r0 = r5: R5 !read_ok"},
+		{"1: (07) r1 += 1\n2: (a5) if r1 < 0x989680 goto pc-2    ; R1=0x7a11f\n1: (07) r1 += 1\nBPF program is too large. Processed 1000001 insn\n",
+			"1: (07) r1 += 1: BPF program is too large. Processed 1000001 insn"},
+		{"unreachable insn 1\n", "unreachable insn 1"},
+		{"", ""},
+	} {
+		if got := reason(c.log); got != c.want {
+			t.Errorf("reason(%q) = %q, want %q", c.log, got, c.want)
+		}
+	}
+}
+
 // loaded is a program, and how to assemble it for a Set with many masks.
 type loaded struct {
 	name     string
