@@ -29,6 +29,9 @@ const (
 // takes a machine that does nothing else beside: where both ends and the switch
 // wait for a CPU, the kernel's own queues overflow.
 func steadyPPS() int {
+	if pps, err := strconv.Atoi(os.Getenv("WEIR_PPS")); err == nil {
+		return pps // for emulated machines
+	}
 	if os.Getenv("WEIR_LONG") != "" {
 		return 100000
 	}
@@ -183,13 +186,17 @@ func (st *steady) end() {
 	}
 }
 
-// otherBuild builds our programs with another layout of the memory that they
-// share with the kernel.
+// otherBuild is our programs with another layout of the memory that they share
+// with the kernel: WEIR_OTHER, or built now.
 func otherBuild(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	weir := filepath.Join(dir, "weir")
-	if out, err := exec.Command("go", "build", "-tags", "otherlayout", "-o", weir, "../../cmd/weir").CombinedOutput(); err != nil {
+	if built := os.Getenv("WEIR_OTHER"); built != "" {
+		if err := os.Symlink(built, weir); err != nil {
+			t.Fatal(err)
+		}
+	} else if out, err := exec.Command("go", "build", "-tags", "otherlayout", "-o", weir, "../../cmd/weir").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	names, err := exec.Command(weir, "--programs").Output()
