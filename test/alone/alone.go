@@ -7,7 +7,8 @@
 //
 // The test binary then starts itself again inside. The process outside keeps
 // watch: it adopts daemons whose parents have ended, and after the tests it fails
-// where one is left that doesn't end by itself, names it and kills it.
+// where one is left that doesn't end by itself, names it and kills it. The process
+// inside fails where goroutines or descriptors of its own are left, and names them.
 //
 // It takes root. Without root the tests run where they are, and decide for
 // themselves what they can do there. Where root may not make namespaces, as in a
@@ -55,7 +56,7 @@ func Main(m *testing.M) {
 		}
 		fmt.Fprintf(os.Stderr, "alone: no namespaces of their own for these tests (%v): a second run beside this one can disturb both\n", err)
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
 }
 
 func must(err error) {

@@ -4,12 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(againMode) == "leave" {
+	if strings.HasPrefix(os.Getenv(againMode), "leave") {
 		grace = time.Second
 	}
 	Main(m)
@@ -68,13 +69,23 @@ func TestAgain(t *testing.T) {
 		if err := exec.Command("sh", "-c", "exec setsid unshare -m sleep 1234 >/dev/null 2>&1 &").Run(); err != nil {
 			t.Fatal(err)
 		}
+	case "leave goroutine":
+		go leak()
+	case "leave descriptor":
+		if _, err := syscall.Open("/dev/full", syscall.O_WRONLY, 0); err != nil {
+			t.Fatal(err)
+		}
 	default:
 		t.Skip("for the other tests")
 	}
 }
 
+// leak never returns.
+func leak() { select {} }
+
 // The outcome inside is that outside; a daemon that stays is found, named and
-// killed, in whatever session and namespaces it is.
+// killed, in whatever session and namespaces it is; goroutines and descriptors that
+// stay are named.
 func TestOutcome(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("namespaces need root")
@@ -84,6 +95,8 @@ func TestOutcome(t *testing.T) {
 		{"fail", "exit status 1", "failed as asked"},
 		{"crash", "exit status 7", "=== RUN   TestAgain"},
 		{"leave", "exit status 1", "the tests left a process behind: "},
+		{"leave goroutine", "exit status 1", "alone.leak()"},
+		{"leave descriptor", "exit status 1", "open: /dev/full"},
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
 			t.Parallel()
