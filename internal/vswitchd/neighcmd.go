@@ -47,16 +47,14 @@ type shownNeighbour struct {
 	Complete bool `json:"complete"`
 }
 
-// String is the table that scripts know.
+// String is the table that scripts know: of those that have answered.
 func (s shownNeighbours) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-46s%-20s%s\n%s\n", "IP", "MAC", "Bridge", strings.Repeat("=", 74))
 	for _, n := range s {
-		mac := n.MAC
-		if !n.Complete {
-			mac = "incomplete"
+		if n.Complete {
+			fmt.Fprintf(&b, "%-46s%-20s%s\n", n.IP, n.MAC, n.Bridge)
 		}
-		fmt.Fprintf(&b, "%-46s%-20s%s\n", n.IP, mac, n.Bridge)
 	}
 	return b.String()
 }

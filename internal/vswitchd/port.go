@@ -216,6 +216,9 @@ func (s *Switch) closeInterface(i *iface) {
 	if s.patches[i.conf.Name] == i {
 		delete(s.patches, i.conf.Name)
 	}
+	if s.reach != nil {
+		s.reach.Neighbours.Flush(i.conf.Name)
+	}
 	i.dev = nil
 }
 
