@@ -44,8 +44,9 @@ func (x *Translator) moreActions(a openflow.Action, rest []openflow.Action, last
 	}
 }
 
-// checkPktLarger runs the rest of the actions twice: for packets longer than
-// the limit, and for the others.
+// checkPktLarger runs the rest of the list of actions twice: for packets longer
+// than the limit, and for the others. The lists that led here go on for both, with
+// the packet as it was, unless the longer ones exit, as in the original.
 func (x *Translator) checkPktLarger(a *openflow.CheckPktLarger, rest []openflow.Action, last bool) {
 	if !x.cfg.Features.CheckPktLen {
 		// The switch itself runs the actions, on each packet in hand.
@@ -74,12 +75,13 @@ func (x *Translator) checkPktLarger(a *openflow.CheckPktLarger, rest []openflow.
 		return x.res.Actions
 	}
 	greater := branch(1)
+	exits := x.exit
 	lessEqual := branch(0)
 	x.flow, x.base = flow0, base0
 	x.res.Actions = outer
 	x.stack, x.actionSet, x.freezing, x.frozen, x.outer = stack, nil, false, nil, outerChange{}
 	x.emit(&datapath.CheckPktLen{Size: a.Len, Greater: greater, LessEqual: lessEqual})
-	x.exit = true
+	x.exit, x.stop = exits, true
 }
 
 // freezesAfterMPLS reports whether an action needs what stands behind the last

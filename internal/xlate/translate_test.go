@@ -37,7 +37,7 @@ func (b *Bridge) addPort(c *Config, no openflow.PortNo, dp datapath.PortNo) *Por
 
 func newConfig() *Config {
 	return &Config{Bridges: map[string]*Bridge{}, ByDP: map[datapath.PortNo]*Port{}, Recircs: NewRecircs(),
-		Features: datapath.Features{Recirc: true, Clone: true}}
+		Features: datapath.Features{Recirc: true, Clone: true, CheckPktLen: true}}
 }
 
 func addFlow(t testing.TB, b *Bridge, table uint8, match string, priority uint16, actions ...openflow.Action) {
@@ -113,6 +113,7 @@ func TestActions(t *testing.T) {
 			"userspace(pid=0,controller(reason=2,dont_send=0,continuation=0,recirc_id=1,rule_cookie=0,controller_id=0,max_len=65535))"},
 		{"resubmit", udp, []openflow.Action{&openflow.Resubmit{InPort: 2, Table: 5}, out(3)}, "2,3"},
 		{"too deep", udp, []openflow.Action{out(2), &openflow.Resubmit{InPort: openflow.PortInPort, Table: openflow.TableAny}}, "drop"},
+		{"a list that branches, and the one that led there", udp, []openflow.Action{&openflow.Resubmit{InPort: 1, Table: 6}, out(3)}, "check_pkt_len(size=200,gt(2),le(2)),3"},
 		{"mpls", "in_port=1,dl_type=0x8847,mpls_label=7,mpls_tc=1,mpls_ttl=9,mpls_bos=1", []openflow.Action{&openflow.SetMPLSLabel{Label: 8}, out(2)},
 			"set(mpls(label=8,tc=1,ttl=9,bos=1)),2"},
 	} {
@@ -121,6 +122,7 @@ func TestActions(t *testing.T) {
 			b := newBridge(cfg, "br0", 1, 3)
 			addFlow(t, b, 0, "", 1, c.actions...)
 			addFlow(t, b, 5, "in_port=2", 1, out(2))
+			addFlow(t, b, 6, "", 1, &openflow.CheckPktLarger{Len: 200, Dst: sub("reg0", 0, 1)}, out(2))
 			r := NewTranslator().Translate(&Input{Config: cfg, Bridge: b, Key: parseKey(t, c.key), Now: t0})
 			if got := datapath.FormatActions(r.Actions, nil); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
