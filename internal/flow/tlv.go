@@ -10,7 +10,7 @@ import (
 type TLVMap struct {
 	Class uint16
 	Type  uint8
-	Len   uint8 // of the option's body in bytes: a multiple of 4 up to 124
+	Len   uint8 // of the option's body in bytes: a multiple of 4 up to 124, 0 for one that is there or not
 	Index uint16
 }
 

@@ -185,7 +185,7 @@ func (b *Bridge) tableFeatures(v openflow.Version) []openflow.TableFeatures {
 	for id := range uint8(pipeline.NumTables - 1) {
 		conf := b.pipe.Table(id).Conf()
 		f := featuresOf(id, v)
-		f.Name, f.MaxEntries = conf.Name, maxEntries
+		f.Name, f.MaxEntries, f.MissConfig = conf.Name, maxEntries, conf.Miss
 		if conf.Limit >= 0 {
 			f.MaxEntries = min(f.MaxEntries, uint32(conf.Limit))
 		}

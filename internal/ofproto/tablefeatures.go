@@ -24,12 +24,12 @@ func actionsOf(v openflow.Version) uint64 {
 const allInstructions = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6
 
 // featuresOf says what a table can do; all can do the same, but go only to
-// tables after them.
+// tables after them. As the original, it doesn't tell of eviction and vacancy
+// events, which all tables have.
 func featuresOf(id uint8, v openflow.Version) openflow.TableFeatures {
 	f := openflow.TableFeatures{
 		TableID: id, MetadataMatch: ^uint64(0), MetadataWrite: ^uint64(0),
-		SupportsEviction: true, SupportsVacancy: true, AnyProps: true,
-		MissConfig: openflow.MissDefault,
+		AnyProps: true,
 	}
 	var ins openflow.TableInstructions
 	ins.Instructions = allInstructions

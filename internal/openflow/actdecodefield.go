@@ -60,6 +60,9 @@ func (a *actReader) oxmEntry(mayMask bool) *SetField {
 		a.d.logf("ofp_actions", true, "Invalid value for set field vlan_vid: "+f.FormatValue(v, mask, nil))
 		a.fail(ErrBACBadSetArgument)
 	}
+	if f.ID == flow.FieldInPortOXM {
+		a.fail(ErrBACBadSetArgument) // set_field can't (OpenFlow 1.5.1, 7.2.6.7); load can
+	}
 	if !f.Writable {
 		a.d.logf("meta_flow", true, "destination field "+f.Name+" is not writable")
 		a.fail(ErrBACBadSetArgument)

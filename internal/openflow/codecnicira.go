@@ -70,7 +70,7 @@ func (c *cursor) tlvMaps() []TLVMap {
 	for c.left() > 0 && c.err == nil {
 		t := TLVMap{Class: c.u16(), Type: c.u8(), Len: c.u8(), Index: c.u16()}
 		c.skip(2)
-		if t.Len%4 != 0 || t.Len == 0 || t.Len > 124 {
+		if t.Len%4 != 0 || t.Len > 124 {
 			c.fail(ErrNXTTMFCBadOptLen)
 		}
 		if t.Index >= 64 {

@@ -437,7 +437,7 @@ func (p *printer) instructionSet(id uint8, t, before *TableInstructions) {
 		p.WriteString("      next tables: " + s + "\n")
 	}
 	p.f("      instructions: %s\n", orNone(bitNames(t.Instructions, instructionNames)))
-	if t.Write == before.Write && t.Apply == before.Apply && t.Write != (TableActions{}) {
+	if t.Write == before.Write && t.Apply == before.Apply && t.Write.SetField != (FieldSet{}) {
 		p.WriteString("      (same actions)\n")
 		return
 	}
@@ -463,7 +463,9 @@ func (p *printer) tableActions(t *TableActions) {
 	if t.Actions != 0 {
 		p.f("        actions: %s\n", actionBitNames(t.Actions))
 	}
-	p.f("        supported on Set-Field: %s\n", orNone(fieldNames(&t.SetField)))
+	if p.h.Version >= V12 {
+		p.f("        supported on Set-Field: %s\n", orNone(fieldNames(&t.SetField)))
+	}
 }
 
 // tableRanges prints a set of tables as ranges.

@@ -41,7 +41,7 @@ func TestAllocations(t *testing.T) {
 		rep, text := &Report{}, []byte(nil)
 		trace := func() {
 			rep.reset()
-			if err := rep.req.parse(env, tc.args); err != nil {
+			if err := rep.req.parse(env, tc.args, false); err != nil {
 				t.Fatal(err)
 			}
 			rep.run(env)

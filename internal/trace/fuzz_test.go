@@ -26,8 +26,8 @@ func FuzzRun(f *testing.F) {
 		args := append([]string{"br0"}, strings.Split(s, " ")...)
 		fresh := &Report{}
 		used.reset()
-		err := fresh.req.parse(env, args)
-		if again := used.req.parse(env, args); (err == nil) != (again == nil) {
+		err := fresh.req.parse(env, args, false)
+		if again := used.req.parse(env, args, false); (err == nil) != (again == nil) {
 			t.Fatalf("%q: %v, then %v", s, err, again)
 		}
 		if err != nil {

@@ -49,8 +49,9 @@ func (p portNames) PortNumber(name string) (uint32, bool) {
 	return 0, false
 }
 
-// parse reads the arguments into r, which is zero.
-func (r *request) parse(env *Env, args []string) error {
+// parse reads the arguments into r, which is zero; those of a packet-out end
+// before its actions.
+func (r *request) parse(env *Env, args []string, packetOut bool) error {
 	var l7 []byte
 	generate := false
 	var room [3]string
@@ -62,16 +63,16 @@ func (r *request) parse(env *Env, args []string) error {
 			}
 			return args[i], nil
 		}
-		switch a := args[i]; a {
-		case "-generate", "--generate":
+		switch a := args[i]; {
+		case a == "-generate" || a == "--generate":
 			generate = true
-		case "-consistent", "--consistent":
+		case packetOut && (a == "-consistent" || a == "--consistent"):
 			r.consistent = true
-		case "--names":
+		case a == "--names":
 			r.names = true
-		case "--no-names":
+		case a == "--no-names":
 			r.names = false
-		case "--ct-next":
+		case a == "--ct-next":
 			v, err := needs()
 			if err != nil {
 				return err
@@ -81,27 +82,33 @@ func (r *request) parse(env *Env, args []string) error {
 				return err
 			}
 			r.nextCT = append(r.nextCT, state)
-		case "--l7":
+		case a == "--l7":
 			v, err := needs()
 			if err != nil {
 				return err
 			}
-			if l7, err = hex.DecodeString(v); err != nil {
-				return fmt.Errorf("Invalid hex string in --l7 option")
+			if l7, err = hex.DecodeString(strings.ReplaceAll(v, " ", "")); err != nil {
+				return errTrailing
 			}
-		case "--l7-len":
+		case a == "--l7-len":
 			v, err := needs()
 			if err != nil {
 				return err
 			}
 			n, err := strconv.Atoi(v)
-			if err != nil || n < 0 || n > 64000 {
+			if err != nil {
 				return fmt.Errorf("%s: invalid --l7-len", v)
+			} else if n < 0 || n > 64000 {
+				return fmt.Errorf("%s: too much L7 data", v)
 			}
 			l7 = make([]byte, n)
 			for j := range l7 {
 				l7[j] = byte(j)
 			}
+		case strings.HasPrefix(a, "-"):
+			return fmt.Errorf("%s: unknown option", a)
+		case len(rest) == len(room):
+			return errors.New("too many arguments")
 		default:
 			rest = append(rest, a)
 		}
@@ -115,17 +122,26 @@ func (r *request) parse(env *Env, args []string) error {
 	return nil
 }
 
+var errTrailing = errors.New("Trailing garbage in packet data")
+
 // target finds the bridge and the flow: [dp] odp_flow [packet] or bridge
 // br_flow [packet].
 func (r *request) target(env *Env, args []string, generate bool) error {
 	if !generate && len(args) > 1 {
-		if frame, ok := parseFrame(args[len(args)-1]); ok {
+		frame, ok := parseFrame(args[len(args)-1])
+		switch {
+		case ok && len(frame) >= packet.EthLen:
 			r.frame = frame
 			args = args[:len(args)-1]
+		case ok && len(args) > 2:
+			return errors.New("Packet data too short for Ethernet")
 		}
 	}
 	if len(args) > 2 {
-		return fmt.Errorf("Trailing garbage in packet data")
+		if generate {
+			return errors.New("Syntax error")
+		}
+		return errTrailing
 	}
 	if len(args) == 0 {
 		return fmt.Errorf("Must specify bridge name and a flow, or a data path flow")
@@ -210,7 +226,7 @@ func parseFrame(s string) (frame []byte, ok bool) {
 		}
 	}
 	frame, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	return frame, err == nil && len(frame) >= packet.EthLen
+	return frame, err == nil
 }
 
 // extract takes the packet's own fields from the frame; metadata stay.

@@ -48,7 +48,7 @@ const UsagePacketOut = "[-consistent] {[dp_name] odp_flow | bridge br_flow} [-ge
 // know.
 func Run(env *Env, args []string) (*Report, error) {
 	rep := newReport()
-	if err := rep.req.parse(env, args); err != nil {
+	if err := rep.req.parse(env, args, false); err != nil {
 		rep.Release()
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func RunPacketOut(env *Env, args []string) (*Report, error) {
 	}
 	rep := newReport()
 	r := &rep.req
-	err := r.parse(env, args[:len(args)-1])
+	err := r.parse(env, args[:len(args)-1], true)
 	if err == nil {
 		err = r.parseActions(args[len(args)-1])
 	}

@@ -170,6 +170,15 @@ func TestErrors(t *testing.T) {
 		"ovs-test in_port(9)":                 "no OpenFlow port for datapath port 9",
 		"ovs-test recirc_id(7),in_port(1)":    "no recirculation data for recirc_id 0x7",
 		"nosuch in_port(1)":                   "Cannot find the datapath",
+		"br0 in_port=1 --ct-next=trk":         "--ct-next=trk: unknown option",
+		"br0 in_port=1 -consistent":           "-consistent: unknown option",
+		"br0 in_port=1 a b":                   "too many arguments",
+		"br0 in_port=1 a":                     "Trailing garbage in packet data",
+		"br0 in_port=1 aabb":                  "Packet data too short for Ethernet",
+		"br0 ab":                              "Bad openflow flow syntax: ab: unknown field ab",
+		"br0 in_port=1 -generate aabb":        "Syntax error",
+		"br0 in_port=1 -generate --l7 zz":     "Trailing garbage in packet data",
+		"br0 in_port=1 --l7-len 64001":        "64001: too much L7 data",
 	} {
 		if _, err := Run(env, strings.Split(args, " ")); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", args, err, want)

@@ -1,6 +1,8 @@
 package xlate
 
 import (
+	"slices"
+
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/packet"
@@ -26,8 +28,8 @@ const (
 )
 
 // numLabels counts the label stack entries that a key holds. A stack that does
-// not end within the key fills it, whatever its entries are: only the bits that
-// say where the stack ends decide.
+// not end within the key fills it, but for zeros at its end: those are of a flow's
+// text, which needn't tell where the stack ends.
 func numLabels(k *flow.Key) int {
 	if !isMPLS(k.L3Type()) {
 		return 0
@@ -37,14 +39,26 @@ func numLabels(k *flow.Key) int {
 			return i + 1
 		}
 	}
-	return len(k.MPLS)
+	n := len(k.MPLS)
+	for n > 0 && k.MPLS[n-1] == 0 {
+		n--
+	}
+	return n
 }
 
-// markLabels marks what the number of labels depends on.
+// markLabels marks what the number of labels depends on: where the bottom of the
+// stack is, and behind none among those of a key what is zero.
 func (x *Translator) markLabels() {
-	for i := range x.flow.MPLS {
-		x.wc.MPLS[i] |= lseBOS
-		if x.flow.MPLS[i]&lseBOS != 0 {
+	w := &x.wc.MPLS
+	for i, l := range x.flow.MPLS {
+		w[i] |= lseBOS
+		if l&lseBOS != 0 {
+			return
+		}
+	}
+	for i, l := range slices.Backward(x.flow.MPLS[:]) {
+		w[i] = ^uint32(0)
+		if l != 0 {
 			return
 		}
 	}

@@ -113,6 +113,8 @@ func TestActions(t *testing.T) {
 			"userspace(pid=0,controller(reason=2,dont_send=0,continuation=0,recirc_id=1,rule_cookie=0,controller_id=0,max_len=65535))"},
 		{"resubmit", udp, []openflow.Action{&openflow.Resubmit{InPort: 2, Table: 5}, out(3)}, "2,3"},
 		{"too deep", udp, []openflow.Action{out(2), &openflow.Resubmit{InPort: openflow.PortInPort, Table: openflow.TableAny}}, "drop"},
+		{"a label of a flow's text, which has no bottom of the stack", "in_port=1,mpls,mpls_label=5", []openflow.Action{&openflow.PopMPLS{EthType: 0x800}, out(2)}, "pop_mpls(eth_type=0x800),2"},
+		{"as many labels as a key holds", "in_port=1,mpls,mpls_label=5", []openflow.Action{&openflow.PushMPLS{EthType: 0x8847}, &openflow.PushMPLS{EthType: 0x8847}, &openflow.PushMPLS{EthType: 0x8847}, out(2)}, "drop"},
 		{"a list that branches, and the one that led there", udp, []openflow.Action{&openflow.Resubmit{InPort: 1, Table: 6}, out(3)}, "check_pkt_len(size=200,gt(2),le(2)),3"},
 		{"mpls", "in_port=1,dl_type=0x8847,mpls_label=7,mpls_tc=1,mpls_ttl=9,mpls_bos=1", []openflow.Action{&openflow.SetMPLSLabel{Label: 8}, out(2)},
 			"set(mpls(label=8,tc=1,ttl=9,bos=1)),2"},

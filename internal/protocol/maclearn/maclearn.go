@@ -157,7 +157,7 @@ func (t *Table) Lookup(mac packet.MAC, vlan uint16) (Entry, bool) {
 // now answer differently. gratARP says that the packet was a gratuitous ARP
 // from a bond, fromBond that it came in on a bond.
 func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromBond, gratARP bool, now time.Time) bool {
-	if mac.IsMulticast() || mac.IsZero() {
+	if mac.IsMulticast() {
 		return false
 	}
 	t.mu.Lock()

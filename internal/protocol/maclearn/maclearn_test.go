@@ -45,7 +45,7 @@ func TestLearnMoveExpire(t *testing.T) {
 func TestNeverLearned(t *testing.T) {
 	tb := New(0, 0)
 	tb.Configure(0, 0, []uint16{7})
-	for _, m := range []packet.MAC{{}, packet.Broadcast, {1, 0, 0x5e}} {
+	for _, m := range []packet.MAC{packet.Broadcast, {1, 0, 0x5e}} {
 		if tb.Learn(m, 1, 1, "a", false, false, t0) {
 			t.Errorf("learned %s", m)
 		}
