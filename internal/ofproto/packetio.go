@@ -22,6 +22,7 @@ func makePacket(frame []byte) *netdev.Packet {
 
 // packetOut runs the actions of a packet-out on its frame.
 func (b *Bridge) packetOut(po *openflow.PacketOut) error {
+	coverPacketOut.Inc()
 	if err := b.checkPacketOut(po, nil); err != nil {
 		return err
 	}

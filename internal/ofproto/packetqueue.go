@@ -9,7 +9,7 @@ import (
 	"weir/internal/ratelimit"
 )
 
-var coverQueueFull = coverage.New("ofproto_packet_in_queue_full")
+var coverQueueFull = coverage.New("rconn_overflow")
 
 // packetKind is why a packet goes to the controller, as far as rates are
 // limited by it.

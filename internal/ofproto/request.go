@@ -7,6 +7,7 @@ import (
 
 // receive handles one message and answers it, with an error where it failed.
 func (s *session) receive(b []byte) {
+	coverRequest.Inc()
 	s.mu.Lock()
 	opt := openflow.DecodeOptions{TableID: s.proto&openflow.PTID != 0, TLV: s.m.b.pipe.TLV(), Log: logDecode}
 	ver := s.ver

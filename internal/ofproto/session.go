@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/internal/coverage"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
 	"weir/internal/stream"
@@ -199,12 +200,25 @@ func (s *session) converse() string {
 
 func (s *session) now() time.Time { return s.m.b.be.clock.Now() }
 
+// Messages of connections to controllers and others, by the names that the
+// original has for them: it counts below and above its queue.
+var (
+	coverReceived  = coverage.New("vconn_received")
+	coverVconnSent = coverage.New("vconn_sent")
+	coverQueued    = coverage.New("rconn_queued")
+	coverSent      = coverage.New("rconn_sent")
+	coverDiscarded = coverage.New("rconn_discarded")
+	coverRequest   = coverage.New("ofproto_recv_openflow")
+	coverPacketOut = coverage.New("ofproto_packet_out")
+)
+
 // read reads one message.
 func (s *session) read() ([]byte, error) {
 	b, err := s.in.Next()
 	if err != nil {
 		return nil, err
 	}
+	coverReceived.Inc()
 	if vconnLog.Enabled(vlog.Dbg) {
 		vconnLog.Dbg("%s: received: %s", s.conn.Name, s.format(b))
 	}
@@ -245,9 +259,12 @@ func (s *session) write() {
 			}
 		}
 		if err := s.writeBatch(batch); err != nil {
+			coverDiscarded.Add(uint64(len(batch)))
 			s.close()
 			return
 		}
+		coverSent.Add(uint64(len(batch)))
+		coverVconnSent.Add(uint64(len(batch)))
 		s.mu.Lock()
 		s.packetIns.waiting -= packetIns
 		s.mu.Unlock()
@@ -317,6 +334,7 @@ func (s *session) sendRaw(b []byte) { s.enqueue(queued{b: b}) }
 
 func (s *session) enqueue(q queued) {
 	b := q.b
+	coverQueued.Inc()
 	if vconnLog.Enabled(vlog.Dbg) {
 		vconnLog.Dbg("%s: sent (Success): %s", s.conn.Name, s.format(b))
 	}

@@ -4,15 +4,19 @@ import (
 	"cmp"
 	"slices"
 
+	"weir/internal/coverage"
 	"weir/internal/datapath"
 	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/xlate"
 )
 
+var coverInvalidated = coverage.New("rev_reconfigure")
+
 // invalidate has the snapshot built anew before it is read again, and flows
 // looked at again. The caller holds be.mu.
 func (be *Backend) invalidate() {
+	coverInvalidated.Inc()
 	be.dirty.Store(true)
 	be.engine.Wake()
 }

@@ -8,6 +8,8 @@ package ratelimit
 import (
 	"slices"
 	"time"
+
+	"weir/internal/coverage"
 )
 
 // Stats count what became of the items offered to a [Limiter].
@@ -119,6 +121,9 @@ func (l *Limiter[T]) put(class uint32, q []T) {
 	l.turns = slices.DeleteFunc(l.turns, func(c uint32) bool { return c == class })
 }
 
+// coverDropped counts packets to controllers that were over their rate.
+var coverDropped = coverage.New("packet_in_overflow")
+
 // dropLongest drops the oldest item of the class that has the most, so that a
 // class that offers too much hurts itself; among equals, of the one whose turn
 // comes last.
@@ -131,6 +136,7 @@ func (l *Limiter[T]) dropLongest() {
 	}
 	l.put(longest, l.queues[longest][1:])
 	l.stats.Dropped++
+	coverDropped.Inc()
 }
 
 // Wait is how long from now on it takes until Next gives an item; ok is false

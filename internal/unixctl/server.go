@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weir/internal/coverage"
 	"weir/internal/json"
 	"weir/internal/paths"
 	"weir/internal/vlog"
@@ -251,12 +252,18 @@ func (s *Server) answer(c *client) error {
 	}
 }
 
+var (
+	coverReceived = coverage.New("unixctl_received")
+	coverReplied  = coverage.New("unixctl_replied")
+)
+
 // quick is how long a command may take for earlier replies to wait for its own.
 const quick = time.Millisecond
 
 // reply answers one request.
 func (s *Server) reply(c *client) error {
 	m := &c.message
+	coverReceived.Inc()
 	debug := log.Enabled(vlog.Dbg)
 	if debug {
 		log.Dbg("received request %s%s, id=%s", m.method, quoteArgs(m.args), m.id)
@@ -280,6 +287,7 @@ func (s *Server) reply(c *client) error {
 		a.log(m.id)
 	}
 	c.out = a.append(c.out, m.id, c.session.json)
+	coverReplied.Inc()
 	return nil
 }
 

@@ -32,6 +32,10 @@ var (
 var (
 	coverRevalidate = coverage.New("dumped_new_flow")
 	coverFlowLimit  = coverage.New("upcall_flow_limit_hit")
+	coverLimitKill  = coverage.New("upcall_flow_limit_kill")
+	// Why flows of the data path are looked at again.
+	coverFlowTable = coverage.New("rev_flow_table")
+	coverMACs      = coverage.New("rev_mac_learning")
 )
 
 // Config are the limits of Open_vSwitch.other_config that the engine obeys

@@ -271,6 +271,7 @@ func (d demands) mayMeet(m *megaflow) bool {
 // of flows: the flows of the data path that it may have made wrong are looked at
 // soon. It doesn't wait.
 func (e *Engine) Changed(p *pipeline.Pipeline, events []pipeline.Event) {
+	coverFlowTable.Inc()
 	if events == nil {
 		e.Wake()
 		return

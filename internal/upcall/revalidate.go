@@ -65,6 +65,7 @@ func (e *Engine) maxIdle() time.Duration {
 	idle := e.conf.Load().MaxIdle
 	switch n, limit := e.count.Load(), e.limit.Load(); {
 	case n > 2*limit:
+		coverLimitKill.Inc()
 		return 0
 	case n > limit:
 		return min(idle, 100*time.Millisecond)
@@ -181,6 +182,7 @@ func (e *Engine) noteMACs() {
 	for name, b := range e.opts.Snapshot().Bridges {
 		if g := b.MACs.Generation(); e.macGens[name] != g {
 			e.macGens[name] = g
+			coverMACs.Inc()
 			e.index.changedMAC()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir/internal/clock"
+	"weir/internal/coverage"
 	"weir/internal/loop"
 	"weir/internal/netdev"
 	"weir/internal/netdev/dummy"
@@ -202,10 +203,13 @@ func (s *Switch) run() {
 	s.writer.flush()
 }
 
+var coverReconfigure = coverage.New("bridge_reconfigure")
+
 // reconcile makes what changed in the database be so.
 func (s *Switch) reconcile(snap *client.Snapshot) {
 	ch := s.desired.Update(snap)
 	if !ch.Empty() {
+		coverReconfigure.Inc()
 		if ch.Open {
 			s.configureOpen()
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/internal/classifier"
+	"weir/internal/coverage"
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
@@ -84,8 +85,14 @@ type place struct {
 // NewTranslator makes a translator.
 func NewTranslator() *Translator { return &Translator{seat: uint8(rand.N(pipeline.Seats))} }
 
+var (
+	coverActions  = coverage.New("xlate_actions")
+	coverOversize = coverage.New("xlate_actions_oversize")
+)
+
 // Translate translates a packet. The result is valid until the next call.
 func (x *Translator) Translate(in *Input) *Result {
+	coverActions.Inc()
 	p := in.Bridge.Pipeline
 	p.Enter(x.seat)
 	x.reset(in)
@@ -207,6 +214,7 @@ func (x *Translator) finish() {
 	}
 	if len(r.Actions) > maxActions {
 		r.Slow |= datapath.SlowAction
+		coverOversize.Inc()
 	}
 	x.finishMask()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"weir/internal/coverage"
 	"weir/internal/json"
 	"weir/internal/ovsdb"
 )
@@ -48,6 +49,7 @@ func (c *Client) Commit(ctx context.Context, t *Txn) (*Result, error) {
 // not ours to have or to know lost.
 func (c *Client) Start(t *Txn, done func(*Result, error)) bool {
 	if !t.Changed() {
+		coverUnchanged.Inc()
 		done(&Result{Unchanged: true}, nil)
 		return true
 	}
@@ -66,10 +68,34 @@ func (c *Client) Start(t *Txn, done func(*Result, error)) bool {
 	params := append([]byte(`["`), s.db.schema.Name...)
 	params, shape := t.operations(append(params, `",`...), c.cfg.Lock)
 	s.transact(append(params, ']'), func(result, rpcErr []byte) {
-		done(readResult(result, rpcErr, shape))
+		r, err := readResult(result, rpcErr, shape)
+		countOutcome(err)
+		done(r, err)
 	})
 	c.flush()
 	return true
+}
+
+// Outcomes of transactions.
+var (
+	coverUnchanged = coverage.New("txn_unchanged")
+	coverSuccess   = coverage.New("txn_success")
+	coverTryAgain  = coverage.New("txn_try_again")
+	coverNotLocked = coverage.New("txn_not_locked")
+	coverError     = coverage.New("txn_error")
+)
+
+func countOutcome(err error) {
+	switch {
+	case err == nil:
+		coverSuccess.Inc()
+	case errors.Is(err, ErrTryAgain):
+		coverTryAgain.Inc()
+	case errors.Is(err, ErrNotLocked):
+		coverNotLocked.Inc()
+	default:
+		coverError.Inc()
+	}
 }
 
 // Transact runs <operation>s given as raw JSON, separated by commas, and

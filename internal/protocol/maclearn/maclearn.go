@@ -28,7 +28,13 @@ const GratARPLock = 5 * time.Second
 const NoPort = 0xffffffff
 
 // coverStaticMove counts packets with a pinned address from another port.
-var coverStaticMove = coverage.New("mac_learning_static_none_move")
+var (
+	coverStaticMove = coverage.New("mac_learning_static_none_move")
+	coverLearned    = coverage.New("mac_learning_learned")
+	coverMoved      = coverage.New("mac_learning_moved")
+	coverExpired    = coverage.New("mac_learning_expired")
+	coverEvicted    = coverage.New("mac_learning_evicted")
+)
 
 // key names an entry.
 type key struct {
@@ -173,6 +179,7 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 		}
 		e = t.addLocked(k)
 		t.stats.Learned++
+		coverLearned.Inc()
 	} else if e.Static {
 		if e.Port != port {
 			coverStaticMove.Inc()
@@ -182,6 +189,7 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 		e.unlink()
 		if e.Owner != owner {
 			t.stats.Moved++
+			coverMoved.Inc()
 		}
 	}
 	e.linkBefore(&t.lru)
@@ -308,6 +316,7 @@ func (t *Table) Expire(now time.Time) bool {
 			}
 			t.removeLocked(e)
 			t.stats.Expired++
+			coverExpired.Inc()
 			expired = true
 		}
 		e = next
@@ -416,6 +425,7 @@ func (t *Table) evictLocked() bool {
 	}
 	t.removeLocked(e)
 	t.stats.Evicted++
+	coverEvicted.Inc()
 	t.gen++
 	return true
 }
