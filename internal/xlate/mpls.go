@@ -47,7 +47,9 @@ func numLabels(k *flow.Key) int {
 }
 
 // markLabels marks what the number of labels depends on: where the bottom of the
-// stack is, and behind none among those of a key what is zero.
+// stack is, and what counts as none. That entries are not zero isn't marked, as in
+// the original: a packet with a whole zero entry, which no router sends, may share
+// the fate of those with too many labels.
 func (x *Translator) markLabels() {
 	w := &x.wc.MPLS
 	for i, l := range x.flow.MPLS {
@@ -57,10 +59,10 @@ func (x *Translator) markLabels() {
 		}
 	}
 	for i, l := range slices.Backward(x.flow.MPLS[:]) {
-		w[i] = ^uint32(0)
 		if l != 0 {
 			return
 		}
+		w[i] = ^uint32(0)
 	}
 }
 
