@@ -162,6 +162,7 @@ func (c *composer) choose(typ string, p *provider) (err error) {
 			p.chosen = choice{"userspace", err.Error()}
 			c.fallen[typ] = p.chosen.reason
 		}
+		c.discard(typ)
 		vlog.For("dpif").Info("datapath_type \"%s\": the data path in user space stands in for the one in the kernel: %s", typ, p.chosen.reason)
 	}
 	p.dp, err = userspace.New(conf)
@@ -203,9 +204,18 @@ func (c *composer) discardLeftovers() {
 	c.discarded = true
 	for _, typ := range []string{"system", "ebpf"} {
 		if c.sw.backends[typ] == nil {
-			if err := ebpf.Discard("ovs-"+typ, c.opts.RunDir); err != nil {
-				log.Warn("removing what is left of the data path ovs-%s: %v", typ, err)
-			}
+			c.discard(typ)
 		}
+	}
+}
+
+// discard removes what an earlier process left in the kernel of a data path, whose
+// programs would go on forwarding beside what forwards now.
+func (c *composer) discard(typ string) {
+	if c.host == nil {
+		return
+	}
+	if err := ebpf.Discard("ovs-"+typ, c.opts.RunDir); err != nil {
+		log.Warn("removing what is left of the data path ovs-%s: %v", typ, err)
 	}
 }

@@ -117,8 +117,12 @@ func Discard(name, runDir string) error {
 	if !ok {
 		return nil
 	}
+	lock, err := dir.take()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	d := &DP{cfg: Config{Name: name, RunDir: runDir}, pins: dir}
-	var err error
 	if d.adopted, err = program.PinnedPorts(string(dir)); err == nil {
 		err = d.discardUnclaimed()
 	}

@@ -1,6 +1,7 @@
 package ebpf
 
 import (
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,43 @@ func (c *cable) send(t *testing.T, to *cable, frame []byte, n, want int) int {
 		}
 	}
 	return len(to.takeAll(t, want))
+}
+
+// TestTwoOfOneName has a second switch of the same directory come while the first
+// goes on, as containers have it that share a network namespace and the bpf file
+// system: neither disturbs the other.
+func TestTwoOfOneName(t *testing.T) {
+	needRoot(t)
+	dir, host := t.TempDir(), linux.NewHost()
+	a, b := newCable(t, host, "a"), newCable(t, host, "b")
+	d := keptDP(t, dir, 4096)
+	for i, c := range []*cable{a, b} {
+		if _, err := d.PortAdd(c.port, "system", datapath.PortNo(5+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	putFlow(t, d, "recirc_id(0),in_port(5),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)", "6")
+	d.mirror.do("commit", d.set.Commit)
+	second := keptDP(t, dir, 4096)
+	if second.pins != "" {
+		t.Errorf("the second data path has taken %s from the first", second.pins)
+	}
+	second.Settle()
+	if err := second.Destroy(); err != nil {
+		t.Error(err)
+	}
+	if err := Discard("kept", dir); !errors.Is(err, errTaken) {
+		t.Errorf("discarding what the first is using: %v, want %v", err, errTaken)
+	}
+	if n := a.send(t, b, composed(t), 5, 5); n != 5 {
+		t.Errorf("%d packets arrived of 5", n)
+	}
+	if err := d.Destroy(); err != nil {
+		t.Error(err)
+	}
+	if left, ok := findPinDir("kept", dir); ok {
+		t.Errorf("%s is left", left)
+	}
 }
 
 // TestAdoption ends a data path and opens it again: packets are forwarded

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"runtime"
 	"sync"
 
@@ -44,7 +45,8 @@ type DP struct {
 	mirror  *mirror
 	set     *program.Set
 	tap     *missTap
-	pins    pinDir // empty: nothing is pinned
+	pins    pinDir   // empty: nothing is pinned
+	taken   *os.File // pins' lock, which keeps other processes away
 	pollers []*poller
 	slow    slowCounters
 
@@ -81,8 +83,12 @@ func New(cfg Config) (*DP, error) {
 
 func (d *DP) open() (err error) {
 	if !d.cfg.Temporary {
-		if d.pins, err = newPinDir(d.cfg.Name, d.cfg.RunDir); err != nil {
-			log.Info("%s: flows won't outlive this process: %v", d.cfg.Name, err)
+		if d.pins, d.taken, err = newPinDir(d.cfg.Name, d.cfg.RunDir); err != nil {
+			say := log.Info
+			if errors.Is(err, errTaken) {
+				say = log.Warn
+			}
+			say("%s: flows won't outlive this process: %v", d.cfg.Name, err)
 		}
 	}
 	adopted, err := d.openSet()
@@ -280,6 +286,9 @@ func (d *DP) end(everything bool) error {
 	}
 	if everything && d.pins != "" {
 		errs = append(errs, d.pins.clear())
+	}
+	if d.taken != nil {
+		_ = d.taken.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,17 +46,60 @@ func isBPFFS(dir string) bool {
 // pinDir is the directory of one data path.
 type pinDir string
 
-// newPinDir makes the directory of a data path.
-func newPinDir(name, runDir string) (pinDir, error) {
+// newPinDir makes the directory of a data path, or finds it, and takes it for this
+// process, which has it until it closes the file or ends.
+func newPinDir(name, runDir string) (pinDir, *os.File, error) {
 	root, err := pinRoot()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	dir, err := pinDirIn(root, name, runDir)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return dir, os.MkdirAll(string(dir), 0o700)
+	lock, err := dir.take()
+	if err != nil {
+		return "", nil, err
+	}
+	return dir, lock, nil
+}
+
+// errTaken is that another process has the directory: a switch with the same
+// OVS_RUNDIR, as one in another container has it, in the same network namespace.
+var errTaken = errors.New("another switch whose OVS_RUNDIR has the same name keeps its flows there (give this one another OVS_RUNDIR)")
+
+// endPatience is how long a process may take to end that had the directory.
+const endPatience = 2 * time.Second
+
+// take locks the directory, which it makes where there is none.
+func (d pinDir) take() (*os.File, error) {
+	for end := time.Now().Add(endPatience); ; time.Sleep(20 * time.Millisecond) {
+		if err := os.MkdirAll(string(d), 0o700); err != nil {
+			return nil, err
+		}
+		f, err := os.Open(string(d))
+		if err != nil {
+			return nil, err
+		}
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil && d.is(f) {
+			return f, nil
+		}
+		_ = f.Close()
+		switch {
+		case err != nil && err != unix.EWOULDBLOCK:
+			return nil, fmt.Errorf("lock %s: %w", d, err)
+		case time.Now().After(end):
+			return nil, fmt.Errorf("%s: %w", d, errTaken)
+		}
+	}
+}
+
+// is reports whether a file is still the directory of that name, which its last
+// owner may have removed.
+func (d pinDir) is(f *os.File) bool {
+	a, err1 := f.Stat()
+	b, err2 := os.Stat(string(d))
+	return err1 == nil && err2 == nil && os.SameFile(a, b)
 }
 
 // findPinDir is the directory of a data path if there is one.

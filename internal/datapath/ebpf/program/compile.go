@@ -15,9 +15,14 @@ type compiler struct {
 	index  int    // of the action in hand
 	cut    uint32 // of a Trunc that waits for its output
 	cutAt  int    // the index of that Trunc, or of what it stands in
-	moved  bool   // the network header isn't what the key says any more
-	typ    uint16 // then: the EtherType
 	depth  int    // of nested lists
+	progress
+}
+
+// progress is what operations so far have made of the packet.
+type progress struct {
+	moved bool   // the network header isn't what the key says any more
+	typ   uint16 // then: the EtherType
 	// done says that something in the action of the list that is in hand can't be
 	// done twice, as it would be if user space began with that action.
 	done bool

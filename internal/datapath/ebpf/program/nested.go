@@ -98,13 +98,13 @@ func (c *compiler) sample(a *datapath.Sample, last bool) SlowWhy {
 }
 
 func (c *compiler) checkLength(a *datapath.CheckPktLen, last bool) SlowWhy {
-	at, before := len(c.ops), c.done
+	at, before := len(c.ops), c.progress
 	c.add(op(opLonger, 1, 0, uint32(a.Size)))
 	if why := c.nested(a.Greater, last); why != 0 {
 		return why
 	}
-	greater := c.done
-	c.done = before
+	greater := c.progress
+	c.progress = before
 	jump := len(c.ops)
 	c.add(op(opJump, 1, 0, 0))
 	if why := c.skip(at); why != 0 {
@@ -113,7 +113,8 @@ func (c *compiler) checkLength(a *datapath.CheckPktLen, last bool) SlowWhy {
 	if why := c.nested(a.LessEqual, last); why != 0 {
 		return why
 	}
-	c.done = c.done || greater
+	c.done = c.done || greater.done
+	c.tunneled = c.tunneled || greater.tunneled
 	return c.skip(jump)
 }
 

@@ -45,3 +45,24 @@ func TestNothingTwice(t *testing.T) {
 		}
 	}
 }
+
+// What one branch does to the packet, the other doesn't know of.
+func TestBranchesApart(t *testing.T) {
+	var key flow.Key
+	var mask flow.Mask
+	key.EthType, mask.EthType = packet.EtherTypeMPLS, 0xffff
+	branch := func() []datapath.Action {
+		return []datapath.Action{&datapath.PopMPLS{EthType: packet.EtherTypeIPv4}, &datapath.Output{Port: 1}}
+	}
+	s := &Set{cfg: Config{MaxPorts: 16}}
+	code, slow := s.Compile(&key, &mask, []datapath.Action{&datapath.CheckPktLen{Size: 700, Greater: branch(), LessEqual: branch()}})
+	pops := 0
+	for i := 0; i < len(code.ops); i += int(code.ops[i] >> 8 & 0xff) {
+		if opcode(code.ops[i]) == opPopMPLS {
+			pops++
+		}
+	}
+	if pops != 2 || slow != nil {
+		t.Errorf("%d branches pop the label, want 2 (%v)", pops, slow)
+	}
+}
