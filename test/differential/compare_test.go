@@ -51,14 +51,14 @@ func compareFrames(x, y frame) int {
 	return strings.Compare(fmt.Sprint(x.off), fmt.Sprint(y.off))
 }
 
-// cut is the packets that a frame stands for, complete; itself, where it can't be
-// cut.
+// cut is the packets that a frame stands for, complete. A super-packet behind labels
+// of which none is the last, as flows can make it, is none: nobody can cut it.
 func (f *frame) cut() (list []frame) {
 	// What the receiver need not check is as good as what it must.
 	f.off.Flags &^= unix.VIRTIO_NET_HDR_F_DATA_VALID
 	var s netdev.Segmenter
 	if err := s.Start(&netdev.Packet{Buf: f.bytes, Len: len(f.bytes), Offload: f.off}); err != nil {
-		return []frame{*f}
+		return nil
 	}
 	head := make([]byte, netdev.MaxHeaders)
 	for {
