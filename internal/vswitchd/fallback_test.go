@@ -77,6 +77,12 @@ func TestFallback(t *testing.T) {
 				if _, ok := p.dp.(*userspace.DP); !ok || p.dp.Type() != typ {
 					t.Errorf("type %s has a %T of type %s, want one in user space", typ, p.dp, p.dp.Type())
 				}
+				var text strings.Builder
+				doc := map[string]string{}
+				showProbes(p.probed, &text, doc)
+				if want := "eBPF: " + f.Name + ": No (no " + f.Name + " (needs "; !strings.Contains(text.String(), want) || !strings.Contains(doc["ebpf: "+f.Name], "denied by the test") {
+					t.Errorf("dpif/show-dp-features says of a denied feature:\n%s%v", text.String(), doc)
+				}
 				if len(pinned()) != before {
 					t.Errorf("type %s: what an earlier process left forwards on: %v", typ, pinned())
 				}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"weir/internal/datapath"
+	"weir/internal/datapath/ebpf"
 	"weir/internal/unixctl"
 )
 
@@ -15,7 +16,8 @@ func (s *Switch) registerFeatures(srv *unixctl.Server) {
 }
 
 // showFeatures prints what the data path of a bridge can do, as far as
-// translation makes use of it.
+// translation makes use of it, and after that what its kernel was found to have of
+// what the eBPF data path needs or can use.
 func (s *Switch) showFeatures(r *unixctl.Request) (string, error) {
 	o, err := s.ofproto(r.Args[0])
 	if err != nil {
@@ -36,7 +38,24 @@ func (s *Switch) showFeatures(r *unixctl.Request) (string, error) {
 		}
 		fmt.Fprintf(&b, "%s: %s\n", row.Title, value)
 	}
+	for _, p := range s.providers() {
+		if p.dp == o.Backend().Datapath() {
+			showProbes(p.probed, &b, doc)
+		}
+	}
 	return r.Answer(unixctl.Both{Text: b.String(), JSON: doc})
+}
+
+// showProbes adds what the kernel was found to have, and of the rest why not.
+func showProbes(probed []ebpf.Feature, b *strings.Builder, doc map[string]string) {
+	for _, f := range probed {
+		if doc["ebpf: "+f.Name] = "true"; f.Err == nil {
+			fmt.Fprintf(b, "eBPF: %s: Yes\n", f.Name)
+			continue
+		}
+		doc["ebpf: "+f.Name] = f.Err.Error()
+		fmt.Fprintf(b, "eBPF: %s: No (%v)\n", f.Name, f.Err)
+	}
 }
 
 // setFeature has translation use less (or, for tests, more) than the data path

@@ -29,6 +29,8 @@ type provider struct {
 	local netdev.Device
 	// chosen says what kind of data path it is, and why that one.
 	chosen choice
+	// probed is what the kernel was asked for, for that choice; nil: nothing.
+	probed []ebpf.Feature
 }
 
 // choice is the kind of data path behind a type of bridge.
@@ -154,7 +156,11 @@ func (c *composer) choose(typ string, p *provider) (err error) {
 		conf.Synchronous, conf.Local = true, p.local
 	case typ == "netdev":
 	default:
-		if p.chosen = c.kernelChoice(typ); p.chosen.kind == "ebpf" {
+		p.chosen = c.kernelChoice(typ)
+		if c.host != nil {
+			p.probed = c.probes.All()
+		}
+		if p.chosen.kind == "ebpf" {
 			p.dp, err = c.openEBPF(typ)
 			if err == nil {
 				return nil
