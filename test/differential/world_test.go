@@ -111,6 +111,7 @@ func (w *world) newSide(datapath string) *side {
 	for i, mac := range macs[:5] {
 		for _, vid := range []string{"0", "5", "6", "100"} {
 			w.run("ovs-appctl", "fdb/add", s.name, fmt.Sprintf("%s-%d", d, i+1), vid, mac.String())
+			w.run("ovs-appctl", "fdb/add", s.name+"2", fmt.Sprintf("%s-%d", d, numPorts+1), vid, mac.String())
 		}
 	}
 	return s
