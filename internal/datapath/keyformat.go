@@ -179,6 +179,19 @@ func (w *keyWriter) ctPorts() {
 	w.dec("tp_dst", uint64(w.k.CTTpDst), uint64(w.m.CTTpDst), full16)
 }
 
+// erspan prints what an ERSPAN header of either version says besides the session.
+func (w *keyWriter) erspan(t, m *flow.Tunnel) {
+	w.open("erspan")
+	w.dec("ver", uint64(t.ERSPANVer), uint64(m.ERSPANVer), full8)
+	if t.ERSPANVer == 1 {
+		w.hex("idx", uint64(t.ERSPANIdx), uint64(m.ERSPANIdx), full32)
+	} else {
+		w.dec("dir", uint64(t.ERSPANDir), uint64(m.ERSPANDir), full8)
+		w.hex("hwid", uint64(t.ERSPANHwid), uint64(m.ERSPANHwid), full8)
+	}
+	w.close()
+}
+
 // tunnel prints the members of tunnel(...); of the key's, those that the outer
 // header has.
 func (w *keyWriter) tunnel(t, m *flow.Tunnel) {
@@ -209,6 +222,15 @@ func (w *keyWriter) tunnel(t, m *flow.Tunnel) {
 	}
 	if t.TpDst != 0 {
 		w.dec("tp_dst", uint64(t.TpDst), uint64(m.TpDst), full16)
+	}
+	if t.ERSPANVer != 0 && m.ERSPANVer != 0 {
+		w.erspan(t, m)
+	}
+	if (t.GTPUFlags != 0 || t.GTPUMsg != 0) && (m.GTPUFlags != 0 || m.GTPUMsg != 0) {
+		w.open("gtpu")
+		w.hex("flags", uint64(t.GTPUFlags), uint64(m.GTPUFlags), full8)
+		w.dec("msgtype", uint64(t.GTPUMsg), uint64(m.GTPUMsg), full8)
+		w.close()
 	}
 	if (t.GBPID != 0 || t.GBPFlags != 0) && (m.GBPID != 0 || m.GBPFlags != 0) {
 		w.member("", false)

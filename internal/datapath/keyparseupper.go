@@ -185,6 +185,18 @@ func parseTunnelGroup(s string, k, m *flow.Tunnel) error {
 		return errSyntax
 	}
 	switch name {
+	case "erspan":
+		return parseERSPAN(body, k, m)
+	case "gtpu":
+		return members(body, func(n, v string) error {
+			switch n {
+			case "flags":
+				return num(v, &k.GTPUFlags, &m.GTPUFlags)
+			case "msgtype":
+				return num(v, &k.GTPUMsg, &m.GTPUMsg)
+			}
+			return errSyntax
+		})
 	case "flags":
 		v, vm, ok := parseFlags(body, 0xf, tunFlagNames)
 		if !ok {
@@ -208,6 +220,27 @@ func parseTunnelGroup(s string, k, m *flow.Tunnel) error {
 		})
 	}
 	return errSyntax
+}
+
+// parseERSPAN reads the members of erspan(...), which are others in each version.
+func parseERSPAN(body string, k, m *flow.Tunnel) error {
+	err := members(body, func(n, v string) error {
+		switch {
+		case n == "ver":
+			return num(v, &k.ERSPANVer, &m.ERSPANVer)
+		case n == "idx" && k.ERSPANVer == 1:
+			return num(v, &k.ERSPANIdx, &m.ERSPANIdx)
+		case n == "dir" && k.ERSPANVer == 2:
+			return num(v, &k.ERSPANDir, &m.ERSPANDir)
+		case n == "hwid" && k.ERSPANVer == 2:
+			return num(v, &k.ERSPANHwid, &m.ERSPANHwid)
+		}
+		return errSyntax
+	})
+	if err == nil && k.ERSPANVer != 1 && k.ERSPANVer != 2 {
+		return errSyntax
+	}
+	return err
 }
 
 func parseNSH(body string, k, m *flow.NSH) error {
