@@ -13,12 +13,24 @@ const (
 	w10DstShift = 14
 )
 
-// wild10 ties the wildcard bits of OpenFlow 1.0 to fields.
-var wild10 = []struct {
+// wildcard10 is what of the wildcards of OpenFlow 1.0 belongs to a field: one bit;
+// where cidr, the highest of a count of address bits.
+type wildcard10 struct {
 	bit   uint32
 	field flow.FieldID
 	cidr  bool
-}{
+}
+
+// all is all bits of the field: of an address, those of the whole count.
+func (w wildcard10) all() uint32 {
+	if w.cidr {
+		return 2*w.bit - w.bit>>5 // six bits
+	}
+	return w.bit
+}
+
+// wild10 ties the wildcard bits of OpenFlow 1.0 to fields.
+var wild10 = []wildcard10{
 	{1 << 0, flow.FieldInPort, false},
 	{1 << 1, flow.FieldVLANVID, false},
 	{1 << 2, flow.FieldEthSrc, false},

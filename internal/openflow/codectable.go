@@ -66,7 +66,7 @@ func (e *encoder) tableStats10(s *TableStats, f *TableFeatures) {
 	var wild uint32
 	for _, r := range wild10 {
 		if f.Wildcard.Has(uint16(r.field)) {
-			wild |= r.bit
+			wild |= r.all()
 		}
 	}
 	e.u32(wild)
