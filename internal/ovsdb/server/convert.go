@@ -38,15 +38,15 @@ func (c *session) convert(m *jsonrpc.Message) ([]byte, error) {
 	return nil, nil
 }
 
-// replaced answers the client that had the database converted, and tells the
-// others.
+// replaced tells the other clients that the database was converted, and answers the
+// one that had it done. Who connects after the answer isn't disturbed.
 func (c *session) replaced(m *jsonrpc.Message, old *Database) {
-	c.reply(m.ID, emptyObject)
 	for _, other := range c.srv.allSessions() {
 		if other != c {
 			other.databaseGone(old)
 		}
 	}
+	c.reply(m.ID, emptyObject)
 	if !c.isAware() {
 		// The reply must be out before the connection ends.
 		stop := c.srv.clock.AfterFunc(5*time.Second, c.conn.Close)
