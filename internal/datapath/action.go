@@ -8,6 +8,7 @@ import (
 
 	"weir/internal/flow"
 	"weir/internal/packet"
+	"weir/internal/tunnel"
 )
 
 // PortNo numbers the ports of one data path. Port 0 is the local port of the
@@ -134,6 +135,12 @@ type (
 	}
 	// LBOutput sends the packet out of the member of a bond that its hash picks.
 	LBOutput struct{ BondID uint32 }
+	// TunnelPush puts outer headers before the packet, which then is one of the
+	// bridge whose port OutPort they are from. Port is that of the tunnel.
+	TunnelPush struct {
+		Port, OutPort PortNo
+		Header        *tunnel.Header
+	}
 	// TunnelPop decapsulates the packet and looks it up again on a tunnel port.
 	TunnelPop struct{ Port PortNo }
 	// CheckPktLen runs Greater on packets longer than Size bytes, else LessEqual.
@@ -178,6 +185,7 @@ func (*PushNSH) isAction()      {}
 func (*PopNSH) isAction()       {}
 func (*SetNSH) isAction()       {}
 func (*LBOutput) isAction()     {}
+func (*TunnelPush) isAction()   {}
 func (*TunnelPop) isAction()    {}
 func (*CheckPktLen) isAction()  {}
 func (*CT) isAction()           {}

@@ -76,6 +76,8 @@ func appendAction(b []byte, a Action, names *Namer) []byte {
 		return fmt.Appendf(b, "meter(%d)", a.ID)
 	case *LBOutput:
 		return fmt.Appendf(b, "lb_output(%d)", a.BondID)
+	case *TunnelPush:
+		return appendTunnelPush(b, a, names)
 	case *TunnelPop:
 		return append(names.append(append(b, "tnl_pop("...), a.Port), ')')
 	case *CheckPktLen:

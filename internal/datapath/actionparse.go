@@ -84,6 +84,8 @@ func parseAction(s string, names *Namer, depth int) (Action, error) {
 	case "clone":
 		inner, err := parseActions(body, names, depth+1)
 		return &Clone{Actions: inner}, err
+	case "tnl_push":
+		return parseTunnelPush(body, names)
 	case "check_pkt_len":
 		return parseCheckPktLen(body, names, depth)
 	case "ct":

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+
+	"weir/internal/packet"
 )
 
 // Config is what the options of a tunnel port ask for. It is immutable.
@@ -33,12 +36,39 @@ type Config struct {
 	MarkSet               bool
 	Extensions            []string // sorted
 	PacketType            string   // "legacy_l2", "legacy_l3", "ptap"
+	Seq                   bool     // GRE packets are numbered
+	ERSPAN                ERSPAN
+
+	seq *atomic.Uint32 // the number of the next one
 
 	options map[string]string // in effect, as dpif/show prints them
 }
 
+// ERSPAN is what an ERSPAN header says besides the session, which is the key.
+// What is of the flow comes from the metadata.
+type ERSPAN struct {
+	Ver                                 uint8 // 1 or 2
+	Idx                                 uint32
+	Dir, HWID                           uint8
+	VerFlow, IdxFlow, DirFlow, HWIDFlow bool
+}
+
 // DefaultTTL is that of outer headers.
 const DefaultTTL = 64
+
+// Has reports whether an extension of the protocol is asked for.
+func (c *Config) Has(extension string) bool { return slices.Contains(c.Extensions, extension) }
+
+// L2 and L3 say which packets the tunnel carries: Ethernet frames, packets
+// without Ethernet header. ptap carries both, as their packet type says.
+func (c *Config) L2() bool { return c.PacketType != "legacy_l3" }
+
+// L3 is the other half of L2.
+func (c *Config) L3() bool { return c.PacketType != "legacy_l2" }
+
+// LegacyL3 reports whether packets have no Ethernet header in the tunnel, and
+// one in the bridge.
+func (c *Config) LegacyL3() bool { return c.PacketType == "legacy_l3" }
 
 // Options are those in effect in their canonical form.
 func (c *Config) Options() map[string]string { return maps.Clone(c.options) }
@@ -76,6 +106,10 @@ func Parse(name, typ string, options map[string]string) (c *Config, warnings []s
 		p.option(key, options[key])
 	}
 	p.keys(options)
+	if kind.ShimName() == shimERSPAN {
+		p.c.seq = new(atomic.Uint32)
+		p.showERSPAN()
+	}
 	p.finish()
 	if len(p.errs) > 0 {
 		return nil, p.warnings, errors.New(strings.Join(p.errs, "\n"+name+": "))
@@ -125,7 +159,14 @@ func (p *parser) option(key, value string) {
 		p.extensions(value)
 	case "packet_type":
 		p.packetType(value)
-	case "seq", "erspan_idx", "erspan_ver", "erspan_dir", "erspan_hwid", "payload_type":
+	case "seq":
+		if c.Seq = value == "true"; c.Seq {
+			c.seq = new(atomic.Uint32)
+			c.options[key] = "true"
+		}
+	case "erspan_ver", "erspan_idx", "erspan_dir", "erspan_hwid":
+		p.erspan(key, value)
+	case "payload_type":
 		c.options[key] = value
 	case "psk", "remote_cert", "remote_name", "private_key", "use_ssl_cert":
 		p.warn("'%s' is for an IPsec daemon to read: the switch itself does not encrypt", key)
@@ -230,6 +271,65 @@ func (p *parser) packetType(value string) {
 	}
 }
 
+// erspan reads an option of ERSPAN; those are hexadecimal but for the version.
+func (p *parser) erspan(key, value string) {
+	e := &p.c.ERSPAN
+	if value == "flow" {
+		switch key {
+		case "erspan_ver": // and with it all that a version has
+			e.VerFlow, e.IdxFlow, e.DirFlow, e.HWIDFlow = true, true, true, true
+		case "erspan_idx":
+			e.IdxFlow = true
+		case "erspan_dir":
+			e.DirFlow = true
+		case "erspan_hwid":
+			e.HWIDFlow = true
+		}
+		return
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(value, "0x"), 16, 32)
+	o := erspanOptions[key]
+	if err != nil || n > o.limit || key == "erspan_ver" && n == 0 {
+		p.fail("invalid erspan %s: %s", o.name, value)
+		return
+	}
+	switch key {
+	case "erspan_ver":
+		e.Ver = uint8(n)
+	case "erspan_idx":
+		e.Idx = uint32(n)
+	case "erspan_dir":
+		e.Dir = uint8(n)
+	case "erspan_hwid":
+		e.HWID = uint8(n)
+	}
+}
+
+var erspanOptions = map[string]struct {
+	name  string
+	limit uint64
+}{
+	"erspan_ver": {"version", 2}, "erspan_idx": {"index", 0xfffff}, "erspan_dir": {"direction", 1}, "erspan_hwid": {"hardware ID", 0x3f},
+}
+
+// showERSPAN puts the options in effect where they are shown.
+func (p *parser) showERSPAN() {
+	e, o := &p.c.ERSPAN, p.c.options
+	show := func(key string, flow bool, format string, v any) {
+		if o[key] = fmt.Sprintf(format, v); flow {
+			o[key] = "flow"
+		}
+	}
+	show("erspan_ver", e.VerFlow, "%d", e.Ver)
+	if e.VerFlow || e.Ver == 1 {
+		show("erspan_idx", e.IdxFlow, "0x%x", e.Idx)
+	}
+	if e.VerFlow || e.Ver == 2 {
+		show("erspan_dir", e.DirFlow, "%d", e.Dir)
+		show("erspan_hwid", e.HWIDFlow, "0x%x", e.HWID)
+	}
+}
+
 // keys reads the key of either direction; "key" stands for both.
 func (p *parser) keys(options map[string]string) {
 	read := func(name string) (key uint64, flow, set bool) {
@@ -276,6 +376,12 @@ func (p *parser) finish() {
 		if len(p.errs) == 0 || strings.HasPrefix(p.errs[0], "bad") {
 			p.fail("%s type requires valid 'remote_ip' argument", c.Kind.Type)
 		}
+	case c.LegacyL3() && !c.Kind.L3 && c.Kind.proto != packet.ProtoGRE && !c.Has("gpe"):
+		what := c.Kind.Type
+		if what == "vxlan" {
+			what = "VXLAN (without GPE)"
+		}
+		p.fail("legacy_l3 configured on %s tunnel that cannot carry L3 traffic", what)
 	case c.LocalFlow && !c.RemoteFlow:
 		p.fail("%s type requires 'remote_ip=flow' with 'local_ip=flow'", c.Kind.Type)
 	case c.Remote.IsValid() && c.Local.IsValid() && c.Remote.Is4() != c.Local.Is4():

@@ -1,13 +1,31 @@
 package tunnel
 
-import "weir/internal/packet"
+import (
+	"weir/internal/flow"
+	"weir/internal/packet"
+)
 
 // VXLANLen is the length of the VXLAN header (RFC 7348, section 5), which
 // stands between the UDP header and the inner frame.
 const VXLANLen = 8
 
-// vxlanFlag is the I flag, which must be set: the header has a VNI.
-const vxlanFlag = 0x08
+// Flags of the first byte, and of the second with GBP.
+const (
+	vxlanFlag   = 0x08 // I, which must be set: the header has a VNI
+	vxlanGPE    = 0x04 // P: the last reserved byte before the VNI is the next protocol (draft-ietf-nvo3-vxlan-gpe-13, 3)
+	vxlanGBP    = 0x80 // G: bytes 2 and 3 are a group (draft-smith-vxlan-group-policy-05, 2)
+	gbpDontLrn  = 0x40 // D
+	gbpApplied  = 0x08 // A
+	gbpAllFlags = gbpDontLrn | gbpApplied
+)
+
+// Next protocols of VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe-13, 3.1).
+const (
+	gpeIPv4     = 1
+	gpeIPv6     = 2
+	gpeEthernet = 3
+	gpeNSH      = 4
+)
 
 // PutVXLAN writes a header with the VNI, of which 24 bits count.
 func PutVXLAN(b *[VXLANLen]byte, vni uint32) {
@@ -19,4 +37,69 @@ func PutVXLAN(b *[VXLANLen]byte, vni uint32) {
 // version of the protocol knows. Reserved bits are ignored, as it asks.
 func VXLAN(b *[VXLANLen]byte) (vni uint32, ok bool) {
 	return packet.Be32(b[4:]) >> 8, b[0]&vxlanFlag != 0
+}
+
+func appendVXLAN(b []byte, c *Config, o *Outer) ([]byte, error) {
+	var h [VXLANLen]byte
+	PutVXLAN(&h, uint32(o.Tunnel.ID))
+	switch {
+	case c.Has("gpe"):
+		next := gpeNext(o.PacketType)
+		if next == 0 {
+			return nil, ErrNoHeader
+		}
+		h[0] |= vxlanGPE
+		h[3] = next
+	case c.Has("gbp") && (o.Tunnel.GBPID != 0 || o.Tunnel.GBPFlags != 0):
+		h[0] |= vxlanGBP
+		h[1] = o.Tunnel.GBPFlags & gbpAllFlags
+		packet.PutBe16(h[2:], o.Tunnel.GBPID)
+	}
+	return append(b, h[:]...), nil
+}
+
+func gpeNext(packetType uint32) uint8 {
+	switch packetType {
+	case 0:
+		return gpeEthernet
+	case flow.L3Type(packet.EtherTypeIPv4):
+		return gpeIPv4
+	case flow.L3Type(packet.EtherTypeIPv6):
+		return gpeIPv6
+	case flow.L3Type(packet.EtherTypeNSH):
+		return gpeNSH
+	}
+	return 0
+}
+
+// popVXLAN reads a header with or without extensions: it says itself which it
+// has.
+func popVXLAN(b []byte, t *flow.Tunnel, p *Popped) error {
+	if len(b) < VXLANLen {
+		return ErrShort
+	}
+	h := (*[VXLANLen]byte)(b)
+	vni, ok := VXLAN(h)
+	if !ok {
+		return ErrShim
+	}
+	t.ID, p.Len = uint64(vni), VXLANLen
+	t.Flags |= flow.TunnelKey
+	switch {
+	case h[0]&vxlanGPE != 0:
+		switch h[3] {
+		case gpeEthernet:
+		case gpeIPv4:
+			p.PacketType = flow.L3Type(packet.EtherTypeIPv4)
+		case gpeIPv6:
+			p.PacketType = flow.L3Type(packet.EtherTypeIPv6)
+		case gpeNSH:
+			p.PacketType = flow.L3Type(packet.EtherTypeNSH)
+		default:
+			return ErrShim
+		}
+	case h[0]&vxlanGBP != 0:
+		t.GBPID, t.GBPFlags = packet.Be16(h[2:]), h[1]&gbpAllFlags
+	}
+	return nil
 }

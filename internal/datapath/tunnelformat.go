@@ -1,0 +1,97 @@
+package datapath
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"weir/internal/flow"
+	"weir/internal/packet"
+	"weir/internal/tunnel"
+)
+
+// appendTunnelPush prints tnl_push(), whose header(...) tells what stands in the
+// outer headers.
+func appendTunnelPush(b []byte, a *TunnelPush, names *Namer) []byte {
+	h := a.Header
+	b = names.append(append(b, "tnl_push(tnl_port("...), a.Port)
+	b = fmt.Appendf(b, "),header(size=%d,type=%d,", len(h.Bytes), h.Kind.Number)
+	eth := packet.Ethernet(h.Bytes)
+	b = fmt.Appendf(b, "eth(dst=%v,src=%v,dl_type=0x%04x),", eth.Dst(), eth.Src(), eth.Type())
+	if eth.Type() == packet.EtherTypeIPv6 {
+		ip := packet.IPv6(h.Network())
+		b = fmt.Appendf(b, "ipv6(src=%s,dst=%s,label=%d,proto=%d,tclass=%s,hlimit=%d),", ipv6Text(ip.Src()), ipv6Text(ip.Dst()),
+			ip.FlowLabel(), ip.NextHeader(), hexNum(nil, uint64(ip.TrafficClass())), ip.HopLimit())
+	} else {
+		ip := packet.IPv4(h.Network())
+		b = fmt.Appendf(b, "ipv4(src=%s,dst=%s,proto=%d,tos=%s,ttl=%d,frag=%s),", flow.FormatIPv4(ip.Src()), flow.FormatIPv4(ip.Dst()),
+			ip.Proto(), hexNum(nil, uint64(ip.TOS())), ip.TTL(), hexNum0x(uint64(ip.FragOff())))
+	}
+	b = appendShim(b, h)
+	return append(names.append(append(b, "),out_port("...), a.OutPort), "))"...)
+}
+
+// appendShim prints what follows the outer IP header.
+func appendShim(b []byte, h *tunnel.Header) []byte {
+	if h.Kind.Proto() == packet.ProtoUDP {
+		udp := packet.UDP(h.Transport())
+		b = fmt.Appendf(b, "udp(src=%d,dst=%d,csum=0x%x),", udp.SrcPort(), udp.DstPort(), udp.Checksum())
+	}
+	s := h.Shim()
+	switch name := h.Kind.ShimName(); name {
+	case "vxlan":
+		return fmt.Appendf(b, "vxlan(flags=0x%x,vni=0x%x)", s.Flags, s.Key)
+	case "geneve":
+		b = append(b, "geneve("...)
+		if s.OAM {
+			b = append(b, "oam,"...)
+		}
+		if s.Critical {
+			b = append(b, "crit,"...)
+		}
+		b = fmt.Appendf(b, "vni=0x%x", s.Key)
+		if len(s.Options) > 0 {
+			b = append(appendOptions(append(b, ",options("...), s.Options), ')')
+		}
+		return append(b, ')')
+	case "gtpu":
+		return fmt.Appendf(b, "gtpu(flags=0x%x,msgtype=%d,teid=0x%x)", s.Flags, s.Message, s.Key)
+	case "erspan":
+		b = fmt.Appendf(b, "erspan(ver=%d,sid=0x%x", s.Ver, s.Key)
+		if s.Ver == 1 {
+			return fmt.Appendf(b, ",idx=0x%x)", s.Idx)
+		}
+		return fmt.Appendf(b, ",dir=%d,hwid=0x%x)", s.Dir, s.HWID)
+	}
+	b = fmt.Appendf(b, "gre((flags=0x%x,proto=0x%x)", s.Flags, s.Proto)
+	if s.HasCsum() {
+		b = fmt.Appendf(b, ",csum=0x%x", s.Csum)
+	}
+	if s.HasKey() {
+		b = fmt.Appendf(b, ",key=0x%x", s.Key)
+	}
+	if s.HasSeq() {
+		b = fmt.Appendf(b, ",seq=0x%x", s.Seq)
+	}
+	return append(b, ')')
+}
+
+// appendOptions prints options of Geneve.
+func appendOptions(b, options []byte) []byte {
+	for o := range tunnel.Options(options) {
+		b = fmt.Appendf(b, "{class=%s,type=%s,len=%d", hexNum(nil, uint64(o.Class)), hexNum(nil, uint64(o.Type)), len(o.Data))
+		if len(o.Data) > 0 {
+			b = appendHexNumber(append(b, ",0x"...), o.Data)
+		}
+		b = append(b, '}')
+	}
+	return b
+}
+
+// appendHexNumber prints bytes as one number, without leading zeros.
+func appendHexNumber(b, data []byte) []byte {
+	digits := hex.AppendEncode(nil, data)
+	for len(digits) > 1 && digits[0] == '0' {
+		digits = digits[1:]
+	}
+	return append(b, digits...)
+}

@@ -1,0 +1,101 @@
+package tunnel
+
+import (
+	"encoding/binary"
+
+	"weir/internal/flow"
+	"weir/internal/packet"
+)
+
+const (
+	// geneveLen is the length of the Geneve header without options (RFC 8926,
+	// 3.4).
+	geneveLen = 8
+	// MaxOptions is the most bytes of options that the header has room for.
+	MaxOptions = 63 * 4
+
+	geneveOAM      = 0x80 // O, of the second byte
+	geneveCritical = 0x40 // C
+	optionCritical = 0x80 // of an option's type
+)
+
+func appendGeneve(b []byte, _ *Config, o *Outer) ([]byte, error) {
+	n := len(o.Options)
+	if n > MaxOptions || n%4 != 0 {
+		return nil, ErrNoHeader
+	}
+	flags := byte(0)
+	if o.Tunnel.Flags&flow.TunnelOAM != 0 {
+		flags |= geneveOAM
+	}
+	for opt := range Options(o.Options) {
+		if opt.Type&optionCritical != 0 {
+			flags |= geneveCritical
+		}
+	}
+	b = append(b, byte(n/4), flags)
+	b = binary.BigEndian.AppendUint16(b, outerType(o.PacketType))
+	b = binary.BigEndian.AppendUint32(b, uint32(o.Tunnel.ID)<<8)
+	return append(b, o.Options...), nil
+}
+
+func popGeneve(b []byte, t *flow.Tunnel, p *Popped) error {
+	if len(b) < geneveLen {
+		return ErrShort
+	}
+	if b[0]>>6 != 0 {
+		return ErrShim
+	}
+	p.Len = geneveLen + int(b[0]&0x3f)*4
+	if len(b) < p.Len {
+		return ErrShort
+	}
+	t.ID, t.Flags = uint64(packet.Be32(b[4:])>>8), t.Flags|flow.TunnelKey
+	if b[1]&geneveOAM != 0 {
+		t.Flags |= flow.TunnelOAM
+	}
+	p.PacketType = innerType(packet.Be16(b[2:]))
+	p.Options = b[geneveLen:p.Len]
+	if !validOptions(p.Options) {
+		return ErrShim
+	}
+	return nil
+}
+
+// Option is one option of Geneve (RFC 8926, 3.5).
+type Option struct {
+	Class uint16
+	Type  uint8
+	Data  []byte
+}
+
+// Options goes through options as they stand in a header, up to one that is
+// not whole.
+func Options(b []byte) func(yield func(Option) bool) {
+	return func(yield func(Option) bool) {
+		for len(b) >= 4 {
+			n := 4 + int(b[3]&0x1f)*4
+			if n > len(b) || !yield(Option{packet.Be16(b), b[2], b[4:n]}) {
+				return
+			}
+			b = b[n:]
+		}
+	}
+}
+
+func validOptions(b []byte) bool {
+	for len(b) >= 4 {
+		n := 4 + int(b[3]&0x1f)*4
+		if n > len(b) {
+			return false
+		}
+		b = b[n:]
+	}
+	return len(b) == 0
+}
+
+// AppendOption adds an option, whose data must be a multiple of 4 bytes long.
+func AppendOption(b []byte, o Option) []byte {
+	b = binary.BigEndian.AppendUint16(b, o.Class)
+	return append(append(b, o.Type, byte(len(o.Data)/4)), o.Data...)
+}
