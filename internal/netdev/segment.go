@@ -9,9 +9,10 @@ import (
 // Values of Offload (struct virtio_net_hdr; virtio 1.2, 5.1.6).
 const (
 	NeedsCsum  = 1    // Offload.Flags: the checksum is partial
+	DataValid  = 2    // Offload.Flags: the checksum was seen to be right
 	gsoTCPv4   = 1    // Offload.GSOType
 	gsoTCPv6   = 4    //
-	gsoUDP     = 5    // datagrams of one flow, all of a size but the last
+	GSOUDP     = 5    // datagrams of one flow, all of a size but the last
 	gsoECN     = 0x80 // of TCP, with gsoTCPv4 or gsoTCPv6
 	maxHeaders = 256
 )
@@ -38,7 +39,10 @@ type Segmenter struct {
 const MaxHeaders = maxHeaders
 
 // Start begins with a packet, which must stay as it is until the last Next.
-func (s *Segmenter) Start(p *Packet) error {
+func (s *Segmenter) Start(p *Packet) error { return s.StartType(p, 0) }
+
+// StartType is Start with a packet of a packet type (flow.Key.PacketType).
+func (s *Segmenter) StartType(p *Packet, packetType uint32) error {
 	*s = Segmenter{pkt: p.Data(), o: p.Offload}
 	if s.o.GSOType == 0 {
 		if s.o.Flags&NeedsCsum == 0 {
@@ -52,18 +56,18 @@ func (s *Segmenter) Start(p *Packet) error {
 		s.headers = end
 		return nil
 	}
-	return s.findHeaders()
+	return s.findHeaders(packetType)
 }
 
 // findHeaders finds the headers of a super-packet; where its transport header
 // is, the offload says.
-func (s *Segmenter) findHeaders() error {
+func (s *Segmenter) findHeaders(packetType uint32) error {
 	b := s.pkt
 	s.l4 = int(s.o.CsumStart)
 	if s.o.Flags&NeedsCsum == 0 || len(b) < packet.EthLen || s.o.GSOSize == 0 {
 		return ErrSegment
 	}
-	ok := s.findIP()
+	ok := s.findIP(packetType)
 	if !ok || s.l4 < s.l3+20 || s.v6 && s.l4 < s.l3+40 || len(b) < s.l4+packet.UDPLen {
 		return ErrSegment
 	}
@@ -73,7 +77,7 @@ func (s *Segmenter) findHeaders() error {
 			return ErrSegment
 		}
 		s.headers = s.l4 + packet.TCP(b[s.l4:]).HeaderLen()
-	case gsoUDP:
+	case GSOUDP:
 		s.headers = s.l4 + packet.UDPLen
 	default:
 		return ErrSegment
@@ -86,14 +90,15 @@ func (s *Segmenter) findHeaders() error {
 
 // findIP finds the header of IP that the super-packet is cut under, behind tags,
 // labels of MPLS (RFC 3032) and NSH (RFC 8300).
-func (s *Segmenter) findIP() bool {
-	b, at := s.pkt, packet.EthLen-2
-	for at+2 <= len(b) && at < s.l4 {
-		typ := packet.Be16(b[at:])
-		at += 2
+func (s *Segmenter) findIP(packetType uint32) bool {
+	b, at, typ := s.pkt, 0, uint16(packetType)
+	if packetType == 0 {
+		at, typ = packet.EthLen, packet.Be16(b[packet.EthLen-2:])
+	}
+	for at <= len(b) && at <= s.l4 {
 		switch typ {
 		case packet.EtherTypeVLAN, packet.EtherTypeQinQ:
-			at += 2
+			at += packet.VLANLen
 		case packet.EtherTypeMPLS, packet.EtherTypeMPLSM:
 			for last := false; !last && at+packet.MPLSLen < len(b); at += packet.MPLSLen {
 				last = b[at+2]&1 != 0
@@ -111,13 +116,17 @@ func (s *Segmenter) findIP() bool {
 			if next == ipv4 || next == ipv6 {
 				return true
 			}
-			if at += length + packet.EthLen - 2; next != ethernet {
+			if at += length + packet.EthLen; next != ethernet {
 				return false
 			}
 		default:
 			s.l3, s.v6 = at, typ == packet.EtherTypeIPv6
 			return s.v6 || typ == packet.EtherTypeIPv4
 		}
+		if at > len(b) {
+			return false
+		}
+		typ = packet.Be16(b[at-2:])
 	}
 	return false
 }
@@ -169,7 +178,7 @@ func (s *Segmenter) adjust(head, payload []byte, last bool) {
 	length := len(head) + len(payload)
 	ip, l4 := head[s.l3:], head[s.l4:]
 	proto := uint8(packet.ProtoTCP)
-	if s.o.GSOType&^gsoECN == gsoUDP {
+	if s.o.GSOType&^gsoECN == GSOUDP {
 		proto = packet.ProtoUDP
 		packet.PutBe16(l4[4:], uint16(length-s.l4))
 		packet.PutBe16(l4[6:], 0)

@@ -25,7 +25,7 @@ func superPacket(v6, udp, tagged bool, payload []byte, size int) (p Packet, l3, 
 		l4, o.GSOType = l3+40, gsoTCPv6|gsoECN
 	}
 	if udp {
-		k.NwProto, k.TCPFlags, o.GSOType, o.CsumOff = packet.ProtoUDP, 0, gsoUDP, 6
+		k.NwProto, k.TCPFlags, o.GSOType, o.CsumOff = packet.ProtoUDP, 0, GSOUDP, 6
 	}
 	if tagged {
 		k.VLANs[0] = flow.VLAN{TPID: packet.EtherTypeVLAN, TCI: 7 | flow.VLANPresent}

@@ -67,6 +67,15 @@ func (w *worker) execute(st *state, prog *program) {
 				branch = a.Greater
 			}
 			w.nested(st, branch, i, prog)
+		case *datapath.TunnelPush:
+			if !w.pushTunnel(st, prog, i) {
+				return
+			}
+		case *datapath.TunnelPop:
+			w.popTunnel(st, a.Port, i < last)
+			if i == last {
+				return
+			}
 		case *datapath.Drop:
 			dropReasons[min(int(a.Reason), len(dropReasons)-1)].Inc()
 			return
@@ -216,9 +225,6 @@ func (w *worker) transform(st *state, a datapath.Action) bool {
 		return false
 	case *datapath.LBOutput:
 		dropBond.Inc()
-		return false
-	case *datapath.TunnelPop:
-		dropTnlPop.Inc()
 		return false
 	default:
 		w.headers(st)

@@ -14,9 +14,6 @@ const (
 	nshNSH      = 4
 )
 
-// l3Type is the packet type of packets that begin with a header of an EtherType.
-func l3Type(ethType uint16) uint32 { return 1<<16 | uint32(ethType) }
-
 // pushNSH puts the header before the whole packet, which has no Ethernet
 // header of its own from then on.
 func pushNSH(st *state, a *datapath.PushNSH) {
@@ -37,7 +34,7 @@ func pushNSH(st *state, a *datapath.PushNSH) {
 	} else {
 		copy(b[datapath.NSHBaseLen:], a.Metadata)
 	}
-	st.key.PacketType = l3Type(packet.EtherTypeNSH)
+	st.key.PacketType = flow.L3Type(packet.EtherTypeNSH)
 	st.stale = true
 }
 
@@ -70,13 +67,13 @@ func popNSH(st *state) bool {
 	}
 	switch h[3] {
 	case nshIPv4:
-		st.key.PacketType = l3Type(packet.EtherTypeIPv4)
+		st.key.PacketType = flow.L3Type(packet.EtherTypeIPv4)
 	case nshIPv6:
-		st.key.PacketType = l3Type(packet.EtherTypeIPv6)
+		st.key.PacketType = flow.L3Type(packet.EtherTypeIPv6)
 	case nshEthernet:
 		st.key.PacketType = 0
 	case nshNSH:
-		st.key.PacketType = l3Type(packet.EtherTypeNSH)
+		st.key.PacketType = flow.L3Type(packet.EtherTypeNSH)
 	default:
 		return false
 	}
@@ -107,6 +104,6 @@ func setNSH(st *state, a *datapath.SetNSH) {
 func addMPLS(st *state, a *datapath.AddMPLS) {
 	insert(st.pkt, 0, packet.MPLSLen)
 	packet.PutBe32(st.pkt.Data(), a.LSE)
-	st.key.PacketType = l3Type(a.EthType)
+	st.key.PacketType = flow.L3Type(a.EthType)
 	st.stale = true
 }

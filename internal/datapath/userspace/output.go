@@ -193,20 +193,27 @@ func (w *worker) copyForTunnel(pkt *netdev.Packet, t *flow.Tunnel) *netdev.Packe
 	return &c.Packet
 }
 
-func (w *worker) copyOf(pkt *netdev.Packet, n int) *packetCopy {
+// room is memory for a packet of n bytes behind some headroom, that lives until
+// the next flush.
+func (w *worker) room(headroom, n int) *packetCopy {
 	if w.ncopies == len(w.copies) {
 		w.copies = append(w.copies, new(packetCopy))
 	}
 	c := w.copies[w.ncopies]
 	w.ncopies++
-	need := netdev.Headroom + n
-	buf := c.Buf
-	if cap(buf) < need {
-		buf = make([]byte, max(need, 2048))
+	if need := headroom + n; cap(c.Buf) < need {
+		c.Buf = make([]byte, max(need, 2048))
 	}
+	c.Buf = c.Buf[:cap(c.Buf)]
+	return c
+}
+
+func (w *worker) copyOf(pkt *netdev.Packet, n int) *packetCopy {
+	c := w.room(netdev.Headroom, n)
+	buf := c.Buf
 	c.Packet = *pkt
 	c.Tunnel = nil
-	c.Buf, c.Off, c.Len = buf[:cap(buf)], netdev.Headroom, n
+	c.Buf, c.Off, c.Len = buf, netdev.Headroom, n
 	copy(c.Buf[c.Off:], pkt.Data()[:n])
 	if n < pkt.Len {
 		// A cut packet has nothing left to be segmented, and a checksum that

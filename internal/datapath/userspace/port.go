@@ -23,8 +23,10 @@ type port struct {
 	typ  string
 	dev  netdev.Device
 	slot int // its place in every worker's output queues
-	// tunnel says that packets go there with outer headers.
+	// tunnel says that packets go there with outer headers; kind is of what
+	// outer headers are popped for it, nil if none are.
 	tunnel bool
+	kind   *tunnel.Kind
 
 	// pending counts notifications not yet worked off, in synchronous mode.
 	pending []atomic.Int32
@@ -128,7 +130,7 @@ func (d *DP) addPort(dev netdev.Device, typ string, no datapath.PortNo) (*port, 
 		return nil, fmt.Errorf("port %q: number %d: %w", dev.Name(), no, unix.EBUSY)
 	}
 	p := &port{no: no, typ: typ, dev: dev, slot: freeSlot(old), pending: make([]atomic.Int32, max(dev.NumRxQueues(), 1))}
-	p.tunnel = tunnel.KindOf(typ) != nil
+	p.tunnel, p.kind = tunnel.KindOf(typ) != nil, tunnelKind(typ)
 	d.ports.Store(newPortTable(append(slices.Clone(old.list), p), max(old.slots, p.slot+1)))
 	return p, nil
 }

@@ -28,6 +28,7 @@ import (
 	"weir/internal/flow"
 	"weir/internal/netdev"
 	"weir/internal/numa"
+	"weir/internal/tunnel"
 	"weir/internal/vlog"
 )
 
@@ -55,6 +56,8 @@ type Config struct {
 	// of a number and says whether the packet may go on. The methods about meters
 	// are then of no use.
 	Meter func(id uint32, bytes int) bool
+	// Egress is the range of source ports of tunnels; nil: the usual one.
+	Egress *tunnel.EgressPorts
 }
 
 // DP is a data path. Its mutex mu owns the flow and port tables as their only
@@ -69,6 +72,7 @@ type DP struct {
 	mirror  Mirror
 	workers atomic.Pointer[[]*worker] // polling threads, by core
 	spare   spareWorkers
+	egress  *tunnel.EgressPorts
 	done    atomic.Bool
 	caching caching
 	txFlush atomic.Int64             // ns
@@ -112,6 +116,9 @@ func New(cfg Config) (*DP, error) {
 	d := &DP{cfg: cfg, mirror: cfg.Mirror}
 	if d.mirror == nil {
 		d.mirror = noMirror{}
+	}
+	if d.egress = cfg.Egress; d.egress == nil {
+		d.egress = new(tunnel.EgressPorts)
 	}
 	d.ports.Store(newPortTable(nil, 0))
 	d.meters.Store(&map[uint32]*meter{})
@@ -167,6 +174,7 @@ func (d *DP) Features() datapath.Features {
 		DropAction:    true,
 		AddMPLS:       true,
 		NDExt:         true,
+		TNLPush:       true,
 		MaxHashAlg:    datapath.HashSymL4,
 	}
 }

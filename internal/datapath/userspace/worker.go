@@ -89,6 +89,12 @@ type worker struct {
 	bunch    []*netdev.Packet
 	steerKey flow.Key
 
+	// What outer headers need: the identification of the last one, and what cuts
+	// super-packets.
+	outerID uint16
+	seg     netdev.Segmenter
+	segHead [netdev.MaxHeaders]byte
+
 	copies  []*packetCopy
 	ncopies int
 	held    int   // packets kept over the end of their batch (tx-flush-interval)
