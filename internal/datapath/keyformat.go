@@ -199,7 +199,11 @@ func (w *keyWriter) tunnel(t, m *flow.Tunnel) {
 	w.all = false
 	defer func() { w.all = all }()
 	if t.ID != 0 || t.Flags&flow.TunnelKey != 0 {
-		w.hex("tun_id", t.ID, m.ID, ^uint64(0))
+		if t.ID == 0 && m.ID == ^uint64(0) {
+			w.text("tun_id", "0x0")
+		} else {
+			w.hex("tun_id", t.ID, m.ID, ^uint64(0))
+		}
 	}
 	if t.Src != 0 {
 		w.ipv4("src", t.Src, m.Src)
@@ -241,10 +245,14 @@ func (w *keyWriter) tunnel(t, m *flow.Tunnel) {
 		w.b = append(w.b, "))"...)
 		w.first = false
 	}
-	if m.Flags != 0 {
+	flags := m.Flags
+	if t.ID == 0 && m != &exactMask.Tunnel {
+		flags &^= flow.TunnelKey &^ t.Flags // that there is no key goes without saying
+	}
+	if flags != 0 {
 		w.member("", false)
 		w.b = append(w.b, "flags("...)
-		w.flags(uint32(t.Flags), uint32(m.Flags), 0xf, tunFlagNames)
+		w.flags(uint32(t.Flags), uint32(flags), 0xf, tunFlagNames)
 		w.b = append(w.b, ')')
 	}
 }

@@ -19,8 +19,8 @@ func appendTunnelPush(b []byte, a *TunnelPush, names *Namer) []byte {
 	b = fmt.Appendf(b, "eth(dst=%v,src=%v,dl_type=0x%04x),", eth.Dst(), eth.Src(), eth.Type())
 	if eth.Type() == packet.EtherTypeIPv6 {
 		ip := packet.IPv6(h.Network())
-		b = fmt.Appendf(b, "ipv6(src=%s,dst=%s,label=%d,proto=%d,tclass=%s,hlimit=%d),", ipv6Text(ip.Src()), ipv6Text(ip.Dst()),
-			ip.FlowLabel(), ip.NextHeader(), hexNum(nil, uint64(ip.TrafficClass())), ip.HopLimit())
+		b = fmt.Appendf(b, "ipv6(src=%s,dst=%s,label=%d,proto=%d,tclass=0x%x,hlimit=%d),", ipv6Text(ip.Src()), ipv6Text(ip.Dst()),
+			ip.FlowLabel(), ip.NextHeader(), ip.TrafficClass(), ip.HopLimit())
 	} else {
 		ip := packet.IPv4(h.Network())
 		b = fmt.Appendf(b, "ipv4(src=%s,dst=%s,proto=%d,tos=%s,ttl=%d,frag=%s),", flow.FormatIPv4(ip.Src()), flow.FormatIPv4(ip.Dst()),

@@ -124,9 +124,9 @@ type Key struct {
 	CTTpSrc, CTTpDst uint16
 }
 
-// L3Type is the packet type of packets without Ethernet header that begin with
+// L3PacketType is the packet type of packets without Ethernet header that begin with
 // the header of an EtherType.
-func L3Type(ethType uint16) uint32 { return 1<<16 | uint32(ethType) }
+func L3PacketType(ethType uint16) uint32 { return 1<<16 | uint32(ethType) }
 
 // Mask is a Key whose one bits say which bits of a Key count.
 type Mask = Key

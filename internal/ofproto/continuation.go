@@ -145,6 +145,7 @@ func (b *Bridge) resume(r *openflow.Resume) error {
 		Config: cfg, Bridge: xb, Key: &key, Packet: pkt.Data(), Frozen: &state, Now: be.clock.Now(),
 		Learn: true, Credit: true, Bytes: uint64(len(r.Data)), TCPFlag: key.TCPFlags,
 	})
+	be.engine.Solicit(cfg, res.Solicits)
 	if len(res.Actions) == 0 {
 		return nil
 	}

@@ -119,6 +119,7 @@ func (in *injection) finish() {
 	if in.res == nil {
 		in.input.Learn, in.input.Credit = true, true
 		in.res = in.tr.Translate(&in.input)
+		in.b.be.engine.Solicit(in.input.Config, in.res.Solicits)
 	} else {
 		now := in.input.Now
 		in.res.Effects.Push(xlate.Traffic{Packets: 1, Bytes: in.input.Bytes, Used: now, TCPFlags: in.input.TCPFlag}, now)

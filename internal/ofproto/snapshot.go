@@ -46,6 +46,7 @@ func (be *Backend) build() *xlate.Config {
 		Drops:    be.drops,
 		Reach:    be.opts.Reach,
 	}
+	c.Listeners = be.listeners()
 	patches := map[string]*xlate.Port{}
 	peers := map[*xlate.Port]string{}
 	for _, b := range be.sorted() {
@@ -97,6 +98,15 @@ func (b *Bridge) build() *xlate.Bridge {
 		if t, ok := p.conf.Device.(netdev.Tunnel); ok {
 			p.tunnel = t.Tunnel()
 			xp.Tunnel = p.tunnel
+			switch {
+			case p.tunnel.LegacyL3():
+				xp.PacketTypes = xlate.PacketsL3
+			case p.tunnel.L3():
+				xp.PacketTypes = xlate.PacketsAny
+			}
+			if u := b.be.underlays[p.tunnel.DeviceName()]; u != nil {
+				xp.Carried = u.carries && p.tunnel.Plain()
+			}
 		}
 		xb.Ports[p.no] = xp
 		xb.Order = append(xb.Order, xp)

@@ -2,17 +2,21 @@ package ofproto
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"net/netip"
 	"slices"
-	"strings"
 
 	"weir/internal/datapath"
 	"weir/internal/netdev"
 	"weir/internal/openflow"
+	"weir/internal/packet"
 	"weir/internal/tunnel"
 	"weir/internal/unixctl"
 	"weir/internal/vlog"
+	"weir/internal/xlate"
 )
 
 var tunnelLog = vlog.For("tunnel")
@@ -20,17 +24,21 @@ var tunnelLog = vlog.For("tunnel")
 // underlay is a device of the data path that carries tunnels. The backend's mu
 // owns it.
 type underlay struct {
-	dev   netdev.Device
-	dp    datapath.PortNo
-	exts  string // extensions of the protocol that all its tunnels have
-	ports int    // that use it
+	dev  netdev.Device
+	dp   datapath.PortNo
+	kind *tunnel.Kind
+	port uint16 // UDP destination
+	// carries: packets leave by the device itself, by the host's routes.
+	carries bool
+	gbp     bool // a group stands in the header: all its tunnels have it, or none
+	ports   int  // that use it
 }
 
 // attachTunnel finds or opens the underlay of a tunnel port. It is called by the
 // goroutine that owns the configuration, and by no other.
 func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
 	c := t.Tunnel()
-	name, exts := c.DeviceName(), strings.Join(c.Extensions, ",")
+	name, gbp := c.DeviceName(), c.Has("gbp")
 	be.mu.Lock()
 	u := be.underlays[name]
 	var other *port
@@ -42,8 +50,8 @@ func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
 	case other != nil:
 		tunnelLog.Warn("%s: attempting to add tunnel port with same config as port '%s' (%s, dp port=%d)", p.conf.Name, other.conf.Name, c, u.dp)
 		return fs.ErrExist
-	case u != nil && u.exts != exts:
-		return fmt.Errorf("extensions %q and %q of tunnels can't be configured on the same dst_port", u.exts, exts)
+	case u != nil && u.gbp != gbp:
+		return errors.New("VXLAN-GBP, and non-VXLAN-GBP tunnels can't be configured on the same dst_port")
 	case u == nil:
 		dev, err := t.OpenUnderlay()
 		if err != nil {
@@ -54,7 +62,9 @@ func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
 			_ = dev.Close()
 			return err
 		}
-		u = &underlay{dev: dev, dp: dp, exts: exts}
+		u = &underlay{dev: dev, dp: dp, gbp: gbp, kind: c.Kind, port: c.DstPort}
+		carrier, ok := dev.(netdev.Carrier)
+		u.carries = !ok || carrier.Carries()
 	}
 	be.mu.Lock()
 	defer be.mu.Unlock()
@@ -66,6 +76,18 @@ func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
 	be.tunnels.Add(1)
 	p.dp, p.tunnel = u.dp, c
 	return nil
+}
+
+// listeners are the underlays whose outer headers are taken off where they come
+// out of a bridge's local port, by the data path's port. The caller holds mu.
+func (be *Backend) listeners() (list []xlate.Listener) {
+	for _, u := range be.underlays {
+		if u.kind.Native() {
+			list = append(list, xlate.Listener{DP: u.dp, Proto: u.kind.Proto(), Port: u.port, V4: u.kind.V4()})
+		}
+	}
+	slices.SortFunc(list, func(a, b xlate.Listener) int { return cmp.Compare(a.DP, b.DP) })
+	return list
 }
 
 // sameTunnel is the port that has the packets which c asks for, nil if there is
@@ -110,6 +132,44 @@ func (be *Backend) detachTunnel(p *port) error {
 		err = e
 	}
 	return err
+}
+
+// Listeners are the packets whose outer headers are taken off, a line each: the
+// device, and what a packet looks like that comes out of a bridge's local port.
+func (be *Backend) Listeners() unixctl.Lines {
+	if be.opts.Reach == nil || !be.Features().TNLPush {
+		return nil
+	}
+	cfg := be.Snapshot()
+	namer := be.dp.Namer()
+	var out unixctl.Lines
+	for _, name := range slices.Sorted(maps.Keys(cfg.Bridges)) {
+		local := cfg.Bridges[name].Ports[openflow.PortLocal]
+		if local == nil {
+			continue
+		}
+		for _, a := range be.opts.Reach.Routes.Addresses(local.Name) {
+			for _, l := range cfg.Listeners {
+				if a := a.Addr(); a.Is6() || l.V4 {
+					device, _ := namer.Name(l.DP)
+					out = append(out, fmt.Sprintf("%s (%d) : %s", device, l.DP, listenerText(local, a, l)))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func listenerText(local *xlate.Port, a netip.Addr, l xlate.Listener) string {
+	typ, family := packet.EtherTypeIPv4, "ipv4"
+	if a.Is6() {
+		typ, family = packet.EtherTypeIPv6, "ipv6"
+	}
+	s := fmt.Sprintf("eth(dst=%s),eth_type(0x%04x),%s(dst=%s,proto=%d,frag=no)", local.MAC, typ, family, a, l.Proto)
+	if l.Proto == packet.ProtoUDP {
+		s += fmt.Sprintf(",udp(dst=%d)", l.Port)
+	}
+	return s
 }
 
 // CloseUnderlays closes the devices that carry tunnels, when the data path is

@@ -34,6 +34,7 @@ var kinds = map[xlate.DropKind]string{
 	xlate.DropMirrorPort: "mirror-port", xlate.DropProtected: "protected", xlate.DropPacketType: "packet-type",
 	xlate.DropGroup: "group", xlate.DropNoTracker: "no-conntrack", xlate.DropError: "translation-error",
 	xlate.DropTunnelECN: "tunnel-ecn", xlate.DropTunnelEnd: "tunnel-endpoint",
+	xlate.DropTunnelRoute: "tunnel-route", xlate.DropTunnelNeighbour: "tunnel-neighbour", xlate.DropTunnelHeader: "tunnel-header",
 	xlate.DropTTL: "ttl", xlate.DropNoEgress: "no-egress",
 }
 
@@ -96,6 +97,12 @@ func what(r *xlate.DropReason) string {
 		return fmt.Sprintf("congestion was marked on the way through tunnel %s, and the packet's own header knows no ECN (RFC 6040)", r.Port)
 	case xlate.DropTunnelEnd:
 		return fmt.Sprintf("tunnel %s has remote_ip=flow, and no action set tun_dst or tun_ipv6_dst", r.Port)
+	case xlate.DropTunnelRoute:
+		return fmt.Sprintf("no route to the other end of tunnel %s leads out of a bridge's local port", r.Port)
+	case xlate.DropTunnelNeighbour:
+		return fmt.Sprintf("the Ethernet address of the next hop of tunnel %s is not known; it was asked for", r.Port)
+	case xlate.DropTunnelHeader:
+		return fmt.Sprintf("tunnel %s can't carry the packet", r.Port)
 	case xlate.DropNoEgress:
 		if r.VLAN == 0 {
 			return "NORMAL: no other port floods packets without a VLAN"
@@ -160,6 +167,12 @@ func remedies(r *xlate.DropReason, key *flow.Key, b *xlate.Bridge) []string {
 		return []string{"nothing: its sender would not understand that it must slow down; look for congestion between the tunnel's ends"}
 	case xlate.DropTunnelEnd:
 		return []string{"set_field:ADDRESS->tun_dst before the output, or ovs-vsctl set interface " + r.Port + " options:remote_ip=ADDRESS"}
+	case xlate.DropTunnelRoute:
+		return []string{"ip route add PREFIX dev BRIDGE, or ovs-appctl ovs/route/add PREFIX BRIDGE; the bridge needs an address (ovs-appctl ovs/route/show lists what is known)"}
+	case xlate.DropTunnelNeighbour:
+		return []string{"ovs-appctl tnl/neigh/show lists the neighbours; tnl/neigh/set BRIDGE ADDRESS MAC adds one that doesn't answer"}
+	case xlate.DropTunnelHeader:
+		return []string{"ovs-vsctl set interface " + r.Port + " options:packet_type=ptap, or options:exts=gpe, where the packet has no Ethernet header"}
 	case xlate.DropTTL:
 		return []string{"send it with a higher TTL, or look for a loop; the flow's dec_ttl is where it ends"}
 	case xlate.DropNoEgress:

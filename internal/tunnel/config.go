@@ -53,22 +53,33 @@ type ERSPAN struct {
 	VerFlow, IdxFlow, DirFlow, HWIDFlow bool
 }
 
+// Values of Config.PacketType.
+const (
+	legacyL2 = "legacy_l2"
+	legacyL3 = "legacy_l3"
+	ptap     = "ptap"
+)
+
 // DefaultTTL is that of outer headers.
 const DefaultTTL = 64
 
 // Has reports whether an extension of the protocol is asked for.
 func (c *Config) Has(extension string) bool { return slices.Contains(c.Extensions, extension) }
 
+// Plain reports whether packets are Ethernet frames without extensions of the
+// protocol, which is what devices of the host carry.
+func (c *Config) Plain() bool { return len(c.Extensions) == 0 && c.PacketType == legacyL2 }
+
 // L2 and L3 say which packets the tunnel carries: Ethernet frames, packets
 // without Ethernet header. ptap carries both, as their packet type says.
-func (c *Config) L2() bool { return c.PacketType != "legacy_l3" }
+func (c *Config) L2() bool { return c.PacketType != legacyL3 }
 
 // L3 is the other half of L2.
-func (c *Config) L3() bool { return c.PacketType != "legacy_l2" }
+func (c *Config) L3() bool { return c.PacketType != legacyL2 }
 
 // LegacyL3 reports whether packets have no Ethernet header in the tunnel, and
 // one in the bridge.
-func (c *Config) LegacyL3() bool { return c.PacketType == "legacy_l3" }
+func (c *Config) LegacyL3() bool { return c.PacketType == legacyL3 }
 
 // Options are those in effect in their canonical form.
 func (c *Config) Options() map[string]string { return maps.Clone(c.options) }
@@ -97,16 +108,16 @@ func Parse(name, typ string, options map[string]string) (c *Config, warnings []s
 		return nil, nil, fmt.Errorf("%s: %q is no type of tunnel", name, typ)
 	}
 	p := &parser{name: name, c: &Config{
-		Kind: kind, DstPort: kind.Port, DF: true, PacketType: "legacy_l2", options: map[string]string{},
+		Kind: kind, DstPort: kind.Port, DF: true, PacketType: legacyL2, options: map[string]string{},
 	}}
 	if kind.L3 {
-		p.c.PacketType = "legacy_l3"
+		p.c.PacketType = legacyL3
 	}
 	for _, key := range slices.Sorted(maps.Keys(options)) {
 		p.option(key, options[key])
 	}
 	p.keys(options)
-	if kind.ShimName() == shimERSPAN {
+	if kind.ShimName() == ShimERSPAN {
 		p.c.seq = new(atomic.Uint32)
 		p.showERSPAN()
 	}
@@ -254,14 +265,14 @@ func (p *parser) extensions(value string) {
 	}
 	slices.Sort(p.c.Extensions)
 	p.c.Extensions = slices.Compact(p.c.Extensions)
-	if len(p.c.Extensions) > 0 {
-		p.c.options["exts"] = strings.Join(p.c.Extensions, ",")
+	if p.c.Has("gbp") {
+		p.c.options["exts"] = "gbp"
 	}
 }
 
 func (p *parser) packetType(value string) {
 	switch value {
-	case "legacy_l2", "legacy_l3", "ptap":
+	case legacyL2, legacyL3, ptap:
 		if value != p.c.PacketType {
 			p.c.options["packet_type"] = value
 		}

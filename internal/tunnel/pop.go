@@ -10,7 +10,6 @@ import (
 // Popped says what stands behind outer headers.
 type Popped struct {
 	Len        int    // of the outer headers
-	End        int    // of the inner packet, which padding may follow
 	PacketType uint32 // of the inner packet, as in flow.Key
 	// Options are those of Geneve, in the frame's memory.
 	Options []byte
@@ -50,7 +49,7 @@ func (k *Kind) Pop(frame []byte, o *flow.Offsets, trusted bool, t *flow.Tunnel) 
 		return p, ErrShort
 	}
 	l4 := frame[o.L4:o.Len]
-	p.Len, p.End = o.L4, o.Len
+	p.Len = o.L4
 	if k.proto == packet.ProtoUDP {
 		if err := popUDP(l4, ip, trusted, t); err != nil {
 			return p, err
@@ -97,7 +96,7 @@ func innerType(ethType uint16) uint32 {
 	if ethType == packet.EtherTypeTEB {
 		return 0
 	}
-	return flow.L3Type(ethType)
+	return flow.L3PacketType(ethType)
 }
 
 // outerType is the EtherType by which a header announces a packet type.
@@ -115,9 +114,9 @@ func ipType(b []byte) (uint32, error) {
 	}
 	switch b[0] >> 4 {
 	case 4:
-		return flow.L3Type(packet.EtherTypeIPv4), nil
+		return flow.L3PacketType(packet.EtherTypeIPv4), nil
 	case 6:
-		return flow.L3Type(packet.EtherTypeIPv6), nil
+		return flow.L3PacketType(packet.EtherTypeIPv6), nil
 	}
 	return 0, ErrShim
 }

@@ -27,22 +27,22 @@ type Shim struct {
 
 // Names of the headers in texts.
 const (
-	shimVXLAN  = "vxlan"
-	shimGeneve = "geneve"
-	shimGTPU   = "gtpu"
-	shimERSPAN = "erspan"
-	shimGRE    = "gre"
+	ShimVXLAN  = "vxlan"
+	ShimGeneve = "geneve"
+	ShimGTPU   = "gtpu"
+	ShimERSPAN = "erspan"
+	ShimGRE    = "gre"
 )
 
 // ShimName is the name of the kind's header in texts.
 func (k *Kind) ShimName() string {
 	switch k.Type {
-	case shimVXLAN, shimGeneve, shimGTPU:
+	case ShimVXLAN, ShimGeneve, ShimGTPU:
 		return k.Type
 	case "erspan", "ip6erspan":
-		return shimERSPAN
+		return ShimERSPAN
 	}
-	return shimGRE
+	return ShimGRE
 }
 
 // GRE's optional fields, as flags say.
@@ -64,14 +64,14 @@ func (h *Header) Shim() (s Shim) {
 		b = b[packet.UDPLen:]
 	}
 	switch h.Kind.ShimName() {
-	case shimVXLAN:
+	case ShimVXLAN:
 		s.Flags, s.Key = packet.Be32(b), packet.Be32(b[4:])>>8
-	case shimGeneve:
+	case ShimGeneve:
 		s.OAM, s.Critical = b[1]&geneveOAM != 0, b[1]&geneveCritical != 0
 		s.Key, s.Options = packet.Be32(b[4:])>>8, b[geneveLen:]
-	case shimGTPU:
+	case ShimGTPU:
 		s.Flags, s.Message, s.Key = uint32(b[0]), b[1], packet.Be32(b[4:])
-	case shimERSPAN:
+	case ShimERSPAN:
 		e := b[greHeaderLen(packet.Be16(b)):]
 		s.Ver, s.Key = e[0]>>4, packet.Be32(e)&0x3ff
 		if s.Ver == 1 {
@@ -79,7 +79,7 @@ func (h *Header) Shim() (s Shim) {
 		} else {
 			s.HWID, s.Dir = uint8(packet.Be16(e[10:])>>4&0x3f), e[11]>>3&1
 		}
-	case shimGRE:
+	case ShimGRE:
 		flags := packet.Be16(b)
 		s.Flags, s.Proto = uint32(flags), packet.Be16(b[2:])
 		at := greLen
@@ -102,18 +102,18 @@ func (h *Header) Shim() (s Shim) {
 // flags and versions that stand in b count.
 func (k *Kind) shimLen(b []byte) int {
 	switch k.ShimName() {
-	case shimVXLAN:
+	case ShimVXLAN:
 		return VXLANLen
-	case shimGeneve:
+	case ShimGeneve:
 		return geneveLen
-	case shimGTPU:
+	case ShimGTPU:
 		return gtpuLen
 	}
 	n := greLen
 	if len(b) >= n {
 		n = greHeaderLen(packet.Be16(b))
 	}
-	if k.ShimName() == shimERSPAN {
+	if k.ShimName() == ShimERSPAN {
 		n += erspanV1Len
 		if len(b) >= n && b[n-erspanV1Len]>>4 == 2 {
 			n += erspanV2Len - erspanV1Len
@@ -125,10 +125,10 @@ func (k *Kind) shimLen(b []byte) int {
 // AppendShim adds the kind's header as s tells it.
 func (k *Kind) AppendShim(b []byte, s *Shim) []byte {
 	switch k.ShimName() {
-	case shimVXLAN:
+	case ShimVXLAN:
 		b = binary.BigEndian.AppendUint32(b, s.Flags)
 		return binary.BigEndian.AppendUint32(b, s.Key<<8)
-	case shimGeneve:
+	case ShimGeneve:
 		flags := byte(0)
 		if s.OAM {
 			flags |= geneveOAM
@@ -138,9 +138,9 @@ func (k *Kind) AppendShim(b []byte, s *Shim) []byte {
 		}
 		b = append(b, byte(len(s.Options)/4), flags, packet.EtherTypeTEB>>8, packet.EtherTypeTEB&0xff)
 		return append(binary.BigEndian.AppendUint32(b, s.Key<<8), s.Options...)
-	case shimGTPU:
+	case ShimGTPU:
 		return binary.BigEndian.AppendUint32(append(b, byte(s.Flags), s.Message, 0, 0), s.Key)
-	case shimERSPAN:
+	case ShimERSPAN:
 		return appendERSPANHeader(b, s)
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(s.Flags))

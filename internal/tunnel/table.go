@@ -35,12 +35,14 @@ type match struct {
 	remote, local address
 	remoteFlow    bool
 	localFlow     bool
+	mode          string // which packets, as in Config.PacketType
 }
 
 func matchOf(port uint32, c *Config) match {
 	return match{
 		port: port, key: c.InKey, keyFlow: c.InKeyFlow,
 		remote: addressOf(c.Remote), remoteFlow: c.RemoteFlow, local: addressOf(c.Local), localFlow: c.LocalFlow,
+		mode: c.PacketType,
 	}
 }
 
@@ -63,16 +65,28 @@ func (t *Table[T]) Add(port uint32, c *Config, owner T) (T, bool) {
 }
 
 // Find finds the tunnel of a packet that came in on port of the data path with
-// the outer headers k. Of several, the more specific one has it: a key counts
-// for more than a remote address, that for more than a local one
+// the outer headers k and an inner packet of a packet type. Of several, the more
+// specific one has it: one for such packets alone has it before one for all, a
+// key counts for more than a remote address, that for more than a local one
 // (ovs-vswitchd.conf.db(5)).
-func (t *Table[T]) Find(port uint32, k *flow.Tunnel) (owner T, ok bool) {
+func (t *Table[T]) Find(port uint32, k *flow.Tunnel, packetType uint32) (owner T, ok bool) {
 	if len(t.ports) == 0 {
 		return owner, false
 	}
+	mode := legacyL2
+	if packetType != 0 {
+		mode = legacyL3
+	}
+	if owner, ok = t.find(port, k, mode); !ok {
+		owner, ok = t.find(port, k, ptap)
+	}
+	return owner, ok
+}
+
+func (t *Table[T]) find(port uint32, k *flow.Tunnel, mode string) (owner T, ok bool) {
 	for _, keyFlow := range [...]bool{false, true} {
 		for _, remoteFlow := range [...]bool{false, true} {
-			m := match{port: port, keyFlow: keyFlow, remoteFlow: remoteFlow}
+			m := match{port: port, keyFlow: keyFlow, remoteFlow: remoteFlow, mode: mode}
 			if !keyFlow {
 				m.key = k.ID
 			}

@@ -110,10 +110,10 @@ func TestFind(t *testing.T) {
 		{flow.Tunnel{Src: two, Dst: three, ID: 6}, 5},
 		{flow.Tunnel{IPv6Src: [16]byte{0: 0xfc, 15: 1}, IPv6Dst: [16]byte{0: 0xfc, 15: 2}}, 6},
 	} {
-		if got, ok := table.Find(3, &c.k); !ok || got != c.want {
+		if got, ok := table.Find(3, &c.k, 0); !ok || got != c.want {
 			t.Errorf("%+v is of tunnel %d (%v), want %d", c.k, got, ok, c.want)
 		}
-		if _, ok := table.Find(4, &c.k); ok {
+		if _, ok := table.Find(4, &c.k, 0); ok {
 			t.Errorf("%+v has a tunnel on another port", c.k)
 		}
 	}

@@ -62,11 +62,11 @@ func gpeNext(packetType uint32) uint8 {
 	switch packetType {
 	case 0:
 		return gpeEthernet
-	case flow.L3Type(packet.EtherTypeIPv4):
+	case flow.L3PacketType(packet.EtherTypeIPv4):
 		return gpeIPv4
-	case flow.L3Type(packet.EtherTypeIPv6):
+	case flow.L3PacketType(packet.EtherTypeIPv6):
 		return gpeIPv6
-	case flow.L3Type(packet.EtherTypeNSH):
+	case flow.L3PacketType(packet.EtherTypeNSH):
 		return gpeNSH
 	}
 	return 0
@@ -90,11 +90,11 @@ func popVXLAN(b []byte, t *flow.Tunnel, p *Popped) error {
 		switch h[3] {
 		case gpeEthernet:
 		case gpeIPv4:
-			p.PacketType = flow.L3Type(packet.EtherTypeIPv4)
+			p.PacketType = flow.L3PacketType(packet.EtherTypeIPv4)
 		case gpeIPv6:
-			p.PacketType = flow.L3Type(packet.EtherTypeIPv6)
+			p.PacketType = flow.L3PacketType(packet.EtherTypeIPv6)
 		case gpeNSH:
-			p.PacketType = flow.L3Type(packet.EtherTypeNSH)
+			p.PacketType = flow.L3PacketType(packet.EtherTypeNSH)
 		default:
 			return ErrShim
 		}

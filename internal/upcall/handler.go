@@ -7,6 +7,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/xlate"
 )
@@ -42,12 +43,36 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 	in.Bytes, in.TCPFlag = uint64(u.Packet.Len), u.Key.TCPFlags
 	res := tr.Translate(in)
 	e.complain(in, res)
+	e.Solicit(in.Config, res.Solicits)
 	if !miss {
 		// A flow of the data path counted the packet already.
 		e.execute(u, res.Actions)
 		return datapath.Verdict{}
 	}
 	return e.verdict(u, tr, res, gen, seq)
+}
+
+// Solicit sends the requests for neighbours that a translation found missing,
+// through the flow tables of their bridges.
+func (e *Engine) Solicit(cfg *xlate.Config, list []xlate.Solicit) {
+	for i := range list {
+		s := &list[i]
+		local := s.Bridge.Ports[openflow.PortLocal]
+		if local == nil {
+			continue
+		}
+		pkt := netdev.PacketOf(s.Frame)
+		key := flow.Key{InPort: uint32(openflow.PortLocal)}
+		flow.Extract(s.Frame, &key)
+		tr := e.translator()
+		tr.key = key
+		tr.in = xlate.Input{Config: cfg, Bridge: s.Bridge, Key: &tr.key, Packet: s.Frame, Now: e.clock.Now(),
+			Learn: true, Credit: true, Bytes: uint64(len(s.Frame))}
+		res := tr.Translate(&tr.in)
+		key.InPort = uint32(local.DP)
+		e.execute(&datapath.Upcall{Packet: &pkt, Key: &key}, res.Actions)
+		e.release(tr)
+	}
 }
 
 // complain logs what is wrong with the flow tables that a packet met, and how

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"weir/internal/netdev"
 	"weir/internal/netdev/linux"
@@ -12,8 +13,8 @@ import (
 	"weir/internal/unixctl"
 )
 
-// carried is the one type of tunnel whose packets the kernel's data path and the
-// one in user space carry; translation knows more.
+// carried is the one type of tunnel whose packets the kernel's data path carries,
+// and sockets of the host where the data path in user space has no bridge for them.
 const carried = "vxlan"
 
 // imagined reports whether no packet leaves the machine through tunnels of the
@@ -24,7 +25,8 @@ func (c *composer) imagined(typ string) bool { return c.host == nil || c.isDummy
 // for column iface_types.
 func (c *composer) offered(typ string) []string {
 	return slices.DeleteFunc(c.devices(typ).Types(), func(name string) bool {
-		return !c.imagined(typ) && tunnel.KindOf(name) != nil && name != carried
+		k := tunnel.KindOf(name)
+		return !c.imagined(typ) && k != nil && name != carried && (c.inKernel(typ) || !k.Native())
 	})
 }
 
@@ -33,21 +35,44 @@ func (c *composer) tunnels(typ string) netdev.Providers {
 	if c.imagined(typ) {
 		return tunnelport.Providers(func(t *tunnel.Config) (netdev.Device, error) { return tunnelport.NewSilent(t), nil }, nil)
 	}
-	inKernel := typ != "netdev" && c.kernelChoice(typ).kind == "ebpf"
-	open := func(t *tunnel.Config) (netdev.Device, error) {
-		switch {
-		case t.Kind.Type != carried:
-			return nil, fmt.Errorf("tunnels of type %s are not supported yet: use type %s", t.Kind.Type, carried)
-		case len(t.Extensions) > 0:
-			return nil, fmt.Errorf("extensions of VXLAN (options:exts=%s) are not supported yet: leave them out", t.Options()["exts"])
-		case t.PacketType != "legacy_l2":
-			return nil, fmt.Errorf("options:packet_type=%s of VXLAN is not supported yet: it carries Ethernet frames only", t.PacketType)
-		case inKernel:
-			return c.host.OpenCollector(t)
-		}
-		return linux.OpenVXLANSocket(t)
+	open := openUnderlay
+	if c.inKernel(typ) {
+		open = c.openCollector
 	}
 	return tunnelport.Providers(open, c.host.TunnelStatus)
+}
+
+// inKernel reports whether the data path behind a type is eBPF programs.
+func (c *composer) inKernel(typ string) bool {
+	return typ != "netdev" && c.host != nil && c.kernelChoice(typ).kind == "ebpf"
+}
+
+// openCollector opens a device of the kernel that carries tunnels for the eBPF
+// data path.
+func (c *composer) openCollector(t *tunnel.Config) (netdev.Device, error) {
+	const cure = "bridges of datapath_type=netdev have it"
+	switch {
+	case t.Kind.Type != carried:
+		return nil, fmt.Errorf("tunnels of type %s are not supported by the eBPF data path: %s, or use type %s", t.Kind.Type, cure, carried)
+	case len(t.Extensions) > 0:
+		return nil, fmt.Errorf("extensions of VXLAN (options:exts=%s) are not supported by the eBPF data path: %s", strings.Join(t.Extensions, ","), cure)
+	case t.PacketType != "legacy_l2":
+		return nil, fmt.Errorf("options:packet_type=%s of VXLAN is not supported by the eBPF data path: %s", t.PacketType, cure)
+	}
+	return c.host.OpenCollector(t)
+}
+
+// openUnderlay opens what carries tunnels of the data path in user space where no
+// bridge leads to their ends: for plain VXLAN sockets of the host, for others
+// nothing.
+func openUnderlay(t *tunnel.Config) (netdev.Device, error) {
+	switch {
+	case !t.Kind.Native():
+		return nil, fmt.Errorf("tunnels of type %s are not supported yet", t.Kind.Type)
+	case t.Kind.Type != carried || !t.Plain():
+		return tunnelport.NewSilent(t), nil
+	}
+	return linux.OpenVXLANSocket(t)
 }
 
 // registerTunnels registers the commands about tunnels.
@@ -66,7 +91,11 @@ func (s *Switch) registerTunnels(srv *unixctl.Server) {
 	srv.Register("tnl/ports/show", "-v", 0, 1, func(r *unixctl.Request) (string, error) {
 		lines := unixctl.Lines{"Listening ports:"}
 		for _, p := range s.providers() {
-			lines = append(lines, p.Underlays()...)
+			if len(r.Args) == 1 {
+				lines = append(lines, p.Listeners()...)
+			} else {
+				lines = append(lines, p.Underlays()...)
+			}
 		}
 		return r.Answer(lines)
 	})

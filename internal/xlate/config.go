@@ -28,6 +28,9 @@ type Config struct {
 	ByDP     map[datapath.PortNo]*Port
 	Tunnels  tunnel.Table[*Port]
 	Features datapath.Features
+	// Listeners are the tunnels whose packets come out of a bridge's local port, by
+	// the data path's port.
+	Listeners []Listener
 	// QueuePriority is the packet priority that means a queue to the data path;
 	// nil: the queue's number.
 	QueuePriority func(queue uint32) uint32
@@ -208,6 +211,9 @@ type Port struct {
 	Out *datapath.Output
 	// Tunnel is what the options of a tunnel port ask for, nil on others.
 	Tunnel *tunnel.Config
+	// Carried: the data path's port carries a tunnel's packets itself, where no
+	// bridge leads to its end.
+	Carried bool
 	// NoLearn and NoForward are those of a spanning tree state.
 	NoLearn, NoForward bool
 }

@@ -18,27 +18,30 @@ type DropKind uint8
 
 // Kinds of drop.
 const (
-	DropOther         DropKind = iota // more reasons than are kept apart
-	DropNoMatch                       // no flow of a table matches
-	DropByFlow                        // a flow's actions let it end
-	DropFragment                      // the bridge drops fragments
-	DropPortNoReceive                 // the input port may not receive
-	DropPortNoForward                 // the output port may not forward
-	DropPortMissing                   // there is no such output port
-	DropInputPort                     // it would leave by the port it came in by
-	DropNoBundle                      // NORMAL: the input port is in no bundle
-	DropVLAN                          // NORMAL: the input port doesn't carry the VLAN
-	DropReserved                      // NORMAL: a reserved destination address
-	DropMirrorPort                    // it came in on the output port of a mirror
-	DropProtected                     // from a protected port to another
-	DropPacketType                    // the output port carries Ethernet only
-	DropGroup                         // a group that isn't there, or has no live bucket
-	DropNoTracker                     // ct: the data path has no connection tracker
-	DropError                         // translation gave up
-	DropTunnelECN                     // marked as congested on its way through a tunnel, and knows no ECN
-	DropTunnelEnd                     // a tunnel with remote_ip=flow, and no action said where to
-	DropNoEgress                      // NORMAL: no other port carries the VLAN
-	DropTTL                           // its TTL ran out; controllers may get it
+	DropOther           DropKind = iota // more reasons than are kept apart
+	DropNoMatch                         // no flow of a table matches
+	DropByFlow                          // a flow's actions let it end
+	DropFragment                        // the bridge drops fragments
+	DropPortNoReceive                   // the input port may not receive
+	DropPortNoForward                   // the output port may not forward
+	DropPortMissing                     // there is no such output port
+	DropInputPort                       // it would leave by the port it came in by
+	DropNoBundle                        // NORMAL: the input port is in no bundle
+	DropVLAN                            // NORMAL: the input port doesn't carry the VLAN
+	DropReserved                        // NORMAL: a reserved destination address
+	DropMirrorPort                      // it came in on the output port of a mirror
+	DropProtected                       // from a protected port to another
+	DropPacketType                      // the output port carries Ethernet only
+	DropGroup                           // a group that isn't there, or has no live bucket
+	DropNoTracker                       // ct: the data path has no connection tracker
+	DropError                           // translation gave up
+	DropTunnelECN                       // marked as congested on its way through a tunnel, and knows no ECN
+	DropTunnelEnd                       // a tunnel with remote_ip=flow, and no action said where to
+	DropNoEgress                        // NORMAL: no other port carries the VLAN
+	DropTunnelRoute                     // no route of a bridge leads to the end of a tunnel
+	DropTunnelNeighbour                 // the next hop of a tunnel hasn't told its Ethernet address yet
+	DropTunnelHeader                    // the tunnel can't carry the packet
+	DropTTL                             // its TTL ran out; controllers may get it
 )
 
 // DropReason is why packets are dropped, and where. It is comparable.

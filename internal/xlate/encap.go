@@ -68,11 +68,11 @@ func (x *Translator) encapNSH(a *openflow.Encap) {
 	switch f.PacketType {
 	case 0:
 		h.NP = nshEthernet
-	case flow.L3Type(packet.EtherTypeIPv4):
+	case flow.L3PacketType(packet.EtherTypeIPv4):
 		h.NP = nshIPv4
-	case flow.L3Type(packet.EtherTypeIPv6):
+	case flow.L3PacketType(packet.EtherTypeIPv6):
 		h.NP = nshIPv6
-	case flow.L3Type(packet.EtherTypeNSH):
+	case flow.L3PacketType(packet.EtherTypeNSH):
 		h.NP = nshNSH
 	default:
 		x.unsupported("Dropping packet as encap(nsh) is not supported for packet type (%d,0x%x)", f.PacketType>>16, f.PacketType&0xffff)
@@ -96,7 +96,7 @@ func (x *Translator) encapNSH(a *openflow.Encap) {
 		return
 	}
 	clearHeaders(f)
-	f.PacketType, f.EthType, f.NSH = flow.L3Type(packet.EtherTypeNSH), packet.EtherTypeNSH, h
+	f.PacketType, f.EthType, f.NSH = flow.L3PacketType(packet.EtherTypeNSH), packet.EtherTypeNSH, h
 	x.outer = outerChange{push: true, metadata: string(metadata)}
 }
 
@@ -138,10 +138,10 @@ func (x *Translator) decap(a *openflow.Decap) {
 			x.unsupported("Dropping packet, cannot decap Ethernet if VLAN is present.")
 			return
 		}
-		f.PacketType = flow.L3Type(f.EthType)
+		f.PacketType = flow.L3PacketType(f.EthType)
 		f.EthSrc, f.EthDst = packet.MAC{}, packet.MAC{}
 		x.outer = outerChange{pop: &datapath.PopEthernet{}}
-	case f.PacketType == flow.L3Type(packet.EtherTypeNSH):
+	case f.PacketType == flow.L3PacketType(packet.EtherTypeNSH):
 		x.decapNSH()
 	case isMPLS(uint16(f.PacketType)):
 		x.decapMPLS(a.NewPacketType)
@@ -157,11 +157,11 @@ func (x *Translator) decapNSH() {
 	switch f.NSH.NP {
 	case nshEthernet:
 	case nshIPv4:
-		inner = flow.L3Type(packet.EtherTypeIPv4)
+		inner = flow.L3PacketType(packet.EtherTypeIPv4)
 	case nshIPv6:
-		inner = flow.L3Type(packet.EtherTypeIPv6)
+		inner = flow.L3PacketType(packet.EtherTypeIPv6)
 	case nshNSH:
-		inner = flow.L3Type(packet.EtherTypeNSH)
+		inner = flow.L3PacketType(packet.EtherTypeNSH)
 	default:
 		x.unsupported("Dropping packet as NSH next protocol %d is not supported", f.NSH.NP)
 		return

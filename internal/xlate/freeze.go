@@ -154,6 +154,6 @@ func (c *Config) PortOf(key *flow.Key) *Port {
 	if p := c.ByDP[datapath.PortNo(key.InPort)]; p != nil {
 		return p
 	}
-	p, _ := c.Tunnels.Find(key.InPort, &key.Tunnel)
+	p, _ := c.Tunnels.Find(key.InPort, &key.Tunnel, key.PacketType)
 	return p
 }

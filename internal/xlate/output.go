@@ -101,7 +101,13 @@ func (x *Translator) outputPort(no openflow.PortNo, last bool, trunc uint32) {
 		return
 	}
 	if p.Tunnel != nil {
-		x.outputTunnel(p, trunc)
+		x.outputTunnel(p, trunc, last)
+		return
+	}
+	if dp, ok := x.received(p); ok {
+		x.commit()
+		x.emit(&datapath.TunnelPop{Port: dp})
+		x.mirrorOut(p)
 		return
 	}
 	tos := x.flow.NwTOS

@@ -1,6 +1,7 @@
 package xlate
 
 import (
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -111,6 +112,9 @@ type Result struct {
 	// a reference to each until the next Translate; whoever keeps the actions
 	// longer takes his own (Recircs.Ref, Unref).
 	Recircs []uint32
+	// Solicits are requests for neighbours that the packet needs, where tables
+	// learn.
+	Solicits []Solicit
 	// HasNormal, HasFin say that the flow used these, for revalidation.
 	HasNormal, HasFin bool
 	// Complaints are the errors in the flow tables that translation came upon,
@@ -132,17 +136,19 @@ type EffectKind uint8
 
 // Kinds of effect.
 const (
-	EffectRule       EffectKind = iota + 1 // credit Rule
-	EffectMatched                          // a table lookup that hit
-	EffectMissed                           // a table lookup that missed
-	EffectMAC                              // learn a MAC address
-	EffectBucket                           // credit a group and its bucket
-	EffectRx                               // count as received by a patch port
-	EffectTx                               // count as sent by a patch port
-	EffectLearn                            // run a learn action again
-	EffectMirror                           // count as copied by a mirror
-	EffectFinTimeout                       // lower Rule's timeouts when the flow ends
-	EffectDrop                             // count in Drop
+	EffectRule          EffectKind = iota + 1 // credit Rule
+	EffectMatched                             // a table lookup that hit
+	EffectMissed                              // a table lookup that missed
+	EffectMAC                                 // learn a MAC address
+	EffectBucket                              // credit a group and its bucket
+	EffectRx                                  // count as received by a patch port
+	EffectTx                                  // count as sent by a patch port
+	EffectLearn                               // run a learn action again
+	EffectMirror                              // count as copied by a mirror
+	EffectFinTimeout                          // lower Rule's timeouts when the flow ends
+	EffectDrop                                // count in Drop
+	EffectNeighbour                           // learn the Ethernet address of IP in Bridge
+	EffectNeighbourUsed                       // keep that of IP in Bridge from ageing
 )
 
 // Effect is one thing that a packet causes. Which members count depends on Kind.
@@ -161,6 +167,9 @@ type Effect struct {
 	Idle, Hard uint16 // of EffectFinTimeout
 	Drop       *DropCount
 	Mirror     *MirrorStats
+	IP         [16]byte // IPv4 as in RFC 4291, 2.5.5.2
+	reach      *Reach   // of the neighbours
+	extra      uint32   // bytes that a packet has more than the data path counts
 }
 
 // Effects are the effects of one flow, in the order in which they happen.
@@ -190,6 +199,7 @@ func (es Effects) Push(t Traffic, now time.Time) {
 const tcpFinRst = 0x01 | 0x04
 
 func (e *Effect) push(t Traffic, now time.Time) {
+	t.Bytes += t.Packets * uint64(e.extra)
 	switch e.Kind {
 	case EffectRule:
 		e.Rule.Stats.Credit(t.Packets, t.Bytes, t.Used)
@@ -222,6 +232,14 @@ func (e *Effect) push(t Traffic, now time.Time) {
 	case EffectMirror:
 		e.Mirror.Packets.Add(t.Packets)
 		e.Mirror.Bytes.Add(t.Bytes)
+	case EffectNeighbour:
+		if t.Packets > 0 {
+			e.reach.Neighbours.Learn(e.Bridge.Name, netip.AddrFrom16(e.IP).Unmap(), e.MAC, now)
+		}
+	case EffectNeighbourUsed:
+		if t.Packets > 0 {
+			e.reach.Neighbours.Touch(e.Bridge.Name, netip.AddrFrom16(e.IP).Unmap(), now)
+		}
 	case EffectDrop:
 		e.Drop.credit(t)
 	case EffectLearn:

@@ -42,6 +42,7 @@ type Translator struct {
 	cookie  uint64
 
 	depth, resubmits int
+	extra            uint32 // bytes of outer headers that the packet has got
 	exit             bool
 	stop             bool // ends the list of actions that runs now
 	inGroup          bool
@@ -116,7 +117,7 @@ func (x *Translator) Release() {
 func (x *Translator) reset(in *Input) {
 	r := &x.res
 	x.Release()
-	*r = Result{Actions: r.Actions[:0], Effects: r.Effects[:0], Recircs: r.Recircs[:0]}
+	*r = Result{Actions: r.Actions[:0], Effects: r.Effects[:0], Recircs: r.Recircs[:0], Solicits: r.Solicits[:0]}
 	x.in, x.cfg, x.trace = in, in.Config, in.Trace
 	x.flow, x.base = *in.Key, *in.Key
 	x.base.Tunnel = flow.Tunnel{} // that of a received packet isn't sent on
@@ -126,7 +127,7 @@ func (x *Translator) reset(in *Input) {
 		x.version = in.Bridge.Pipeline.Version()
 	}
 	x.table, x.rule, x.cookie = 0, nil, ^uint64(0)
-	x.depth, x.resubmits = 0, 0
+	x.depth, x.resubmits, x.extra = 0, 0, 0
 	x.exit, x.stop, x.inGroup, x.inActionSet, x.wasMPLS, x.conntracked = false, false, false, false, false, false
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
 	x.outer, x.irreversible, x.denied = outerChange{}, 0, DropReason{}
@@ -212,6 +213,7 @@ func (x *Translator) finish() {
 	if r.Err != ErrNone {
 		r.Actions = r.Actions[:0]
 	}
+	x.unwrapLast()
 	if len(r.Actions) > maxActions {
 		r.Slow |= datapath.SlowAction
 		coverOversize.Inc()
@@ -356,6 +358,7 @@ func (x *Translator) countLookup(t *pipeline.Table, hit bool) {
 
 // effect records an effect, and makes it happen where the input says so.
 func (x *Translator) effect(e Effect) {
+	e.extra = x.extra
 	x.res.Effects = append(x.res.Effects, e)
 	if x.in.Credit {
 		x.res.Effects[len(x.res.Effects)-1].push(Traffic{Packets: 1, Bytes: x.in.Bytes, Used: x.in.Now, TCPFlags: x.in.TCPFlag}, x.in.Now)

@@ -6,6 +6,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/packet"
 	"weir/internal/tunnel"
 )
 
@@ -38,6 +39,9 @@ func (x *Translator) markTunnel() {
 // one that must be dropped, since its sender would not understand the mark.
 func (x *Translator) decapsulated(p *Port) bool {
 	x.effect(Effect{Kind: EffectRx, Port: p})
+	if p.Tunnel.LegacyL3() && x.flow.PacketType != 0 {
+		x.encapEthernet() // in the bridge it has a header, of zeros
+	}
 	if !isIP(x.flow.L3Type()) || x.flow.Tunnel.TOS&ecnMask != ecnCE {
 		return true
 	}
@@ -53,7 +57,7 @@ func (x *Translator) decapsulated(p *Port) bool {
 
 // outputTunnel sends the packet through a tunnel port, cut to trunc bytes if
 // that is not zero. What it sets for that is undone afterwards.
-func (x *Translator) outputTunnel(p *Port, trunc uint32) {
+func (x *Translator) outputTunnel(p *Port, trunc uint32, last bool) {
 	saved, mark, tos := x.flow.Tunnel, x.flow.PktMark, x.flow.NwTOS
 	defer func() { x.flow.Tunnel, x.flow.PktMark, x.flow.NwTOS = saved, mark, tos }()
 	if !x.encapsulate(p.Tunnel) {
@@ -61,16 +65,61 @@ func (x *Translator) outputTunnel(p *Port, trunc uint32) {
 		x.denyPort(DropTunnelEnd, p.No)
 		return
 	}
+	c := p.Tunnel
+	if c.LegacyL3() && x.flow.PacketType == 0 {
+		x.wc.VLANs[0].TCI |= flow.VLANPresent
+	}
+	if c.LegacyL3() && x.flow.PacketType == 0 && numVLANs(&x.flow) > 0 {
+		x.warn("a packet with a VLAN tag can't go through a tunnel of packets without Ethernet header")
+		x.denyPort(DropPacketType, p.No)
+		return
+	}
 	x.effect(Effect{Kind: EffectTx, Port: p})
+	r, underlay, native := x.native(p)
+	last = last && len(x.bridge.Mirrors) == 0
+	switch {
+	case native:
+		x.withoutEthernet(c, last, func(last bool) { x.sendNative(p, r, underlay, trunc, last) })
+	default:
+		x.sendCarried(p, trunc, last)
+	}
+	x.mirrorOut(p)
+}
+
+// withoutEthernet has run act on the packet without its Ethernet header, if the
+// tunnel carries it so; on a copy then, unless it is the last to have it.
+func (x *Translator) withoutEthernet(c *tunnel.Config, last bool, run func(last bool)) {
+	if !c.LegacyL3() || x.flow.PacketType != 0 {
+		run(last)
+		return
+	}
+	key := x.flow
+	x.onCopy(last, func() {
+		x.commit()
+		x.flow.PacketType = flow.L3PacketType(x.flow.EthType)
+		x.flow.EthSrc, x.flow.EthDst = packet.MAC{}, packet.MAC{}
+		x.outer = outerChange{pop: &datapath.PopEthernet{}}
+		n := len(x.res.Actions)
+		run(true)
+		if len(x.res.Actions) == n {
+			x.outer = outerChange{}
+		}
+	})
+	x.flow.PacketType, x.flow.EthSrc, x.flow.EthDst = key.PacketType, key.EthSrc, key.EthDst
+}
+
+// sendCarried leaves the outer headers to the device behind the tunnel's port.
+func (x *Translator) sendCarried(p *Port, trunc uint32, last bool) {
 	x.detail("output to kernel tunnel")
 	x.markQueue(p)
 	if trunc != 0 { // it counts for the next output, whatever stands between
 		x.emit(&datapath.Trunc{MaxLen: trunc})
 	}
 	x.commitTunnel()
-	x.commit()
-	x.emit(p.outAction())
-	x.mirrorOut(p)
+	x.withoutEthernet(p.Tunnel, last, func(bool) {
+		x.commit()
+		x.emit(p.outAction())
+	})
 }
 
 // encapsulate makes the tunnel metadata what the port asks for. It reports false
@@ -95,6 +144,7 @@ func (x *Translator) encapsulate(c *tunnel.Config) bool {
 	if !c.OutKeyFlow {
 		t.ID = c.OutKey
 	}
+	x.erspan(c)
 	x.outerTTL(c)
 	x.outerTOS(c)
 	t.Flags &^= flow.TunnelDF | flow.TunnelCsum | flow.TunnelKey
@@ -112,6 +162,31 @@ func (x *Translator) encapsulate(c *tunnel.Config) bool {
 		x.wc.PktMark = ^uint32(0)
 	}
 	return true
+}
+
+// erspan is what an ERSPAN header says besides the session.
+func (x *Translator) erspan(c *tunnel.Config) {
+	t, e := &x.flow.Tunnel, &c.ERSPAN
+	if c.Kind.ShimName() != tunnel.ShimERSPAN {
+		return
+	}
+	if !e.VerFlow {
+		t.ERSPANVer = e.Ver
+	}
+	if !e.IdxFlow {
+		t.ERSPANIdx = e.Idx
+	}
+	if !e.DirFlow {
+		t.ERSPANDir = e.Dir
+	}
+	if !e.HWIDFlow {
+		t.ERSPANHwid = e.HWID
+	}
+	if t.ERSPANVer == 1 {
+		t.ERSPANDir, t.ERSPANHwid = 0, 0
+	} else {
+		t.ERSPANIdx = 0
+	}
 }
 
 // outerTTL is that of the options, or the packet's own.

@@ -103,7 +103,7 @@ func pushMPLS(st *state, lse uint32, ethType uint16) {
 	if st.key.PacketType == 0 {
 		packet.PutBe16(b[at-2:], ethType)
 	} else {
-		st.key.PacketType = flow.L3Type(ethType)
+		st.key.PacketType = flow.L3PacketType(ethType)
 	}
 	st.stale = true
 }
@@ -120,7 +120,7 @@ func popMPLS(st *state, ethType uint16) {
 	case ethType == packet.EtherTypeTEB:
 		st.key.PacketType = 0
 	default:
-		st.key.PacketType = flow.L3Type(ethType)
+		st.key.PacketType = flow.L3PacketType(ethType)
 	}
 	st.stale = true
 }
@@ -146,7 +146,7 @@ func popEthernet(st *state) {
 	}
 	ethType := st.key.EthType
 	remove(st.pkt, 0, at)
-	st.key.PacketType = flow.L3Type(ethType)
+	st.key.PacketType = flow.L3PacketType(ethType)
 	st.stale = true
 }
 

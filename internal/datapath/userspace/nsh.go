@@ -34,7 +34,7 @@ func pushNSH(st *state, a *datapath.PushNSH) {
 	} else {
 		copy(b[datapath.NSHBaseLen:], a.Metadata)
 	}
-	st.key.PacketType = flow.L3Type(packet.EtherTypeNSH)
+	st.key.PacketType = flow.L3PacketType(packet.EtherTypeNSH)
 	st.stale = true
 }
 
@@ -67,13 +67,13 @@ func popNSH(st *state) bool {
 	}
 	switch h[3] {
 	case nshIPv4:
-		st.key.PacketType = flow.L3Type(packet.EtherTypeIPv4)
+		st.key.PacketType = flow.L3PacketType(packet.EtherTypeIPv4)
 	case nshIPv6:
-		st.key.PacketType = flow.L3Type(packet.EtherTypeIPv6)
+		st.key.PacketType = flow.L3PacketType(packet.EtherTypeIPv6)
 	case nshEthernet:
 		st.key.PacketType = 0
 	case nshNSH:
-		st.key.PacketType = flow.L3Type(packet.EtherTypeNSH)
+		st.key.PacketType = flow.L3PacketType(packet.EtherTypeNSH)
 	default:
 		return false
 	}
@@ -104,6 +104,6 @@ func setNSH(st *state, a *datapath.SetNSH) {
 func addMPLS(st *state, a *datapath.AddMPLS) {
 	insert(st.pkt, 0, packet.MPLSLen)
 	packet.PutBe32(st.pkt.Data(), a.LSE)
-	st.key.PacketType = flow.L3Type(a.EthType)
+	st.key.PacketType = flow.L3PacketType(a.EthType)
 	st.stale = true
 }

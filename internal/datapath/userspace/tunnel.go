@@ -185,7 +185,6 @@ func (w *worker) decapsulate(st *state, p *port, pkt *netdev.Packet, offs *flow.
 		*o = netdev.Offload{} // of the outer headers
 	}
 	remove(pkt, 0, in.Len)
-	pkt.Len = in.End - in.Len
 	if in.PacketType == 0 && pkt.Len < ethLen {
 		dropTnlPop.Inc()
 		return

@@ -90,8 +90,14 @@ func (d *Device) Status() map[string]string {
 	return d.status(d.Tunnel())
 }
 
-// Silent is an underlay that no packet passes: that of a data path of dummies.
+// Silent is an underlay that no packet passes: that of a data path of dummies, and
+// that of tunnels whose outer headers translation builds. It is a [netdev.Carrier].
 type Silent struct{ *netdev.Virtual }
+
+var _ netdev.Carrier = Silent{}
+
+// Carries is false.
+func (Silent) Carries() bool { return false }
 
 // NewSilent makes the underlay of a tunnel.
 func NewSilent(c *tunnel.Config) Silent {

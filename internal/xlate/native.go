@@ -1,0 +1,288 @@
+package xlate
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"weir/internal/datapath"
+	"weir/internal/flow"
+	"weir/internal/openflow"
+	"weir/internal/packet"
+	"weir/internal/pipeline"
+	"weir/internal/tunnel"
+	"weir/internal/tunnel/neigh"
+	"weir/internal/tunnel/route"
+)
+
+// Listener is a port of the data path that gets the packets of tunnels when the
+// outer headers are taken off.
+type Listener struct {
+	DP    datapath.PortNo
+	Proto uint8
+	Port  uint16 // UDP destination port; 0: the protocol has none
+	V4    bool   // outer addresses may be IPv4, too
+}
+
+// Solicit is a request for the Ethernet address of a neighbour, to be sent out
+// of a bridge as if its local port had.
+type Solicit struct {
+	Bridge *Bridge
+	Frame  []byte
+}
+
+// native reports whether translation builds the outer headers of the port's
+// tunnel itself, by r. Where no bridge leads to the other end, the device behind
+// the port does if it can.
+func (x *Translator) native(p *Port) (r route.Route, underlay *Bridge, ok bool) {
+	if !x.cfg.Features.TNLPush || x.cfg.Reach == nil || !p.Tunnel.Kind.Native() {
+		return r, nil, false
+	}
+	t := &x.flow.Tunnel
+	r, ok = x.cfg.Reach.Routes.Lookup(outerAddr(t.Dst, t.IPv6Dst), outerAddr(t.Src, t.IPv6Src), x.flow.PktMark)
+	if ok {
+		underlay = x.cfg.Bridges[r.Device]
+	}
+	return r, underlay, underlay != nil || !p.Carried
+}
+
+// outerAddr is an outer address as routes know it; none is invalid.
+func outerAddr(v4 uint32, v6 [16]byte) netip.Addr {
+	switch {
+	case v4 != 0:
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], v4)
+		return netip.AddrFrom4(b)
+	case v6 != [16]byte{}:
+		return netip.AddrFrom16(v6)
+	}
+	return netip.Addr{}
+}
+
+// sendNative puts the outer headers before the packet and has it go on in the
+// bridge that leads to the other end, as if its local port had sent it.
+func (x *Translator) sendNative(p *Port, r route.Route, b *Bridge, trunc uint32, last bool) {
+	x.detail("output to native tunnel")
+	var local *Port
+	if b != nil {
+		local = b.Ports[openflow.PortLocal]
+	}
+	if local == nil {
+		x.warn("native tunnel routing failed")
+		x.denyPort(DropTunnelRoute, p.No)
+		return
+	}
+	t := &x.flow.Tunnel
+	dst := outerAddr(t.Dst, t.IPv6Dst)
+	next := dst
+	if r.Gateway.IsValid() {
+		next = r.Gateway
+	}
+	if t.Src == 0 && t.IPv6Src == [16]byte{} {
+		t.Src, t.IPv6Src = ends(r.Src)
+	}
+	x.detail("tunneling to %s via %s", next, b.Name)
+	mac, ok := x.cfg.Reach.Neighbours.Lookup(b.Name, next, x.now())
+	if !ok {
+		x.solicit(b, local, next, r.Src)
+		x.denyPort(DropTunnelNeighbour, p.No)
+		return
+	}
+	x.detail("tunneling from %s %s to %s %s", local.MAC, outerAddr(t.Src, t.IPv6Src), mac, dst)
+	x.res.Effects = append(x.res.Effects, Effect{Kind: EffectNeighbourUsed, Bridge: b, IP: next.As16(), reach: x.cfg.Reach})
+	h, err := p.Tunnel.Header(&tunnel.Outer{Src: local.MAC, Dst: mac, Tunnel: t, PacketType: x.flow.PacketType})
+	if err != nil {
+		x.warn("native tunnel header build failed")
+		x.denyPort(DropTunnelHeader, p.No)
+		return
+	}
+	x.onCopy(last, func() {
+		x.commit()
+		if trunc != 0 {
+			x.emit(&datapath.Trunc{MaxLen: trunc})
+		}
+		n := len(x.res.Actions)
+		x.emit(&datapath.TunnelPush{Port: p.DP, OutPort: local.DP, Header: h})
+		x.throughUnderlay(local, h)
+		if len(x.res.Actions) == n+1 { // it goes nowhere
+			x.res.Actions = x.res.Actions[:n]
+			if trunc != 0 {
+				x.res.Actions = x.res.Actions[:n-1]
+			}
+		}
+	})
+}
+
+// onCopy has run act on a copy of the packet if something follows. The caller
+// restores the flow.
+func (x *Translator) onCopy(last bool, run func()) {
+	if !last {
+		x.commit()
+	}
+	base, outer, irreversible, n := x.base, x.outer, x.irreversible, len(x.res.Actions)
+	run()
+	if last {
+		return
+	}
+	inner := slices.Clone(x.res.Actions[n:])
+	x.res.Actions = x.res.Actions[:n]
+	x.base, x.outer, x.irreversible = base, outer, irreversible
+	if len(inner) > 0 {
+		x.emitCopy(inner)
+	}
+}
+
+// unwrapLast has the last of all actions work on the packet itself, if it is a
+// copy for a tunnel.
+func (x *Translator) unwrapLast() {
+	n := len(x.res.Actions)
+	if n == 0 {
+		return
+	}
+	c, ok := x.res.Actions[n-1].(*datapath.Clone)
+	if !ok || !slices.ContainsFunc(c.Actions, func(a datapath.Action) bool { _, ok := a.(*datapath.TunnelPush); return ok }) {
+		return
+	}
+	x.res.Actions = append(x.res.Actions[:n-1], c.Actions...)
+}
+
+// throughUnderlay translates what a header made of the packet in the bridge that
+// it leaves by. What is looked at there is the header, which packets of one
+// megaflow share, not the packet.
+func (x *Translator) throughUnderlay(local *Port, h *tunnel.Header) {
+	if !x.mayGoOn() {
+		return
+	}
+	o := outside{
+		key: x.flow, bridge: x.bridge, version: x.version, table: x.table,
+		stack: x.stack, actionSet: x.actionSet,
+		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
+		mirrored: x.mirrored, cookie: x.cookie,
+	}
+	wc := x.wc
+	x.wc = new(flow.Mask)
+	defer func() { x.wc = wc }()
+	x.bridge, x.version = local.Bridge, local.Bridge.Pipeline.Version()
+	x.stack, x.actionSet, x.exit, x.wasMPLS, x.conntracked, x.mirrored, x.cookie = nil, nil, false, false, false, 0, 0
+	x.flow = flow.Key{PktMark: o.key.PktMark, SkbPriority: o.key.SkbPriority}
+	h.Key(&x.flow)
+	x.flow.InPort, x.flow.ActsetOutput = uint32(local.No), uint32(openflow.PortUnset)
+	x.base = x.flow
+	x.extra += uint32(len(h.Bytes))
+	x.enterFrom(&o, local)
+	x.extra -= uint32(len(h.Bytes))
+}
+
+// enterFrom has the packet come in on a port of another bridge, of which o is
+// what it left behind. No action of that bridge follows on the same copy.
+func (x *Translator) enterFrom(o *outside, in *Port) {
+	o.traceLen = x.traceBridge(in.Bridge.Name)
+	x.depth++
+	x.resubmits++
+	if x.mayReceive(in) {
+		x.mirrorIn(in)
+		x.first(func(r *pipeline.Rule) { x.runRuleApart(r, true) })
+	}
+	x.depth--
+	x.traceBack(o.traceLen)
+	x.flow, x.bridge, x.version, x.table = o.key, o.bridge, o.version, o.table
+	x.stack, x.actionSet = o.stack, o.actionSet
+	x.exit, x.wasMPLS, x.conntracked = o.exit, o.wasMPLS, o.conntracked
+	x.mirrored, x.cookie = o.mirrored, o.cookie
+}
+
+// solicit asks for the Ethernet address of a neighbour, unless somebody has just
+// done so.
+func (x *Translator) solicit(b *Bridge, local *Port, ip, src netip.Addr) {
+	what := "ARP"
+	if ip.Is6() {
+		what = "ND"
+	}
+	x.detail("neighbor cache miss for %s on bridge %s, sending %s request", ip, b.Name, what)
+	if !x.in.Learn || !src.IsValid() || src.Is4() != ip.Is4() || !x.cfg.Reach.Neighbours.MayAsk(b.Name, ip, x.now()) {
+		return
+	}
+	x.res.Solicits = append(x.res.Solicits, Solicit{b, packet.NeighbourRequest(local.MAC, src, ip)})
+}
+
+// received is what becomes of a packet for the local port of a bridge with
+// addresses: tunnels get theirs, and announcements of neighbours are heard. ok
+// is true for a packet of tunnels, which the data path's port dp is to get.
+func (x *Translator) received(p *Port) (dp datapath.PortNo, ok bool) {
+	if p.No != openflow.PortLocal || x.cfg.Reach == nil || len(x.cfg.Listeners) == 0 {
+		return 0, false
+	}
+	addrs := x.cfg.Reach.Routes.Addresses(p.Name)
+	if len(addrs) == 0 {
+		return 0, false
+	}
+	x.wc.VLANs[0].TCI |= vidMask | flow.VLANPresent
+	if x.flow.VLANs[0].TCI != 0 || x.flow.PacketType != 0 {
+		return 0, false
+	}
+	if a, ok := neigh.Announced(&x.flow, x.wc); ok {
+		if a.To == a.IP || x.cfg.Reach.Routes.HasAddress(p.Name, a.To) {
+			x.res.Effects = append(x.res.Effects, Effect{Kind: EffectNeighbour, Bridge: p.Bridge, IP: a.IP.As16(), MAC: a.MAC, reach: x.cfg.Reach})
+			if x.in.Learn {
+				x.cfg.Reach.Neighbours.Learn(p.Bridge.Name, a.IP, a.MAC, x.now())
+			}
+		}
+		return 0, false
+	}
+	if !isIP(x.flow.L3Type()) {
+		return 0, false
+	}
+	for i := range x.wc.EthDst {
+		x.wc.EthDst[i] = 0xff
+	}
+	if x.flow.EthDst != p.MAC || !x.addressed(p.Name) {
+		return 0, false
+	}
+	return x.listener(p)
+}
+
+// addressed reports whether the packet is for an address of a device.
+func (x *Translator) addressed(device string) bool {
+	f, w := &x.flow, x.wc
+	var to netip.Addr
+	if f.EthType == packet.EtherTypeIPv4 {
+		w.IPDst = ^uint32(0)
+		to = outerAddr(f.IPDst, [16]byte{})
+	} else {
+		for i := range w.IPv6Dst {
+			w.IPv6Dst[i] = 0xff
+		}
+		to = netip.AddrFrom16(f.IPv6Dst)
+	}
+	return to.IsValid() && x.cfg.Reach.Routes.HasAddress(device, to)
+}
+
+// listener finds the port that gets a packet for one of the bridge's addresses.
+func (x *Translator) listener(p *Port) (datapath.PortNo, bool) {
+	f, w := &x.flow, x.wc
+	w.NwProto = 0xff
+	if f.NwProto != packet.ProtoUDP && f.NwProto != packet.ProtoGRE || f.NwFrag != 0 {
+		return 0, false
+	}
+	if f.NwProto == packet.ProtoUDP {
+		w.TpDst = 0xffff
+	}
+	for _, l := range x.cfg.Listeners {
+		if l.Proto != f.NwProto || l.Proto == packet.ProtoUDP && l.Port != f.TpDst || !l.V4 && f.EthType == packet.EtherTypeIPv4 {
+			continue
+		}
+		if from := senderAddr(f); x.in.Learn && from.IsValid() && !f.EthSrc.IsMulticast() {
+			// The sender is a neighbour, or behind one that is asked for anyway.
+			x.cfg.Reach.Neighbours.Learn(p.Bridge.Name, from, f.EthSrc, x.now())
+		}
+		return l.DP, true
+	}
+	return 0, false
+}
+
+func senderAddr(f *flow.Key) netip.Addr {
+	if f.EthType == packet.EtherTypeIPv4 {
+		return outerAddr(f.IPSrc, [16]byte{})
+	}
+	return netip.AddrFrom16(f.IPv6Src)
+}
