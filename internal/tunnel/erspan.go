@@ -38,20 +38,20 @@ func appendERSPANHeader(b []byte, s *Shim) []byte {
 	return binary.BigEndian.AppendUint16(b, uint16(s.HWID&0x3f)<<4|uint16(s.Dir&1)<<3)
 }
 
-func popERSPAN(b []byte, t *flow.Tunnel, p *Popped) error {
+func popERSPAN(b []byte, t *flow.Tunnel) (p Popped, err error) {
 	if len(b) < greLen {
-		return ErrShort
+		return p, ErrShort
 	}
 	flags, typ := packet.Be16(b), packet.Be16(b[2:])
 	if typ != packet.EtherTypeERS1 && typ != packet.EtherTypeERS2 {
-		return ErrKind
+		return p, ErrKind
 	}
 	if flags&^uint16(greSeq) != 0 {
-		return ErrShim
+		return p, ErrShim
 	}
 	n := greHeaderLen(flags)
 	if len(b) < n+erspanV1Len {
-		return ErrShort
+		return p, ErrShort
 	}
 	h := b[n:]
 	base := packet.Be32(h)
@@ -63,7 +63,7 @@ func popERSPAN(b []byte, t *flow.Tunnel, p *Popped) error {
 		p.Len = n + erspanV1Len
 	case t.ERSPANVer == 2 && typ == packet.EtherTypeERS2:
 		if len(h) < erspanV2Len {
-			return ErrShort
+			return p, ErrShort
 		}
 		d := packet.Be16(h[10:])
 		t.ERSPANHwid, t.ERSPANDir = uint8(d>>4&0x3f), uint8(d>>3&1)
@@ -72,10 +72,10 @@ func popERSPAN(b []byte, t *flow.Tunnel, p *Popped) error {
 			p.Len += 8
 		}
 		if len(b) < p.Len {
-			return ErrShort
+			return p, ErrShort
 		}
 	default:
-		return ErrShim
+		return p, ErrShim
 	}
-	return nil
+	return p, nil
 }

@@ -39,16 +39,16 @@ func appendGeneve(b []byte, _ *Config, o *Outer) ([]byte, error) {
 	return append(b, o.Options...), nil
 }
 
-func popGeneve(b []byte, t *flow.Tunnel, p *Popped) error {
+func popGeneve(b []byte, t *flow.Tunnel) (p Popped, err error) {
 	if len(b) < geneveLen {
-		return ErrShort
+		return p, ErrShort
 	}
 	if b[0]>>6 != 0 {
-		return ErrShim
+		return p, ErrShim
 	}
 	p.Len = geneveLen + int(b[0]&0x3f)*4
 	if len(b) < p.Len {
-		return ErrShort
+		return p, ErrShort
 	}
 	t.ID, t.Flags = uint64(packet.Be32(b[4:])>>8), t.Flags|flow.TunnelKey
 	if b[1]&geneveOAM != 0 {
@@ -57,9 +57,9 @@ func popGeneve(b []byte, t *flow.Tunnel, p *Popped) error {
 	p.PacketType = innerType(packet.Be16(b[2:]))
 	p.Options = b[geneveLen:p.Len]
 	if !validOptions(p.Options) {
-		return ErrShim
+		return p, ErrShim
 	}
-	return nil
+	return p, nil
 }
 
 // Option is one option of Geneve (RFC 8926, 3.5).

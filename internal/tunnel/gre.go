@@ -56,22 +56,22 @@ func (h *Header) finishGRE(gre []byte) {
 	}
 }
 
-func popGRE(b []byte, t *flow.Tunnel, p *Popped) error {
+func popGRE(b []byte, t *flow.Tunnel) (p Popped, err error) {
 	if len(b) < greLen {
-		return ErrShort
+		return p, ErrShort
 	}
 	flags := packet.Be16(b)
 	if flags&^uint16(greKnown) != 0 {
-		return ErrShim
+		return p, ErrShim
 	}
 	p.Len = greHeaderLen(flags)
 	if len(b) < p.Len {
-		return ErrShort
+		return p, ErrShort
 	}
 	at := greLen
 	if flags&greCsum != 0 {
 		if packet.Checksum(b) != 0 {
-			return ErrChecksum
+			return p, ErrChecksum
 		}
 		t.Flags |= flow.TunnelCsum
 		at += 4
@@ -82,8 +82,8 @@ func popGRE(b []byte, t *flow.Tunnel, p *Popped) error {
 	}
 	typ := packet.Be16(b[2:])
 	if typ == packet.EtherTypeERS1 || typ == packet.EtherTypeERS2 || typ < packet.EtherTypeMin {
-		return ErrKind
+		return p, ErrKind
 	}
 	p.PacketType = innerType(typ)
-	return nil
+	return p, nil
 }

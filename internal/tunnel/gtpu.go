@@ -32,12 +32,12 @@ func appendGTPU(b []byte, _ *Config, o *Outer) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(append(b, flags&^gtpuOptional, message, 0, 0), uint32(o.Tunnel.ID)), nil
 }
 
-func popGTPU(b []byte, t *flow.Tunnel, p *Popped) (err error) {
+func popGTPU(b []byte, t *flow.Tunnel) (p Popped, err error) {
 	if len(b) < gtpuLen {
-		return ErrShort
+		return p, ErrShort
 	}
 	if b[0]&0xf0 != gtpuVersion || b[1] != gtpuGPDU {
-		return ErrShim // echoes and the like are for the endpoint itself
+		return p, ErrShim // echoes and the like are for the endpoint itself
 	}
 	t.GTPUFlags, t.GTPUMsg = b[0], b[1]
 	t.ID, t.Flags = uint64(packet.Be32(b[4:])), t.Flags|flow.TunnelKey
@@ -45,17 +45,17 @@ func popGTPU(b []byte, t *flow.Tunnel, p *Popped) (err error) {
 	if b[0]&gtpuOptional != 0 {
 		p.Len += 4
 		if len(b) < p.Len {
-			return ErrShort
+			return p, ErrShort
 		}
 		// Extension headers have their length in units of four bytes, and at
 		// their end the type of the next (5.2.1).
 		for next := b[p.Len-1]; b[0]&0x04 != 0 && next != 0; next = b[p.Len-1] {
 			if len(b) <= p.Len || b[p.Len] == 0 || len(b) < p.Len+int(b[p.Len])*4 {
-				return ErrShort
+				return p, ErrShort
 			}
 			p.Len += int(b[p.Len]) * 4
 		}
 	}
 	p.PacketType, err = ipType(b[p.Len:])
-	return err
+	return p, err
 }

@@ -26,7 +26,7 @@ type Kind struct {
 	// nil where outer headers of the kind can't be made here.
 	proto      uint8
 	appendShim func(b []byte, c *Config, o *Outer) ([]byte, error)
-	popShim    func(b []byte, t *flow.Tunnel, p *Popped) error
+	popShim    func(b []byte, t *flow.Tunnel) (Popped, error)
 }
 
 // Kinds are the types of tunnel that options and translation know. Which of them

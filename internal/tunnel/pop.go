@@ -49,21 +49,17 @@ func (k *Kind) Pop(frame []byte, o *flow.Offsets, trusted bool, t *flow.Tunnel) 
 		return p, ErrShort
 	}
 	l4 := frame[o.L4:o.Len]
-	p.Len = o.L4
+	at := o.L4
 	if k.proto == packet.ProtoUDP {
 		if err := popUDP(l4, ip, trusted, t); err != nil {
 			return p, err
 		}
 		l4 = l4[packet.UDPLen:]
-		p.Len += packet.UDPLen
+		at += packet.UDPLen
 	}
-	before := p.Len
-	p.Len = 0
-	if err := k.popShim(l4, t, &p); err != nil {
-		return p, err
-	}
-	p.Len += before
-	return p, nil
+	p, err = k.popShim(l4, t)
+	p.Len += at
+	return p, err
 }
 
 func popUDP(l4, ip []byte, trusted bool, t *flow.Tunnel) error {

@@ -74,14 +74,14 @@ func gpeNext(packetType uint32) uint8 {
 
 // popVXLAN reads a header with or without extensions: it says itself which it
 // has.
-func popVXLAN(b []byte, t *flow.Tunnel, p *Popped) error {
+func popVXLAN(b []byte, t *flow.Tunnel) (p Popped, err error) {
 	if len(b) < VXLANLen {
-		return ErrShort
+		return p, ErrShort
 	}
 	h := (*[VXLANLen]byte)(b)
 	vni, ok := VXLAN(h)
 	if !ok {
-		return ErrShim
+		return p, ErrShim
 	}
 	t.ID, p.Len = uint64(vni), VXLANLen
 	t.Flags |= flow.TunnelKey
@@ -96,10 +96,10 @@ func popVXLAN(b []byte, t *flow.Tunnel, p *Popped) error {
 		case gpeNSH:
 			p.PacketType = flow.L3PacketType(packet.EtherTypeNSH)
 		default:
-			return ErrShim
+			return p, ErrShim
 		}
 	case h[0]&vxlanGBP != 0:
 		t.GBPID, t.GBPFlags = packet.Be16(h[2:]), h[1]&gbpAllFlags
 	}
-	return nil
+	return p, nil
 }

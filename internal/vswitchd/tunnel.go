@@ -100,9 +100,29 @@ func (s *Switch) registerTunnels(srv *unixctl.Server) {
 		return r.Answer(lines)
 	})
 	srv.Register("ofproto/tnl-push-pop", "[on]|[off]", 0, 1, func(r *unixctl.Request) (string, error) {
-		if len(r.Args) == 1 && r.Args[0] == "on" {
-			return "", errors.New("tunnels can't be built of actions (tnl_push, tnl_pop) in this version: devices of the data path do it")
+		if len(r.Args) == 1 && r.Args[0] != "on" && r.Args[0] != "off" {
+			return "", errors.New("invalid argument: on or off")
 		}
-		return "", nil
+		on, can := false, false
+		for _, p := range s.providers() {
+			f := p.Features()
+			if !p.Datapath().Features().TNLPush {
+				continue // devices of the data path do it
+			}
+			if can = true; len(r.Args) == 1 && f.TNLPush != (r.Args[0] == "on") {
+				f.TNLPush = r.Args[0] == "on"
+				p.SetFeatures(f)
+			}
+			on = on || f.TNLPush
+		}
+		switch {
+		case len(r.Args) == 1 && r.Args[0] == "on" && !can:
+			return "", errors.New("no bridge has a data path that builds tunnels of actions (tnl_push, tnl_pop): those of datapath_type=netdev do")
+		case len(r.Args) == 1:
+			return "", nil
+		case on:
+			return "on", nil
+		}
+		return "off", nil
 	})
 }

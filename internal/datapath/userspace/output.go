@@ -27,7 +27,7 @@ var (
 // action changes the packet, or it is cut, a copy of it goes there.
 func (w *worker) output(st *state, no datapath.PortNo, changing bool) {
 	p := w.dp.ports.Load().get(no)
-	if p == nil {
+	if p == nil || p.silent {
 		dropPort.Inc()
 		st.cut = 0
 		return

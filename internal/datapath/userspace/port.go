@@ -27,6 +27,8 @@ type port struct {
 	// outer headers are popped for it, nil if none are.
 	tunnel bool
 	kind   *tunnel.Kind
+	// silent: the port stands for tunnels, and no packet leaves by it.
+	silent bool
 
 	// pending counts notifications not yet worked off, in synchronous mode.
 	pending []atomic.Int32
@@ -130,6 +132,9 @@ func (d *DP) addPort(dev netdev.Device, typ string, no datapath.PortNo) (*port, 
 		return nil, fmt.Errorf("port %q: number %d: %w", dev.Name(), no, unix.EBUSY)
 	}
 	p := &port{no: no, typ: typ, dev: dev, slot: freeSlot(old), pending: make([]atomic.Int32, max(dev.NumRxQueues(), 1))}
+	if c, ok := dev.(netdev.Carrier); ok {
+		p.silent = !c.Carries()
+	}
 	p.tunnel, p.kind = tunnel.KindOf(typ) != nil, tunnelKind(typ)
 	d.ports.Store(newPortTable(append(slices.Clone(old.list), p), max(old.slots, p.slot+1)))
 	return p, nil

@@ -12,8 +12,7 @@ import (
 var (
 	dropTnlPush = coverage.New("datapath_drop_tunnel_push_error")
 
-	tunnelLog  = vlog.For("native_tnl")
-	tunnelRate vlog.RateLimit
+	tunnelLog = vlog.For("native_tnl")
 )
 
 // maxIPPacket is the most that an IPv4 header can tell as its total length.
@@ -177,7 +176,9 @@ func (w *worker) decapsulate(st *state, p *port, pkt *netdev.Packet, offs *flow.
 	in, err := p.kind.Pop(pkt.Data(), offs, trusted, &k.Tunnel)
 	if err != nil {
 		dropTnlPop.Inc()
-		tunnelLog.WarnRL(&tunnelRate, "dropping a packet that came for tunnel port %s: %v", p.dev.Name(), err)
+		if tunnelLog.Enabled(vlog.Dbg) {
+			tunnelLog.Dbg("dropping a packet that came for tunnel port %s: %v", p.dev.Name(), err)
+		}
 		return
 	}
 	o := &pkt.Offload

@@ -13,9 +13,9 @@ func TestCutKeepsItsOutput(t *testing.T) {
 	s := &Set{cfg: Config{MaxPorts: 4096}}
 	for text, want := range map[string]string{
 		"trunc(100),1,2": "2,trunc(100),1",
-		"trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1,2":  "trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1,2",
-		"trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1":    "trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1",
-		"trunc(100),set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02)),1": "trunc(100),set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02)),1",
+		"trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1,2": "trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1,2",
+		"trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1":   "trunc(100),set(tunnel(tun_id=0x0,dst=1.1.1.1,ttl=0,flags(key))),1",
+		"trunc(100),set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02)),1":  "trunc(100),set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02)),1",
 	} {
 		actions, err := datapath.ParseActions(text, nil)
 		if err != nil {
