@@ -47,7 +47,7 @@ func (c *composer) registerDPCtl(srv *unixctl.Server) {
 
 // createDatapath makes a data path that no bridge uses.
 func (c *composer) createDatapath(extra *extraDatapaths, typ, name string) error {
-	conf := userspace.Config{Type: typ, Name: name, Clock: c.opts.Clock, Workers: runtime.NumCPU(), Topology: c.providers.Topology, Egress: c.reach.Egress}
+	conf := userspace.Config{Type: typ, Name: name, Clock: c.opts.Clock, Workers: runtime.NumCPU(), Topology: c.providers.Topology, Egress: c.egress()}
 	switch {
 	case c.isDummy(typ):
 		dev, err := c.dummies.Provider("dummy-internal").Open(name, nil)

@@ -146,7 +146,7 @@ func (c *composer) reachOf(p *provider) *xlate.Reach {
 // choose opens the data path behind a type. The types "system" and "ebpf" are
 // eBPF programs in the kernel where it can run them, else user space.
 func (c *composer) choose(typ string, p *provider) (err error) {
-	conf := userspace.Config{Type: typ, Name: "ovs-" + typ, Clock: c.opts.Clock, Workers: runtime.NumCPU(), Topology: c.providers.Topology, Egress: c.reach.Egress}
+	conf := userspace.Config{Type: typ, Name: "ovs-" + typ, Clock: c.opts.Clock, Workers: runtime.NumCPU(), Topology: c.providers.Topology, Egress: c.egress()}
 	switch {
 	case c.isDummy(typ):
 		p.local, err = c.dummies.Provider("dummy-internal").Open(conf.Name, nil)

@@ -126,3 +126,11 @@ func (s *Switch) registerTunnels(srv *unixctl.Server) {
 		return "off", nil
 	})
 }
+
+// egress is the range of source ports of tunnels; nil: the usual one.
+func (c *composer) egress() *tunnel.EgressPorts {
+	if c.reach == nil {
+		return nil
+	}
+	return c.reach.Egress
+}
