@@ -69,7 +69,7 @@ func (s *Set) assembleHash() asm.Instructions {
 const (
 	hashSrc   = localFlags
 	hashDst   = localHint
-	hashPorts = localJoin
+	hashPorts = stackLocal
 )
 
 // hashWords are the words of the key that hashes look at.

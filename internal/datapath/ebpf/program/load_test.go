@@ -135,7 +135,7 @@ func TestVerifierEffort(t *testing.T) {
 			start := time.Now()
 			n := verify(t, s, insns)
 			t.Logf("%d instructions, %d verified, in %v", len(insns), n, time.Since(start))
-			if limit := max(20_000, 5*len(insns)); n > limit {
+			if limit := max(10_000, 5*len(insns)); n > limit {
 				t.Errorf("the verifier followed %d instructions of a program of %d, more than %d", n, len(insns), limit)
 			}
 		})

@@ -9,15 +9,15 @@ import (
 // The stack of main, as offsets from R10: locals at the top; then the words of
 // the key that some mask looks at, and a word that nothing uses.
 const (
-	localL3     = -8  // byte: where the network header is
+	localL3     = -7  // byte: where the network header is
 	localL4     = -6  // 2 bytes: where the layer-4 header is, 0 for none
 	localFrag   = -4  // byte: flow.Key.NwFrag of IPv6
 	localProto  = -3  // byte: protocol
 	localFlags  = -16 // 8 bytes: TCP flags
 	localHint   = -24 // 8 bytes: offset of the hint
-	localJoin   = -32 // 2 bytes: see builder.join
-	localHinted = -30 // 2 bytes: the rank of the mask hinted at
-	localRank   = -28 // 2 bytes: that of the mask found. The verifier keeps track only of what is aligned to 8
+	localHinted = -32 // 2 bytes: the rank of the mask hinted at
+	localJoin   = -30 // 2 bytes: see builder.join
+	localRank   = -28 // 2 bytes: that of the mask found
 	stackLocal  = -32
 )
 
