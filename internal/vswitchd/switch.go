@@ -74,6 +74,7 @@ type Switch struct {
 	contended  bool
 	restoring  bool // flow-restore-wait
 	posted     bool // a run is waiting on the loop
+	ticker     *clock.Timer
 	nextStats  time.Time
 	statsEvery time.Duration // as nextStats was set by
 	vlanLimit  int           // in force; -1 before the first configuration
@@ -176,7 +177,7 @@ func (s *Switch) tick() {
 	if s.reach != nil {
 		s.reach.Neighbours.Expire(s.clock.Now())
 	}
-	s.loop.AfterFunc(statusInterval, s.tick)
+	s.ticker = s.loop.AfterFunc(statusInterval, s.tick)
 }
 
 // run brings the switch to the newest snapshot.
@@ -247,6 +248,9 @@ func (s *Switch) report(object string, list []note) {
 // behind for the next process. It must not be called on the loop.
 func (s *Switch) Close(cleanup bool) {
 	s.loop.Call(func() {
+		if s.ticker != nil {
+			s.ticker.Stop() // devices are not to be asked for what their data path counted
+		}
 		left := map[*backend]bool{}
 		for _, be := range s.backends {
 			if p, ok := be.Backend.(*provider); ok && p.Keeps() && !cleanup {

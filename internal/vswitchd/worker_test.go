@@ -71,3 +71,28 @@ func TestRunWithoutDatabase(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A switch that is closed doesn't look at its devices any more: what their data
+// path counted is gone, and the loop goes on for a while.
+func TestCloseEndsLooking(t *testing.T) {
+	clk := clock.New()
+	clk.Stop()
+	l := loop.New(clk)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go l.Run(ctx)
+	s := New(Options{Database: " ", Clock: clk, Loop: l})
+	looked := func() (next time.Time) {
+		clk.Warp(time.Minute, time.Second)
+		l.Call(func() { next = s.nextStats })
+		return next
+	}
+	l.Call(s.tick)
+	if first := looked(); !looked().After(first) {
+		t.Fatal("it doesn't look while it runs")
+	}
+	s.Close(false)
+	if last := looked(); looked().After(last) {
+		t.Error("it goes on looking")
+	}
+}
