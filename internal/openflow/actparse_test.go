@@ -88,6 +88,8 @@ func TestGroupErrors(t *testing.T) {
 		{GroupAdd, "group_id=1,type=select,fields(eth_dst),bucket=output:1", `fields may only be specified with "selection_method=hash"`},
 		{GroupAdd, "group_id=1,type=select,selection_method_param=1,bucket=output:1", `selection_method_param is only allowed with "selection_method"`},
 		{GroupAdd, "group_id=1,type=select,bukket=output:1", "unknown keyword bukket"},
+		{GroupInsertBucket, "group_id=1,command_bucket_id=first,selection_method=hash,bucket=output:1", "selection method is not needed"},
+		{GroupAdd, "group_id=1,type=ff,bucket=watch_port:LOCAL,output:1", "LOCAL: invalid watch_port"},
 		{GroupAdd, "group_id=1,type=ff,bucket=output:1", "fast failover bucket requires watch_port or watch_group"},
 		{GroupAdd, "group_id=1,type=all,bucket=weight:1,output:1", "Only select groups can have bucket weights."},
 		{GroupAdd, "group_id=1,type=all,command_bucket_id=1,bucket=output:1", "command bucket id is not needed"},

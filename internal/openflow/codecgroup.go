@@ -23,10 +23,10 @@ func decGroupMod(d *decoder) Message {
 		d.skip(2)
 		m.CommandBucketID = d.u32()
 		c := d.sub(n, ErrGMFCBadBucket)
-		m.Buckets = d.buckets(&c)
+		m.Buckets = d.buckets(&c, usualWeight(m.Type, m.Command == GroupInsertBucket))
 		m.Props = d.groupProps(&d.cursor, m.Type, m.Command)
 	} else {
-		m.Buckets = d.buckets(&d.cursor)
+		m.Buckets = d.buckets(&d.cursor, 0)
 	}
 	d.checkGroup(m)
 	return m
@@ -71,13 +71,24 @@ func (d *decoder) checkGroup(m *GroupMod) {
 	}
 }
 
-func (d *decoder) buckets(c *cursor) []Bucket {
+// usualWeight is the weight of a bucket that says none. A bucket that is inserted
+// may be one of a select group.
+func usualWeight(typ GroupType, insertion bool) uint16 {
+	if typ == GroupTypeSelect || insertion {
+		return 1
+	}
+	return 0
+}
+
+// buckets reads buckets to the end of c; those that can, and don't, say a weight
+// have the usual one.
+func (d *decoder) buckets(c *cursor, weight uint16) []Bucket {
 	var out []Bucket
 	ids := map[uint32]bool{}
 	for c.left() > 0 && c.err == nil && d.err == nil {
 		var b Bucket
 		if group15(d.Version) {
-			b = d.bucket15(c)
+			b = d.bucket15(c, weight)
 			if ids[b.ID] {
 				d.fail(ErrGMFCBadBucket)
 			}
@@ -104,9 +115,9 @@ func (d *decoder) bucket11(c *cursor) Bucket {
 	return b
 }
 
-func (d *decoder) bucket15(c *cursor) Bucket {
+func (d *decoder) bucket15(c *cursor, weight uint16) Bucket {
 	n, actLen := int(c.u16()), int(c.u16())
-	b := Bucket{ID: c.u32(), Weight: 1, WatchPort: PortNone, WatchGroup: GroupAny}
+	b := Bucket{ID: c.u32(), Weight: weight, WatchPort: PortNone, WatchGroup: GroupAny}
 	if b.ID > BucketMax {
 		c.fail(ErrGMFCBadBucket)
 	}
@@ -259,8 +270,7 @@ func (e *encoder) bucket15(typ GroupType, b *Bucket) {
 	acts := e.len()
 	e.actions(b.Actions)
 	e.put16(start+2, e.len()-acts)
-	// Where the type of the group isn't known, a weight is said that isn't the usual.
-	if typ == GroupTypeSelect || b.Weight > 1 || e.insertion && b.Weight != 1 {
+	if typ == GroupTypeSelect || b.Weight != usualWeight(typ, e.insertion) {
 		p := e.propStart(groupPropWeight)
 		e.u16(b.Weight)
 		e.pad(2)
@@ -384,10 +394,10 @@ func decGroupDescReply(d *decoder) Message {
 		c := d.sub(n-(d.off-start), ErrBRCBadLen)
 		if bucketLen >= 0 {
 			b := c.sub(bucketLen, ErrBRCBadLen)
-			g.Buckets = d.buckets(&b)
+			g.Buckets = d.buckets(&b, usualWeight(g.Type, false))
 			g.Props = d.groupProps(&c, g.Type, GroupAdd)
 		} else {
-			g.Buckets = d.buckets(&c)
+			g.Buckets = d.buckets(&c, 0)
 		}
 		m.Groups = append(m.Groups, g)
 	}

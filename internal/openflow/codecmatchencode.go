@@ -100,7 +100,7 @@ func (w *buf) writeFields(m *Match, v Version) {
 				f = flow.FieldInPortOXM.Field()
 			}
 		case flow.FieldIPDSCP:
-			if v < V12 && f.AppliesTo(m) {
+			if v < V12 && f.IsSaid(m) {
 				// NXM has the six bits in their place within the byte.
 				tos := flow.FieldIPTOS.Field()
 				w.oxmValue(tos, flow.V(f.Get(&m.Key).Lo<<2), tos.Exact(), v)

@@ -29,6 +29,11 @@ func ParseGroupMod(s string, command int, opt ParseOptions) (*GroupMod, Protocol
 	return p.parse(s)
 }
 
+// needsNoType: what the command is about has its type already.
+func (c GroupModCommand) needsNoType() bool {
+	return c != GroupAdd && c != GroupModify && c != GroupAddOrMod
+}
+
 // groupParser parses one group.
 type groupParser struct {
 	g        *GroupMod
@@ -53,7 +58,7 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 			return nil, 0, err
 		}
 	}
-	withType := g.Command == GroupAdd || g.Command == GroupModify || g.Command == GroupAddOrMod
+	withType := !g.Command.needsNoType()
 	switch {
 	case !withType && p.haveType:
 		return nil, 0, fmt.Errorf("type is not needed")
@@ -155,7 +160,7 @@ func (p *groupParser) setting(kv KeyValue) error {
 			return fmt.Errorf("invalid group type %s", kv.Value)
 		}
 	case "selection_method":
-		if g.Type != GroupTypeSelect {
+		if g.Command.needsNoType() {
 			return fmt.Errorf("selection method is not needed")
 		}
 		if len(kv.Value) >= 16 {
@@ -265,10 +270,7 @@ func numberBuckets(buckets []Bucket) {
 
 // parseBucket reads one bucket: settings and actions in any order.
 func parseBucket(s string, g *GroupMod, opt ParseOptions) (Bucket, Protocol, error) {
-	b := Bucket{ID: BucketAll, Weight: 1, WatchPort: PortNone, WatchGroup: GroupAny}
-	if g.Type != GroupTypeSelect && g.Command != GroupInsertBucket {
-		b.Weight = 0
-	}
+	b := Bucket{ID: BucketAll, Weight: usualWeight(g.Type, g.Command == GroupInsertBucket), WatchPort: PortNone, WatchGroup: GroupAny}
 	usable := PAny
 	var actions []string
 	for _, kv := range SplitKeyValues(s) {
@@ -281,7 +283,7 @@ func parseBucket(s string, g *GroupMod, opt ParseOptions) (Bucket, Protocol, err
 			b.Weight = uint16(v)
 		case "watch_port":
 			n, ok := flow.ParsePort(kv.Value, opt.Names.ports())
-			if !ok || PortNo(n) >= PortMax && PortNo(n) != PortNone && PortNo(n) != PortController && PortNo(n) != PortLocal {
+			if !ok || PortNo(n) >= PortMax && PortNo(n) != PortNone && PortNo(n) != PortController {
 				return b, 0, fmt.Errorf("%s: invalid watch_port", kv.Value)
 			}
 			b.WatchPort = PortNo(n)
