@@ -119,7 +119,7 @@ func (e *encoder) outputAction(a Action) bool {
 // enqueueAsQueue: OpenFlow 1.1 has set_queue, output and pop_queue instead.
 func (e *encoder) enqueueAsQueue(a *Enqueue) {
 	e.action(&SetQueue{Queue: a.Queue})
-	e.action(&Output{Port: a.Port})
+	e.action(&Output{Port: a.Port, MaxLen: 0xffff})
 	e.action(&PopQueue{})
 }
 

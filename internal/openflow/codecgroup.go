@@ -467,8 +467,7 @@ func (e *encoder) fieldArray(g *GroupProps) {
 		if f.IsExact(&g.Fields.Mask) || mask.IsZero() {
 			mask = f.Exact()
 		}
-		v := max(e.v, V12)
-		if !e.oxmHead(f, false, v) {
+		if !e.oxmHead(f, false, e.v) {
 			continue
 		}
 		e.value(mask, f.NBytes)

@@ -86,6 +86,9 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 			return nil, 0, err
 		}
 	}
+	if len(g.Buckets) == 0 && g.Props.SelectionMethod != "" {
+		p.usable &= PAny10 | P15
+	}
 	if g.Type == GroupTypeIndirect && len(g.Buckets) > 1 {
 		return nil, 0, fmt.Errorf("Indirect groups can have at most one bucket.")
 	}

@@ -2,7 +2,10 @@ package openflow
 
 import (
 	"encoding/hex"
+	"strings"
 	"testing"
+
+	"weir/internal/flow"
 )
 
 // The property that selects by hash, as ovn-controller sends it for a load
@@ -31,5 +34,22 @@ func TestSelectionMethodBytes(t *testing.T) {
 	}
 	if got := hex.EncodeToString(back); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// The fields of a hash have the headers of the message's version.
+func TestHashFieldHeaders(t *testing.T) {
+	g, _, err := ParseGroupMod("group_id=1,type=select,selection_method=hash,fields(ip_src),bucket=output:1", int(GroupAdd), ParseOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v, head := range map[Version]string{V10: "00000e04ffffffff", V15: "80001604ffffffff"} {
+		b, err := Encode(v.Protocol(), 1, g)
+		if err != nil || !strings.Contains(hex.EncodeToString(b), head) {
+			t.Errorf("%s: %x, %v", v, b, err)
+		}
+		if _, m, err := Decode(b, DecodeOptions{}); err != nil || !m.(*GroupMod).Props.FieldSet.Has(uint16(flow.FieldIPv4Src)) {
+			t.Errorf("%s comes back as %+v, %v", v, m, err)
+		}
 	}
 }
