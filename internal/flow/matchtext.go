@@ -299,7 +299,11 @@ func (p *matchPrinter) tunnelHeader() {
 	p.field(FieldTunDst, "tun_dst")
 	p.field(FieldTunIPv6Src, "tun_ipv6_src")
 	p.field(FieldTunIPv6Dst, "tun_ipv6_dst")
-	p.field(FieldTunGBPID, "tun_gbp_id")
+	if FieldTunGBPID.Field().IsExact(p.m) {
+		p.field(FieldTunGBPID, "tun_gbp_id")
+	} else {
+		p.hexField(FieldTunGBPID, "tun_gbp_id")
+	}
 	p.field(FieldTunGBPFlags, "tun_gbp_flags")
 	p.field(FieldTunTOS, "tun_tos")
 	p.field(FieldTunTTL, "tun_ttl")

@@ -32,6 +32,7 @@ var matchTexts = []struct{ in, want string }{
 	{"dl_type=0x894f,nsh_flags=5,nsh_ttl=3,nsh_mdtype=1,nsh_np=1,nsh_spi=5,nsh_si=2,nsh_c1=5,nsh_c3=5/7", "dl_type=0x894f,nsh_flags=5,nsh_ttl=3,nsh_mdtype=1,nsh_np=1,nsh_spi=0x5,nsh_si=2,nsh_c1=0x5,nsh_c3=0x5/0x7"},
 	{"packet_type=(1,0x800),nw_src=1.2.3.4", ""},
 	{"packet_type=(0,0)", "!"},
+	{"tun_gbp_id=0x0/0x80c6", ""},
 	{"packet_type=(1,0x894f)", ""},
 	{"udp6,ipv6_src=::1,ipv6_dst=fe80::/64,ipv6_label=5/7,nw_tos=4,tp_src=5", "udp6,ipv6_src=::1,ipv6_dst=fe80::/64,ipv6_label=0x00005/0x00007,nw_tos=4,tp_src=5"},
 	{"ipv6,ipv6_label=0x12345", ""},

@@ -182,9 +182,10 @@ func (f *Field) FormatValue(v, mask Value, names PortNames) string {
 }
 
 // FormatSet prints what a masked set_field sets: as FormatValue, but decimal
-// values stay decimal beside their mask.
+// values stay decimal beside their mask, as parts of ports are.
 func (f *Field) FormatSet(v, mask Value, names PortNames) string {
-	if f.Form != FormDecimal || v.Hi != 0 || mask.And(f.exact) == f.exact {
+	decimal := f.Form == FormDecimal || f.Form == FormPort10 || f.Form == FormPort11
+	if !decimal || v.Hi != 0 || mask.And(f.exact) == f.exact {
 		return f.FormatValue(v, mask, names)
 	}
 	return strconv.FormatUint(v.Lo, 10) + "/" + hexText(mask)

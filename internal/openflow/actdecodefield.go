@@ -12,7 +12,7 @@ func setFieldCode(code ErrCode) ErrCode {
 		return ErrBACBadSetType
 	case ErrBMCBadLen:
 		return ErrBACBadSetLen
-	case ErrBMCBadMask, ErrBMCBadWildcards:
+	case ErrBMCBadMask:
 		return ErrBACBadSetMask
 	case ErrBMCBadValue:
 		return ErrBACBadSetArgument

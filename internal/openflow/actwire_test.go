@@ -36,6 +36,9 @@ func TestActionForms(t *testing.T) {
 		{"set_field:5->in_port_oxm", V12, "OFPBAC_BAD_SET_ARGUMENT"},
 		{"set_field:5->in_port_oxm", V10, "load:0x5->OXM_OF_IN_PORT[]"},
 		{"load:5->in_port_oxm", V14, "load:0x5->OXM_OF_IN_PORT[]"},
+		// Actions set parts of fields that matches have whole only.
+		{"load:1->nw_ttl[0..3]", V15, "set_field:1/0xf->nw_ttl"},
+		{"load:79->in_port[6..14]", V15, "set_field:5056/0x7fc0->in_port"},
 		{"write_actions(note:01)", V13, "OFPBAC_BAD_TYPE"},
 		{"write_actions(output:1,clone(output:2))", V14, "OFPBAC_BAD_TYPE"},
 		{"write_actions(resubmit(,2),dec_ttl)", V13, "write_actions(resubmit(,2),dec_ttl)"},

@@ -152,6 +152,9 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 		}
 	}
 	v, mask, code := oxmValue(f, h, b)
+	if code == 0 && h.hasMask && !validMask(f, mask) {
+		code = ErrBMCBadMask
+	}
 	if code != 0 {
 		if code == ErrBMCBadWildcards {
 			d.logf("nx_match", true, sprintf("Rejecting NXM/OXM entry %s:%d:%d:1:%d with 1-bits in value for bits wildcarded by the mask.",
@@ -225,8 +228,6 @@ func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode)
 	switch {
 	case !v.AndNot(mask).IsZero():
 		return v, mask, ErrBMCBadWildcards
-	case !validMask(f, mask):
-		return v, mask, ErrBMCBadMask
 	case !mask.IsZero() && !validValue(f, v):
 		return v, mask, ErrBMCBadValue
 	}
