@@ -7,12 +7,13 @@
 package clock
 
 import (
-	"container/heap"
 	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"weir/internal/pqueue"
 )
 
 // Clock is a source of time and timers. Its mutex owns its fields; timer
@@ -21,11 +22,11 @@ type Clock struct {
 	mu      sync.Mutex
 	offset  time.Duration // virtual less real time, while running
 	stopped bool
-	frozen  time.Time // the virtual time, while stopped
-	timers  timerHeap
-	wake    *time.Timer // fires when the first timer is due, while running
-	firing  int         // goroutines of wake that run timers
-	quiet   sync.Cond   // firing has become zero
+	frozen  time.Time            // the virtual time, while stopped
+	timers  pqueue.Queue[*Timer] // by due time
+	wake    *time.Timer          // fires when the first timer is due, while running
+	firing  int                  // goroutines of wake that run timers
+	quiet   sync.Cond            // firing has become zero
 	hooks   []*hook
 
 	warping atomic.Int32
@@ -36,7 +37,7 @@ type hook struct{ fn func() }
 
 // New returns a running clock that shows the real time.
 func New() *Clock {
-	c := new(Clock)
+	c := &Clock{timers: pqueue.New((*Timer).before, (*Timer).place)}
 	c.quiet.L = &c.mu
 	return c
 }
@@ -67,10 +68,14 @@ type Timer struct {
 	clock *Clock
 	due   time.Time
 	fn    func()
-	index int // in the heap, or -1
+	index int // in the clock's timers
 
 	generation atomic.Uint64 // counts Reset and Stop
 }
+
+func (t *Timer) before(o *Timer) bool { return t.due.Before(o.due) }
+
+func (t *Timer) place() *int { return &t.index }
 
 // Generation counts the timer's Reset and Stop calls. A function that carries the
 // timer's work elsewhere compares it to find out that the timer was stopped
@@ -81,7 +86,7 @@ func (t *Timer) Generation() uint64 { return t.generation.Load() }
 // the clock's, or, when a warp makes it due, on that of Warp; a daemon's
 // configuration state wants loop.AfterFunc instead.
 func (c *Clock) AfterFunc(d time.Duration, fn func()) *Timer {
-	t := &Timer{clock: c, fn: fn, index: -1}
+	t := &Timer{clock: c, fn: fn, index: pqueue.Absent}
 	t.Reset(d)
 	return t
 }
@@ -89,7 +94,7 @@ func (c *Clock) AfterFunc(d time.Duration, fn func()) *Timer {
 // Every runs fn as AfterFunc does, and again each time that the clock has
 // advanced by d since fn returned, until the timer is stopped.
 func (c *Clock) Every(d time.Duration, fn func()) *Timer {
-	t := &Timer{clock: c, index: -1}
+	t := &Timer{clock: c, index: pqueue.Absent}
 	t.fn = func() {
 		generation := t.Generation()
 		fn()
@@ -137,10 +142,10 @@ func (t *Timer) reset(d time.Duration) {
 	c := t.clock
 	t.generation.Add(1)
 	t.due = c.now().Add(d)
-	if t.index >= 0 {
-		heap.Fix(&c.timers, t.index)
+	if t.index != pqueue.Absent {
+		c.timers.Fix(t)
 	} else {
-		heap.Push(&c.timers, t)
+		c.timers.Push(t)
 	}
 	c.schedule()
 }
@@ -151,19 +156,19 @@ func (t *Timer) Stop() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.generation.Add(1)
-	if t.index < 0 {
+	if t.index == pqueue.Absent {
 		return false
 	}
-	heap.Remove(&c.timers, t.index)
+	c.timers.Remove(t)
 	return true
 }
 
 // schedule sets the real timer that wakes the clock for its first timer.
 func (c *Clock) schedule() {
-	if c.stopped || len(c.timers) == 0 {
+	if c.stopped || c.timers.Len() == 0 {
 		return
 	}
-	wait := max(c.timers[0].due.Sub(c.now()), 0)
+	wait := max(c.timers.First().due.Sub(c.now()), 0)
 	if c.wake == nil {
 		c.wake = time.AfterFunc(wait, c.fire)
 	} else {
@@ -205,11 +210,11 @@ func (c *Clock) runDue() {
 	const bound = 100_000
 	for range bound {
 		c.mu.Lock()
-		if len(c.timers) == 0 || c.timers[0].due.After(c.now()) {
+		if c.timers.Len() == 0 || c.timers.First().due.After(c.now()) {
 			c.mu.Unlock()
 			return
 		}
-		t := heap.Pop(&c.timers).(*Timer)
+		t := c.timers.Pop()
 		c.mu.Unlock()
 		t.fn()
 	}
@@ -290,33 +295,6 @@ func (c *Clock) runHooks() {
 	for _, h := range hooks {
 		h.fn()
 	}
-}
-
-// timerHeap is a heap of timers by due time.
-type timerHeap []*Timer
-
-func (h timerHeap) Len() int           { return len(h) }
-func (h timerHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h timerHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push appends a timer, for package heap.
-func (h *timerHeap) Push(x any) {
-	t := x.(*Timer)
-	t.index = len(*h)
-	*h = append(*h, t)
-}
-
-// Pop removes the last timer, for package heap.
-func (h *timerHeap) Pop() any {
-	old := *h
-	t := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	t.index = -1
-	return t
 }
 
 // Ticks counts the nanoseconds of the machine's monotonic clock since some

@@ -145,7 +145,7 @@ func TestSleep(t *testing.T) {
 	if <-slept {
 		t.Error("a sleep that was cut short says that it is over")
 	}
-	if n := len(c.timers); n != 0 {
+	if n := c.timers.Len(); n != 0 {
 		t.Errorf("%d timers are left", n)
 	}
 }

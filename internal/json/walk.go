@@ -6,23 +6,7 @@ import "bytes"
 // token.  It calls member with each name; member must read exactly one value,
 // beginning with Next.  The current token afterwards is ObjectEnd.
 func (s *Scanner) Object(member func(name string) error) error {
-	if s.kind != ObjectBegin {
-		return s.Errorf("expected object, found %v", s.kind)
-	}
-	for {
-		switch s.Next() {
-		case ObjectEnd:
-			return nil
-		case Invalid:
-			return s.err
-		}
-		if err := member(s.Str()); err != nil {
-			return err
-		}
-		if s.err != nil {
-			return s.err
-		}
-	}
+	return s.Members(func([]byte) error { return member(s.Str()) })
 }
 
 // Members is Object for names that needn't outlive the call: they are valid until

@@ -1,6 +1,10 @@
 package openflow
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // Version is the version byte of an OpenFlow header.
 type Version uint8
@@ -34,6 +38,22 @@ func ParseVersion(s string) (Version, bool) {
 		}
 	}
 	return 0, false
+}
+
+// ParseVersions reads the names of one version or more, with commas or spaces between
+// them. The error's text is that of Open vSwitch's programs.
+func ParseVersions(s string) (set VersionSet, err error) {
+	for _, name := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
+		v, ok := ParseVersion(name)
+		if !ok {
+			return 0, fmt.Errorf("Unknown OpenFlow version: \"%s\"", name)
+		}
+		set |= Versions(v)
+	}
+	if set == 0 {
+		return 0, errors.New("No OpenFlow versions specified")
+	}
+	return set, nil
 }
 
 func equalFold(a, b string) bool {

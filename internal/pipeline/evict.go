@@ -2,13 +2,13 @@ package pipeline
 
 import (
 	"cmp"
-	"container/heap"
 	"slices"
 	"strings"
 	"time"
 
 	"weir/internal/flow"
 	"weir/internal/openflow"
+	"weir/internal/pqueue"
 )
 
 // evictor chooses the flow that makes room in a full table
@@ -20,7 +20,7 @@ type evictor struct {
 	fields  []openflow.Subfield
 	entries map[*Rule]*evictEntry
 	groups  map[string]*evictGroup // by the values of fields
-	order   evictGroups
+	order   pqueue.Queue[*evictGroup]
 }
 
 // evictEntry is a flow in its group. Flows in use expire later than when says:
@@ -32,74 +32,38 @@ type evictEntry struct {
 	index int
 }
 
-// evictGroup is a heap of flows, the next victim first.
+// evictGroup is flows, the next victim first.
 type evictGroup struct {
 	key     string
 	index   int
-	entries []*evictEntry
+	entries pqueue.Queue[*evictEntry]
 }
 
 func (e *evictEntry) compare(o *evictEntry) int {
 	return cmp.Or(cmp.Compare(e.rule.Importance, o.rule.Importance), e.when.Compare(o.when))
 }
 
-// Len, Less, Swap, Push and Pop are heap.Interface's.
+func (e *evictEntry) before(o *evictEntry) bool { return e.compare(o) < 0 }
 
-func (g *evictGroup) Len() int           { return len(g.entries) }
-func (g *evictGroup) Less(i, j int) bool { return g.entries[i].compare(g.entries[j]) < 0 }
-func (g *evictGroup) Swap(i, j int) {
-	g.entries[i], g.entries[j] = g.entries[j], g.entries[i]
-	g.entries[i].index, g.entries[j].index = i, j
-}
+func (e *evictEntry) place() *int { return &e.index }
 
-// Push is heap.Interface's.
-func (g *evictGroup) Push(x any) {
-	e := x.(*evictEntry)
-	e.index = len(g.entries)
-	g.entries = append(g.entries, e)
-}
-
-// Pop is heap.Interface's.
-func (g *evictGroup) Pop() any {
-	last := g.entries[len(g.entries)-1]
-	g.entries = g.entries[:len(g.entries)-1]
-	return last
-}
-
-// evictGroups is a heap of groups, the largest first.
-type evictGroups []*evictGroup
-
-func (gs evictGroups) Len() int { return len(gs) }
-func (gs evictGroups) Less(i, j int) bool {
-	a, b := gs[i], gs[j]
-	if len(a.entries) != len(b.entries) {
-		return len(a.entries) > len(b.entries)
+// before puts larger groups first.
+func (g *evictGroup) before(o *evictGroup) bool {
+	if g.entries.Len() != o.entries.Len() {
+		return g.entries.Len() > o.entries.Len()
 	}
-	return len(a.entries) > 0 && a.entries[0].compare(b.entries[0]) < 0
-}
-func (gs evictGroups) Swap(i, j int) {
-	gs[i], gs[j] = gs[j], gs[i]
-	gs[i].index, gs[j].index = i, j
+	return g.entries.Len() > 0 && g.entries.First().before(o.entries.First())
 }
 
-// Push is heap.Interface's.
-func (gs *evictGroups) Push(x any) {
-	g := x.(*evictGroup)
-	g.index = len(*gs)
-	*gs = append(*gs, g)
-}
-
-// Pop is heap.Interface's.
-func (gs *evictGroups) Pop() any {
-	last := (*gs)[len(*gs)-1]
-	*gs = (*gs)[:len(*gs)-1]
-	return last
-}
+func (g *evictGroup) place() *int { return &g.index }
 
 // newEvictor makes an evictor without flows. Names of fields that there are
 // not are ignored, as the database's manual says.
 func newEvictor(fields []string) *evictor {
-	e := &evictor{entries: map[*Rule]*evictEntry{}, groups: map[string]*evictGroup{}}
+	e := &evictor{
+		entries: map[*Rule]*evictEntry{}, groups: map[string]*evictGroup{},
+		order: pqueue.New((*evictGroup).before, (*evictGroup).place),
+	}
 	for _, name := range fields {
 		if sub, err := openflow.ParseSubfield(name); err == nil {
 			e.fields = append(e.fields, sub)
@@ -135,14 +99,14 @@ func (e *evictor) add(r *Rule) {
 	key := e.key(r)
 	g := e.groups[key]
 	if g == nil {
-		g = &evictGroup{key: key}
+		g = &evictGroup{key: key, entries: pqueue.New((*evictEntry).before, (*evictEntry).place)}
 		e.groups[key] = g
-		heap.Push(&e.order, g)
+		e.order.Push(g)
 	}
 	entry := &evictEntry{rule: r, when: when, group: g}
 	e.entries[r] = entry
-	heap.Push(g, entry)
-	heap.Fix(&e.order, g.index)
+	g.entries.Push(entry)
+	e.order.Fix(g)
 }
 
 func (e *evictor) remove(r *Rule) {
@@ -152,12 +116,12 @@ func (e *evictor) remove(r *Rule) {
 	}
 	delete(e.entries, r)
 	g := entry.group
-	heap.Remove(g, entry.index)
-	if len(g.entries) > 0 {
-		heap.Fix(&e.order, g.index)
+	g.entries.Remove(entry)
+	if g.entries.Len() > 0 {
+		e.order.Fix(g)
 		return
 	}
-	heap.Remove(&e.order, g.index)
+	e.order.Remove(g)
 	delete(e.groups, g.key)
 }
 
@@ -169,16 +133,16 @@ func (e *evictor) hasten(r *Rule) {
 
 // victim is the flow to evict, nil when none ever expires.
 func (e *evictor) victim() *Rule {
-	for len(e.order) > 0 {
-		g := e.order[0]
-		entry := g.entries[0]
+	for e.order.Len() > 0 {
+		g := e.order.First()
+		entry := g.entries.First()
 		when, _ := entry.rule.expiry()
 		if !when.After(entry.when) {
 			return entry.rule
 		}
 		entry.when = when
-		heap.Fix(g, 0)
-		heap.Fix(&e.order, 0)
+		g.entries.Fix(entry)
+		e.order.Fix(g)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ type Table struct {
 
 // New makes a table. Zero aging and max mean the defaults.
 func New(aging time.Duration, max int) *Table {
-	t := &Table{m: map[key]*entry{}, usages: usages{byPort: map[uint32]*usage{}}}
+	t := &Table{m: map[key]*entry{}, usages: newUsages()}
 	t.lru.prev, t.lru.next = &t.lru, &t.lru
 	t.Configure(aging, max, nil)
 	return t

@@ -1,47 +1,29 @@
 package maclearn
 
-import "container/heap"
+import "weir/internal/pqueue"
 
 // usage is the entries that were learned on one port, linked from least to most
 // recently used.
 type usage struct {
 	port  uint32
 	n     int
-	index int   // in the heap
+	index int   // in usages.fullest
 	lru   entry // ring
 }
 
 // usages tells the port with the most learned entries, so that a flood of
-// addresses on one port pushes out its own before those of others. It is a heap
-// of all ports that have entries.
+// addresses on one port pushes out its own before those of others. All ports that
+// have entries are in it.
 type usages struct {
-	byPort map[uint32]*usage
-	heap   usageHeap
+	byPort  map[uint32]*usage
+	fullest pqueue.Queue[*usage]
 }
 
-// usageHeap is the heap's order, the fullest port first.
-type usageHeap []*usage
-
-func (h usageHeap) Len() int           { return len(h) }
-func (h usageHeap) Less(i, j int) bool { return h[i].n > h[j].n }
-func (h usageHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push is heap.Interface's.
-func (h *usageHeap) Push(x any) {
-	u := x.(*usage)
-	u.index = len(*h)
-	*h = append(*h, u)
-}
-
-// Pop is heap.Interface's.
-func (h *usageHeap) Pop() any {
-	old := *h
-	u := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return u
+func newUsages() usages {
+	return usages{
+		byPort:  map[uint32]*usage{},
+		fullest: pqueue.New(func(a, b *usage) bool { return a.n > b.n }, func(u *usage) *int { return &u.index }),
+	}
 }
 
 // add makes e the most recently used entry of its port.
@@ -51,13 +33,13 @@ func (us *usages) add(e *entry) {
 		u = &usage{port: e.Port}
 		u.lru.portPrev, u.lru.portNext = &u.lru, &u.lru
 		us.byPort[e.Port] = u
-		heap.Push(&us.heap, u)
+		us.fullest.Push(u)
 	}
 	e.usage = u
 	e.portPrev, e.portNext = u.lru.portPrev, &u.lru
 	e.portPrev.portNext, e.portNext.portPrev = e, e
 	u.n++
-	heap.Fix(&us.heap, u.index)
+	us.fullest.Fix(u)
 }
 
 // remove takes e out of its port's, if it is there.
@@ -69,10 +51,10 @@ func (us *usages) remove(e *entry) {
 	e.portPrev.portNext, e.portNext.portPrev = e.portNext, e.portPrev
 	e.usage, e.portPrev, e.portNext = nil, nil, nil
 	if u.n--; u.n > 0 {
-		heap.Fix(&us.heap, u.index)
+		us.fullest.Fix(u)
 		return
 	}
-	heap.Remove(&us.heap, u.index)
+	us.fullest.Remove(u)
 	delete(us.byPort, u.port)
 }
 
@@ -87,8 +69,8 @@ func (us *usages) touch(e *entry) {
 // victim is the least recently used entry of the port that has the most, nil
 // when nothing was learned.
 func (us *usages) victim() *entry {
-	if len(us.heap) == 0 {
+	if us.fullest.Len() == 0 {
 		return nil
 	}
-	return us.heap[0].lru.portNext
+	return us.fullest.First().lru.portNext
 }

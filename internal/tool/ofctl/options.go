@@ -2,7 +2,6 @@ package ofctl
 
 import (
 	"fmt"
-	"strings"
 
 	"weir/internal/cli"
 	"weir/internal/openflow"
@@ -67,17 +66,8 @@ func (t *tool) setPacketIn(v string) error {
 	return fmt.Errorf("unknown packet-in format `%s'", v)
 }
 
-func (t *tool) setVersions(v string) error {
-	t.versions, t.versionsGiven = 0, true
-	for _, w := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
-		ver, ok := openflow.ParseVersion(w)
-		if !ok {
-			return fmt.Errorf("Unknown OpenFlow version: \"%s\"", w)
-		}
-		t.versions |= openflow.Versions(ver)
-	}
-	if t.versions == 0 {
-		return fmt.Errorf("No OpenFlow versions specified")
-	}
-	return nil
+func (t *tool) setVersions(v string) (err error) {
+	t.versionsGiven = true
+	t.versions, err = openflow.ParseVersions(v)
+	return err
 }

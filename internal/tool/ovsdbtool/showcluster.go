@@ -1,7 +1,6 @@
 package ovsdbtool
 
 import (
-	"io"
 	"strings"
 
 	"weir/internal/json"
@@ -12,14 +11,7 @@ import (
 // showClusterLog prints the records of a cluster server's file.
 func (t *tool) showClusterLog(log *storage.Log) error {
 	s := shower{t: t, names: map[string]map[string]string{}}
-	for i := 0; ; i++ {
-		record, err := log.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return eachRecord(log, func(i int, record []byte) {
 		t.printf("record %d:\n", i)
 		v := members(record)
 		var shown bool
@@ -31,7 +23,7 @@ func (t *tool) showClusterLog(log *storage.Log) error {
 		if !shown { // the transaction ends with what it needs
 			t.printf("\n")
 		}
-	}
+	})
 }
 
 // members returns an object's members: strings as they are, other values as

@@ -25,6 +25,19 @@ func (t *tool) showLog(args []string) error {
 		return t.showRecords(log)
 	}
 	s := shower{t: t, names: map[string]map[string]string{}}
+	return eachRecord(log, func(i int, record []byte) {
+		t.printf("record %d:", i)
+		if i == 0 {
+			s.showSchema(record)
+		} else {
+			t.printf(" ")
+			s.showTxn(record)
+		}
+	})
+}
+
+// eachRecord calls show for the records of a log, counted from 0.
+func eachRecord(log *storage.Log, show func(i int, record []byte)) error {
 	for i := 0; ; i++ {
 		record, err := log.Next()
 		if err == io.EOF {
@@ -33,30 +46,22 @@ func (t *tool) showLog(args []string) error {
 		if err != nil {
 			return err
 		}
-		t.printf("record %d:", i)
-		if i == 0 {
-			s.showSchema(record)
-		} else {
-			t.printf(" ")
-			s.showTxn(record)
-		}
+		show(i, record)
 	}
 }
 
 // showRecords prints the records as they are, as an array.
 func (t *tool) showRecords(log *storage.Log) error {
 	t.printf("[")
-	for separator := ""; ; separator = ",\n" {
-		record, err := log.Next()
-		if err == io.EOF {
-			t.printf("]\n")
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	separator := ""
+	err := eachRecord(log, func(_ int, record []byte) {
 		t.printf("%s%s", separator, bytes.TrimSpace(record))
+		separator = ",\n"
+	})
+	if err == nil {
+		t.printf("]\n")
 	}
+	return err
 }
 
 // shower prints transactions.  It keeps the names of rows, to print those of

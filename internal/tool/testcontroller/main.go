@@ -164,19 +164,9 @@ func (s *settings) addFlows(name string) error {
 	return nil
 }
 
-func (s *settings) setVersions(v string) error {
-	s.versions = 0
-	for _, w := range strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
-		ver, ok := openflow.ParseVersion(w)
-		if !ok {
-			return fmt.Errorf("Unknown OpenFlow version: \"%s\"", w)
-		}
-		s.versions |= openflow.Versions(ver)
-	}
-	if s.versions == 0 {
-		return errors.New("No OpenFlow versions specified")
-	}
-	return nil
+func (s *settings) setVersions(v string) (err error) {
+	s.versions, err = openflow.ParseVersions(v)
+	return err
 }
 
 // run serves switches until the process is told to stop.

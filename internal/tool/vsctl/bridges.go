@@ -47,15 +47,15 @@ func addRealBridge(c *dbctl.Context, m *model, name string) error {
 	if err := m.conflicts(name, "cannot create a bridge named "+name); err != nil {
 		return err
 	}
-	i, p, err := insertLocal(c, name, values{})
+	i, p, err := insertLocal(c, name, dbctl.Values{})
 	if err != nil {
 		return err
 	}
-	b, err := insert(c, "Bridge", values{"name": str(name), "ports": refs(p)})
+	b, err := c.Insert("Bridge", dbctl.Values{"name": dbctl.Str(name), "ports": dbctl.Refs(p)})
 	if err != nil {
 		return err
 	}
-	if err := c.Txn.AddElements("Open_vSwitch", m.ovs, "bridges", refs(b)); err != nil {
+	if err := c.Txn.AddElements("Open_vSwitch", m.ovs, "bridges", dbctl.Refs(b)); err != nil {
 		return err
 	}
 	m.addIface(m.addPort(m.addBridge(name, b, nil, 0), name, p), name, i)
@@ -64,11 +64,11 @@ func addRealBridge(c *dbctl.Context, m *model, name string) error {
 }
 
 // insertLocal adds a bridge's local port with its interface.
-func insertLocal(c *dbctl.Context, name string, v values) (i, p ovsdb.UUID, err error) {
-	i, err = insert(c, "Interface", values{"name": str(name), "type": str("internal")})
+func insertLocal(c *dbctl.Context, name string, v dbctl.Values) (i, p ovsdb.UUID, err error) {
+	i, err = c.Insert("Interface", dbctl.Values{"name": dbctl.Str(name), "type": dbctl.Str("internal")})
 	if err == nil {
-		v["name"], v["interfaces"] = str(name), refs(i)
-		p, err = insert(c, "Port", v)
+		v["name"], v["interfaces"] = dbctl.Str(name), dbctl.Refs(i)
+		p, err = c.Insert("Port", v)
 	}
 	return i, p, err
 }
@@ -98,11 +98,11 @@ func addFakeBridge(c *dbctl.Context, m *model, name, parentName string, vlan int
 	case parent.children[vlan] != nil:
 		return fmt.Errorf("bridge %s already has a child VLAN bridge %s on VLAN %d", parentName, parent.children[vlan].name, vlan)
 	}
-	i, p, err := insertLocal(c, name, values{"fake_bridge": boolean(true), "tag": integer(vlan)})
+	i, p, err := insertLocal(c, name, dbctl.Values{"fake_bridge": dbctl.Bool(true), "tag": dbctl.Int(vlan)})
 	if err != nil {
 		return err
 	}
-	if err := c.Txn.AddElements("Bridge", parent.row, "ports", refs(p)); err != nil {
+	if err := c.Txn.AddElements("Bridge", parent.row, "ports", dbctl.Refs(p)); err != nil {
 		return err
 	}
 	m.addIface(m.addPort(m.addBridge(name, parent.row, parent, vlan), name, p), name, i)
@@ -145,7 +145,7 @@ func (m *model) deleteBridge(c *dbctl.Context, b *bridge) error {
 		delete(b.parent.children, b.vlan)
 		return nil
 	}
-	if err := c.Txn.RemoveElements("Open_vSwitch", m.ovs, "bridges", refs(b.row)); err != nil {
+	if err := c.Txn.RemoveElements("Open_vSwitch", m.ovs, "bridges", dbctl.Refs(b.row)); err != nil {
 		return err
 	}
 	return c.Txn.Delete("Bridge", b.row)

@@ -25,16 +25,16 @@ func warnTarget(target string) {
 }
 
 // inactivityProbe parses --inactivity-probe.
-func inactivityProbe(c *dbctl.Context) (values, error) {
+func inactivityProbe(c *dbctl.Context) (dbctl.Values, error) {
 	text, ok := c.Options["--inactivity-probe"]
 	if !ok {
-		return values{}, nil
+		return dbctl.Values{}, nil
 	}
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ms < 0 {
 		return nil, fmt.Errorf("value %s on --inactivity-probe is invalid", text)
 	}
-	return values{"inactivity_probe": integer(ms)}, nil
+	return dbctl.Values{"inactivity_probe": dbctl.Int(ms)}, nil
 }
 
 // replaceTargets puts rows of table, one for each target, in the place of those
@@ -56,14 +56,14 @@ func replaceTargets(c *dbctl.Context, owner string, u ovsdb.UUID, column, table 
 		if err != nil {
 			return err
 		}
-		v["target"] = str(target)
-		row, err := insert(c, table, v)
+		v["target"] = dbctl.Str(target)
+		row, err := c.Insert(table, v)
 		if err != nil {
 			return err
 		}
 		rows = append(rows, row)
 	}
-	return c.Txn.Set(owner, u, column, refs(rows...))
+	return c.Txn.Set(owner, u, column, dbctl.Refs(rows...))
 }
 
 // printTargets prints the targets of the rows that a column refers to.
@@ -74,10 +74,7 @@ func printTargets(c *dbctl.Context, owner string, u ovsdb.UUID, column, table st
 			targets = append(targets, row.String("target"))
 		}
 	}
-	slices.Sort(targets)
-	for _, t := range targets {
-		c.Printf("%s\n", t)
-	}
+	c.PrintSorted(targets)
 }
 
 func needsController(n *dbctl.Needs, c *dbctl.Command) error {
@@ -137,7 +134,7 @@ func cmdSetFailMode(c *dbctl.Context) error {
 	if mode := c.Arg(2); mode != "standalone" && mode != "secure" {
 		return fmt.Errorf("fail-mode must be \"standalone\" or \"secure\"")
 	}
-	return update(c, "Bridge", b.row, values{"fail_mode": str(c.Arg(2))})
+	return c.Update("Bridge", b.row, dbctl.Values{"fail_mode": dbctl.Str(c.Arg(2))})
 }
 
 func needsManager(n *dbctl.Needs, _ *dbctl.Command) error {
@@ -195,15 +192,15 @@ func cmdSetSSL(c *dbctl.Context) error {
 	if err := cmdDelSSL(c); err != nil {
 		return err
 	}
-	ref, err := insert(c, "SSL", values{
-		"private_key": str(c.Arg(1)), "certificate": str(c.Arg(2)), "ca_cert": str(c.Arg(3)),
-		"bootstrap_ca_cert": boolean(c.Has("--bootstrap")),
+	ref, err := c.Insert("SSL", dbctl.Values{
+		"private_key": dbctl.Str(c.Arg(1)), "certificate": dbctl.Str(c.Arg(2)), "ca_cert": dbctl.Str(c.Arg(3)),
+		"bootstrap_ca_cert": dbctl.Bool(c.Has("--bootstrap")),
 	})
 	if err != nil {
 		return err
 	}
 	u, _ := rootRow(c)
-	return update(c, "Open_vSwitch", u, values{"ssl": refs(ref)})
+	return c.Update("Open_vSwitch", u, dbctl.Values{"ssl": dbctl.Refs(ref)})
 }
 
 func needsReset(n *dbctl.Needs, c *dbctl.Command) error {
@@ -232,7 +229,7 @@ func cmdEmerReset(c *dbctl.Context) error {
 		if err := reset(c, "Bridge", row.UUID(), "controller", "fail_mode", "mirrors", "netflow", "sflow", "ipfix", "flood_vlans", "external_ids"); err != nil {
 			return err
 		}
-		if err := update(c, "Bridge", row.UUID(), values{"other_config": kept}); err != nil {
+		if err := c.Update("Bridge", row.UUID(), dbctl.Values{"other_config": kept}); err != nil {
 			return err
 		}
 	}

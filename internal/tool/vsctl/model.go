@@ -1,9 +1,7 @@
 package vsctl
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -233,47 +231,6 @@ func (m *model) mayConflict(c *dbctl.Context, bridgeName string, names []string)
 
 // sorted returns the keys of a map in order.
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// str, set and ref make datums.
-func str(s string) ovsdb.Datum { return ovsdb.ScalarDatum(ovsdb.StringAtom(s)) }
-
-func integer(v int64) ovsdb.Datum { return ovsdb.ScalarDatum(ovsdb.IntAtom(v)) }
-
-func boolean(v bool) ovsdb.Datum { return ovsdb.ScalarDatum(ovsdb.BoolAtom(v)) }
-
-func refs(us ...ovsdb.UUID) ovsdb.Datum {
-	atoms := make([]ovsdb.Atom, len(us))
-	for i, u := range us {
-		atoms[i] = ovsdb.UUIDAtom(u)
-	}
-	return ovsdb.SetDatum(ovsdb.UUIDType, atoms)
-}
-
-// values are the columns of a row to insert or change.
-type values map[string]ovsdb.Datum
-
-// insert adds a row with the values given.
-func insert(c *dbctl.Context, table string, v values) (ovsdb.UUID, error) {
-	u, err := c.Txn.Insert(table)
-	if err != nil {
-		return u, err
-	}
-	return u, update(c, table, u, v)
-}
-
-// update sets columns of a row.
-func update(c *dbctl.Context, table string, u ovsdb.UUID, v values) error {
-	for _, column := range sorted(v) {
-		err := c.Txn.Set(table, u, column, v[column])
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the server's database has no column %s in table %s: its schema is another version", column, table)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // reset gives columns their defaults, those that the server's schema has.
 func reset(c *dbctl.Context, table string, u ovsdb.UUID, columns ...string) error {

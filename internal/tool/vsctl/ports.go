@@ -83,20 +83,20 @@ func addPort(c *dbctl.Context, bridgeName, name string, ifaces, settings []strin
 	}
 	var rows []ovsdb.UUID
 	for _, i := range ifaces {
-		u, err := insert(c, "Interface", values{"name": str(i)})
+		u, err := c.Insert("Interface", dbctl.Values{"name": dbctl.Str(i)})
 		if err != nil {
 			return err
 		}
 		rows = append(rows, u)
 	}
-	v := values{"name": str(name), "interfaces": refs(rows...)}
+	v := dbctl.Values{"name": dbctl.Str(name), "interfaces": dbctl.Refs(rows...)}
 	if c.Has("--fake-iface") {
-		v["bond_fake_iface"] = boolean(true)
+		v["bond_fake_iface"] = dbctl.Bool(true)
 	}
 	if b.parent != nil {
-		v["tag"] = integer(b.vlan)
+		v["tag"] = dbctl.Int(b.vlan)
 	}
-	u, err := insert(c, "Port", v)
+	u, err := c.Insert("Port", v)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func addPort(c *dbctl.Context, bridgeName, name string, ifaces, settings []strin
 			return err
 		}
 	}
-	if err := c.Txn.AddElements("Bridge", b.row, "ports", refs(u)); err != nil {
+	if err := c.Txn.AddElements("Bridge", b.row, "ports", dbctl.Refs(u)); err != nil {
 		return err
 	}
 	p := m.addPort(b, name, u)
@@ -190,7 +190,7 @@ func (m *model) deletePort(c *dbctl.Context, p *port, unlink bool) error {
 		delete(m.ifaces, name)
 	}
 	if unlink {
-		if err := c.Txn.RemoveElements("Bridge", p.bridge.row, "ports", refs(p.row)); err != nil {
+		if err := c.Txn.RemoveElements("Bridge", p.bridge.row, "ports", dbctl.Refs(p.row)); err != nil {
 			return err
 		}
 	}
@@ -261,13 +261,13 @@ func cmdAddBondIface(c *dbctl.Context) error {
 	if err := m.conflicts(name, "cannot create an interface named "+name); err != nil {
 		return err
 	}
-	u, err := insert(c, "Interface", values{"name": str(name)})
+	u, err := c.Insert("Interface", dbctl.Values{"name": dbctl.Str(name)})
 	if err != nil {
 		return err
 	}
 	m.addIface(p, name, u)
 	m.added = append(m.added, u)
-	return c.Txn.AddElements("Port", p.row, "interfaces", refs(u))
+	return c.Txn.AddElements("Port", p.row, "interfaces", dbctl.Refs(u))
 }
 
 func cmdDelBondIface(c *dbctl.Context) error {
@@ -292,7 +292,7 @@ func cmdDelBondIface(c *dbctl.Context) error {
 	if len(i.port.ifaces) == 1 {
 		return fmt.Errorf("cannot delete last interface from port %s", i.port.name)
 	}
-	if err := c.Txn.RemoveElements("Port", i.port.row, "interfaces", refs(i.row)); err != nil {
+	if err := c.Txn.RemoveElements("Port", i.port.row, "interfaces", dbctl.Refs(i.row)); err != nil {
 		return err
 	}
 	delete(i.port.ifaces, name)

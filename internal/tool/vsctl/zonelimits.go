@@ -55,17 +55,17 @@ func cmdSetZoneLimit(c *dbctl.Context) error {
 		return err
 	}
 	if isDefault {
-		return update(c, "Datapath", dp.UUID(), values{"ct_zone_default_limit": integer(limit)})
+		return c.Update("Datapath", dp.UUID(), dbctl.Values{"ct_zone_default_limit": dbctl.Int(limit)})
 	}
 	if row, found := dp.IntRefs("ct_zones")[zone]; found {
-		return update(c, "CT_Zone", row, values{"limit": integer(limit)})
+		return c.Update("CT_Zone", row, dbctl.Values{"limit": dbctl.Int(limit)})
 	}
-	return addZone(c, dp, zone, values{"limit": integer(limit)})
+	return addZone(c, dp, zone, dbctl.Values{"limit": dbctl.Int(limit)})
 }
 
 // addZone adds a zone with the columns given to a datapath.
-func addZone(c *dbctl.Context, dp *client.Row, zone int64, v values) error {
-	row, err := insert(c, "CT_Zone", v)
+func addZone(c *dbctl.Context, dp *client.Row, zone int64, v dbctl.Values) error {
+	row, err := c.Insert("CT_Zone", v)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func forgetZone(c *dbctl.Context, dp *client.Row, zone int64, column string) err
 	if z.Datum("limit").Len() > 0 || z.Datum("timeout_policy").Len() > 0 {
 		return nil
 	}
-	return c.Txn.RemoveElements("Datapath", dp.UUID(), "ct_zones", integer(zone))
+	return c.Txn.RemoveElements("Datapath", dp.UUID(), "ct_zones", dbctl.Int(zone))
 }
 
 func cmdListZoneLimits(c *dbctl.Context) error {

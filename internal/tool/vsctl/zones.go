@@ -75,14 +75,14 @@ func cmdAddZoneTP(c *dbctl.Context) error {
 	if found && hasPolicy(c, existing) && !c.Has("--may-exist") {
 		return fmt.Errorf("zone id %d already exists", zone)
 	}
-	policy, err := insert(c, "CT_Timeout_Policy", values{"timeouts": timeouts})
+	policy, err := c.Insert("CT_Timeout_Policy", dbctl.Values{"timeouts": timeouts})
 	if err != nil {
 		return err
 	}
 	if found {
-		return update(c, "CT_Zone", existing, values{"timeout_policy": refs(policy)})
+		return c.Update("CT_Zone", existing, dbctl.Values{"timeout_policy": dbctl.Refs(policy)})
 	}
-	return addZone(c, dp, zone, values{"timeout_policy": refs(policy)})
+	return addZone(c, dp, zone, dbctl.Values{"timeout_policy": dbctl.Refs(policy)})
 }
 
 // hasPolicy reports whether a zone has timeouts; it may have only a limit.
@@ -185,11 +185,11 @@ func cmdAddAA(c *dbctl.Context) error {
 	if aa != nil {
 		return c.Txn.SetKeys("AutoAttach", aa.UUID(), "mappings", mapping)
 	}
-	u, err := insert(c, "AutoAttach", values{"mappings": mapping})
+	u, err := c.Insert("AutoAttach", dbctl.Values{"mappings": mapping})
 	if err != nil {
 		return err
 	}
-	return update(c, "Bridge", b.row, values{"auto_attach": refs(u)})
+	return c.Update("Bridge", b.row, dbctl.Values{"auto_attach": dbctl.Refs(u)})
 }
 
 func cmdDelAA(c *dbctl.Context) error {

@@ -54,7 +54,7 @@ func macs(c *dbctl.Context, table string, ls *client.Row, mac string) []*client.
 		}
 	}
 	slices.SortFunc(out, func(a, b *client.Row) int {
-		return str(a.String("MAC")).Compare(str(b.String("MAC")))
+		return dbctl.Str(a.String("MAC")).Compare(dbctl.Str(b.String("MAC")))
 	})
 	return out
 }
@@ -78,7 +78,7 @@ func locator(c *dbctl.Context, create bool) (ovsdb.UUID, bool, error) {
 	if !create {
 		return ovsdb.UUID{}, false, nil
 	}
-	u, err := insert(c, "Physical_Locator", values{"encapsulation_type": str(encap), "dst_ip": str(ip)})
+	u, err := c.Insert("Physical_Locator", dbctl.Values{"encapsulation_type": dbctl.Str(encap), "dst_ip": dbctl.Str(ip)})
 	return u, true, err
 }
 
@@ -92,9 +92,9 @@ func (t macTables) addUcast(c *dbctl.Context) error {
 		return err
 	}
 	if old := macs(c, t.ucast, ls, c.Arg(2)); len(old) > 0 {
-		return c.Txn.Set(t.ucast, old[0].UUID(), "locator", ref(u))
+		return c.Txn.Set(t.ucast, old[0].UUID(), "locator", dbctl.Refs(u))
 	}
-	_, err = insert(c, t.ucast, values{"MAC": str(c.Arg(2)), "logical_switch": ref(ls.UUID()), "locator": ref(u)})
+	_, err = c.Insert(t.ucast, dbctl.Values{"MAC": dbctl.Str(c.Arg(2)), "logical_switch": dbctl.Refs(ls.UUID()), "locator": dbctl.Refs(u)})
 	return err
 }
 
@@ -143,14 +143,14 @@ func (t macTables) addMcast(c *dbctl.Context) error {
 		members = append(members, have...)
 	}
 	// A set's members may not change, so it is replaced.
-	set, err := insert(c, "Physical_Locator_Set", values{"locators": ref(members...)})
+	set, err := c.Insert("Physical_Locator_Set", dbctl.Values{"locators": dbctl.Refs(members...)})
 	if err != nil {
 		return err
 	}
 	if len(old) > 0 {
-		return c.Txn.Set(t.mcast, old[0].UUID(), "locator_set", ref(set))
+		return c.Txn.Set(t.mcast, old[0].UUID(), "locator_set", dbctl.Refs(set))
 	}
-	_, err = insert(c, t.mcast, values{"MAC": str(c.Arg(2)), "logical_switch": ref(ls.UUID()), "locator_set": ref(set)})
+	_, err = c.Insert(t.mcast, dbctl.Values{"MAC": dbctl.Str(c.Arg(2)), "logical_switch": dbctl.Refs(ls.UUID()), "locator_set": dbctl.Refs(set)})
 	return err
 }
 
@@ -173,8 +173,8 @@ func (t macTables) delMcast(c *dbctl.Context) error {
 			err = c.Txn.Delete(t.mcast, row.UUID())
 		default:
 			var set ovsdb.UUID
-			if set, err = insert(c, "Physical_Locator_Set", values{"locators": ref(rest...)}); err == nil {
-				err = c.Txn.Set(t.mcast, row.UUID(), "locator_set", ref(set))
+			if set, err = c.Insert("Physical_Locator_Set", dbctl.Values{"locators": dbctl.Refs(rest...)}); err == nil {
+				err = c.Txn.Set(t.mcast, row.UUID(), "locator_set", dbctl.Refs(set))
 			}
 		}
 		if err != nil {

@@ -2,7 +2,6 @@ package vtepctl
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,29 +11,6 @@ import (
 	"weir/internal/ovsdb/client"
 	"weir/internal/tool/dbctl"
 )
-
-func str(s string) ovsdb.Datum { return ovsdb.ScalarDatum(ovsdb.StringAtom(s)) }
-
-func ref(us ...ovsdb.UUID) ovsdb.Datum {
-	atoms := make([]ovsdb.Atom, len(us))
-	for i, u := range us {
-		atoms[i] = ovsdb.UUIDAtom(u)
-	}
-	return ovsdb.SetDatum(ovsdb.UUIDType, atoms)
-}
-
-// values are columns of a row to insert.
-type values map[string]ovsdb.Datum
-
-func insert(c *dbctl.Context, table string, v values) (ovsdb.UUID, error) {
-	u, err := c.Txn.Insert(table)
-	for _, column := range slices.Sorted(maps.Keys(v)) {
-		if err == nil {
-			err = c.Txn.Set(table, u, column, v[column])
-		}
-	}
-	return u, err
-}
 
 func global(c *dbctl.Context) ovsdb.UUID {
 	for row := range c.Txn.Rows("Global") {
@@ -85,10 +61,7 @@ func cmdGetManager(c *dbctl.Context) error {
 			targets = append(targets, row.String("target"))
 		}
 	}
-	slices.Sort(targets)
-	for _, t := range targets {
-		c.Printf("%s\n", t)
-	}
+	c.PrintSorted(targets)
 	return nil
 }
 
@@ -110,7 +83,7 @@ func cmdSetManager(c *dbctl.Context) error {
 		if !ok || !slices.Contains([]string{"tcp", "ssl", "unix", "ptcp", "pssl", "punix"}, kind) {
 			log.Warn("target type \"%s\" is possibly erroneous", kind)
 		}
-		v := values{"target": str(t)}
+		v := dbctl.Values{"target": dbctl.Str(t)}
 		if text, given := c.Options["--inactivity-probe"]; given {
 			ms, err := strconv.ParseInt(text, 10, 64)
 			if err != nil {
@@ -118,13 +91,13 @@ func cmdSetManager(c *dbctl.Context) error {
 			}
 			v["inactivity_probe"] = ovsdb.ScalarDatum(ovsdb.IntAtom(ms))
 		}
-		u, err := insert(c, "Manager", v)
+		u, err := c.Insert("Manager", v)
 		if err != nil {
 			return err
 		}
 		rows = append(rows, u)
 	}
-	return c.Txn.Set("Global", g, "managers", ref(rows...))
+	return c.Txn.Set("Global", g, "managers", dbctl.Refs(rows...))
 }
 
 func needsSwitches(n *dbctl.Needs, _ *dbctl.Command) error {
@@ -142,11 +115,11 @@ func cmdAddPS(c *dbctl.Context) error {
 		}
 		return fmt.Errorf("cannot create physical switch %s because it already exists", c.Arg(1))
 	}
-	u, err := insert(c, "Physical_Switch", values{"name": str(c.Arg(1))})
+	u, err := c.Insert("Physical_Switch", dbctl.Values{"name": dbctl.Str(c.Arg(1))})
 	if err != nil {
 		return err
 	}
-	return c.Txn.AddElements("Global", global(c), "switches", ref(u))
+	return c.Txn.AddElements("Global", global(c), "switches", dbctl.Refs(u))
 }
 
 func physicalSwitch(c *dbctl.Context) (*client.Row, error) {
@@ -166,7 +139,7 @@ func cmdDelPS(c *dbctl.Context) error {
 			return err
 		}
 	}
-	if err := c.Txn.RemoveElements("Global", global(c), "switches", ref(ps.UUID())); err != nil {
+	if err := c.Txn.RemoveElements("Global", global(c), "switches", dbctl.Refs(ps.UUID())); err != nil {
 		return err
 	}
 	return c.Txn.Delete("Physical_Switch", ps.UUID())
@@ -218,10 +191,7 @@ func cmdListPorts(c *dbctl.Context) error {
 			names = append(names, p.String("name"))
 		}
 	}
-	slices.Sort(names)
-	for _, n := range names {
-		c.Printf("%s\n", n)
-	}
+	c.PrintSorted(names)
 	return nil
 }
 
@@ -236,11 +206,11 @@ func cmdAddPort(c *dbctl.Context) error {
 		}
 		return fmt.Errorf("cannot create a port named %s on %s because a port with that name already exists", c.Arg(2), c.Arg(1))
 	}
-	u, err := insert(c, "Physical_Port", values{"name": str(c.Arg(2))})
+	u, err := c.Insert("Physical_Port", dbctl.Values{"name": dbctl.Str(c.Arg(2))})
 	if err != nil {
 		return err
 	}
-	return c.Txn.AddElements("Physical_Switch", ps.UUID(), "ports", ref(u))
+	return c.Txn.AddElements("Physical_Switch", ps.UUID(), "ports", dbctl.Refs(u))
 }
 
 func cmdDelPort(c *dbctl.Context) error {
@@ -251,7 +221,7 @@ func cmdDelPort(c *dbctl.Context) error {
 		}
 		return err
 	}
-	if err := c.Txn.RemoveElements("Physical_Switch", ps.UUID(), "ports", ref(p.UUID())); err != nil {
+	if err := c.Txn.RemoveElements("Physical_Switch", ps.UUID(), "ports", dbctl.Refs(p.UUID())); err != nil {
 		return err
 	}
 	return c.Txn.Delete("Physical_Port", p.UUID())
@@ -323,7 +293,7 @@ func cmdSetReplication(c *dbctl.Context) error {
 	if mode := c.Arg(2); mode != "service_node" && mode != "source_node" {
 		return fmt.Errorf("Replication mode must be 'service_node' or 'source_node'")
 	}
-	return c.Txn.Set("Logical_Switch", ls.UUID(), "replication_mode", str(c.Arg(2)))
+	return c.Txn.Set("Logical_Switch", ls.UUID(), "replication_mode", dbctl.Str(c.Arg(2)))
 }
 
 func cmdGetReplication(c *dbctl.Context) error {
@@ -349,7 +319,7 @@ func logicalCommands(short, table, kind string) []dbctl.Syntax {
 	return []dbctl.Syntax{
 		{Name: "add-" + short, Min: 1, Max: 1, Args: arg, Options: "--may-exist", Needs: needs, Run: func(c *dbctl.Context) error {
 			if named(c, table, c.Arg(1)) == nil {
-				_, err := insert(c, table, values{"name": str(c.Arg(1))})
+				_, err := c.Insert(table, dbctl.Values{"name": dbctl.Str(c.Arg(1))})
 				return err
 			}
 			if c.Has("--may-exist") {
