@@ -9,7 +9,7 @@ import (
 func (s *session) receive(b []byte) {
 	coverRequest.Inc()
 	s.mu.Lock()
-	opt := openflow.DecodeOptions{TableID: s.proto&openflow.PTID != 0, TLV: s.m.b.pipe.TLV(), Log: logDecode}
+	opt := openflow.DecodeOptions{TableID: s.proto&openflow.PTID != 0, TLV: s.m.b.pipe.TLV(), ToSwitch: true, Log: logDecode}
 	ver := s.ver
 	s.mu.Unlock()
 	h, msg, err := s.dec.Decode(b, opt)

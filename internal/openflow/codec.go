@@ -17,6 +17,9 @@ type DecodeOptions struct {
 	// TLV binds the tun_metadata fields of a bridge; nil where none is known,
 	// so that each match holds the lengths that it came with.
 	TLV *flow.TLVTable
+	// ToSwitch: messages that only switches send are refused as OFPBRC_BAD_TYPE,
+	// whatever is in them.
+	ToSwitch bool
 	// Log, when set, gets what the C programs log while they decode: the
 	// module's name and the place in it that shares a rate limit, whether it is a
 	// warning (else information), the text.
@@ -101,7 +104,16 @@ func (d *decoder) begin(b []byte, opt DecodeOptions) error {
 		return ErrBRCBadLen.Err()
 	}
 	d.cursor = cursor{b: b[:h.Length], off: HeaderLen}
-	return d.identify()
+	if err := d.identify(); err != nil {
+		return err
+	}
+	if err := d.checkLength(); err != nil {
+		return err
+	}
+	if opt.ToSwitch && d.row.fromSwitch() {
+		return ErrBRCBadType.Err()
+	}
+	return nil
 }
 
 // identify finds the row and skips the headers up to the body.
@@ -139,6 +151,17 @@ func (d *decoder) identify() error {
 		return d.unknown(k)
 	}
 	return nil
+}
+
+// checkLength checks the length of the body as far as the kind of message
+// tells it, before anything of the body is looked at: whatever else is wrong
+// with a message, one that can't be as long is answered by OFPBRC_BAD_LEN.
+func (d *decoder) checkLength() error {
+	if d.row.fits(d.left()) {
+		return nil
+	}
+	d.logf("ofp_msgs", true, sprintf("received %s with incorrect length %d (%s)", d.row.title(), d.Length, d.row.lengths(d.off)))
+	return ErrBRCBadLen.Err()
 }
 
 // vendorKey reads the vendor and its number.

@@ -130,15 +130,6 @@ func decFeaturesReply(d *decoder) Message {
 	if d.Version == V10 {
 		m.Actions = acts & 0xfff
 	}
-	size := 64
-	if d.Version == V10 {
-		size = 48
-	}
-	if d.err == nil && d.left()%size != 0 {
-		d.logf("ofp_msgs", true, sprintf("received %s with incorrect length %d (must be exactly %d bytes or longer by an integer multiple of %d bytes)",
-			d.row.name(), d.Length, d.off, size))
-		d.fail(ErrBRCBadLen)
-	}
 	for d.left() > 0 && d.err == nil {
 		m.Ports = append(m.Ports, d.portDesc())
 	}

@@ -102,7 +102,6 @@ func (p *printer) message(b []byte) {
 		p.decodeError(err)
 		return
 	}
-	start := len(p.b)
 	p.title(d)
 	if d.row.isStats() {
 		p.statsFlags(b)
@@ -119,11 +118,6 @@ func (p *printer) message(b []byte) {
 	}
 	if d.err != nil {
 		p.b = p.b[:body]
-		if CodeOf(d.err) == ErrBRCBadLen && d.exactLen() {
-			p.b = p.b[:start]
-			p.decodeError(d.err)
-			return
-		}
 		p.WriteByte(' ')
 		p.decodeError(d.err)
 		return
@@ -148,16 +142,6 @@ func (p *printer) flowReply(d *decoder) {
 			p.b = AppendFlowStats(append(p.b, "\n "...), s, true, p.opt.Names)
 		}
 	}
-}
-
-// exactLen reports whether the length of the message's fixed part is what is
-// wrong, which Open vSwitch finds out before it knows the message's name.
-func (d *decoder) exactLen() bool {
-	switch d.row.name() {
-	case "OFPT_FEATURES_REPLY":
-		return true
-	}
-	return false
 }
 
 func (p *printer) decodeError(err error) {
