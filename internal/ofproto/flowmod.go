@@ -12,6 +12,9 @@ import (
 func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	fm.Origin = s.origin
 	if fm.Flags&openflow.FlowEmerg != 0 {
+		if fm.IdleTimeout != 0 || fm.HardTimeout != 0 {
+			return openflow.ErrFMFCBadEmergTimeout.Err()
+		}
 		return openflow.ErrFMFCTableFull.Err()
 	}
 	if fm.TableID == pipeline.TableInternal && fm.Flags&openflow.FlowNoReadonly == 0 {
@@ -23,9 +26,6 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if s.version() == openflow.V11 && fm.CookieMask == 0 && (fm.Command == openflow.FlowModify || fm.Command == openflow.FlowModifyStrict) {
 		// In this version only, such a modification of no flow adds one.
 		fm.NewCookie = fm.Cookie
-	}
-	if fm.TableID == openflow.TableAny && fm.Command == openflow.FlowAdd && s.version() >= openflow.V11 {
-		return openflow.ErrFMFCBadTableID.Err()
 	}
 	if fm.Command == openflow.FlowAdd && s.version() < openflow.V12 {
 		fm.Flags |= openflow.FlowResetCounts // as these versions always do

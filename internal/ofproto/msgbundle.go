@@ -168,7 +168,11 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 	for i := range bu.parts {
 		switch m := bu.parts[i].msg.(type) {
 		case *openflow.PacketOut:
-			if err := s.m.b.checkPacketOut(m, groups); err != nil {
+			if err := s.m.b.checkPacketOut(m, s.version(), groups); err != nil {
+				return i, err
+			}
+		case *openflow.PortMod:
+			if err := s.m.b.checkPortMod(m); err != nil {
 				return i, err
 			}
 		case *openflow.GroupMod:

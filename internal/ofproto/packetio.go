@@ -21,9 +21,9 @@ func makePacket(frame []byte) *netdev.Packet {
 }
 
 // packetOut runs the actions of a packet-out on its frame.
-func (b *Bridge) packetOut(po *openflow.PacketOut) error {
+func (b *Bridge) packetOut(po *openflow.PacketOut, v openflow.Version) error {
 	coverPacketOut.Inc()
-	if err := b.checkPacketOut(po, nil); err != nil {
+	if err := b.checkPacketOut(po, v, nil); err != nil {
 		return err
 	}
 	in := b.injection(po)
@@ -34,9 +34,10 @@ func (b *Bridge) packetOut(po *openflow.PacketOut) error {
 	return nil
 }
 
-// checkPacketOut refuses actions that can't be done. groups are those that will
-// have been added (true) or deleted before.
-func (b *Bridge) checkPacketOut(po *openflow.PacketOut, groups map[uint32]bool) error {
+// checkPacketOut refuses actions that can't be done, since OpenFlow 1.1 also
+// those that the packet hasn't the headers for. groups are those that will have
+// been added (true) or deleted before.
+func (b *Bridge) checkPacketOut(po *openflow.PacketOut, v openflow.Version, groups map[uint32]bool) error {
 	if po.BufferID != openflow.NoBuffer {
 		return openflow.ErrBRCBufferUnknown.Err()
 	}
@@ -51,7 +52,19 @@ func (b *Bridge) checkPacketOut(po *openflow.PacketOut, groups map[uint32]bool) 
 			return openflow.ErrBACBadOutGroup.Err()
 		}
 	}
-	return checkActions(po.Actions)
+	if err := checkActions(po.Actions); err != nil || openflow.AlwaysConsistent(po.Actions) {
+		return err
+	}
+	m := openflow.Match{Key: po.Metadata.Key}
+	extractPacketOut(po.Data, &m.Key)
+	m.Mask = m.Key.MaskExact()
+	usable, err := openflow.CheckActions(po.Actions, &m, openflow.ActionCheck{
+		MaxPorts: openflow.PortMax, TableID: openflow.TableAny, NTables: pipeline.NumTables, Usable: v.Protocol(), Keep: true, Log: logDecode,
+	})
+	if err == nil && usable == 0 {
+		err = openflow.ErrBACMatchInconsistent.Err()
+	}
+	return err
 }
 
 // injection is a packet-out on its way: a frame that is translated with actions

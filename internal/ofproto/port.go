@@ -235,25 +235,41 @@ func unknownStats() netdev.Stats {
 		RxOverErr: u, RxCRCErr: u, RxFrameErr: u, RxMissedErrors: u}
 }
 
+// checkPortMod says whether a port mod names a port, without doing it.
+func (b *Bridge) checkPortMod(m *openflow.PortMod) error {
+	b.be.mu.Lock()
+	defer b.be.mu.Unlock()
+	_, err := b.portOf(m.PortNo, m.HWAddr)
+	return err
+}
+
+// portOf is the port that a port mod names by both number and address. The
+// caller holds be.mu.
+func (b *Bridge) portOf(no openflow.PortNo, hw packet.MAC) (*port, error) {
+	p := b.ports[no]
+	switch {
+	case p == nil:
+		return nil, openflow.ErrPMFCBadPort.Err()
+	case p.desc.HWAddr != hw:
+		return nil, openflow.ErrPMFCBadHWAddr.Err()
+	}
+	return p, nil
+}
+
 // setConfig changes the OpenFlow configuration of a port, PortDown by way of
 // its device.
 func (b *Bridge) setPortConfig(no openflow.PortNo, hw packet.MAC, config, mask openflow.PortConfig) error {
 	be := b.be
 	be.mu.Lock()
-	p := b.ports[no]
-	switch {
-	case p == nil:
+	p, err := b.portOf(no, hw)
+	if err != nil {
 		be.mu.Unlock()
-		return openflow.ErrPMFCBadPort.Err()
-	case p.desc.HWAddr != hw:
-		be.mu.Unlock()
-		return openflow.ErrPMFCBadHWAddr.Err()
+		return err
 	}
 	const kept = openflow.PortNoRecv | openflow.PortNoFlood | openflow.PortNoFwd | openflow.PortNoPacketIn | openflow.PortNoSTP | openflow.PortNoRecvSTP
 	p.config = p.config&^(mask&kept) | config&mask&kept
 	dev, before := p.conf.Device, p.desc
 	be.mu.Unlock()
-	var err error
 	if mask&openflow.PortDown != 0 && dev != nil {
 		if config&openflow.PortDown != 0 {
 			err = dev.SetFlags(0, netdev.Up)

@@ -72,6 +72,7 @@ func secondaryMay(msg openflow.Message) bool {
 // handle does what a message asks for.
 func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message) error {
 	s.mu.Lock()
+	ver := s.ver
 	secondary := s.role == openflow.RoleSecondary
 	s.mu.Unlock()
 	if secondary && !secondaryMay(msg) {
@@ -99,7 +100,7 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 	case *openflow.TableMod:
 		return s.tableMod(msg)
 	case *openflow.PacketOut:
-		return s.m.b.packetOut(msg)
+		return s.m.b.packetOut(msg, ver)
 	case *openflow.Resume:
 		return s.m.b.resume(msg)
 	case *openflow.TLVTableMod:

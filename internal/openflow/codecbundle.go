@@ -17,8 +17,22 @@ func onfName(v Version, s string) string {
 
 func decBundleControl(d *decoder) Message {
 	m := &BundleControl{ID: d.u32(), Type: BundleCtrlType(d.u16()), Flags: d.u16()}
+	for d.left() > 0 && d.err == nil {
+		switch typ, _, _ := d.prop(); {
+		case typ == bundlePropTime && d.Version >= V15:
+			d.fail(ErrBFCSchedNotSupported)
+		case typ == 0xffff:
+			d.fail(ErrBPCBadExperimenter)
+		default:
+			d.fail(ErrBPCBadType)
+		}
+	}
 	return m
 }
+
+// bundlePropTime is the property of a bundle that is to be committed at a time
+// (OpenFlow 1.5.1, 7.3.9.4).
+const bundlePropTime = 1
 
 func (e *encoder) encodeBundleControl(m *BundleControl) {
 	e.start(onfName(e.v, "BUNDLE_CONTROL"))
@@ -42,15 +56,15 @@ func decBundleAdd(d *decoder) Message {
 	}
 	raw := d.rest()
 	h, err := DecodeHeader(raw)
+	if err == nil && h.Version != d.Version {
+		d.fail(ErrBFCBadVersion)
+		return m
+	}
 	if err != nil || h.Length > len(raw) || h.Length < HeaderLen {
 		d.fail(ErrBFCMsgBadLen)
 		return m
 	}
 	m.Raw = raw[:h.Length]
-	if h.Version != d.Version {
-		d.fail(ErrBFCBadVersion)
-		return m
-	}
 	if h.Xid != d.Xid {
 		d.fail(ErrBFCMsgBadXid)
 		return m

@@ -49,7 +49,7 @@ func decFlowMod(d *decoder) Message {
 	m.OutGroup = GroupAny
 	m.Match = d.match10()
 	m.NewCookie = d.u64()
-	d.flowMod10Tail(m)
+	flags := d.flowMod10Tail(m)
 	if d.exact10 {
 		m.Priority = 0xffff
 	}
@@ -58,6 +58,7 @@ func decFlowMod(d *decoder) Message {
 	}
 	d.checkTuple(&m.Match)
 	m.Actions = d.flowActions()
+	m.Flags = d.flowFlags(flags)
 	return m
 }
 
@@ -70,14 +71,15 @@ func (d *decoder) checkTuple(m *Match) {
 	}
 }
 
-// flowMod10Tail reads what follows the match or the cookie in OpenFlow 1.0.
-func (d *decoder) flowMod10Tail(m *FlowMod) {
+// flowMod10Tail reads what follows the match or the cookie in OpenFlow 1.0,
+// and gives the flags, which are looked at last.
+func (d *decoder) flowMod10Tail(m *FlowMod) (flags uint16) {
 	d.flowCommand(m, d.u16())
 	m.IdleTimeout, m.HardTimeout, m.Priority = d.u16(), d.u16(), d.u16()
 	m.BufferID = d.u32()
 	m.OutPort = Port10(d.u16())
-	m.Flags = d.flowFlags(d.u16())
 	m.ModifyCookie = m.NewCookie != ^uint64(0)
+	return d.u16()
 }
 
 // flowCommand takes the table id out of a command of OpenFlow 1.0.
@@ -100,7 +102,7 @@ func decNXFlowMod(d *decoder) Message {
 	m := d.newFlowMod()
 	m.OutGroup = GroupAny
 	m.NewCookie = d.u64()
-	d.flowMod10Tail(m)
+	flags := d.flowMod10Tail(m)
 	n := int(d.u16())
 	d.skip(6)
 	var cookie [2]uint64
@@ -111,41 +113,44 @@ func decNXFlowMod(d *decoder) Message {
 	}
 	d.checkTuple(&m.Match)
 	m.Actions = d.flowActions()
+	m.Flags = d.flowFlags(flags)
 	return m
 }
 
+// flowMod11 reads a flow mod of OpenFlow 1.1 and later. Of several faults it
+// tells the first in this order: the match, where the flow is to go, the
+// command, the instructions, the flags.
 func (d *decoder) flowMod11() Message {
 	m := d.newFlowMod()
 	m.Cookie, m.CookieMask, m.TableID = d.u64(), d.u64(), d.u8()
-	cmd := d.u8()
-	if cmd > uint8(FlowDeleteStrict) {
-		d.fail(ErrFMFCBadCommand)
-	}
-	m.Command = FlowModCommand(cmd)
+	m.Command = FlowModCommand(d.u8())
 	m.IdleTimeout, m.HardTimeout, m.Priority = d.u16(), d.u16(), d.u16()
 	m.BufferID = d.u32()
 	out := d.u32()
 	m.OutPort = PortNo(out)
-	if out > 0xfeff && out < uint32(PortMax) {
-		d.fail(ErrBACBadOutPort)
-	}
 	m.OutGroup = d.u32()
-	m.Flags = d.flowFlags(d.u16())
-	imp := d.u16()
+	flags, imp := d.u16(), d.u16()
 	if d.Version >= V14 {
 		m.Importance = imp
 	}
 	if m.Command == FlowAdd {
 		m.NewCookie, m.Cookie, m.CookieMask = m.Cookie, 0, 0
-		if d.Version >= V14 {
-			m.Importance = imp
-		}
 	} else {
 		m.NewCookie = ^uint64(0)
 	}
 	d.match11Into(&m.Match, matchOptions{})
 	d.checkTuple(&m.Match)
+	if out > 0xfeff && out < uint32(PortMax) {
+		d.fail(ErrBACBadOutPort)
+	}
+	if m.TableID == TableAny && m.Command != FlowDelete && m.Command != FlowDeleteStrict {
+		d.fail(ErrFMFCBadTableID)
+	}
+	if m.Command > FlowDeleteStrict {
+		d.fail(ErrFMFCBadCommand)
+	}
 	m.Actions = d.flowActions()
+	m.Flags = d.flowFlags(flags)
 	return m
 }
 

@@ -22,6 +22,7 @@ func decGroupMod(d *decoder) Message {
 		n := int(d.u16())
 		d.skip(2)
 		m.CommandBucketID = d.u32()
+		d.checkCommandBucket(m)
 		c := d.sub(n, ErrGMFCBadBucket)
 		m.Buckets = d.buckets(&c, usualWeight(m.Type, m.Command == GroupInsertBucket))
 		m.Props = d.groupProps(&d.cursor, m.Type, m.Command)
@@ -32,42 +33,48 @@ func decGroupMod(d *decoder) Message {
 	return m
 }
 
-// checkGroup makes the checks that depend on the command and type.
+// checkGroup makes the checks that depend on the command and type, after those
+// of the buckets.
 func (d *decoder) checkGroup(m *GroupMod) {
-	switch m.Command {
-	case GroupAdd, GroupModify, GroupAddOrMod:
-		if m.Type > GroupTypeFF {
-			d.fail(ErrGMFCBadType)
-		}
-		if m.Type == GroupTypeIndirect && len(m.Buckets) != 1 {
-			d.fail(ErrGMFCInvalidGroup)
-		}
-	case GroupDelete:
-	case GroupInsertBucket, GroupRemoveBucket:
-		if !group15(d.Version) {
-			d.fail(ErrGMFCBadCommand)
-		}
-		if m.Command == GroupInsertBucket && m.CommandBucketID == BucketAll ||
-			m.CommandBucketID > BucketMax && m.CommandBucketID < BucketFirst {
-			d.fail(ErrGMFCUnknownBucket)
-		}
-	default:
+	if m.Type > GroupTypeFF {
+		d.fail(ErrGMFCBadType)
+	}
+	if m.Command > GroupRemoveBucket && m.Command != GroupAddOrMod ||
+		(m.Command == GroupInsertBucket || m.Command == GroupRemoveBucket) && !group15(d.Version) {
 		d.fail(ErrGMFCBadCommand)
 	}
-	if m.ID > GroupMax && !(m.Command == GroupDelete && m.ID == GroupAll) {
+	if m.Command == GroupAdd && m.ID > GroupMax {
 		d.fail(ErrGMFCInvalidGroup)
 	}
-	if m.Command >= GroupDelete && m.Command != GroupAddOrMod {
-		return
+	adds := m.Command == GroupAdd || m.Command == GroupModify || m.Command == GroupAddOrMod
+	if adds && m.Type == GroupTypeIndirect && len(m.Buckets) != 1 {
+		d.fail(ErrGMFCInvalidGroup)
 	}
 	for _, b := range m.Buckets {
 		watches := b.WatchPort != PortNone || b.WatchGroup != GroupAny
 		switch {
 		case m.Type == GroupTypeFF && !watches:
 			d.fail(ErrGMFCInvalidGroup)
-		case (m.Type == GroupTypeAll || m.Type == GroupTypeIndirect) && watches:
+		case adds && (m.Type == GroupTypeAll || m.Type == GroupTypeIndirect) && watches:
 			d.fail(ErrGMFCWatchUnsupported)
 		}
+	}
+}
+
+// checkCommandBucket checks the bucket that a command is about: none, unless
+// buckets are inserted or removed (OpenFlow 1.5.1, 7.3.4.3).
+func (d *decoder) checkCommandBucket(m *GroupMod) {
+	id, ok := m.CommandBucketID, true
+	switch m.Command {
+	case GroupRemoveBucket:
+		ok = id <= BucketMax || id >= BucketFirst
+	case GroupInsertBucket:
+		ok = id <= BucketMax || id >= BucketFirst && id != BucketAll
+	default:
+		ok = id == BucketAll
+	}
+	if !ok {
+		d.fail(ErrGMFCBadBucket)
 	}
 }
 
@@ -104,12 +111,15 @@ func (d *decoder) buckets(c *cursor, weight uint16) []Bucket {
 }
 
 func (d *decoder) bucket11(c *cursor) Bucket {
-	n := int(c.u16())
-	b := Bucket{Weight: c.u16(), WatchPort: c.port32(), WatchGroup: c.u32()}
-	c.skip(4)
-	if n < 16 || n%8 != 0 {
+	if c.left() < 16 {
 		c.fail(ErrGMFCBadBucket)
 	}
+	n := int(c.u16())
+	if n < 16 || n%8 != 0 || n-2 > c.left() {
+		c.fail(ErrGMFCBadBucket)
+	}
+	b := Bucket{Weight: c.u16(), WatchPort: c.watchPort(), WatchGroup: c.u32()}
+	c.skip(4)
 	a := c.sub(n-16, ErrGMFCBadBucket)
 	b.Actions = d.actions(&a)
 	return b
@@ -118,9 +128,6 @@ func (d *decoder) bucket11(c *cursor) Bucket {
 func (d *decoder) bucket15(c *cursor, weight uint16) Bucket {
 	n, actLen := int(c.u16()), int(c.u16())
 	b := Bucket{ID: c.u32(), Weight: weight, WatchPort: PortNone, WatchGroup: GroupAny}
-	if b.ID > BucketMax {
-		c.fail(ErrGMFCBadBucket)
-	}
 	if n < 8 || n%8 != 0 || actLen > n-8 {
 		c.fail(ErrGMFCBadBucket)
 	}
@@ -134,7 +141,7 @@ func (d *decoder) bucket15(c *cursor, weight uint16) Bucket {
 			b.Weight = v.u16()
 			v.skip(2)
 		case groupPropWatchPort:
-			b.WatchPort = v.port32()
+			b.WatchPort = v.watchPort()
 		case groupPropWatchGroup:
 			b.WatchGroup = v.u32()
 		default:
@@ -144,6 +151,9 @@ func (d *decoder) bucket15(c *cursor, weight uint16) Bucket {
 		p.endProp(&v)
 	}
 	c.failErr(p.err)
+	if b.ID > BucketMax {
+		c.fail(ErrGMFCBadBucket)
+	}
 	return b
 }
 

@@ -14,24 +14,31 @@ func decMeterMod(d *decoder) Message {
 		d.rest()
 		return m
 	}
-	f := m.Meter.Flags
-	if f&MeterKbps != 0 && f&MeterPktps != 0 {
+	m.Meter.Bands = d.meterBands(&d.cursor)
+	if unit := m.Meter.Flags & (MeterKbps | MeterPktps); unit != MeterKbps && unit != MeterPktps {
 		d.fail(ErrMMFCBadFlags)
 	}
-	m.Meter.Bands = d.meterBands(&d.cursor)
+	for _, b := range m.Meter.Bands {
+		if b.Rate == 0 {
+			d.fail(ErrMMFCBadRate)
+		}
+	}
 	return m
 }
+
+// meterBandLen is the length of a band of either type.
+const meterBandLen = 16
 
 func (d *decoder) meterBands(c *cursor) []MeterBand {
 	var out []MeterBand
 	for c.left() > 0 && c.err == nil {
 		b := MeterBand{Type: c.u16()}
-		n := int(c.u16())
+		if n := int(c.u16()); n != meterBandLen {
+			c.fail(ErrBRCBadLen)
+		}
 		b.Rate, b.Burst = c.u32(), c.u32()
 		switch {
 		case b.Type != BandDrop && b.Type != BandDSCPRemark:
-			c.fail(ErrMMFCBadBand)
-		case n != 16:
 			c.fail(ErrMMFCBadBand)
 		case b.Type == BandDSCPRemark:
 			b.PrecLevel = c.u8()
@@ -48,7 +55,7 @@ func (d *decoder) meterBands(c *cursor) []MeterBand {
 func (e *encoder) meterBands(bands []MeterBand) {
 	for _, b := range bands {
 		e.u16(b.Type)
-		e.u16(16)
+		e.u16(meterBandLen)
 		e.u32(b.Rate)
 		e.u32(b.Burst)
 		if b.Type == BandDSCPRemark {

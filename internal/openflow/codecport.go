@@ -59,6 +59,15 @@ func (c *cursor) port32() PortNo {
 	return PortNo(p)
 }
 
+// watchPort reads the port that a bucket watches.
+func (c *cursor) watchPort() PortNo {
+	p := c.u32()
+	if p > 0xfeff && p < uint32(PortMax) {
+		c.fail(ErrGMFCBadWatch)
+	}
+	return PortNo(p)
+}
+
 // Port10 widens a port number of OpenFlow 1.0.
 func Port10(p uint16) PortNo {
 	if p >= 0xff00 {

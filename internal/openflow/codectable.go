@@ -271,6 +271,9 @@ func decTableMod(d *decoder) Message {
 	d.skip(3)
 	config := d.u32()
 	d.tableConfig(&t, config, &d.cursor)
+	if t.VacancyDown > t.VacancyUp || t.VacancyUp > 100 { // percents
+		d.fail(ErrBPCBadValue)
+	}
 	return &TableMod{
 		TableID: t.TableID, Miss: t.Miss, Eviction: t.Eviction, EvictionFlags: t.EvictionFlags,
 		Vacancy: t.Vacancy, VacancyDown: t.VacancyDown, VacancyUp: t.VacancyUp,
