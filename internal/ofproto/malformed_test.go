@@ -165,6 +165,9 @@ func TestRefusals(t *testing.T) {
 		{"a bundle for later", v15, 33, "00000001" + "0000" + "0000" + "0001" + "0014" + strings.Repeat("00", 20), openflow.ErrBFCSchedNotSupported},
 		{"a bundle with an experimenter's property", v14, 33, "00000001" + "0000" + "0000" + "ffff" + "000c" + "00123456" + "00000000" + "00000000", openflow.ErrBPCBadExperimenter},
 		{"a message of another version in a bundle", v14, 34, "00000001" + "0000" + "0000" + "040e0000" + "00000000", openflow.ErrBFCBadVersion},
+		{"a weight in a group that doesn't choose", v13, 15, "0000" + "0000" + "00000009" + "0010" + "0007" + "ffffffff" + "ffffffff" + "00000000", openflow.ErrGMFCInvalidGroup},
+		{"a weight in a group that doesn't choose, in OpenFlow 1.5", v15, 15, "0000" + "0200" + "00000009" + "0010" + "0000" + "ffffffff" + "0010" + "0000" + "00000001" + "00000008" + "00020000", openflow.ErrGMFCInvalidGroup},
+		{"no tables but one", v13, 18, "000c" + "0000" + "00000000" + "0040" + "00" + strings.Repeat("00", 61), openflow.ErrTFFCEPerm},
 		{"packet-out without a port in OpenFlow 1.5", v15, 13, "ffffffff" + "0000" + "0000" + match13, openflow.ErrBRCBadPort},
 	} {
 		t.Run(test.name, func(t *testing.T) {

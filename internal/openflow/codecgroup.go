@@ -50,6 +50,9 @@ func (d *decoder) checkGroup(m *GroupMod) {
 	if adds && m.Type == GroupTypeIndirect && len(m.Buckets) != 1 {
 		d.fail(ErrGMFCInvalidGroup)
 	}
+	if adds && m.Type != GroupTypeSelect && d.weighed {
+		d.fail(ErrGMFCInvalidGroup)
+	}
 	for _, b := range m.Buckets {
 		watches := b.WatchPort != PortNone || b.WatchGroup != GroupAny
 		switch {
@@ -119,6 +122,7 @@ func (d *decoder) bucket11(c *cursor) Bucket {
 		c.fail(ErrGMFCBadBucket)
 	}
 	b := Bucket{Weight: c.u16(), WatchPort: c.watchPort(), WatchGroup: c.u32()}
+	d.weighed = d.weighed || b.Weight != 0
 	c.skip(4)
 	a := c.sub(n-16, ErrGMFCBadBucket)
 	b.Actions = d.actions(&a)
@@ -139,6 +143,7 @@ func (d *decoder) bucket15(c *cursor, weight uint16) Bucket {
 		switch t {
 		case groupPropWeight:
 			b.Weight = v.u16()
+			d.weighed = d.weighed || b.Weight != 0
 			v.skip(2)
 		case groupPropWatchPort:
 			b.WatchPort = v.watchPort()
