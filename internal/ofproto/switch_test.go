@@ -388,3 +388,17 @@ func TestBundledPacketOut(t *testing.T) {
 		t.Fatalf("flows %+v", st.Stats)
 	}
 }
+
+// What a table does with packets that match no flow is told by its statistics.
+func TestTableMissIsTold(t *testing.T) {
+	r := newRig(t)
+	r.bridge("br0", 0, true)
+	p := r.connect("br0", openflow.V12)
+	p.send(&openflow.TableMod{TableID: 1, Miss: openflow.MissDrop, Eviction: -1, Vacancy: -1})
+	st := ask[*openflow.TableStatsReply](p, &openflow.TableStatsRequest{})
+	for i, want := range []openflow.TableMiss{openflow.MissController, openflow.MissDrop, openflow.MissController} {
+		if got := st.Features[i].MissConfig; got != want {
+			t.Errorf("table %d: %s, want %s", i, got, want)
+		}
+	}
+}

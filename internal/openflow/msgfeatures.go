@@ -8,7 +8,7 @@ type TableFeatures struct {
 	Name          string
 	MetadataMatch uint64
 	MetadataWrite uint64
-	// MissConfig is a bitmap of 1<<TableMiss that the table supports (1.1, 1.2).
+	// MissConfig is what becomes of packets that match no flow (1.1, 1.2).
 	MissConfig       TableMiss
 	SupportsEviction bool
 	SupportsVacancy  bool
