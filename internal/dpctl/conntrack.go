@@ -21,9 +21,12 @@ func conntrackTable() []command {
 			l.doc = []string{}
 			return l.connections()
 		}},
-		{"flush-conntrack", "[dp] [zone=N] [ct-orig-tuple] [ct-reply-tuple]", 0, 4, (*call).connections},
+		{"flush-conntrack", "[dp] [zone=N] [mark=X[/M]] [labels=Y[/N]] [ct-orig-tuple [ct-reply-tuple]]", 0, 6, (*call).connections},
 		{"ct-stats-show", "[dp] [zone=N]", 0, 3, func(l *call) error { return l.count("Connections Stats:\n    Total: %d\n") }},
 		{"ct-get-nconns", "[dp]", 0, 1, func(l *call) error { return l.count("%d\n") }},
+		refused("dump-conntrack-exp", "[dp] [zone=N]"),
+		refused("ct-get-sweep-interval", "[dp]"),
+		refused("ct-set-sweep-interval", "[dp] ms"),
 		refused("ct-bkts", "[dp] [gt=N]"),
 		refused("ct-set-maxconns", "[dp] maxconns"),
 		refused("ct-get-maxconns", "[dp]"),

@@ -247,11 +247,14 @@ func (s *Switch) registerNone(srv *unixctl.Server) {
 // registerRefused adds the commands that would change or list what this version
 // doesn't have, so that whoever tries them reads why they don't work.
 func (s *Switch) registerRefused(srv *unixctl.Server) {
+	const offload = "hardware offload is not supported yet: no data path has any"
 	for _, c := range []struct{ name, usage, reason string }{
 		{"autoattach/show-isid", "[bridge]", "LLDP and auto-attach are not supported yet"},
 		{"autoattach/statistics", "[bridge]", "LLDP and auto-attach are not supported yet"},
 		{"autoattach/status", "[bridge]", "LLDP and auto-attach are not supported yet"},
 		{"cfm/set-fault", "[interface] normal|false|true", "CFM is not supported yet: no interface has a session"},
+		{"dpif/offload/classes", "", offload},
+		{"dpif/offload/show", "", offload},
 		{"mdb/flush", "[bridge]", "multicast snooping is not supported yet: there is nothing to flush"},
 		{"rstp/tcn", "[bridge]", "RSTP is not supported yet"},
 		{"stp/tcn", "[bridge]", "STP is not supported yet"},

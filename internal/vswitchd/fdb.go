@@ -49,30 +49,48 @@ func (ts fdbTables) Document() any {
 	return m
 }
 
-// String is the one table as scripts know it; of several, each below the name of
-// its bridge.
+// String is the one table as scripts know it; of several one, in which the first
+// entry of each bridge has its name before it, and a bridge without entries a
+// line of its own.
 func (ts fdbTables) String() string {
 	var b strings.Builder
-	for _, t := range ts {
-		if len(ts) > 1 {
-			b.WriteString(t.bridge + ":\n")
-		}
+	if len(ts) == 1 {
 		b.WriteString(" port  VLAN  MAC                Age\n")
-		for _, e := range t.entries {
-			if e.Port == uint32(openflow.PortLocal) {
-				b.WriteString("LOCAL")
-			} else {
-				fmt.Fprintf(&b, "%5d", e.Port)
+		for i := range ts[0].entries {
+			b.WriteString(ts[0].entries[i].String())
+		}
+		return b.String()
+	}
+	width := len("Bridge")
+	for _, t := range ts {
+		width = max(width, len(t.bridge))
+	}
+	fmt.Fprintf(&b, "%-*s   Port  VLAN  MAC                Age\n", width, "Bridge")
+	for _, t := range ts {
+		if len(t.entries) == 0 {
+			b.WriteString(t.bridge + "\n")
+		}
+		for i := range t.entries {
+			name := ""
+			if i == 0 {
+				name = t.bridge
 			}
-			fmt.Fprintf(&b, "  %4d  %s  ", e.VLAN, e.MAC)
-			if e.Static {
-				b.WriteString("static\n")
-			} else {
-				fmt.Fprintf(&b, "%3d\n", *e.Age)
-			}
+			fmt.Fprintf(&b, "%-*s  %s", width, name, &t.entries[i])
 		}
 	}
 	return b.String()
+}
+
+// String is the line of an entry.
+func (e *fdbEntry) String() string {
+	port, age := fmt.Sprint(e.Port), "static"
+	if e.Port == uint32(openflow.PortLocal) {
+		port = "LOCAL"
+	}
+	if !e.Static {
+		age = fmt.Sprintf("%3d", *e.Age)
+	}
+	return fmt.Sprintf("%5s  %4d  %s  %s\n", port, e.VLAN, e.MAC, age)
 }
 
 // fdbShow shows the MAC tables of the bridges that are named, or of all.
@@ -127,10 +145,10 @@ func (s *Switch) fdbStats(r *unixctl.Request) (string, error) {
   Total number of evicted MAC entries     : %d
   Total number of port moved MAC entries  : %d
 `, o.Name(), n, limit, statics, st.Learned, st.Expired, st.Evicted, st.Moved)
-	return r.Answer(unixctl.Both{Text: text, JSON: map[string]any{
-		"bridge": o.Name(), "entries": n, "max_entries": limit, "static": statics,
-		"learned": st.Learned, "expired": st.Expired, "evicted": st.Evicted, "moved": st.Moved,
-	}})
+	return r.Answer(unixctl.Both{Text: text, JSON: map[string]any{o.Name(): map[string]any{
+		"entries": map[string]any{"current": n, "maximum": limit, "static": statics},
+		"events":  map[string]any{"learned": st.Learned, "expired": st.Expired, "evicted": st.Evicted, "moved": st.Moved},
+	}}})
 }
 
 // eachFDB makes a command for one bridge or all of them.

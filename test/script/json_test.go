@@ -47,7 +47,7 @@ var doing = regexp.MustCompile(`^(exit|version|set-options|coverage/read-counter
 
 // absent are commands of parts that this version lacks: they fail and say so. One
 // that works belongs to those that show or do something.
-var absent = regexp.MustCompile(`^(autoattach/.*|cfm/set-fault|dpctl/(cache-set-size|ct-.*|ipf-.*)|mdb/flush|r?stp/tcn)$`)
+var absent = regexp.MustCompile(`^(autoattach/.*|cfm/set-fault|dpctl/(cache-set-size|ct-.*|dump-conntrack-exp|ipf-.*)|dpif/offload/.*|mdb/flush|r?stp/tcn)$`)
 
 // daemons is a directory with a running database, switch and controller.
 type daemons struct {
