@@ -168,6 +168,15 @@ func TestRefusals(t *testing.T) {
 		{"a weight in a group that doesn't choose", v13, 15, "0000" + "0000" + "00000009" + "0010" + "0007" + "ffffffff" + "ffffffff" + "00000000", openflow.ErrGMFCInvalidGroup},
 		{"a weight in a group that doesn't choose, in OpenFlow 1.5", v15, 15, "0000" + "0200" + "00000009" + "0010" + "0000" + "ffffffff" + "0010" + "0000" + "00000001" + "00000008" + "00020000", openflow.ErrGMFCInvalidGroup},
 		{"no tables but one", v13, 18, "000c" + "0000" + "00000000" + "0040" + "00" + strings.Repeat("00", 61), openflow.ErrTFFCEPerm},
+		{"a tunnel option without a body", v13, 4, "00002320" + "00000018" + "0000000000000000" + "ffff0700" + "00050000", 0},
+		{"a tunnel option of five bytes", v13, 4, "00002320" + "00000018" + "0000000000000000" + "ffff0705" + "00050000", openflow.ErrNXTTMFCBadOptLen},
+		{"load into a field of another length", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002000000000" + "ffff0018000023200007001f000100080000000000000000", openflow.ErrBACBadSetType},
+		{"load into an unknown field", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002000000000" + "ffff0018000023200007001f0013fe040000000000000000", openflow.ErrBACBadSetType},
+		{"push of an unknown field", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002000000000" + "ffff001800002320001b00000013fe04001f000000000000", openflow.ErrBMCBadField},
+		{"push of a field without a length", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002000000000" + "ffff001800002320001b000000010000001f000000000000", openflow.ErrBMCBadField},
+		{"output to a register that isn't", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002000000000" + "ffff001800002320000f001f0013fe040000000000000000", openflow.ErrBACBadSetType},
+		{"sample with more behind it", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002800000000" + "ffff0020000023200029000500000005000000070000000800010100fffd0000", openflow.ErrNXBRCMustBeZero},
+		{"a meter with an unknown flag", v13, 29, "0000" + "0101" + "00000001" + "0001" + "0010" + "00000001" + "00000000" + "00000000", openflow.ErrMMFCBadFlags},
 		{"packet-out without a port in OpenFlow 1.5", v15, 13, "ffffffff" + "0000" + "0000" + match13, openflow.ErrBRCBadPort},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -23,11 +23,18 @@ func (a *actReader) align32() {
 }
 
 // fieldHeader reads the header of a field without a value.
-func (a *actReader) fieldHeader() *flow.Field {
-	h := a.oxmWire(ErrBACBadLen)
-	f := h.field()
+func (a *actReader) fieldHeader() *flow.Field { return a.header(ErrBMCBadField) }
+
+// subHeader reads the header of a field of which bits are named beside it, in
+// the actions that hold no more than 32 bits of it and in learn.
+func (a *actReader) subHeader() *flow.Field { return a.header(ErrBACBadSetType) }
+
+// header reads a header, which must have the length of its field; unknown is
+// the error of one that no field has.
+func (a *actReader) header(unknown ErrCode) *flow.Field {
+	f := a.oxmWire(ErrBACBadLen).wholeField()
 	if f == nil && a.err == nil {
-		a.fail(ErrBMCBadField)
+		a.fail(unknown)
 	}
 	if f != nil {
 		if f = a.d.bind(f); f == nil {
@@ -404,6 +411,7 @@ func actSample2(a *actReader) Action {
 func actSample3(a *actReader) Action {
 	s := actSample2(a).(*Sample)
 	s.Direction, s.Raw = a.u8(), 3
+	a.zeros(a.left(), ErrNXBRCMustBeZero)
 	if s.Direction > SampleEgress {
 		a.d.logf("ofp_actions", true, fmt.Sprintf("invalid sample direction %d", s.Direction))
 		a.fail(ErrBACBadArgument)

@@ -96,7 +96,7 @@ func actRegLoad2(a *actReader) Action {
 func actRegLoad(a *actReader) Action {
 	var dst Subfield
 	dst.Ofs, dst.N = ofsNBits(a.u16())
-	dst.Field = a.fieldHeader()
+	dst.Field = a.subHeader()
 	v := flow.V(a.u64())
 	if a.err == nil && !v.AndNot(flow.Ones(int(dst.N))).IsZero() {
 		a.fail(ErrBACBadArgument)
@@ -163,7 +163,7 @@ func actStackPop(a *actReader) Action  { return &Pop{Dst: a.stack("destination")
 func actOutputReg(a *actReader) Action {
 	o := &OutputReg{}
 	o.Src.Ofs, o.Src.N = ofsNBits(a.u16())
-	o.Src.Field = a.fieldHeader()
+	o.Src.Field = a.subHeader()
 	o.MaxLen = a.u16()
 	a.zeros(6, ErrBACBadArgument)
 	a.checkSub(o.Src, "source")
@@ -186,7 +186,7 @@ func actMultipath(a *actReader) Action {
 	m.Algorithm, m.MaxLink, m.Arg = a.u16(), a.u16(), a.u32()
 	a.skip(2)
 	m.Dst.Ofs, m.Dst.N = ofsNBits(a.u16())
-	m.Dst.Field = a.fieldHeader()
+	m.Dst.Field = a.subHeader()
 	a.checkSub(m.Dst, "destination")
 	if a.err != nil {
 		return nil
@@ -235,7 +235,7 @@ func (a *actReader) bundle(load bool) Action {
 		end := a.off
 		a.off = dst
 		b.Dst.Ofs, b.Dst.N = ofsNBits(ofs)
-		b.Dst.Field = a.fieldHeader()
+		b.Dst.Field = a.subHeader()
 		a.off = max(end, a.off)
 		if a.err == nil && b.Dst.N < 16 {
 			a.d.logf("bundle", true, "bundle_load action requires at least 16 bit destination.")
@@ -296,7 +296,7 @@ func actLearn2(a *actReader) Action {
 	ofs := a.u16()
 	a.skip(2)
 	if l.Flags&LearnWriteResult != 0 {
-		l.ResultDst = Subfield{Field: a.fieldHeader(), Ofs: ofs, N: 1}
+		l.ResultDst = Subfield{Field: a.subHeader(), Ofs: ofs, N: 1}
 		a.checkSub(l.ResultDst, "destination")
 	}
 	a.learnSpecs(l)
@@ -318,11 +318,11 @@ func (a *actReader) learnSpecs(l *Learn) {
 			b := a.bytes(2 * ((int(s.NBits) + 15) / 16))
 			s.Imm = decValue(b).And(flow.Ones(int(s.NBits)))
 		} else {
-			s.Src = Subfield{Field: a.fieldHeader(), Ofs: a.u16(), N: s.NBits}
+			s.Src = Subfield{Field: a.subHeader(), Ofs: a.u16(), N: s.NBits}
 			a.checkSub(s.Src, "source")
 		}
 		if s.Dst != LearnOutput {
-			s.DstSub = Subfield{Field: a.fieldHeader(), Ofs: a.u16(), N: s.NBits}
+			s.DstSub = Subfield{Field: a.subHeader(), Ofs: a.u16(), N: s.NBits}
 			if s.Dst == LearnLoad {
 				a.checkSub(s.DstSub, "destination")
 			} else {
@@ -342,7 +342,7 @@ func actCT(a *actReader) Action {
 	if zoneSrc != 0 {
 		h := a.b[at : at+4]
 		hc := cursor{b: h}
-		if f := hc.oxmWire(ErrBACBadSetType).field(); f != nil {
+		if f := hc.oxmWire(ErrBACBadSetType).wholeField(); f != nil {
 			if c.ZoneSrc.Field = a.d.bind(f); c.ZoneSrc.Field == nil {
 				a.fail(ErrNXFMFCInvalidTLVField)
 			}

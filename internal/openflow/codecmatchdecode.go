@@ -32,9 +32,19 @@ func (c *cursor) oxmWire(short ErrCode) oxm {
 	return h
 }
 
-// field finds the field of a header, nil when there is none of its number and length.
+// field finds the field of a header, nil when there is none of its number.
 func (h oxm) field() *flow.Field {
 	return flow.FieldByHeader(flow.MakeHeader(h.class, h.exp, h.num, h.valueLen()))
+}
+
+// wholeField is field, and nil where the header hasn't the length of the field.
+// Tunnel options have many.
+func (h oxm) wholeField() *flow.Field {
+	f := h.field()
+	if f != nil && !f.IsTunMetadata() && h.valueLen() != f.NBytes {
+		return nil
+	}
+	return f
 }
 
 // valueLen is the length of the value alone.

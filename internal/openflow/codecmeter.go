@@ -18,6 +18,9 @@ func decMeterMod(d *decoder) Message {
 	if unit := m.Meter.Flags & (MeterKbps | MeterPktps); unit != MeterKbps && unit != MeterPktps {
 		d.fail(ErrMMFCBadFlags)
 	}
+	if m.Meter.Flags&^(MeterKbps|MeterPktps|MeterBurst|MeterStatsFlag) != 0 {
+		d.fail(ErrMMFCBadFlags)
+	}
 	for _, b := range m.Meter.Bands {
 		if b.Rate == 0 {
 			d.fail(ErrMMFCBadRate)

@@ -271,7 +271,7 @@ func decTableMod(d *decoder) Message {
 	d.skip(3)
 	config := d.u32()
 	d.tableConfig(&t, config, &d.cursor)
-	if t.VacancyDown > t.VacancyUp || t.VacancyUp > 100 { // percents
+	if t.VacancyDown > t.VacancyUp || t.VacancyUp > 100 || t.VacancyNow != 0 { // percents; the last is the switch's to tell
 		d.fail(ErrBPCBadValue)
 	}
 	return &TableMod{
