@@ -167,6 +167,7 @@ func TestRefusals(t *testing.T) {
 		{"a message of another version in a bundle", v14, 34, "00000001" + "0000" + "0000" + "040e0000" + "00000000", openflow.ErrBFCBadVersion},
 		{"a weight in a group that doesn't choose", v13, 15, "0000" + "0000" + "00000009" + "0010" + "0007" + "ffffffff" + "ffffffff" + "00000000", openflow.ErrGMFCInvalidGroup},
 		{"a weight in a group that doesn't choose, in OpenFlow 1.5", v15, 15, "0000" + "0200" + "00000009" + "0010" + "0000" + "ffffffff" + "0010" + "0000" + "00000001" + "00000008" + "00020000", openflow.ErrGMFCInvalidGroup},
+		{"a table to disable", v15, 18, "000c" + "0000" + "00000000" + "0040" + "00" + "03" + strings.Repeat("00", 60), openflow.ErrTFFCEPerm},
 		{"no tables but one", v13, 18, "000c" + "0000" + "00000000" + "0040" + "00" + strings.Repeat("00", 61), openflow.ErrTFFCEPerm},
 		{"a tunnel option without a body", v13, 4, "00002320" + "00000018" + "0000000000000000" + "ffff0700" + "00050000", 0},
 		{"a tunnel option of five bytes", v13, 4, "00002320" + "00000018" + "0000000000000000" + "ffff0705" + "00050000", openflow.ErrNXTTMFCBadOptLen},

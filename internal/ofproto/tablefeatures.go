@@ -81,10 +81,14 @@ func (s *session) tableFeatures(h openflow.MsgHeader, msg *openflow.TableFeature
 
 // nameTables names the tables that a request describes (OpenFlow 1.3, 7.3.5.5).
 // A name that the database gave stays. A request describes all tables that shall
-// be: one that would take some away is refused.
+// be, or, since OpenFlow 1.5, changes some: one that would take tables away is
+// refused.
 func (b *Bridge) nameTables(tables []openflow.TableFeatures) error {
-	if n := len(tables); n > 0 && n < pipeline.NumTables-1 {
-		return openflow.ErrTFFCEPerm.Err()
+	const replace, modify = 0, 1 // OFPTFC_REPLACE, OFPTFC_MODIFY
+	for i := range tables {
+		if tables[i].Command > modify || tables[i].Command == replace && len(tables) < pipeline.NumTables-1 {
+			return openflow.ErrTFFCEPerm.Err()
+		}
 	}
 	for i := range tables {
 		t := b.pipe.Table(tables[i].TableID)

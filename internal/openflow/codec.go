@@ -37,7 +37,7 @@ type decoder struct {
 	depth int    // of nested actions
 	// exact10: the last match10 had no wildcards.
 	exact10 bool
-	weighed bool // some bucket had a weight
+	weighed bool     // some bucket had a weight
 	reuse   *Decoder // nil: everything decoded is new
 }
 
