@@ -206,3 +206,35 @@ func TestOtherVersion(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What a controller asks for comes first: the generation of roles concerns those
+// that become primary or secondary (OpenFlow 1.3.1, 6.3.4), and a secondary is
+// told that it is one whatever is wrong with what it may not send.
+func TestRefusedRoles(t *testing.T) {
+	r := newRig(t)
+	r.bridge("br0", 0, true)
+	p := r.connect("br0", openflow.V13)
+	role := func(role, generation string) openflow.ErrCode {
+		body, _ := hex.DecodeString("0000000" + role + "00000000" + "000000000000000" + generation)
+		p.sendRaw(openflow.V13, 24, body)
+		return p.outcome()
+	}
+	for i, test := range []struct {
+		role, generation string
+		want             openflow.ErrCode
+	}{
+		{"2", "5", 0}, {"2", "4", openflow.ErrRRFCStale}, {"1", "3", 0}, {"0", "3", 0}, {"3", "4", openflow.ErrRRFCStale}, {"3", "5", 0},
+	} {
+		if got := role(test.role, test.generation); got != test.want {
+			t.Errorf("request %d: %s, want %s", i+1, got, test.want)
+		}
+	}
+	p.sendRaw(openflow.V13, 29, []byte{0x00, 0x63, 0, 0, 0, 0, 0, 1})
+	if got := p.outcome(); got != openflow.ErrBRCIsSecondary {
+		t.Errorf("a secondary's meter mod of an unknown command: %s", got)
+	}
+	p.sendRaw(openflow.V13, 29, []byte{0x00})
+	if got := p.outcome(); got != openflow.ErrBRCBadLen {
+		t.Errorf("a meter mod that can't be as short: %s", got)
+	}
+}

@@ -20,14 +20,12 @@ func (s *session) roleName() string {
 func (s *session) roleRequest(h openflow.MsgHeader, r *openflow.RoleRequest) error {
 	m := s.m
 	m.mu.Lock()
-	if r.Role != openflow.RoleNoChange {
-		if r.HaveGeneration {
-			if m.haveGeneration && int64(r.GenerationID-m.generation) < 0 {
-				m.mu.Unlock()
-				return openflow.ErrRRFCStale.Err()
-			}
-			m.generation, m.haveGeneration = r.GenerationID, true
+	if r.HaveGeneration && (r.Role == openflow.RolePrimary || r.Role == openflow.RoleSecondary) {
+		if m.haveGeneration && int64(r.GenerationID-m.generation) < 0 {
+			m.mu.Unlock()
+			return openflow.ErrRRFCStale.Err()
 		}
+		m.generation, m.haveGeneration = r.GenerationID, true
 	}
 	reply := &openflow.RoleReply{NX: r.NX, HaveGeneration: m.haveGeneration && !r.NX, GenerationID: m.generation}
 	var demoted []*session

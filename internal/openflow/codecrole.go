@@ -108,13 +108,16 @@ func (d *decoder) asyncConfig() (c AsyncConfig, set uint32) {
 			d.fail(ErrACFCUnsupported)
 			break
 		}
-		mask := b.u32()
-		if mask&^asyncValid[t] != 0 {
+		mask, valid := b.u32(), asyncValid[t]
+		if t == AsyncPacketIn && d.Version < V14 {
+			valid = 1<<ReasonNoMatch | 1<<ReasonAction | 1<<ReasonInvalidTTL // OpenFlow 1.3.1, A.4.1
+		}
+		if mask&^valid != 0 {
 			if !d.row.isReply() {
-				d.logf("ofp_monitor", true, sprintf("bad value %#x for %s (allowed mask %#x)", mask, asyncNames[t], asyncValid[t]))
+				d.logf("ofp_monitor", true, sprintf("bad value %#x for %s (allowed mask %#x)", mask, asyncNames[t], valid))
 				d.fail(ErrACFCInvalid)
 			}
-			mask &= asyncValid[t]
+			mask &= valid
 		}
 		d.endProp(&b)
 		if typ%2 == 1 {
