@@ -140,3 +140,53 @@ func TestWatch(t *testing.T) {
 	eventually(t, clk, "a probe", func() bool { return probes.Load() > 0 })
 	stop()
 }
+
+// What is due at once is done at once, also while the clock stands: a connection that
+// is to be made anew is dropped, and one that has been silent for longer than a new
+// interval is probed.
+func TestWatchDueAtOnce(t *testing.T) {
+	clk := stopped()
+	l := NewLink("x", clk, nil)
+	l.Do(func(f *FSM, now time.Time) { f.ProbeAfter = 0; f.Enable(now); f.Connected(now) })
+	probed, dropped := make(chan bool, 1), make(chan bool, 1)
+	defer l.Watch(func() { probed <- true }, func() { dropped <- true })()
+	clk.Warp(time.Minute, time.Second)
+	if len(probed)+len(dropped) != 0 {
+		t.Fatal("a peer is probed or dropped without probes")
+	}
+	l.Do(func(f *FSM, _ time.Time) { f.ProbeAfter = time.Second })
+	<-probed
+	l.Activity()
+	l.Do((*FSM).ForceReconnect)
+	<-dropped
+	l.Do((*FSM).ForceReconnect)
+	if len(dropped) != 0 {
+		t.Error("a connection is dropped twice")
+	}
+}
+
+// Whoever ends Maintain has not met a failure: nobody is told of one, and the FSM is
+// disabled.
+func TestMaintainEnds(t *testing.T) {
+	for _, dials := range []bool{true, false} {
+		l := NewLink("x", clock.New(), nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		l.Maintain(ctx, Upkeep{
+			Dial: func(ctx context.Context) (*Conn, error) {
+				if dials {
+					here, _ := net.Pipe()
+					return &Conn{here, "pipe"}, nil
+				}
+				cancel()
+				return nil, ctx.Err()
+			},
+			Serve:  func(context.Context, *Conn) (string, error) { cancel(); return "closed by us", nil },
+			Failed: func(why string) { t.Errorf("failed: %s", why) },
+		})
+		l.Do(func(f *FSM, _ time.Time) {
+			if f.State() != Void || f.LastError() != "" {
+				t.Errorf("connected %v: ended in %v with %q", dials, f.State(), f.LastError())
+			}
+		})
+	}
+}
