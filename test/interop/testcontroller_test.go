@@ -42,6 +42,12 @@ func learned(t *testing.T, controller, sw side, version string) string {
 	s.run(controller, "ovs-testcontroller", "--detach", "--no-chdir", "--pidfile", "--log-file", "-vconsole:off", "-O", version, "punix:"+socket)
 	t.Cleanup(func() { s.terminate("ovs-testcontroller") })
 	s.run(sw, "ovs-vsctl", "set-controller", "br0", "unix:"+socket, "--", "set", "Bridge", "br0", "protocols="+version)
+	// A packet that nobody was there for leaves the original a flow of its data path
+	// that drops, for as long as more of them come.
+	s.until("a controller", func() bool {
+		log, err := os.ReadFile(s.path("ovs-vswitchd.log"))
+		return err == nil && strings.Contains(string(log), "<->unix:"+socket+": connected")
+	})
 	const first, second = "50:54:00:00:00:01", "50:54:00:00:00:02"
 	flows := func() string {
 		// The switch may still be taking up the version.
