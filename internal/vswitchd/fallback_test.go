@@ -80,7 +80,7 @@ func TestFallback(t *testing.T) {
 				var text strings.Builder
 				doc := map[string]string{}
 				showProbes(p.probed, &text, doc)
-				if want := "eBPF: " + f.Name + ": No (no " + f.Name + " (needs "; !strings.Contains(text.String(), want) || !strings.Contains(doc["ebpf: "+f.Name], "denied by the test") {
+				if want := "eBPF: " + f.Name + ": No (needs "; !strings.Contains(text.String(), want) || !strings.Contains(doc["ebpf: "+f.Name], "denied by the test") {
 					t.Errorf("dpif/show-dp-features says of a denied feature:\n%s%v", text.String(), doc)
 				}
 				if len(pinned()) != before {

@@ -1,6 +1,7 @@
 package vswitchd
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -54,7 +55,11 @@ func showProbes(probed []ebpf.Feature, b *strings.Builder, doc map[string]string
 			continue
 		}
 		doc["ebpf: "+f.Name] = f.Err.Error()
-		fmt.Fprintf(b, "eBPF: %s: No (%v)\n", f.Name, f.Err)
+		text := f.Err.Error()
+		if e := (*ebpf.FeatureError)(nil); errors.As(f.Err, &e) {
+			text = fmt.Sprintf("needs %s: %v", e.Needs, e.Cause)
+		}
+		fmt.Fprintf(b, "eBPF: %s: No (%s)\n", f.Name, text)
 	}
 }
 

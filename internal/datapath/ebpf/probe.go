@@ -72,6 +72,7 @@ func plain(ask func() error) func([]Feature) error {
 var probes = []probe{
 	{"eBPF maps", true, "CAP_BPF", plain(probeMaps)},
 	{"eBPF programs for traffic control", true, "CAP_NET_ADMIN", plain(probeProgram)},
+	{"arithmetic with addresses in programs", true, "CAP_PERFMON", plain(probeAddresses)},
 	{"loops in programs", true, "Linux 5.17", plain(func() error {
 		return features.HaveProgramHelper(ebpf.SchedCLS, asm.FnLoop)
 	})},
@@ -96,6 +97,9 @@ func (p *Probes) All() []Feature {
 		for _, pr := range probes {
 			f := Feature{Name: pr.name, Required: pr.required}
 			if err := p.ask(&pr, p.found); err != nil {
+				if errors.Is(err, unix.EPERM) {
+					err = unix.EPERM // the library goes on about locked memory, which is unlimited
+				}
 				f.Err = &FeatureError{pr.name, pr.needs, err}
 			}
 			p.found = append(p.found, f)
@@ -143,6 +147,19 @@ func passAll() (*ebpf.Program, error) {
 
 func probeProgram() error {
 	p, err := passAll()
+	if err != nil {
+		return err
+	}
+	return p.Close()
+}
+
+// probeAddresses loads a program that gives an address away, which the verifier
+// refuses to those whom it doesn't trust with addresses.
+func probeAddresses() error {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Name: "weir_probe", Type: ebpf.SchedCLS, License: "Apache-2.0",
+		Instructions: asm.Instructions{asm.Mov.Reg(asm.R0, asm.RFP), asm.Return()},
+	})
 	if err != nil {
 		return err
 	}

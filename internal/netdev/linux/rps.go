@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // ParseCPUs reads a list of CPUs, "0-3,6", as the mask that the kernel takes in
@@ -41,35 +43,67 @@ func ParseCPUs(list string) (mask string, err error) {
 // Steering is a device whose received packets the kernel spreads over CPUs by
 // flow (receive packet steering; Documentation/networking/scaling.rst of the
 // kernel).
-type Steering struct{ was map[string]string }
+type Steering struct {
+	sys *os.File // where class/net has the device
+	was map[string]string
+}
 
-// Steer has the packets of all of a device's receive queues spread over the
-// CPUs of a list. The files for that are in /sys, which must be that of the
-// device's network namespace.
+// Steer has the packets of all of a device's receive queues spread over the CPUs
+// of a list. The device is one of the network namespace that the calling thread is
+// in, of whichever namespace /sys is.
 func Steer(device, cpus string) (*Steering, error) {
 	mask, err := ParseCPUs(cpus)
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob("/sys/class/net/" + device + "/queues/rx-*/rps_cpus")
-	if err == nil && len(files) == 0 {
-		err = errors.New("/sys has no such device: it must be mounted in the switch's network namespace")
-	}
-	if err != nil {
+	s := &Steering{was: map[string]string{}}
+	if s.sys, err = sysfs(); err != nil {
 		return nil, fmt.Errorf("steering of device %s: %w", device, err)
 	}
-	s := &Steering{was: map[string]string{}}
+	if err := s.spread(device, mask); err != nil {
+		return nil, errors.Join(fmt.Errorf("steering of device %s: %w", device, err), s.Undo())
+	}
+	return s, nil
+}
+
+func (s *Steering) spread(device, mask string) error {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/self/fd/%d/class/net/%s/queues/rx-*/rps_cpus", s.sys.Fd(), device))
+	if err == nil && len(files) == 0 {
+		err = errors.New("there is no such device")
+	}
+	if err != nil {
+		return err
+	}
 	for _, f := range files {
 		old, err := os.ReadFile(f)
 		if err == nil {
 			err = os.WriteFile(f, []byte(mask), 0)
 		}
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("steering of device %s: %w", device, err), s.Undo())
+			return err
 		}
 		s.was[f] = strings.TrimSpace(string(old))
 	}
-	return s, nil
+	return nil
+}
+
+// sysfs is a sysfs of the network namespace that the calling thread is in, mounted
+// nowhere: the one at /sys may be another namespace's, with devices of the same
+// names (fsopen(2), fsmount(2)).
+func sysfs() (*os.File, error) {
+	fs, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("fsopen sysfs: %w", err)
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return nil, fmt.Errorf("sysfs of this network namespace: %w", err)
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("sysfs of this network namespace: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "sysfs"), nil
 }
 
 // Undo puts back what there was; it is no error where the device is gone.
@@ -81,5 +115,5 @@ func (s *Steering) Undo() error {
 		}
 	}
 	s.was = nil
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.sys.Close())...)
 }

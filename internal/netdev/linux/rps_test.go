@@ -1,11 +1,15 @@
 package linux
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/vishvananda/netlink"
+
+	"weir/internal/lab"
 )
 
 func TestParseCPUs(t *testing.T) {
@@ -57,5 +61,37 @@ func TestSteer(t *testing.T) {
 	}
 	if _, err := Steer("wt-none", "0"); err == nil {
 		t.Error("a device that isn't there is steered")
+	}
+}
+
+// A switch may live in a network namespace that /sys is not of, where a device of
+// the same name is somebody else's.
+func TestSteerInAnotherNamespace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	const space = "wt-rps-space"
+	lab.RemoveNamespaces(space)
+	t.Cleanup(func() { lab.RemoveNamespaces(space) })
+	pair := "link add wt-rps3 type veth peer name wt-rps4"
+	if err := errors.Join(lab.AddNamespace(space), lab.IP(pair, "-n "+space+" "+pair)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lab.IP("link del wt-rps3") })
+	var s *Steering
+	err := lab.Within(space, func() (err error) { s, err = Steer("wt-rps3", "0"); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue := "class/net/wt-rps3/queues/rx-0/rps_cpus"
+	there, err := os.ReadFile(fmt.Sprintf("/proc/self/fd/%d/%s", s.sys.Fd(), queue))
+	if err != nil || strings.TrimLeft(strings.TrimSpace(string(there)), "0,") != "1" {
+		t.Errorf("rps_cpus is %s (%v) in the namespace, want 1", there, err)
+	}
+	if here, err := os.ReadFile("/sys/" + queue); err != nil || strings.Trim(strings.TrimSpace(string(here)), "0,") != "" {
+		t.Errorf("rps_cpus of the device of the same name has become %s (%v)", here, err)
+	}
+	if err := s.Undo(); err != nil {
+		t.Error(err)
 	}
 }
