@@ -14,7 +14,7 @@ import (
 func appendTunnelPush(b []byte, a *TunnelPush, names *Namer) []byte {
 	h := a.Header
 	b = names.append(append(b, "tnl_push(tnl_port("...), a.Port)
-	b = fmt.Appendf(b, "),header(size=%d,type=%d,", len(h.Bytes), h.Kind.Number)
+	b = fmt.Appendf(b, "),header(size=%d,type=%d,", len(h.Bytes), h.Number())
 	eth := packet.Ethernet(h.Bytes)
 	b = fmt.Appendf(b, "eth(dst=%v,src=%v,dl_type=0x%04x),", eth.Dst(), eth.Src(), eth.Type())
 	if eth.Type() == packet.EtherTypeIPv6 {

@@ -128,6 +128,19 @@ func (t *TLVTable) Maps() []TLVMap {
 	return out
 }
 
+// AppendBody appends the body of the option that a field is bound to, as packets
+// with the key k carry it; false says that they carry none.
+func (t *TLVTable) AppendBody(b []byte, index int, k *Key) ([]byte, bool) {
+	f := t.Field(index)
+	if f == nil || !f.Present(k) {
+		return b, false
+	}
+	for _, p := range f.option.parts {
+		b = append(b, k.TunMeta[p.off:][:p.n]...)
+	}
+	return b, true
+}
+
 // Space is the number of bytes that the bindings take.
 func (t *TLVTable) Space() int {
 	n := 0

@@ -40,6 +40,9 @@ func TestTLVTableKeepsFieldsApart(t *testing.T) {
 				if got := table.Field(j).Get(&k); got != v || !table.Field(j).Present(&k) {
 					t.Fatalf("field %d is %v, want %v", j, got, v)
 				}
+				if body, ok := table.AppendBody(nil, j, &k); !ok || ValueFromBytes(body) != v || len(body) != int(table.maps[j].Len) {
+					t.Fatalf("the body of option %d is %x, want %v", j, body, v)
+				}
 			}
 		}
 	})

@@ -131,6 +131,18 @@ func appendIPv6(b []byte, t *flow.Tunnel, proto uint8) []byte {
 	return append(append(b, t.IPv6Src[:]...), t.IPv6Dst[:]...)
 }
 
+// Number is that of the type in the text of tnl_push, where GRE and ERSPAN over
+// IPv6 are types of their own.
+func (h *Header) Number() uint32 {
+	switch {
+	case h.v6 && h.Kind.Type == "gre":
+		return KindOf("ip6gre").Number
+	case h.v6 && h.Kind.Type == "erspan":
+		return KindOf("ip6erspan").Number
+	}
+	return h.Kind.Number
+}
+
 // Network is the outer IP header, Transport what follows it.
 func (h *Header) Network() []byte { return h.Bytes[packet.EthLen:h.l4] }
 

@@ -90,7 +90,7 @@ func (x *Translator) sendNative(p *Port, r route.Route, b *Bridge, trunc uint32,
 	}
 	x.detail("tunneling from %s %s to %s %s", local.MAC, outerAddr(t.Src, t.IPv6Src), mac, dst)
 	x.res.Effects = append(x.res.Effects, Effect{Kind: EffectNeighbourUsed, Bridge: b, IP: next.As16(), reach: x.cfg.Reach})
-	h, err := p.Tunnel.Header(&tunnel.Outer{Src: local.MAC, Dst: mac, Tunnel: t, PacketType: x.flow.PacketType})
+	h, err := p.Tunnel.Header(&tunnel.Outer{Src: local.MAC, Dst: mac, Tunnel: t, PacketType: x.flow.PacketType, Options: x.options(p)})
 	if err != nil {
 		x.warn("native tunnel header build failed")
 		x.denyPort(DropTunnelHeader, p.No)
@@ -111,6 +111,21 @@ func (x *Translator) sendNative(p *Port, r route.Route, b *Bridge, trunc uint32,
 			}
 		}
 	})
+}
+
+// options are the tun_metadata fields of the packet as options of Geneve, nil for
+// other kinds of tunnel.
+func (x *Translator) options(p *Port) (b []byte) {
+	if x.flow.TunMetaPresent == 0 || p.Tunnel.Kind.ShimName() != tunnel.ShimGeneve {
+		return nil
+	}
+	table := x.bridge.Pipeline.TLV()
+	for _, m := range table.Maps() {
+		if body, ok := table.AppendBody(nil, int(m.Index), &x.flow); ok {
+			b = tunnel.AppendOption(b, tunnel.Option{Class: m.Class, Type: m.Type, Data: body})
+		}
+	}
+	return b
 }
 
 // onCopy has run act on a copy of the packet if something follows. The caller
