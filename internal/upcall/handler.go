@@ -157,14 +157,22 @@ func installed(in *xlate.Input, res *xlate.Result) []datapath.Action {
 	}})}
 }
 
-// actions are those of the result; of a translation that gave up, a drop for
-// that reason, which the data path counts. They are the translator's.
+// actions are those of the result; of a translation that gave up, and for a packet
+// that met congestion, a drop for that reason, which the data path counts. They are the translator's.
 func actions(res *xlate.Result) []datapath.Action {
-	if res.Err != xlate.ErrNone {
+	switch {
+	case res.Err != xlate.ErrNone:
 		return []datapath.Action{&datapath.Drop{Reason: uint32(res.Err)}}
+	case res.Drop.Kind == xlate.DropTunnelECN && len(res.Actions) == 0:
+		return []datapath.Action{&datapath.Drop{Reason: dropCongestion}}
 	}
 	return res.Actions
 }
+
+// dropCongestion is the reason, among those of the action, of a packet that met
+// congestion on its way through a tunnel and can't tell (coverage counter
+// drop_action_congestion).
+const dropCongestion = 10
 
 // Installed drops the record of a flow that could not be installed, be it that
 // one of that name is there.
