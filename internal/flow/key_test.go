@@ -26,3 +26,15 @@ func TestKeyHasNoPadding(t *testing.T) {
 	}
 	check(reflect.TypeFor[Key](), "Key")
 }
+
+// Parts of a port's number change by themselves, as those of other fields do.
+func TestSetMasked(t *testing.T) {
+	for _, f := range []*Field{FieldInPort.Field(), FieldInPortOXM.Field(), FieldTCPSrc.Field(), FieldIPTTL.Field()} {
+		var k Key
+		f.Set(&k, V(0x25))
+		f.SetMasked(&k, V(0x51), V(0xf0))
+		if got := f.Get(&k); got != V(0x55) {
+			t.Errorf("%s is %#x", f.Name, got.Lo)
+		}
+	}
+}

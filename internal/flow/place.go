@@ -119,6 +119,7 @@ func (f *Field) SetMasked(k *Key, v, mask Value) {
 		f.put(k, f.Get(k).AndNot(mask).Or(v.And(mask)))
 		return
 	case placePort16:
+		v = f.Get(k).AndNot(mask).Or(v.And(mask))
 		p.setRaw(k, uint64(PortFrom10(uint16(v.Lo))))
 		return
 	case placeUnbound:
