@@ -17,6 +17,9 @@ import (
 // of OpenFlow that it gets through. The C switch fails some of these tests: it may still
 // forward by flows that went before the barrier which the tester waited for.
 func TestSwitchTester(t *testing.T) {
+	if os.Getenv("WEIR_LONG") == "" {
+		t.Skip("WEIR_LONG=1 runs it: on a busy machine the tester takes minutes, of which its start is the greater part")
+	}
 	for _, c := range []struct{ version, dataPath string }{
 		{"1.0", "netdev"}, {"1.3", "system"}, {"1.4", "netdev"},
 	} {
