@@ -102,6 +102,7 @@ func (d *DP) open() (err error) {
 	if err != nil {
 		return err
 	}
+	d.mirror.offer = d.soft.Offer
 	d.tap, err = newMissTap(upcallPortOffset)
 	if err != nil {
 		return err

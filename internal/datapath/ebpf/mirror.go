@@ -25,6 +25,10 @@ type mirror struct {
 	set   *program.Set
 	// offset is what the clock is ahead of the kernel's time since boot.
 	offset atomic.Int64
+	// offer shows flows again that were refused, from a place on; it is
+	// userspace.DP.Offer. offered is where to go on, the keeper's alone.
+	offer   func(from int) (next int, end bool)
+	offered int
 	// kick wakes the keeper, stop ends it.
 	kick, stop chan struct{}
 	done       sync.WaitGroup
@@ -32,6 +36,7 @@ type mirror struct {
 	mu       sync.Mutex
 	detached bool
 	refused  map[string]uint64 // flows that stay in user space, by reason
+	crowded  bool              // some of them for want of room, since all were offered last
 	last     compiled
 }
 
@@ -109,12 +114,35 @@ func (m *mirror) reclaim() {
 		return
 	}
 	err := program.Barrier()
+	crowded := false
 	m.do("reclaim", func() error {
 		if err == nil {
 			m.set.Free(gone)
+			crowded = m.crowded
 		}
 		return err
 	})
+	if crowded {
+		m.fill()
+	}
+}
+
+// fill gives the room that there is again to flows that were refused for want
+// of it. Once all have been offered, those that are left can't be matched by
+// programs, or others that came meanwhile are offered the next time.
+func (m *mirror) fill() {
+	if m.offered == 0 {
+		m.mu.Lock()
+		m.crowded = false
+		m.mu.Unlock()
+	}
+	next, end := m.offer(m.offered)
+	m.offered = next
+	if !end {
+		m.mu.Lock()
+		m.crowded = true
+		m.mu.Unlock()
+	}
 }
 
 var keeperRL, refusedRL vlog.RateLimit
@@ -179,20 +207,39 @@ func (m *mirror) Added(f *datapath.Flow) userspace.MirrorSlot {
 	if m.detached {
 		return userspace.NoSlot
 	}
+	slot, err := m.install(f)
+	if err != nil {
+		m.refuse(err)
+		log.DbgRL(&refusedRL, "flow stays in user space: %v", err)
+	}
+	return slot
+}
+
+// Again installs a flow that was refused before, and has been counted as such.
+func (m *mirror) Again(f *datapath.Flow) (slot userspace.MirrorSlot, full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.detached {
+		return userspace.NoSlot, true
+	}
+	slot, err := m.install(f)
+	return slot, errors.Is(err, program.ErrFull)
+}
+
+// install puts a flow into the kernel's tables. The caller holds the mutex.
+func (m *mirror) install(f *datapath.Flow) (userspace.MirrorSlot, error) {
 	code := m.compile(f)
 	ref, err := m.set.Put(&f.Key, &f.Mask, f.UFID, code)
 	if errors.Is(err, program.ErrFull) && m.set.Reclaim() == nil {
 		ref, err = m.set.Put(&f.Key, &f.Mask, f.UFID, code)
 	}
 	if err != nil {
-		m.refuse(err)
-		log.DbgRL(&refusedRL, "flow stays in user space: %v", err)
-		return userspace.NoSlot
+		return userspace.NoSlot, err
 	}
 	if m.set.Pending() {
 		m.wake()
 	}
-	return userspace.MirrorSlot(ref)
+	return userspace.MirrorSlot(ref), nil
 }
 
 // compile is the code of a flow's actions. Flows that are set up one after
@@ -210,6 +257,7 @@ func (m *mirror) compile(f *datapath.Flow) *program.Code {
 
 // refuse counts a flow that stays in user space.
 func (m *mirror) refuse(err error) {
+	m.crowded = m.crowded || errors.Is(err, program.ErrFull)
 	for _, kind := range []error{program.ErrFull, program.ErrMatch} {
 		if errors.Is(err, kind) {
 			err = kind

@@ -19,6 +19,9 @@ type Mirror interface {
 	// Added takes a new flow; the mirror may refuse it by NoSlot. The Flow is
 	// the caller's again afterwards, its actions are immutable.
 	Added(f *datapath.Flow) MirrorSlot
+	// Again takes a flow that it refused before, if it can; full says that it
+	// has no room for any.
+	Again(f *datapath.Flow) (slot MirrorSlot, full bool)
 	// Changed gives the flow of a slot new actions. False says that the mirror
 	// can't take them: the flow is then removed from it.
 	Changed(slot MirrorSlot, f *datapath.Flow) bool
@@ -33,10 +36,44 @@ type Mirror interface {
 type noMirror struct{}
 
 func (noMirror) Added(*datapath.Flow) MirrorSlot         { return NoSlot }
+func (noMirror) Again(*datapath.Flow) (MirrorSlot, bool) { return NoSlot, true }
 func (noMirror) Changed(MirrorSlot, *datapath.Flow) bool { return true }
 func (noMirror) Removed(MirrorSlot) datapath.Stats       { return datapath.Stats{} }
 func (noMirror) Stats(MirrorSlot) datapath.Stats         { return datapath.Stats{} }
 func (noMirror) ZeroStats(MirrorSlot)                    {}
+
+// Most that [DP.Offer] looks at and offers in one call, during which no flow
+// changes.
+const (
+	offerLook = 8192
+	offerMost = 1024
+)
+
+// Offer shows the mirror flows again that it refused, from the one at a place in
+// the list of all flows on, until it is full. It returns the place to go on at
+// when there is room again, and whether the end of the list was reached: then
+// the place is the first. The mirror calls it, with no lock of its own held.
+func (d *DP) Offer(from int) (next int, end bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	offered := 0
+	for at := from; at < len(d.all); at++ {
+		if at-from == offerLook || offered == offerMost {
+			return at, false
+		}
+		e := d.all[at]
+		if MirrorSlot(e.slot.Load()) != NoSlot {
+			continue
+		}
+		slot, full := d.mirror.Again(d.mirrored(e, d.export(e)))
+		if full {
+			return at + 1, false // another one may find a place where this one doesn't
+		}
+		e.slot.Store(uint32(slot))
+		offered++
+	}
+	return 0, true
+}
 
 // addStats adds what two places counted of one flow.
 func addStats(a, b datapath.Stats) datapath.Stats {
