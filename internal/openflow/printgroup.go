@@ -159,16 +159,14 @@ func groupFieldsText(g *GroupProps, names *Names) string {
 	return "fields(" + strings.Join(fs, ",") + ")"
 }
 
-func bucketText(b *strings.Builder, k *Bucket, t GroupType, v Version, names *Names, mod bool) {
+func bucketText(b *strings.Builder, k *Bucket, t GroupType, v Version, names *Names, insertion bool) {
 	if group15(v) {
 		if k.ID <= BucketMax {
 			fmt.Fprintf(b, "bucket_id:%d,", k.ID)
 		}
 	}
-	if t == GroupTypeSelect && !(mod && k.Weight == 1) || k.Weight != 1 && k.Weight != 0 {
-		if k.Weight != 1 {
-			fmt.Fprintf(b, "weight:%d,", k.Weight)
-		}
+	if k.Weight != usualWeight(t, insertion) {
+		fmt.Fprintf(b, "weight:%d,", k.Weight)
 	}
 	if k.WatchPort != PortNone {
 		b.WriteString("watch_port:" + names.port(k.WatchPort) + ",")

@@ -197,6 +197,17 @@ func newBuckets(in []openflow.Bucket) []*Bucket {
 	return out
 }
 
+// unweigh takes the weight of one from buckets for a group that doesn't choose:
+// those of an insertion that says none have it, since a message doesn't tell the
+// type of the group that is there.
+func unweigh(buckets []*Bucket) {
+	for _, b := range buckets {
+		if b.Weight == 1 {
+			b.Weight = 0
+		}
+	}
+}
+
 func (x *Txn) storeGroup(g *Group) error {
 	if g.Type == openflow.GroupTypeIndirect && len(g.Buckets) != 1 {
 		return openflow.ErrGMFCInvalidGroup.Err()
@@ -249,6 +260,9 @@ func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
 		}
 	}
 	fresh := newBuckets(gm.Buckets)
+	if old.Type != openflow.GroupTypeSelect {
+		unweigh(fresh)
+	}
 	i := 0
 	switch gm.CommandBucketID {
 	case openflow.BucketFirst:

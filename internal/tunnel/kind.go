@@ -49,6 +49,7 @@ var Kinds = []Kind{
 	{Type: "gtpu", Device: "gtpu_sys", Port: 2152, L3: true, Number: 110,
 		proto: packet.ProtoUDP, appendShim: appendGTPU, popShim: popGTPU},
 	{Type: "bareudp", Device: "udp_sys", Port: 6635, L3: true, Number: 111},
+	{Type: "srv6", Device: "srv6_sys", L3: true},
 }
 
 // KindOf finds a type, nil if it isn't one of tunnels.

@@ -33,18 +33,28 @@ func (s *sw) joinUnderlay() {
 	}
 }
 
-// The types of interface that the database lists are those that work; another
-// tunnel's port says what is wrong with it.
+// The types of interface that the database lists are those that work; a port of
+// another type says what is wrong with it, and in the kernel's data path a tunnel
+// that it can't make says which data path can.
 func TestTunnelTypes(t *testing.T) {
 	s := start(t)
 	s.datapath = "netdev"
-	if got, want := s.vsctl("get Open_vSwitch . iface_types"), "[internal, patch, system, tap, vxlan]"; got != want {
+	want := "[erspan, geneve, gre, gtpu, internal, ip6erspan, ip6gre, patch, system, tap, vxlan]"
+	if got := s.vsctl("get Open_vSwitch . iface_types"); got != want {
 		t.Errorf("iface_types: %s, want %s", got, want)
 	}
 	s.vsctl("add-br br0")
-	s.vsctl("--no-wait add-port br0 g0 -- set Interface g0 type=geneve options:remote_ip=%s", outerThere)
+	for _, typ := range []string{"bareudp", "srv6"} {
+		s.vsctl("--no-wait add-port br0 %s -- set Interface %s type=%s options:remote_ip=%s", typ, typ, typ, outer6There)
+		s.eventually("an error of "+typ, func() bool {
+			return strings.Contains(s.vsctl("get Interface %s error", typ), "tunnels of type "+typ+" are not supported yet")
+		})
+	}
+	s.datapath = "ebpf"
+	s.vsctl("add-br br1")
+	s.vsctl("--no-wait add-port br1 g0 -- set Interface g0 type=geneve options:remote_ip=%s", outerThere)
 	s.eventually("an error of g0", func() bool {
-		return strings.Contains(s.vsctl("get Interface g0 error"), "tunnels of type geneve are not supported yet")
+		return strings.Contains(s.vsctl("get Interface g0 error"), "tunnels of type geneve are not supported by the eBPF data path: bridges of datapath_type=netdev have it")
 	})
 }
 
