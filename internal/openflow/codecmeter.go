@@ -15,16 +15,8 @@ func decMeterMod(d *decoder) Message {
 		return m
 	}
 	m.Meter.Bands = d.meterBands(&d.cursor)
-	if unit := m.Meter.Flags & (MeterKbps | MeterPktps); unit != MeterKbps && unit != MeterPktps {
+	if m.Meter.Flags&MeterKbps != 0 && m.Meter.Flags&MeterPktps != 0 {
 		d.fail(ErrMMFCBadFlags)
-	}
-	if m.Meter.Flags&^(MeterKbps|MeterPktps|MeterBurst|MeterStatsFlag) != 0 {
-		d.fail(ErrMMFCBadFlags)
-	}
-	for _, b := range m.Meter.Bands {
-		if b.Rate == 0 {
-			d.fail(ErrMMFCBadRate)
-		}
 	}
 	return m
 }

@@ -89,7 +89,16 @@ func (x *Txn) MeterMod(mm *openflow.MeterMod) error {
 	return nil
 }
 
+// meterFlags are those that a meter may have, one of the units with them.
+const meterFlags = openflow.MeterKbps | openflow.MeterPktps | openflow.MeterBurst | openflow.MeterStatsFlag
+
 func checkMeter(m *openflow.MeterConfig) error {
+	if m.Flags&^meterFlags != 0 || m.Flags&(openflow.MeterKbps|openflow.MeterPktps) == 0 {
+		return openflow.ErrMMFCBadFlags.Err()
+	}
+	if slices.ContainsFunc(m.Bands, func(b openflow.MeterBand) bool { return b.Rate == 0 }) {
+		return openflow.ErrMMFCBadRate.Err()
+	}
 	special := m.ID == openflow.MeterController || m.ID == openflow.MeterSlowpath
 	if m.ID == 0 || m.ID > openflow.MeterMax && !special {
 		return openflow.ErrMMFCInvalidMeter.Err()
