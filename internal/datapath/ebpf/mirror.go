@@ -90,6 +90,7 @@ func (m *mirror) keep() {
 			m.replace("reorder", m.reorder)
 		case <-reclaim.C:
 			m.reclaim()
+			m.fill()
 		}
 	}
 }
@@ -114,27 +115,26 @@ func (m *mirror) reclaim() {
 		return
 	}
 	err := program.Barrier()
-	crowded := false
 	m.do("reclaim", func() error {
 		if err == nil {
 			m.set.Free(gone)
-			crowded = m.crowded
 		}
 		return err
 	})
-	if crowded {
-		m.fill()
-	}
 }
 
-// fill gives the room that there is again to flows that were refused for want
-// of it. Once all have been offered, those that are left can't be matched by
-// programs, or others that came meanwhile are offered the next time.
+// fill gives room to flows that were refused for want of it. Once all have been
+// offered from the first to the last and none found the tables full, those that
+// are left can't be matched by programs.
 func (m *mirror) fill() {
+	m.mu.Lock()
+	crowded := m.crowded
 	if m.offered == 0 {
-		m.mu.Lock()
 		m.crowded = false
-		m.mu.Unlock()
+	}
+	m.mu.Unlock()
+	if !crowded {
+		return
 	}
 	next, end := m.offer(m.offered)
 	m.offered = next
