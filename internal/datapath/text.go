@@ -84,12 +84,6 @@ func hex128(b []byte, v [16]byte) []byte {
 	return fmt.Appendf(b, "0x%x%016x", hi, lo)
 }
 
-func ipv4Addr(v uint32) netip.Addr {
-	var a [4]byte
-	binary.BigEndian.PutUint32(a[:], v)
-	return netip.AddrFrom4(a)
-}
-
 // ipv6Text is the RFC 5952 form, with an IPv4-mapped tail as inet_ntop prints it.
 func ipv6Text(v [16]byte) string { return netip.AddrFrom16(v).String() }
 

@@ -82,9 +82,9 @@ func (w *fieldWriter) mac(name string, v, m packet.MAC) {
 
 func (w *fieldWriter) ipv4(name string, v, m uint32) {
 	if w.member(name, m == 0) {
-		w.b = ipv4Addr(v).AppendTo(w.b)
+		w.b = packet.Addr4(v).AppendTo(w.b)
 		if m != ^uint32(0) {
-			w.b = ipv4Addr(m).AppendTo(append(w.b, '/'))
+			w.b = packet.Addr4(m).AppendTo(append(w.b, '/'))
 		}
 	}
 }

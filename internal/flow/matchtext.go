@@ -2,7 +2,6 @@ package flow
 
 import (
 	"fmt"
-	"net/netip"
 	"strconv"
 
 	"weir/internal/packet"
@@ -106,8 +105,7 @@ func (p *matchPrinter) value(f *Field, v, mask Value) {
 			p.b = packet.MACFromUint64(v.Lo).AppendTo(p.b)
 			return
 		case f.Form == FormIPv4:
-			a := uint32(v.Lo)
-			p.b = netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).AppendTo(p.b)
+			p.b = packet.Addr4(uint32(v.Lo)).AppendTo(p.b)
 			return
 		case f.Form == FormPort11 && v.Lo < portMax10 && p.names == nil:
 			p.uint(v.Lo)

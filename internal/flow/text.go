@@ -32,7 +32,7 @@ var fragNames = []struct {
 
 // FormatIPv4 is the dotted form of an address.
 func FormatIPv4(a uint32) string {
-	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).String()
+	return packet.Addr4(a).String()
 }
 
 // FormatIPv6 is the form that inet_ntop(3) gives: RFC 5952 with the last 32

@@ -3,6 +3,8 @@
 // switches; every higher floor builds on it.
 package packet
 
+import "net/netip"
+
 // MAC is an Ethernet address in transmission order. It is comparable, so it
 // can be a map key.
 type MAC [6]byte
@@ -75,4 +77,11 @@ func ParseMAC(s string) (MAC, bool) {
 // bridges don't forward (IEEE 802.1Q-2014, 8.6.3).
 func (m MAC) IsReserved() bool {
 	return m[0] == 1 && m[1] == 0x80 && m[2] == 0xc2 && m[3] == 0 && m[4] == 0 && m[5] < 0x10
+}
+
+// Addr4 is an IPv4 address in host byte order, as keys have it.
+func Addr4(v uint32) netip.Addr {
+	var b [4]byte
+	PutBe32(b[:], v)
+	return netip.AddrFrom4(b)
 }

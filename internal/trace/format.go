@@ -97,13 +97,7 @@ func endpoints(k *flow.Key) string {
 		return fmt.Sprintf("ipv6_src=[%v],tp_src=%d,ipv6_dst=[%v],tp_dst=%d",
 			netip.AddrFrom16(k.IPv6Src), k.TpSrc, netip.AddrFrom16(k.IPv6Dst), k.TpDst)
 	}
-	return fmt.Sprintf("nw_src=%v,tp_src=%d,nw_dst=%v,tp_dst=%d", ipv4(k.IPSrc), k.TpSrc, ipv4(k.IPDst), k.TpDst)
-}
-
-func ipv4(v uint32) netip.Addr {
-	var b [4]byte
-	packet.PutBe32(b[:], v)
-	return netip.AddrFrom4(b)
+	return fmt.Sprintf("nw_src=%v,tp_src=%d,nw_dst=%v,tp_dst=%d", packet.Addr4(k.IPSrc), k.TpSrc, packet.Addr4(k.IPDst), k.TpDst)
 }
 
 // appendFinal appends the packet as translation left it, "unchanged" if it is as

@@ -1,7 +1,6 @@
 package xlate
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"slices"
 
@@ -9,7 +8,6 @@ import (
 	"weir/internal/flow"
 	"weir/internal/openflow"
 	"weir/internal/packet"
-	"weir/internal/pipeline"
 	"weir/internal/tunnel"
 	"weir/internal/tunnel/neigh"
 	"weir/internal/tunnel/route"
@@ -50,9 +48,7 @@ func (x *Translator) native(p *Port) (r route.Route, underlay *Bridge, ok bool) 
 func outerAddr(v4 uint32, v6 [16]byte) netip.Addr {
 	switch {
 	case v4 != 0:
-		var b [4]byte
-		binary.BigEndian.PutUint32(b[:], v4)
-		return netip.AddrFrom4(b)
+		return packet.Addr4(v4)
 	case v6 != [16]byte{}:
 		return netip.AddrFrom16(v6)
 	}
@@ -134,16 +130,10 @@ func (x *Translator) onCopy(last bool, run func()) {
 	if !last {
 		x.commit()
 	}
-	base, outer, irreversible, n := x.base, x.outer, x.irreversible, len(x.res.Actions)
+	p := x.here()
 	run()
-	if last {
-		return
-	}
-	inner := slices.Clone(x.res.Actions[n:])
-	x.res.Actions = x.res.Actions[:n]
-	x.base, x.outer, x.irreversible = base, outer, irreversible
-	if len(inner) > 0 {
-		x.emitCopy(inner)
+	if !last {
+		x.copySince(p)
 	}
 }
 
@@ -168,42 +158,18 @@ func (x *Translator) throughUnderlay(local *Port, h *tunnel.Header) {
 	if !x.mayGoOn() {
 		return
 	}
-	o := outside{
-		key: x.flow, bridge: x.bridge, version: x.version, table: x.table,
-		stack: x.stack, actionSet: x.actionSet,
-		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
-		mirrored: x.mirrored, cookie: x.cookie,
-	}
 	wc := x.wc
 	x.wc = new(flow.Mask)
 	defer func() { x.wc = wc }()
-	x.bridge, x.version = local.Bridge, local.Bridge.Pipeline.Version()
-	x.stack, x.actionSet, x.exit, x.wasMPLS, x.conntracked, x.mirrored, x.cookie = nil, nil, false, false, false, 0, 0
+	o := x.goOutside(local.Bridge)
+	x.wasMPLS = false
 	x.flow = flow.Key{PktMark: o.key.PktMark, SkbPriority: o.key.SkbPriority}
 	h.Key(&x.flow)
 	x.flow.InPort, x.flow.ActsetOutput = uint32(local.No), uint32(openflow.PortUnset)
 	x.base = x.flow
 	x.extra += uint32(len(h.Bytes))
-	x.enterFrom(&o, local)
+	x.enterFrom(&o, local, true) // no action of that bridge follows on the same copy
 	x.extra -= uint32(len(h.Bytes))
-}
-
-// enterFrom has the packet come in on a port of another bridge, of which o is
-// what it left behind. No action of that bridge follows on the same copy.
-func (x *Translator) enterFrom(o *outside, in *Port) {
-	o.traceLen = x.traceBridge(in.Bridge.Name)
-	x.depth++
-	x.resubmits++
-	if x.mayReceive(in) {
-		x.mirrorIn(in)
-		x.first(func(r *pipeline.Rule) { x.runRuleApart(r, true) })
-	}
-	x.depth--
-	x.traceBack(o.traceLen)
-	x.flow, x.bridge, x.version, x.table = o.key, o.bridge, o.version, o.table
-	x.stack, x.actionSet = o.stack, o.actionSet
-	x.exit, x.wasMPLS, x.conntracked = o.exit, o.wasMPLS, o.conntracked
-	x.mirrored, x.cookie = o.mirrored, o.cookie
 }
 
 // solicit asks for the Ethernet address of a neighbour, unless somebody has just

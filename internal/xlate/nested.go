@@ -49,14 +49,29 @@ func (x *Translator) aside(actions []openflow.Action, last bool, run func()) {
 		// What is to be done to the packet anyway is done once, before the copy.
 		x.commit()
 	}
-	base, outer, irreversible, n := x.base, x.outer, x.irreversible, len(x.res.Actions)
+	p := x.here()
 	run()
-	if !known && x.irreversible == irreversible {
-		return
+	if known || x.irreversible != p.irreversible {
+		x.copySince(p)
 	}
-	inner := slices.Clone(x.res.Actions[n:])
-	x.res.Actions = x.res.Actions[:n]
-	x.base, x.outer, x.irreversible = base, outer, irreversible
+}
+
+// point is what the data path has made of the packet at some point, after so many
+// actions.
+type point struct {
+	base         flow.Key
+	outer        outerChange
+	irreversible int
+	actions      int
+}
+
+func (x *Translator) here() point { return point{x.base, x.outer, x.irreversible, len(x.res.Actions)} }
+
+// copySince has the actions since p run on a copy of the packet.
+func (x *Translator) copySince(p point) {
+	inner := slices.Clone(x.res.Actions[p.actions:])
+	x.res.Actions = x.res.Actions[:p.actions]
+	x.base, x.outer, x.irreversible = p.base, p.outer, p.irreversible
 	if len(inner) > 0 {
 		x.emitCopy(inner)
 	}

@@ -165,33 +165,45 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	if !x.mayGoOn() {
 		return
 	}
+	last = x.ends(last)
+	x.effect(Effect{Kind: EffectTx, Port: out})
+	x.effect(Effect{Kind: EffectRx, Port: in})
+	o := x.goOutside(in.Bridge)
+	x.enterBridge(in)
+	n := len(x.res.Actions)
+	if x.enterFrom(&o, in, last) && in.NoForward {
+		// NORMAL and learn have seen the packet; nothing may leave.
+		x.res.Actions = x.res.Actions[:n]
+		x.base = o.key
+	}
+}
+
+// goOutside leaves the bridge for another, whose tables it begins to read, and
+// returns what is left behind.
+func (x *Translator) goOutside(to *Bridge) outside {
 	o := outside{
 		key: x.flow, bridge: x.bridge, version: x.version, table: x.table,
 		stack: x.stack, actionSet: x.actionSet,
 		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
 		mirrored: x.mirrored, cookie: x.cookie,
 	}
-	last = x.ends(last)
-	x.effect(Effect{Kind: EffectTx, Port: out})
-	x.effect(Effect{Kind: EffectRx, Port: in})
-	x.bridge = in.Bridge
-	in.Bridge.Pipeline.Enter(x.seat)
-	x.version = in.Bridge.Pipeline.Version()
+	x.bridge = to
+	to.Pipeline.Enter(x.seat)
+	x.version = to.Pipeline.Version()
 	x.stack, x.actionSet, x.exit, x.conntracked, x.mirrored = nil, nil, false, false, 0
 	x.cookie = 0 // that of a miss
-	x.enterBridge(in)
+	return o
+}
+
+// enterFrom has the packet come in on a port of the bridge that goOutside went to,
+// reports whether the port received it, and comes back to what o is.
+func (x *Translator) enterFrom(o *outside, in *Port, last bool) (received bool) {
 	o.traceLen = x.traceBridge(in.Bridge.Name)
 	x.depth++
-	if x.mayReceive(in) {
-		n := len(x.res.Actions)
+	if received = x.mayReceive(in); received {
 		x.resubmits++
 		x.mirrorIn(in)
 		x.first(func(r *pipeline.Rule) { x.runRuleApart(r, last) })
-		if in.NoForward {
-			// NORMAL and learn have seen the packet; nothing may leave.
-			x.res.Actions = x.res.Actions[:n]
-			x.base = o.key
-		}
 	}
 	x.depth--
 	in.Bridge.Pipeline.Leave(x.seat)
@@ -200,6 +212,7 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	x.stack, x.actionSet = o.stack, o.actionSet
 	x.exit, x.wasMPLS, x.conntracked = o.exit, o.wasMPLS, o.conntracked
 	x.mirrored, x.cookie = o.mirrored, o.cookie
+	return received
 }
 
 // enterBridge makes the packet one that just came in on a port.

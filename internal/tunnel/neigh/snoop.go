@@ -1,7 +1,6 @@
 package neigh
 
 import (
-	"encoding/binary"
 	"net/netip"
 
 	"weir/internal/flow"
@@ -46,7 +45,7 @@ func announcedARP(k *flow.Key, wc *flow.Mask) (a Announcement, ok bool) {
 	if k.NwProto != arpReply && k.IPSrc != k.IPDst || k.IPSrc == 0 || !usable(k.ARPSHA) {
 		return a, false
 	}
-	return Announcement{IP: addr4(k.IPSrc), MAC: k.ARPSHA, To: addr4(k.IPDst)}, true
+	return Announcement{IP: packet.Addr4(k.IPSrc), MAC: k.ARPSHA, To: packet.Addr4(k.IPDst)}, true
 }
 
 func announcedND(k *flow.Key, wc *flow.Mask) (a Announcement, ok bool) {
@@ -76,9 +75,3 @@ func announcedND(k *flow.Key, wc *flow.Mask) (a Announcement, ok bool) {
 var ones = packet.Broadcast
 
 func usable(m packet.MAC) bool { return !m.IsZero() && !m.IsMulticast() }
-
-func addr4(v uint32) netip.Addr {
-	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], v)
-	return netip.AddrFrom4(b)
-}
