@@ -19,13 +19,17 @@ const (
 	gbpAllFlags = gbpDontLrn | gbpApplied
 )
 
-// Next protocols of VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe-13, 3.1).
-const (
-	gpeIPv4     = 1
-	gpeIPv6     = 2
-	gpeEthernet = 3
-	gpeNSH      = 4
-)
+// gpePackets are the next protocols of VXLAN-GPE with their packet types
+// (draft-ietf-nvo3-vxlan-gpe-13, 3.1).
+var gpePackets = [...]struct {
+	next       uint8
+	packetType uint32
+}{
+	{1, flow.L3PacketType(packet.EtherTypeIPv4)},
+	{2, flow.L3PacketType(packet.EtherTypeIPv6)},
+	{3, 0},
+	{4, flow.L3PacketType(packet.EtherTypeNSH)},
+}
 
 // PutVXLAN writes a header with the VNI, of which 24 bits count.
 func PutVXLAN(b *[VXLANLen]byte, vni uint32) {
@@ -44,8 +48,8 @@ func appendVXLAN(b []byte, c *Config, o *Outer) ([]byte, error) {
 	PutVXLAN(&h, uint32(o.Tunnel.ID))
 	switch {
 	case c.Has("gpe"):
-		next := gpeNext(o.PacketType)
-		if next == 0 {
+		next, ok := gpeNext(o.PacketType)
+		if !ok {
 			return nil, ErrNoHeader
 		}
 		h[0] |= vxlanGPE
@@ -58,18 +62,22 @@ func appendVXLAN(b []byte, c *Config, o *Outer) ([]byte, error) {
 	return append(b, h[:]...), nil
 }
 
-func gpeNext(packetType uint32) uint8 {
-	switch packetType {
-	case 0:
-		return gpeEthernet
-	case flow.L3PacketType(packet.EtherTypeIPv4):
-		return gpeIPv4
-	case flow.L3PacketType(packet.EtherTypeIPv6):
-		return gpeIPv6
-	case flow.L3PacketType(packet.EtherTypeNSH):
-		return gpeNSH
+func gpeNext(packetType uint32) (next uint8, ok bool) {
+	for _, g := range gpePackets {
+		if g.packetType == packetType {
+			return g.next, true
+		}
 	}
-	return 0
+	return 0, false
+}
+
+func gpePacketType(next uint8) (packetType uint32, ok bool) {
+	for _, g := range gpePackets {
+		if g.next == next {
+			return g.packetType, true
+		}
+	}
+	return 0, false
 }
 
 // popVXLAN reads a header with or without extensions: it says itself which it
@@ -87,15 +95,7 @@ func popVXLAN(b []byte, t *flow.Tunnel) (p Popped, err error) {
 	t.Flags |= flow.TunnelKey
 	switch {
 	case h[0]&vxlanGPE != 0:
-		switch h[3] {
-		case gpeEthernet:
-		case gpeIPv4:
-			p.PacketType = flow.L3PacketType(packet.EtherTypeIPv4)
-		case gpeIPv6:
-			p.PacketType = flow.L3PacketType(packet.EtherTypeIPv6)
-		case gpeNSH:
-			p.PacketType = flow.L3PacketType(packet.EtherTypeNSH)
-		default:
+		if p.PacketType, ok = gpePacketType(h[3]); !ok {
 			return p, ErrShim
 		}
 	case h[0]&vxlanGBP != 0:

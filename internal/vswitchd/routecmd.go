@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,11 +52,7 @@ func (o *routeOptions) parse(words []string, other error, may ...string) error {
 	o.table = route.TableMain
 	for _, w := range words {
 		name, value, _ := strings.Cut(w, "=")
-		known := false
-		for _, m := range may {
-			known = known || m == name
-		}
-		if !known {
+		if !slices.Contains(may, name) {
 			return other
 		}
 		ok := true

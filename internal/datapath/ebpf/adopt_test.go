@@ -64,6 +64,18 @@ func (c *cable) send(t *testing.T, to *cable, frame []byte, n, want int) int {
 	return len(to.takeAll(t, want))
 }
 
+// keptBetween is a data path with cables at ports 5 and up.
+func keptBetween(t *testing.T, dir string, cables ...*cable) *DP {
+	t.Helper()
+	d := keptDP(t, dir, 4096)
+	for i, c := range cables {
+		if _, err := d.PortAdd(c.port, "system", datapath.PortNo(5+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d
+}
+
 // TestTwoOfOneName has a second switch of the same directory come while the first
 // goes on, as containers have it that share a network namespace and the bpf file
 // system: neither disturbs the other.
@@ -71,12 +83,7 @@ func TestTwoOfOneName(t *testing.T) {
 	needRoot(t)
 	dir, host := t.TempDir(), linux.NewHost()
 	a, b := newCable(t, host, "a"), newCable(t, host, "b")
-	d := keptDP(t, dir, 4096)
-	for i, c := range []*cable{a, b} {
-		if _, err := d.PortAdd(c.port, "system", datapath.PortNo(5+i)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	d := keptBetween(t, dir, a, b)
 	putFlow(t, d, "recirc_id(0),in_port(5),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)", "6")
 	d.mirror.do("commit", d.set.Commit)
 	second := keptDP(t, dir, 4096)
@@ -107,12 +114,7 @@ func TestAdoption(t *testing.T) {
 	needRoot(t)
 	dir, host := t.TempDir(), linux.NewHost()
 	a, b := newCable(t, host, "a"), newCable(t, host, "b")
-	d := keptDP(t, dir, 4096)
-	for i, c := range []*cable{a, b} {
-		if _, err := d.PortAdd(c.port, "system", datapath.PortNo(5+i)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	d := keptBetween(t, dir, a, b)
 	putFlow(t, d, "recirc_id(0),in_port(5),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)", "6")
 	putFlow(t, d, "recirc_id(0),in_port(6),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(dst=10.0.0.0/255.0.0.0,frag=no)", "push_vlan(vid=5,pcp=0),5,userspace(pid=0,slow_path(cfm))")
 	putFlow(t, d, "recirc_id(0),in_port(6),packet_type(ns=0,id=0),eth_type(0x0806)", "drop")

@@ -99,16 +99,16 @@ func hearRoutes(sock *nl.NetlinkSocket, changed chan<- error, stop <-chan struct
 // rules.
 func hostRoutes(routes bool) (sys route.System, err error) {
 	links, err := netlink.LinkList()
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return sys, fmt.Errorf("list devices: %w", err)
+	if err := dumpError("list devices", err); err != nil {
+		return sys, err
 	}
 	names := make(map[int]string, len(links))
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
 	addrs, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return sys, fmt.Errorf("list addresses: %w", err)
+	if err := dumpError("list addresses", err); err != nil {
+		return sys, err
 	}
 	sys.Addresses = map[string][]netip.Prefix{}
 	for i := range addrs {
@@ -121,8 +121,8 @@ func hostRoutes(routes bool) (sys route.System, err error) {
 		return sys, nil
 	}
 	all, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-		return sys, fmt.Errorf("list routes: %w", err)
+	if err := dumpError("list routes", err); err != nil {
+		return sys, err
 	}
 	for i := range all {
 		if e, ok := routeEntry(&all[i], names); ok {
@@ -131,6 +131,15 @@ func hostRoutes(routes bool) (sys route.System, err error) {
 	}
 	sys.Rules, err = routeRules()
 	return sys, err
+}
+
+// dumpError is what kept the kernel from telling all of something. That it changed
+// meanwhile doesn't: there is an event for that, after which it is asked again.
+func dumpError(what string, err error) error {
+	if err == nil || errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // routeEntry is a route of the kernel's, if it leads somewhere. Of several next
@@ -163,8 +172,8 @@ func routeEntry(r *netlink.Route, names map[int]string) (e route.Entry, ok bool)
 func routeRules() (out []route.Rule, err error) {
 	for family, of := range map[int]route.Family{netlink.FAMILY_V4: route.IPv4, netlink.FAMILY_V6: route.IPv6} {
 		rules, err := netlink.RuleList(family)
-		if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return nil, fmt.Errorf("list routing rules: %w", err)
+		if err := dumpError("list routing rules", err); err != nil {
+			return nil, err
 		}
 		for i := range rules {
 			r := &rules[i]
