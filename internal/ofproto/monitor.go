@@ -139,6 +139,12 @@ func uses(e *pipeline.Event, port openflow.PortNo, group uint32) bool {
 // of its older NXFMF_OWN, which is this.
 const ownInFull = openflow.MonitorNoAbbrev | openflow.MonitorOnlyOwn
 
+// unchanged reports whether a flow was modified without what an update would tell
+// of it being different.
+func unchanged(e *pipeline.Event) bool {
+	return e.Kind == pipeline.Modified && e.Old != nil && !e.ActionsChanged && e.Old.Cookie == e.Rule.Cookie
+}
+
 // monitored makes the update of an event that some monitor covers.
 func monitored(p *pipeline.Pipeline, e *pipeline.Event, monitors []*openflow.FlowMonitor, own bool) (u openflow.FlowUpdate, ok bool) {
 	var want openflow.FlowMonitorFlags
@@ -150,6 +156,9 @@ func monitored(p *pipeline.Pipeline, e *pipeline.Event, monitors []*openflow.Flo
 		want, event = openflow.MonitorAdd, openflow.UpdateAdded
 	default:
 		want, event = openflow.MonitorModify, openflow.UpdateModified
+	}
+	if unchanged(e) {
+		return u, false
 	}
 	if e.Rule.Hidden() || e.Rule.Table == pipeline.TableInternal {
 		return u, false
