@@ -10,17 +10,16 @@ func (s *session) receive(b []byte) {
 	coverRequest.Inc()
 	s.mu.Lock()
 	opt := openflow.DecodeOptions{TableID: s.proto&openflow.PTID != 0, TLV: s.m.b.pipe.TLV(), ToSwitch: true, Log: logDecode}
-	ver := s.ver
+	ver, secondary := s.ver, s.role == openflow.RoleSecondary
 	s.mu.Unlock()
 	h, msg, err := s.dec.Decode(b, opt)
-	if err != nil && s.secondaryMayNot(b) {
-		err = openflow.ErrBRCIsSecondary.Err()
-	}
 	if err == nil && h.Version != ver {
 		if _, hello := msg.(*openflow.Hello); !hello {
 			log.Dbg("%s: message of version 0x%02x on a connection of version 0x%02x", s.conn.Name, uint8(h.Version), uint8(ver))
 			err = openflow.ErrBRCBadVersion.Err()
 		}
+	} else if secondary && openflow.ByPrimary(b) {
+		err = openflow.ErrBRCIsSecondary.Err()
 	}
 	if _, mod := msg.(*openflow.FlowMod); err != nil || !mod {
 		s.applyAdditions()
@@ -61,43 +60,11 @@ func (s *session) fail(request []byte, err error) {
 	}
 }
 
-// secondaryMay reports whether a controller in the secondary role may send a
-// message (OpenFlow 1.3.1, 6.3.4).
-func secondaryMay(msg openflow.Message) bool {
-	switch msg.(type) {
-	case *openflow.PacketOut, *openflow.FlowMod, *openflow.PortMod, *openflow.TableMod, *openflow.GroupMod, *openflow.MeterMod,
-		*openflow.BundleControl, *openflow.BundleAdd, *openflow.TLVTableMod:
-		return false
-	}
-	return true
-}
-
-// secondaryMayNot reports whether the session has the secondary role and b, which
-// can't be read as a whole, is a message of a kind that only others may send.
-func (s *session) secondaryMayNot(b []byte) bool {
-	s.mu.Lock()
-	secondary := s.role == openflow.RoleSecondary
-	s.mu.Unlock()
-	if !secondary {
-		return false
-	}
-	switch openflow.Name(b) {
-	case "OFPT_PACKET_OUT", "OFPT_FLOW_MOD", "NXT_FLOW_MOD", "OFPT_PORT_MOD", "OFPT_TABLE_MOD", "OFPT_GROUP_MOD", "NXT_GROUP_MOD", "OFPT_METER_MOD",
-		"OFPT_BUNDLE_CONTROL", "ONFT_BUNDLE_CONTROL", "OFPT_BUNDLE_ADD_MESSAGE", "ONFT_BUNDLE_ADD_MESSAGE", "NXT_TLV_TABLE_MOD":
-		return true
-	}
-	return false
-}
-
 // handle does what a message asks for.
 func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message) error {
 	s.mu.Lock()
 	ver := s.ver
-	secondary := s.role == openflow.RoleSecondary
 	s.mu.Unlock()
-	if secondary && !secondaryMay(msg) {
-		return openflow.ErrBRCIsSecondary.Err()
-	}
 	switch msg := msg.(type) {
 	case *openflow.Hello, *openflow.EchoReply, *openflow.FlowAge:
 		return nil

@@ -111,7 +111,7 @@ func (d *decoder) begin(b []byte, opt DecodeOptions) error {
 	if err := d.checkLength(); err != nil {
 		return err
 	}
-	if opt.ToSwitch && d.row.fromSwitch() {
+	if opt.ToSwitch && d.row.by == bySwitch {
 		return ErrBRCBadType.Err()
 	}
 	return nil
@@ -213,6 +213,13 @@ func Name(b []byte) string {
 		return ""
 	}
 	return d.row.title()
+}
+
+// ByPrimary reports whether b is a message, well-formed or not, that a controller
+// with the secondary role may not send (OpenFlow 1.3.1, 6.3.4).
+func ByPrimary(b []byte) bool {
+	d, err := newDecoder(b, DecodeOptions{})
+	return err == nil && d.row.by == byPrimary
 }
 
 // decEmpty decodes a message without a body.
