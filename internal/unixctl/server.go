@@ -110,8 +110,11 @@ func (s *Server) Unregister(name string) {
 	delete(s.commands, name)
 }
 
-// Serve accepts connections until Close.
+// Serve accepts connections until Close; without a socket it returns at once.
 func (s *Server) Serve() {
+	if s.listener == nil {
+		return
+	}
 	for {
 		l, err := accept(s.listener)
 		if err != nil {

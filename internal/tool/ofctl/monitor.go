@@ -16,17 +16,17 @@ import (
 	"weir/internal/unixctl"
 )
 
-// monitor is a running monitor or snoop. mu owns out, blocked and xid.
+// monitor is a running monitor or snoop. mu owns out, waiting and the numbering of what is sent.
 type monitor struct {
 	t *tool
 	v *conn
 	// resume answers paused packets.
 	resume bool
 
+	gate unixctl.Gate // what comes waits at it
+
 	mu      sync.Mutex
 	out     io.Writer
-	blocked bool
-	unblock *sync.Cond
 	waiting map[uint32]chan struct{} // barriers
 	stop    func()
 }
@@ -173,18 +173,16 @@ func (t *tool) monitorConn(v *conn, setup func() error, resume bool) error {
 	}
 	defer p.Close()
 	m := &monitor{t: t, v: v, out: t.env.Stderr, waiting: map[uint32]chan struct{}{}, resume: resume}
-	m.unblock = sync.NewCond(&m.mu)
 	m.stop = func() { p.LeavePidfile(); p.Stop() }
 	if err := setup(); err != nil {
 		return err
 	}
 	// The C program prints the monitored messages on standard error.
 	t.out = t.env.Stderr
-	s, err := unixctl.NewServer(unixctl.SocketPath("ovs-ofctl", t.unixctl))
+	s, err := p.Control(t.env.Name, t.unixctl)
 	if err != nil {
-		return exitStatus(1)
+		return exitStatus(1) // the log has told it
 	}
-	p.AtExit(s.Close)
 	m.register(s)
 	go s.Serve()
 	p.Ready()
@@ -200,11 +198,7 @@ func (t *tool) monitorConn(v *conn, setup func() error, resume bool) error {
 
 func (m *monitor) receive() error {
 	for {
-		m.mu.Lock()
-		for m.blocked {
-			m.unblock.Wait()
-		}
-		m.mu.Unlock()
+		m.gate.Wait()
 		b, err := m.v.read()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
@@ -278,22 +272,7 @@ func (m *monitor) register(s *unixctl.Server) {
 	s.Register("ofctl/packet-out", "\"in_port=<port> packet=<hex data> actions=...\"", 1, 1, m.packetOutCmd)
 	s.Register("ofctl/barrier", "", 0, 0, m.barrier)
 	s.Register("ofctl/set-output-file", "FILE", 1, 1, m.setOutput)
-	s.Register("ofctl/block", "", 0, 0, func(*unixctl.Request) (string, error) { return m.block(true) })
-	s.Register("ofctl/unblock", "", 0, 0, func(*unixctl.Request) (string, error) { return m.block(false) })
-}
-
-func (m *monitor) block(on bool) (string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.blocked == on {
-		if on {
-			return "", errors.New("already blocking")
-		}
-		return "", errors.New("already unblocked")
-	}
-	m.blocked = on
-	m.unblock.Broadcast()
-	return "", nil
+	m.gate.Register(s, "ofctl")
 }
 
 func (m *monitor) sendCmd(r *unixctl.Request) (string, error) {

@@ -13,14 +13,10 @@ import (
 // lock runs lock, steal and unlock, and prints what becomes of the lock until
 // the connection ends.
 func (c *call) lock() error {
-	u, err := unixctl.NewServer(unixctl.SocketPath(c.env.Name, c.unixctl))
+	u, err := c.process.Control(c.env.Name, c.unixctl)
 	if err != nil {
 		return err
 	}
-	defer u.Close()
-	c.process.AtExit(u.Close)
-	u.SetProgram(c.env.Name)
-	u.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { c.process.Stop(); return "", nil })
 	for _, method := range []string{"lock", "steal", "unlock"} {
 		u.Register(method, "LOCK", 1, 1, func(r *unixctl.Request) (string, error) {
 			id := strconv.FormatInt(time.Now().UnixNano(), 10)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"weir/internal/json"
@@ -24,9 +23,7 @@ type watch struct {
 	cond    []byte // conditions, nil for "monitor"
 	printed bool   // a table was printed already
 
-	mu      sync.Mutex // owns blocked
-	unblock *sync.Cond
-	blocked bool
+	gate unixctl.Gate // what comes waits at it
 }
 
 // watchTable is a monitored table and what to show of it.
@@ -37,11 +34,11 @@ type watchTable struct {
 }
 
 func (c *call) monitor() error {
-	return c.watch("monitor", nil, c.args)
+	return c.watch("monitor", "", nil, c.args)
 }
 
 func (c *call) monitorCond() error {
-	return c.watch("monitor_cond", []byte(c.args[0]), c.args[1:])
+	return c.watch("monitor_cond", "", []byte(c.args[0]), c.args[1:])
 }
 
 func (c *call) monitorCondSince() error {
@@ -53,13 +50,12 @@ func (c *call) monitorCondSince() error {
 	if len(args) < 2 {
 		return errors.New("invalid syntax for 'monitor-cond-since' (use --help for help)")
 	}
-	c.db += "\x00" + last
-	return c.watch("monitor_cond_since", []byte(args[0]), args[1:])
+	return c.watch("monitor_cond_since", last, []byte(args[0]), args[1:])
 }
 
 // watch runs a monitor method on the tables and columns in args and prints what
-// comes.
-func (c *call) watch(method string, cond []byte, args []string) error {
+// comes. last is the transaction after which monitor_cond_since begins.
+func (c *call) watch(method, last string, cond []byte, args []string) error {
 	if cond != nil {
 		if err := json.Valid(cond); err != nil {
 			return fmt.Errorf("\"%s\": %w", cond, err)
@@ -68,11 +64,8 @@ func (c *call) watch(method string, cond []byte, args []string) error {
 			return errors.New("expected array of conditions")
 		}
 	}
-	db, last, _ := strings.Cut(c.db, "\x00")
-	c.db = db
 	w := &watch{call: c, method: method, cond: cond}
-	w.unblock = sync.NewCond(&w.mu)
-	schema, _, err := c.schema(db)
+	schema, _, err := c.schema(c.db)
 	if err != nil {
 		return err
 	}
@@ -80,11 +73,9 @@ func (c *call) watch(method string, cond []byte, args []string) error {
 		return err
 	}
 	if w.daemon.Detach || w.unixctl != "" {
-		control, err := w.control()
-		if err != nil {
+		if err := w.control(); err != nil {
 			return err
 		}
-		defer control.Close()
 	}
 	result, err := c.rpc.call(method, w.params(last))
 	if err != nil {
@@ -240,11 +231,7 @@ func (w *watch) follow() error {
 		if err != nil {
 			return err
 		}
-		w.mu.Lock()
-		for w.blocked {
-			w.unblock.Wait()
-		}
-		w.mu.Unlock()
+		w.gate.Wait()
 		if m.Kind != jsonrpc.Notify {
 			continue
 		}
@@ -393,32 +380,13 @@ func (t *watchTable) line(out *table.Table, id, action string, raw []byte) error
 	return nil
 }
 
-// control opens the control socket of a monitor.
-func (w *watch) control() (*unixctl.Server, error) {
-	u, err := unixctl.NewServer(unixctl.SocketPath(w.env.Name, w.unixctl))
+// control opens the control socket of a monitor and serves it.
+func (w *watch) control() error {
+	u, err := w.process.Control(w.env.Name, w.unixctl)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w.process.AtExit(u.Close)
-	u.SetProgram(w.env.Name)
-	u.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { w.process.Stop(); return "", nil })
-	block := func(on bool) unixctl.Handler {
-		return func(*unixctl.Request) (string, error) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if w.blocked == on {
-				if on {
-					return "", errors.New("already blocking")
-				}
-				return "", errors.New("already unblocked")
-			}
-			w.blocked = on
-			w.unblock.Broadcast()
-			return "", nil
-		}
-	}
-	u.Register("ovsdb-client/block", "", 0, 0, block(true))
-	u.Register("ovsdb-client/unblock", "", 0, 0, block(false))
+	w.gate.Register(u, "ovsdb-client")
 	u.Register("ovsdb-client/cond_change", "TABLE COND", 2, 2, func(r *unixctl.Request) (string, error) {
 		if err := json.Valid([]byte(r.Args[1])); err != nil {
 			return "", err
@@ -429,5 +397,5 @@ func (w *watch) control() (*unixctl.Server, error) {
 		return "", w.rpc.conn.Send(jsonrpc.AppendRequest(nil, "monitor_cond_change", p, []byte(id)))
 	})
 	go u.Serve()
-	return u, nil
+	return nil
 }

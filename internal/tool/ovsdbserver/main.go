@@ -4,23 +4,14 @@ package ovsdbserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 
 	"weir/internal/cli"
-	"weir/internal/clock"
 	"weir/internal/daemon"
-	"weir/internal/memory"
-	"weir/internal/ovsdb/server"
 	"weir/internal/paths"
 	"weir/internal/stream"
 	"weir/internal/tlsopt"
-	"weir/internal/unixctl"
-	"weir/internal/version"
 	"weir/internal/vlog"
 )
 
@@ -68,112 +59,6 @@ func (s *settings) start(ctx context.Context, env *cli.Env, databases []string) 
 	return s.serve(env, process, databases)
 }
 
-// instance is a running server and what its start-up made.
-type instance struct {
-	*settings
-	process *daemon.Process
-	srv     *server.Server
-	tlsConf *stream.TLS
-	state   *stateFile
-}
-
-func (s *settings) serve(env *cli.Env, process *daemon.Process, databases []string) int {
-	clk := clock.New()
-	in := &instance{settings: s, process: process, tlsConf: &stream.TLS{}}
-	if !process.IsGuest() {
-		keeper := memory.Keep(clk, memory.Database)
-		defer keeper.Stop()
-	}
-	in.srv = server.New(clk, paths.RunDir(), in.tlsConf)
-	process.AtExit(in.srv.Close)
-	if s.noDiff {
-		in.srv.DisableColumnDiff()
-	}
-	in.state = openState(s.daemon.Monitor && s.config == "") // a configuration file is read again
-	process.AtExit(in.state.remove)
-	remotes := s.remotes
-	if saved, ok := in.state.load(); ok {
-		databases, remotes = saved.Databases, saved.Remotes
-		s.syncFrom, s.syncExclude, s.active = saved.SyncFrom, saved.SyncExclude, saved.Active
-	}
-	in.srv.OnReconfigure(in.updateTLS)
-	if s.config != "" {
-		if err := in.reload(); err != nil {
-			return env.Fatal("%v", err)
-		}
-	}
-	for _, name := range databases {
-		if err := in.srv.AddDB(name); err != nil {
-			return env.Fatal("%v", err)
-		}
-	}
-	for _, name := range remotes {
-		if err := in.srv.AddRemote(name); err != nil {
-			return env.Fatal("%v", err)
-		}
-	}
-	if err := in.srv.SetSync(s.syncFrom, s.syncExclude); err != nil {
-		return env.Fatal("%v", err)
-	}
-	control, err := in.control(env, clk)
-	if err != nil {
-		return env.Exit(err)
-	}
-	if s.metrics != "" {
-		stop, addr, err := serveMetrics(s.metrics, in.srv)
-		if err != nil {
-			return env.Fatal("--metrics=%s: %v", s.metrics, err)
-		}
-		log.Info("metrics at http://%s/metrics", addr)
-		process.AtExit(stop)
-	}
-	var child *exec.Cmd
-	if s.run != "" {
-		if child, err = in.startChild(env); err != nil {
-			return env.Fatal("%s: process failed to start (%v)", s.run, err)
-		}
-	}
-	in.save()
-	if !process.IsGuest() {
-		memory.Started()
-	}
-	process.Ready()
-	if child == nil { // not on the terminal of a detached server
-		log.Info("%s", version.Line(env.Name))
-	}
-	if !s.active {
-		in.srv.StartSync()
-	}
-	in.srv.Run(process.Context())
-	if control != nil {
-		control.Close()
-	}
-	if child != nil && (child.ProcessState == nil || !child.ProcessState.Success()) {
-		return in.childStatus(env, child)
-	}
-	return 0
-}
-
-// control opens the control socket; nil with --unixctl=none.
-func (in *instance) control(env *cli.Env, clk *clock.Clock) (*unixctl.Server, error) {
-	if in.unixctl == "none" {
-		return nil, nil
-	}
-	control, err := unixctl.NewServer(unixctl.SocketPath(env.Name, in.unixctl))
-	if err != nil {
-		return nil, err
-	}
-	in.process.AtExit(control.Close)
-	control.SetProgram(env.Name)
-	unixctl.FollowClock(clk)
-	control.RegisterTime(clk)
-	control.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { in.process.Stop(); return "", nil })
-	in.srv.Register(control, in.save)
-	control.Register("ovsdb-server/reload", "", 0, 0, func(*unixctl.Request) (string, error) { return "", in.reload() })
-	go control.Serve()
-	return control, nil
-}
-
 // configAlone refuses what a configuration file says otherwise.
 func (s *settings) configAlone(databases []string) error {
 	switch {
@@ -185,52 +70,6 @@ func (s *settings) configAlone(databases []string) error {
 		return fmt.Errorf("--config-file and the active-backup options exclude each other: name the sources in \"%s\"", s.config)
 	}
 	return nil
-}
-
-// reload reads the configuration file and does what it says.
-func (in *instance) reload() error {
-	if in.settings.config == "" {
-		return errors.New("there is no configuration file: start the server with --config-file")
-	}
-	c, err := server.ReadConfig(in.settings.config)
-	if err == nil {
-		err = in.srv.Configure(c)
-	}
-	if err != nil {
-		log.Err("%v", err)
-	}
-	return err
-}
-
-// save records the databases and remotes for a restart after a crash.
-func (in *instance) save() {
-	s := savedState{Databases: in.srv.Files(), Remotes: in.srv.Remotes()}
-	s.SyncFrom, s.SyncExclude, s.Active = in.srv.Sync()
-	if err := in.state.save(s); err != nil {
-		log.Warn("saving the configuration for a restart failed: %v", err)
-	}
-}
-
-// startChild runs the command of --run; its end is the server's.
-func (in *instance) startChild(env *cli.Env) (*exec.Cmd, error) {
-	cmd := exec.Command("/bin/sh", "-c", in.run)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, env.Stdout, env.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		_ = cmd.Wait()
-		in.process.Stop()
-	}()
-	return cmd, nil
-}
-
-func (in *instance) childStatus(env *cli.Env, child *exec.Cmd) int {
-	if child.ProcessState == nil {
-		return 0 // told to exit before the command ended
-	}
-	return env.Fatal("%s: child exited, %s", in.run, child.ProcessState)
 }
 
 func (s *settings) parser() *cli.Parser {

@@ -20,7 +20,6 @@ import (
 	"weir/internal/paths"
 	"weir/internal/stream"
 	"weir/internal/tlsopt"
-	"weir/internal/unixctl"
 	"weir/internal/vlog"
 )
 
@@ -174,34 +173,15 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, methods []string) error 
 	tls := new(stream.TLS)
 	tls.Set(s.tlsFiles)
 	opt := stream.Options{DefaultPort: stream.OpenFlowPort, RunDir: paths.RunDir(), TLS: tls}
-	var listeners []*stream.Listener
-	var active []string
-	for _, m := range methods {
-		t, err := stream.Parse(m, opt.DefaultPort, opt.RunDir)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m, err)
-		}
-		if !t.Passive {
-			active = append(active, m)
-			continue
-		}
-		ln, err := stream.Listen(m, opt)
-		if err != nil {
-			return fmt.Errorf("%s: listen failed (%s)", m, stream.ErrText(err))
-		}
-		p.AtExit(func() { _ = ln.Close() }) // takes the socket's file away
-		listeners = append(listeners, ln)
+	listeners, active, err := listen(p, methods, opt)
+	if err != nil {
+		return err
 	}
-	if s.unixctl != "none" {
-		control, err := unixctl.NewServer(unixctl.SocketPath(env.Name, s.unixctl))
-		if err != nil {
-			return err
-		}
-		p.AtExit(control.Close)
-		control.SetProgram(env.Name)
-		control.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { p.Stop(); return "", nil })
-		go control.Serve()
+	control, err := p.Control(env.Name, s.unixctl)
+	if err != nil {
+		return err
 	}
+	go control.Serve()
 	p.Ready()
 	var all sync.WaitGroup
 	for _, ln := range listeners {
@@ -212,6 +192,28 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, methods []string) error 
 	}
 	all.Wait()
 	return nil
+}
+
+// listen listens at those of the methods that are passive, until the process ends,
+// and returns the others beside the listeners.
+func listen(p *daemon.Process, methods []string, opt stream.Options) (listeners []*stream.Listener, active []string, err error) {
+	for _, m := range methods {
+		t, err := stream.Parse(m, opt.DefaultPort, opt.RunDir)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", m, err)
+		}
+		if !t.Passive {
+			active = append(active, m)
+			continue
+		}
+		ln, err := stream.Listen(m, opt)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: listen failed (%s)", m, stream.ErrText(err))
+		}
+		p.AtExit(func() { _ = ln.Close() }) // takes the socket's file away
+		listeners = append(listeners, ln)
+	}
+	return listeners, active, nil
 }
 
 // accept serves the switches that connect to a listener.

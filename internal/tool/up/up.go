@@ -81,13 +81,10 @@ func (u *up) begin(words []string) int {
 }
 
 func (u *up) run(p *daemon.Process) error {
-	control, err := unixctl.NewServer(unixctl.SocketPath(name, ""))
+	control, err := p.Control(name, "")
 	if err != nil {
 		return err
 	}
-	p.AtExit(control.Close)
-	control.SetProgram(name)
-	control.Register("exit", "", 0, 0, func(*unixctl.Request) (string, error) { p.Stop(); return "", nil })
 	go control.Serve()
 	file, socket, err := ctl.PrepareDatabase(u.ctx, u.env)
 	if err != nil {
@@ -101,24 +98,11 @@ func (u *up) run(p *daemon.Process) error {
 	keeper := memory.Keep(clock.New(), memory.Switch)
 	defer keeper.Stop()
 	ended := make(chan error, 2)
-	if err := u.start(p, ended, "ovsdb-server", u.server, []string{file, "--remote=punix:" + socket,
-		"--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
-		"--private-key=db:Open_vSwitch,SSL,private_key",
-		"--certificate=db:Open_vSwitch,SSL,certificate",
-		"--bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert", "--pidfile"}); err != nil {
-		return err
-	}
-	// Whoever asks for the end before the beginning is over gets it: what then
-	// fails on the way is no failure.
-	if err := u.describe(); err != nil {
-		if p.Context().Err() != nil {
-			return settle(ended, 1)
-		}
-		return err
-	}
-	if err := u.start(p, ended, "ovs-vswitchd", u.vswitch, []string{"unix:" + socket, "--pidfile"}); err != nil {
-		if p.Context().Err() != nil {
-			return settle(ended, 2)
+	if started, err := u.startBoth(p, ended, file, socket); err != nil {
+		// Whoever asks for the end before the beginning is over gets it: what then
+		// fails on the way is no failure.
+		if started > 0 && p.Context().Err() != nil {
+			return settle(ended, started)
 		}
 		return err
 	}
@@ -131,6 +115,23 @@ func (u *up) run(p *daemon.Process) error {
 	case err := <-ended:
 		return err
 	}
+}
+
+// startBoth starts the database server on a file and at a socket, and then the
+// switch. Their ends are told to ended. Of its error, started is how many daemons
+// are to be waited for.
+func (u *up) startBoth(p *daemon.Process, ended chan<- error, file, socket string) (started int, err error) {
+	if err := u.start(p, ended, "ovsdb-server", u.server, []string{file, "--remote=punix:" + socket,
+		"--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+		"--private-key=db:Open_vSwitch,SSL,private_key",
+		"--certificate=db:Open_vSwitch,SSL,certificate",
+		"--bootstrap-ca-cert=db:Open_vSwitch,SSL,ca_cert", "--pidfile"}); err != nil {
+		return 0, err
+	}
+	if err := u.describe(); err != nil {
+		return 1, err
+	}
+	return 2, u.start(p, ended, "ovs-vswitchd", u.vswitch, []string{"unix:" + socket, "--pidfile"})
 }
 
 // settle waits until the daemons that were started have ended, for as long as

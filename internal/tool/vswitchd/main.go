@@ -108,24 +108,35 @@ func (s *settings) enableDummy(v string) error {
 	return nil
 }
 
-func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
-	if s.mlock {
-		if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
-			vlog.For("vswitchd").Err("mlockall failed: %s", vlog.ErrText(err))
-		}
+// lockMemory keeps the process's memory from being paged out (--mlockall).
+func (s *settings) lockMemory() {
+	if !s.mlock {
+		return
 	}
-	control, err := s.controlSocket(env, p)
+	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+		vlog.For("vswitchd").Err("mlockall failed: %s", vlog.ErrText(err))
+	}
+}
+
+// runLoop runs a loop until the returned function is called.
+func runLoop(l *loop.Loop) (stop func()) {
+	ended := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { l.Run(ctx); close(ended) }()
+	return func() { cancel(); <-ended }
+}
+
+// run runs the switch until the process is to end.
+func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
+	s.lockMemory()
+	control, err := p.Control(env.Name, s.unixctl)
 	if err != nil {
 		return err
 	}
 	c := clock.New()
 	vlog.SetNow(c.Now)
 	l := loop.New(c)
-	loopEnd := make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() { l.Run(ctx); close(loopEnd) }()
-	defer func() { cancel(); <-loopEnd }()
-
+	defer runLoop(l)()
 	tls := new(stream.TLS)
 	tls.Set(s.tls)
 	sw := vswitchd.Compose(s.types, vswitchd.Options{
@@ -138,16 +149,14 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 	})
 	p.AtExit(sw.Unlisten)
 	var cleanup atomic.Bool
-	if control != nil {
-		sw.Register(control)
-		control.RegisterTime(c)
-		control.Register("exit", "[--cleanup]", 0, 1, func(r *unixctl.Request) (string, error) {
-			cleanup.Store(len(r.Args) == 1 && r.Args[0] == "--cleanup")
-			p.Stop()
-			return "", nil
-		})
-		go control.Serve()
-	}
+	sw.Register(control)
+	control.RegisterTime(c)
+	control.Register("exit", "[--cleanup]", 0, 1, func(r *unixctl.Request) (string, error) {
+		cleanup.Store(len(r.Args) == 1 && r.Args[0] == "--cleanup")
+		p.Stop()
+		return "", nil
+	})
+	go control.Serve()
 	ticker := c.Every(coverage.Interval, coverage.Tick)
 	defer ticker.Stop()
 	if !p.IsGuest() {
@@ -158,18 +167,4 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 	// A switch that somebody else's process runs is not to be taken over.
 	sw.Close(cleanup.Load() || p.IsGuest())
 	return err
-}
-
-// controlSocket makes the control socket, nil for --unixctl=none.
-func (s *settings) controlSocket(env *cli.Env, p *daemon.Process) (*unixctl.Server, error) {
-	if s.unixctl == "none" {
-		return nil, nil
-	}
-	control, err := unixctl.NewServer(unixctl.SocketPath(env.Name, s.unixctl))
-	if err != nil {
-		return nil, err
-	}
-	p.AtExit(control.Close)
-	control.SetProgram(env.Name)
-	return control, nil
 }
