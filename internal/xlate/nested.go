@@ -67,11 +67,16 @@ type point struct {
 
 func (x *Translator) here() point { return point{x.base, x.outer, x.irreversible, len(x.res.Actions)} }
 
+// backTo takes back the actions since p.
+func (x *Translator) backTo(p point) {
+	x.res.Actions = x.res.Actions[:p.actions]
+	x.base, x.outer, x.irreversible = p.base, p.outer, p.irreversible
+}
+
 // copySince has the actions since p run on a copy of the packet.
 func (x *Translator) copySince(p point) {
 	inner := slices.Clone(x.res.Actions[p.actions:])
-	x.res.Actions = x.res.Actions[:p.actions]
-	x.base, x.outer, x.irreversible = p.base, p.outer, p.irreversible
+	x.backTo(p)
 	if len(inner) > 0 {
 		x.emitCopy(inner)
 	}

@@ -170,11 +170,10 @@ func (x *Translator) throughPatch(out, in *Port, last bool) {
 	x.effect(Effect{Kind: EffectRx, Port: in})
 	o := x.goOutside(in.Bridge)
 	x.enterBridge(in)
-	n := len(x.res.Actions)
+	p := x.here()
 	if x.enterFrom(&o, in, last) && in.NoForward {
 		// NORMAL and learn have seen the packet; nothing may leave.
-		x.res.Actions = x.res.Actions[:n]
-		x.base = o.key
+		x.backTo(p)
 	}
 }
 

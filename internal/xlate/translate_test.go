@@ -227,6 +227,19 @@ func TestPatchPortsIsolateBridges(t *testing.T) {
 	}
 }
 
+// What a patch port that may not forward leads to is not done: sets that were
+// pending before it still are.
+func TestPatchPortThatForwardsNothing(t *testing.T) {
+	cfg, b0, b1 := patchConfig(t)
+	b1.Ports[9].NoForward = true
+	addFlow(t, b0, 0, "", 0, &openflow.SetIPv4Dst{Addr: 0x09090909}, out(9), out(2))
+	addFlow(t, b1, 0, "in_port=9", 0, &openflow.DecTTL{}, out(2))
+	r := NewTranslator().Translate(&Input{Config: cfg, Bridge: b0, Key: parseKey(t, "in_port=1,udp,nw_dst=2.2.2.2,nw_ttl=9"), Now: t0})
+	if got, want := datapath.FormatActions(r.Actions, nil), "set(ipv4(dst=9.9.9.9)),2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestGroups(t *testing.T) {
 	cfg := newConfig()
 	b := newBridge(cfg, "br0", 1, 3)
