@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"weir/internal/datapath"
 	"weir/internal/datapath/ebpf/program"
 	"weir/internal/datapath/userspace"
 	"weir/internal/flow"
@@ -35,6 +34,8 @@ type poller struct {
 	served atomic.Uint64 // packets done
 	in     *userspace.Entrance
 	batch  []netdev.Packet
+	steps  steps
+	odd    *atomic.Uint64 // packets with headers that the programs don't read
 }
 
 func newPoller(d *DP) (*poller, error) {
@@ -48,6 +49,8 @@ func newPoller(d *DP) (*poller, error) {
 		return nil, err
 	}
 	p := &poller{d: d, epoll: ep, wake: wake, in: d.soft.NewEntrance(), batch: make([]netdev.Packet, batchSize)}
+	p.steps = steps{code: d.set.Code, counters: &d.slow, known: map[place]step{}}
+	p.odd = d.slow.counter(program.ReasonOdd.String())
 	for i := range p.batch {
 		p.batch[i] = netdev.NewPacket(netdev.MaxFrame + program.UpcallLen)
 	}
@@ -125,7 +128,7 @@ func (p *poller) handle(pkt *netdev.Packet) {
 		p.resume(pkt, &key, &u)
 	default:
 		if u.Reason != program.ReasonMiss {
-			p.d.slow.count(u.Reason.String())
+			p.odd.Add(1)
 		}
 		p.in.Process(pkt, &key)
 	}
@@ -147,20 +150,13 @@ func strip(pkt *netdev.Packet, off int) {
 
 // resume goes on with an action list where the programs stopped.
 func (p *poller) resume(pkt *netdev.Packet, key *flow.Key, u *program.Upcall) {
-	actions, ok := p.d.set.Code(u.Code)
+	st, ok := p.steps.find(place{u.Code, u.Arg, u.Reason})
 	if !ok {
 		p.in.Process(pkt, key)
 		return
 	}
-	if u.Reason == program.ReasonAction {
-		if a := userAction(actions, int(u.Arg)); a != nil {
-			p.d.slow.count("userspace action")
-			p.in.Resume(pkt, key, []datapath.Action{a})
-		}
-		return
-	}
-	if int(u.Arg) < len(actions) {
-		p.d.slow.count(actionName(actions[u.Arg]))
-		p.in.Resume(pkt, key, actions[u.Arg:])
+	if len(st.actions) > 0 {
+		st.count.Add(1)
+		p.in.Resume(pkt, key, st.actions)
 	}
 }

@@ -3,37 +3,45 @@ package ebpf
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
-
-	"weir/internal/datapath"
+	"sync/atomic"
 )
 
 // slowCounters count the packets that user space handled although a flow was
-// there for them, by what the programs could not do.
+// there for them, by what the programs could not do. Its mutex owns the map.
 type slowCounters struct {
 	mu     sync.Mutex
-	counts map[string]uint64
+	counts map[string]*atomic.Uint64
 }
 
-func (c *slowCounters) count(reason string) {
+// counter is the one for a reason.
+func (c *slowCounters) counter(reason string) *atomic.Uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.counts == nil {
-		c.counts = map[string]uint64{}
+	n := c.counts[reason]
+	if n == nil {
+		if c.counts == nil {
+			c.counts = map[string]*atomic.Uint64{}
+		}
+		n = new(atomic.Uint64)
+		c.counts[reason] = n
 	}
-	c.counts[reason]++
+	return n
 }
 
-func (c *slowCounters) clone() map[string]uint64 {
+// read is how often each reason was met that was.
+func (c *slowCounters) read() map[string]uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.counts == nil {
-		return map[string]uint64{}
+	counts := map[string]uint64{}
+	for reason, n := range c.counts {
+		if n := n.Load(); n > 0 {
+			counts[reason] = n
+		}
 	}
-	return maps.Clone(c.counts)
+	return counts
 }
 
 // SlowPath is what the programs of a data path left to user space.
@@ -49,7 +57,7 @@ type SlowPath struct {
 // Slow is the slow path until now.
 func (d *DP) Slow() SlowPath {
 	c := d.set.Counters()
-	return SlowPath{d.Type() + "@" + d.Name(), d.slow.clone(), c.Misses, c.Lost, c.NoPort, d.mirror.Refused()}
+	return SlowPath{d.Type() + "@" + d.Name(), d.slow.read(), c.Misses, c.Lost, c.NoPort, d.mirror.Refused()}
 }
 
 // String is what dpif/show-slow prints.
@@ -73,36 +81,4 @@ func (s SlowPath) String() string {
 func (d *DP) Drops() map[string]uint64 {
 	c := d.set.Counters()
 	return map[string]uint64{"datapath_drop_invalid_port": c.NoPort, "datapath_drop_lost_on_the_way_up": c.Lost}
-}
-
-// actionName is what an action is called in counters: the name of its type.
-func actionName(a datapath.Action) string {
-	return "action " + reflect.TypeOf(a).Elem().Name()
-}
-
-// userAction is the Userspace action of that number in a list, those nested in
-// others counted where they stand.
-func userAction(actions []datapath.Action, n int) datapath.Action {
-	var found datapath.Action
-	var walk func([]datapath.Action)
-	walk = func(list []datapath.Action) {
-		for _, a := range list {
-			switch a := a.(type) {
-			case *datapath.Userspace:
-				if n == 0 {
-					found = a
-				}
-				n--
-			case *datapath.Clone:
-				walk(a.Actions)
-			case *datapath.Sample:
-				walk(a.Actions)
-			case *datapath.CheckPktLen:
-				walk(a.Greater)
-				walk(a.LessEqual)
-			}
-		}
-	}
-	walk(actions)
-	return found
 }

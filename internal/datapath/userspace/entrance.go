@@ -45,5 +45,5 @@ func (e *Entrance) Resume(pkt *netdev.Packet, key *flow.Key, actions []datapath.
 	st := &w.sts[0]
 	*st = state{pkt: pkt, key: &w.keys[0], stale: true}
 	w.refresh(st)
-	w.execute(st, newProgram(actions))
+	w.execute(st, &program{actions, lastModifier(actions)})
 }
