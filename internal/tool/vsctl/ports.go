@@ -66,7 +66,19 @@ func addPort(c *dbctl.Context, bridgeName, name string, ifaces, settings []strin
 	if p := m.ports[name]; p != nil && c.Has("--may-exist") {
 		return checkExisting(c, m, p, bridgeName, ifaces)
 	}
-	if err := m.conflicts(name, "cannot create a port named "+name); err != nil {
+	if err := m.allFree(name, ifaces); err != nil {
+		return err
+	}
+	b, err := m.bridge(bridgeName)
+	if err != nil {
+		return err
+	}
+	return m.insertPort(c, b, name, ifaces, settings)
+}
+
+// allFree fails where a name of a port or its interfaces is taken or empty.
+func (m *model) allFree(port string, ifaces []string) error {
+	if err := m.conflicts(port, "cannot create a port named "+port); err != nil {
 		return err
 	}
 	for _, i := range ifaces {
@@ -77,10 +89,12 @@ func addPort(c *dbctl.Context, bridgeName, name string, ifaces, settings []strin
 			return err
 		}
 	}
-	b, err := m.bridge(bridgeName)
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+// insertPort makes the rows of a port and its interfaces, and enters them into the
+// bridge and the model.
+func (m *model) insertPort(c *dbctl.Context, b *bridge, name string, ifaces, settings []string) error {
 	var rows []ovsdb.UUID
 	for _, i := range ifaces {
 		u, err := c.Insert("Interface", dbctl.Values{"name": dbctl.Str(i)})

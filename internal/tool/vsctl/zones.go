@@ -24,6 +24,14 @@ func needsCapabilities(n *dbctl.Needs, _ *dbctl.Command) error {
 	return nil
 }
 
+// zone is a zone of connection tracking as a command names it: DATAPATH and zone N.
+type zone struct {
+	dp    *client.Row // of Datapath
+	id    int64
+	row   ovsdb.UUID // of CT_Zone, where it is found
+	found bool
+}
+
 // datapath finds the row of a datapath by its type's name.
 func datapath(c *dbctl.Context, name string) *client.Row {
 	u, _ := rootRow(c)
@@ -34,6 +42,14 @@ func datapath(c *dbctl.Context, name string) *client.Row {
 	return c.Txn.Row("Datapath", ref.UUID())
 }
 
+// existingDatapath finds the datapath that is a command's first argument.
+func existingDatapath(c *dbctl.Context) (*client.Row, error) {
+	if dp := datapath(c, c.Arg(1)); dp != nil {
+		return dp, nil
+	}
+	return nil, fmt.Errorf("datapath %s does not exist", c.Arg(1))
+}
+
 // parseZone parses "zone=N".
 func parseZone(arg string) (int64, error) {
 	text, ok := strings.CutPrefix(arg, "zone=")
@@ -42,6 +58,59 @@ func parseZone(arg string) (int64, error) {
 		return 0, fmt.Errorf("invalid zone \"%s\": give zone=N with N between 0 and 65535", arg)
 	}
 	return zone, nil
+}
+
+// zoneOf finds the zone that arg names, of the datapath that is the command's first
+// argument.
+func zoneOf(c *dbctl.Context, arg string) (z zone, err error) {
+	if z.dp, err = existingDatapath(c); err != nil {
+		return z, err
+	}
+	if z.id, err = parseZone(arg); err != nil {
+		return z, err
+	}
+	z.row, z.found = z.dp.IntRefs("ct_zones")[z.id]
+	return z, nil
+}
+
+// has reports whether the zone says something in a column, timeout_policy or limit.
+func (z *zone) has(c *dbctl.Context, column string) bool {
+	return z.found && c.Txn.Row("CT_Zone", z.row).Datum(column).Len() > 0
+}
+
+// set sets columns of the zone, which it adds to the datapath where it isn't there.
+func (z *zone) set(c *dbctl.Context, v dbctl.Values) error {
+	if z.found {
+		return c.Update("CT_Zone", z.row, v)
+	}
+	row, err := c.Insert("CT_Zone", v)
+	if err != nil {
+		return err
+	}
+	return c.Txn.SetKeys("Datapath", z.dp.UUID(), "ct_zones", ovsdb.MapDatum(ovsdb.Integer, ovsdb.UUIDType,
+		[]ovsdb.Pair{{Key: ovsdb.IntAtom(z.id), Value: ovsdb.UUIDAtom(row)}}))
+}
+
+// forget empties the zone's column, and removes the zone where it then says nothing
+// any more. One that says nothing there is an error, in whose text the column is
+// called what, unless --if-exists was given.
+func (z *zone) forget(c *dbctl.Context, column, what string) error {
+	switch {
+	case z.has(c, column):
+	case c.Has("--if-exists"):
+		return nil
+	case z.found:
+		return fmt.Errorf("zone id %d does not have a %s", z.id, what)
+	default:
+		return fmt.Errorf("zone id %d does not exist", z.id)
+	}
+	if err := reset(c, "CT_Zone", z.row, column); err != nil {
+		return err
+	}
+	if z.has(c, "limit") || z.has(c, "timeout_policy") {
+		return nil
+	}
+	return c.Txn.RemoveElements("Datapath", z.dp.UUID(), "ct_zones", dbctl.Int(z.id))
 }
 
 // parseTimeouts parses the policies KEY=SECONDS.
@@ -59,11 +128,7 @@ func parseTimeouts(args []string) (ovsdb.Datum, error) {
 }
 
 func cmdAddZoneTP(c *dbctl.Context) error {
-	dp, err := existingDatapath(c)
-	if err != nil {
-		return err
-	}
-	zone, err := parseZone(c.Arg(2))
+	z, err := zoneOf(c, c.Arg(2))
 	if err != nil {
 		return err
 	}
@@ -71,45 +136,22 @@ func cmdAddZoneTP(c *dbctl.Context) error {
 	if err != nil {
 		return err
 	}
-	existing, found := dp.IntRefs("ct_zones")[zone]
-	if found && hasPolicy(c, existing) && !c.Has("--may-exist") {
-		return fmt.Errorf("zone id %d already exists", zone)
+	if z.has(c, "timeout_policy") && !c.Has("--may-exist") {
+		return fmt.Errorf("zone id %d already exists", z.id)
 	}
 	policy, err := c.Insert("CT_Timeout_Policy", dbctl.Values{"timeouts": timeouts})
 	if err != nil {
 		return err
 	}
-	if found {
-		return c.Update("CT_Zone", existing, dbctl.Values{"timeout_policy": dbctl.Refs(policy)})
-	}
-	return addZone(c, dp, zone, dbctl.Values{"timeout_policy": dbctl.Refs(policy)})
-}
-
-// hasPolicy reports whether a zone has timeouts; it may have only a limit.
-func hasPolicy(c *dbctl.Context, zone ovsdb.UUID) bool {
-	return c.Txn.Row("CT_Zone", zone).Datum("timeout_policy").Len() > 0
+	return z.set(c, dbctl.Values{"timeout_policy": dbctl.Refs(policy)})
 }
 
 func cmdDelZoneTP(c *dbctl.Context) error {
-	dp, err := existingDatapath(c)
+	z, err := zoneOf(c, c.Arg(2))
 	if err != nil {
 		return err
 	}
-	zone, err := parseZone(c.Arg(2))
-	if err != nil {
-		return err
-	}
-	row, found := dp.IntRefs("ct_zones")[zone]
-	switch {
-	case found && hasPolicy(c, row):
-	case c.Has("--if-exists"):
-		return nil
-	case found:
-		return fmt.Errorf("zone id %d does not have a policy", zone)
-	default:
-		return fmt.Errorf("zone id %d does not exist", zone)
-	}
-	return forgetZone(c, dp, zone, "timeout_policy")
+	return z.forget(c, "timeout_policy", "policy")
 }
 
 func cmdListZoneTP(c *dbctl.Context) error {
@@ -140,79 +182,5 @@ func cmdListDPCap(c *dbctl.Context) error {
 		return fmt.Errorf("datapath \"%s\" record not found", c.Arg(1))
 	}
 	c.Printf("%s\n", dp.Datum("capabilities").AppendBare(nil))
-	return nil
-}
-
-func needsAA(n *dbctl.Needs, c *dbctl.Command) error {
-	n.Table("Bridge", "auto_attach")
-	n.Table("AutoAttach", "mappings")
-	return needsModel(n, c)
-}
-
-// autoAttach returns a bridge's AutoAttach row, nil if it has none.
-func autoAttach(c *dbctl.Context) (*bridge, *client.Row, error) {
-	b, err := modelOf(c).bridge(c.Arg(1))
-	if err != nil {
-		return nil, nil, err
-	}
-	ref, ok := c.Txn.Row("Bridge", b.row).Ref("auto_attach")
-	if !ok {
-		return b, nil, nil
-	}
-	return b, c.Txn.Row("AutoAttach", ref), nil
-}
-
-// parseMapping parses the I-SID and VLAN of a mapping.
-func parseMapping(c *dbctl.Context) (isid, vlan int64, err error) {
-	isid, err1 := strconv.ParseInt(c.Arg(2), 10, 64)
-	vlan, err2 := strconv.ParseInt(c.Arg(3), 10, 64)
-	if err1 != nil || err2 != nil {
-		return 0, 0, fmt.Errorf("%s: I-SID and VLAN must be integers, not \"%s\" and \"%s\"", c.Arg(0), c.Arg(2), c.Arg(3))
-	}
-	return isid, vlan, nil
-}
-
-func cmdAddAA(c *dbctl.Context) error {
-	b, aa, err := autoAttach(c)
-	if err != nil {
-		return err
-	}
-	isid, vlan, err := parseMapping(c)
-	if err != nil {
-		return err
-	}
-	mapping := ovsdb.MapDatum(ovsdb.Integer, ovsdb.Integer, []ovsdb.Pair{{Key: ovsdb.IntAtom(isid), Value: ovsdb.IntAtom(vlan)}})
-	if aa != nil {
-		return c.Txn.SetKeys("AutoAttach", aa.UUID(), "mappings", mapping)
-	}
-	u, err := c.Insert("AutoAttach", dbctl.Values{"mappings": mapping})
-	if err != nil {
-		return err
-	}
-	return c.Update("Bridge", b.row, dbctl.Values{"auto_attach": dbctl.Refs(u)})
-}
-
-func cmdDelAA(c *dbctl.Context) error {
-	_, aa, err := autoAttach(c)
-	if err != nil || aa == nil {
-		return err
-	}
-	isid, vlan, err := parseMapping(c)
-	if err != nil {
-		return err
-	}
-	return c.Txn.RemoveElements("AutoAttach", aa.UUID(), "mappings", ovsdb.MapDatum(ovsdb.Integer, ovsdb.Integer,
-		[]ovsdb.Pair{{Key: ovsdb.IntAtom(isid), Value: ovsdb.IntAtom(vlan)}}))
-}
-
-func cmdGetAA(c *dbctl.Context) error {
-	_, aa, err := autoAttach(c)
-	if err != nil || aa == nil {
-		return err
-	}
-	mappings := aa.Datum("mappings")
-	for i := range mappings.Len() {
-		c.Printf("%d %d\n", mappings.Key(i).Int(), mappings.Value(i).Int())
-	}
 	return nil
 }

@@ -22,12 +22,12 @@ func macCommands(where string) []dbctl.Syntax {
 		t.ucast, t.mcast = "Ucast_Macs_Remote", "Mcast_Macs_Remote"
 	}
 	return []dbctl.Syntax{
-		{Name: "add-ucast-" + where, Min: 3, Max: 4, Args: "LS MAC [ENCAP] IP", Needs: t.needs, Run: t.addUcast},
-		{Name: "del-ucast-" + where, Min: 2, Max: 2, Args: "LS MAC", Needs: t.needs, Run: t.delUcast},
-		{Name: "add-mcast-" + where, Min: 3, Max: 4, Args: "LS MAC [ENCAP] IP", Needs: t.needs, Run: t.addMcast},
-		{Name: "del-mcast-" + where, Min: 3, Max: 4, Args: "LS MAC [ENCAP] IP", Needs: t.needs, Run: t.delMcast},
-		{Name: "clear-" + where + "-macs", Min: 1, Max: 1, Args: "LS", Needs: t.needs, Run: t.clear},
-		{Name: "list-" + where + "-macs", Min: 1, Max: 1, Args: "LS", ReadOnly: true, Needs: t.needs, Run: t.list},
+		{Name: "add-ucast-" + where, Min: 3, Max: 4, Args: "LS MAC [ENCAP] IP", Needs: t.needs, Run: onSwitch(t.addUcast)},
+		{Name: "del-ucast-" + where, Min: 2, Max: 2, Args: "LS MAC", Needs: t.needs, Run: onSwitch(t.delUcast)},
+		{Name: "add-mcast-" + where, Min: 3, Max: 4, Args: "LS MAC [ENCAP] IP", Needs: t.needs, Run: onSwitch(t.addMcast)},
+		{Name: "del-mcast-" + where, Min: 3, Max: 4, Args: "LS MAC [ENCAP] IP", Needs: t.needs, Run: onSwitch(t.delMcast)},
+		{Name: "clear-" + where + "-macs", Min: 1, Max: 1, Args: "LS", Needs: t.needs, Run: onSwitch(t.clear)},
+		{Name: "list-" + where + "-macs", Min: 1, Max: 1, Args: "LS", ReadOnly: true, Needs: t.needs, Run: onSwitch(t.list)},
 	}
 }
 
@@ -40,8 +40,16 @@ func (t macTables) needs(n *dbctl.Needs, _ *dbctl.Command) error {
 	return nil
 }
 
-func logicalSwitch(c *dbctl.Context) (*client.Row, error) {
-	return mustFind(c, "Logical_Switch", "logical switch", c.Arg(1))
+// onSwitch makes a command of what is to be done with the logical switch that is its
+// first argument.
+func onSwitch(do func(c *dbctl.Context, ls *client.Row) error) func(*dbctl.Context) error {
+	return func(c *dbctl.Context) error {
+		ls, err := mustFind(c, "Logical_Switch", "logical switch", c.Arg(1))
+		if err != nil {
+			return err
+		}
+		return do(c, ls)
+	}
 }
 
 // macs returns a table's rows for a logical switch, and an address unless that
@@ -82,11 +90,7 @@ func locator(c *dbctl.Context, create bool) (ovsdb.UUID, bool, error) {
 	return u, true, err
 }
 
-func (t macTables) addUcast(c *dbctl.Context) error {
-	ls, err := logicalSwitch(c)
-	if err != nil {
-		return err
-	}
+func (t macTables) addUcast(c *dbctl.Context, ls *client.Row) error {
 	u, _, err := locator(c, true)
 	if err != nil {
 		return err
@@ -98,11 +102,7 @@ func (t macTables) addUcast(c *dbctl.Context) error {
 	return err
 }
 
-func (t macTables) delUcast(c *dbctl.Context) error {
-	ls, err := logicalSwitch(c)
-	if err != nil {
-		return err
-	}
+func (t macTables) delUcast(c *dbctl.Context, ls *client.Row) error {
 	return deleteAll(c, t.ucast, macs(c, t.ucast, ls, c.Arg(2)))
 }
 
@@ -124,11 +124,7 @@ func locators(c *dbctl.Context, row *client.Row) []ovsdb.UUID {
 	return nil
 }
 
-func (t macTables) addMcast(c *dbctl.Context) error {
-	ls, err := logicalSwitch(c)
-	if err != nil {
-		return err
-	}
+func (t macTables) addMcast(c *dbctl.Context, ls *client.Row) error {
 	u, _, err := locator(c, true)
 	if err != nil {
 		return err
@@ -154,11 +150,7 @@ func (t macTables) addMcast(c *dbctl.Context) error {
 	return err
 }
 
-func (t macTables) delMcast(c *dbctl.Context) error {
-	ls, err := logicalSwitch(c)
-	if err != nil {
-		return err
-	}
+func (t macTables) delMcast(c *dbctl.Context, ls *client.Row) error {
 	u, found, err := locator(c, false)
 	if err != nil || !found {
 		return err
@@ -184,22 +176,14 @@ func (t macTables) delMcast(c *dbctl.Context) error {
 	return nil
 }
 
-func (t macTables) clear(c *dbctl.Context) error {
-	ls, err := logicalSwitch(c)
-	if err != nil {
-		return err
-	}
+func (t macTables) clear(c *dbctl.Context, ls *client.Row) error {
 	if err := deleteAll(c, t.ucast, macs(c, t.ucast, ls, "")); err != nil {
 		return err
 	}
 	return deleteAll(c, t.mcast, macs(c, t.mcast, ls, ""))
 }
 
-func (t macTables) list(c *dbctl.Context) error {
-	ls, err := logicalSwitch(c)
-	if err != nil {
-		return err
-	}
+func (t macTables) list(c *dbctl.Context, ls *client.Row) error {
 	c.Printf("ucast-mac-%s\n", t.where)
 	for _, row := range macs(c, t.ucast, ls, "") {
 		u, _ := row.Ref("locator")
