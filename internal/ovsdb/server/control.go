@@ -9,8 +9,8 @@ import (
 )
 
 // Register adds the server's commands to a control socket (ovsdb-server(1),
-// "Runtime Management Commands"). state is told after each change to the sets of
-// databases and remotes.
+// "Runtime Management Commands"). changed is called after each change to the sets
+// of databases and remotes.
 func (s *Server) Register(u *unixctl.Server, changed func()) {
 	// change is a command that changes the configuration.
 	change := func(do func(arg string) error) unixctl.Handler {
@@ -38,24 +38,9 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	u.Register("ovsdb-server/list-dbs", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(unixctl.Lines(s.Names())) })
 	u.Register("ovsdb-server/compact", "", 0, 1, s.compactCommand)
 	u.Register("ovsdb-server/reconnect", "", 0, 0, func(*unixctl.Request) (string, error) { s.Reconnect(); return "", nil })
-	u.Register("ovsdb-server/disable-monitor-cond", "", 0, 0, func(*unixctl.Request) (string, error) {
-		s.noCond.Store(true)
-		s.Reconnect()
-		return "", nil
-	})
+	u.Register("ovsdb-server/disable-monitor-cond", "", 0, 0, s.disableMonitorCond)
 	u.Register("ovsdb-server/get-db-storage-status", "DB", 1, 1, s.storageStatus)
-	u.Register("ovsdb-server/memory-trim-on-compaction", "on|off", 1, 1, func(r *unixctl.Request) (string, error) {
-		// The garbage collector gives memory back by itself.
-		switch r.Args[0] {
-		case "on":
-			log.Info("memory trimming after compaction enabled.")
-		case "off":
-			log.Info("memory trimming after compaction disabled.")
-		default:
-			return "", errors.New("invalid argument")
-		}
-		return "", nil
-	})
+	u.Register("ovsdb-server/memory-trim-on-compaction", "on|off", 1, 1, memoryTrim)
 	u.Register("ovsdb-server/tlog-set", "DB:TABLE on|off", 2, 2, s.tlogSet)
 	u.Register("ovsdb-server/tlog-list", "", 0, 0, s.tlogList)
 	u.Register("ovsdb/file/column-diff-enable", "", 0, 0, func(*unixctl.Request) (string, error) { return "", s.enableColumnDiff() })
@@ -65,6 +50,27 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	s.registerClusters(u)
 	s.registerSync(u, changed)
 	u.Register("memory/show", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(s.memory()) })
+}
+
+// disableMonitorCond has clients do with plain monitors.
+func (s *Server) disableMonitorCond(*unixctl.Request) (string, error) {
+	s.noCond.Store(true)
+	s.Reconnect()
+	return "", nil
+}
+
+// memoryTrim checks its argument and says what was asked for: the garbage collector
+// gives memory back by itself.
+func memoryTrim(r *unixctl.Request) (string, error) {
+	switch r.Args[0] {
+	case "on":
+		log.Info("memory trimming after compaction enabled.")
+	case "off":
+		log.Info("memory trimming after compaction disabled.")
+	default:
+		return "", errors.New("invalid argument")
+	}
+	return "", nil
 }
 
 // AddDB opens what names a database on the command line: a file, or

@@ -124,18 +124,9 @@ func (c *session) startMonitor(m *jsonrpc.Message, version monitorVersion) ([]by
 	if derr != nil {
 		return nil, derr
 	}
-	params := elements(m.Params)
-	want := 3
-	if version == versionCondSince {
-		want = 4
-	}
-	if len(params) != want {
-		return nil, syntaxError(m, "", "invalid parameters")
-	}
-	if version == versionCondSince {
-		if id, ok := text(params[3]); !ok || !validUUID(id) {
-			return nil, ovsdb.SyntaxErrorf(params[3], "", "last-txn-id must be UUID format.")
-		}
+	params, err := monitorParams(m, version)
+	if err != nil {
+		return nil, err
 	}
 	id := json.Canonical(params[1])
 	c.mu.Lock()
@@ -154,25 +145,49 @@ func (c *session) startMonitor(m *jsonrpc.Message, version monitorVersion) ([]by
 		db.unsubscribe(c)
 		return nil, syntaxError(m, ovsdb.TagUnknownDatabase, "%s request specifies unknown database %s", m.Method, db.Name)
 	}
-	snap := db.Snapshot()
-	mon := &monitor{db: db, id: id, spec: spec, snap: snap}
+	mon := &monitor{db: db, id: id, spec: spec, snap: db.Snapshot()}
 	c.monitors[string(id)] = mon
 	c.order = append(c.order, mon)
 	head := append(append([]byte(`{"id":`), m.ID...), `,"result":`...)
-	if version != versionCondSince {
-		c.sendAround(head, c.initial(db, spec, snap), []byte(`,"error":null}`))
-		return nil, nil
+	if version == versionCondSince {
+		c.sendSince(mon, txnOf(params[3]), head)
+	} else {
+		c.sendAround(head, c.initial(db, spec, mon.snap), []byte(`,"error":null}`))
 	}
-	last := txnOf(params[3])
+	return nil, nil
+}
+
+// monitorParams checks a monitor method's params: the database, the monitor's ID,
+// the requests, and for "monitor_cond_since" the last transaction.
+func monitorParams(m *jsonrpc.Message, version monitorVersion) ([][]byte, error) {
+	params := elements(m.Params)
+	want := 3
+	if version == versionCondSince {
+		want = 4
+	}
+	if len(params) != want {
+		return nil, syntaxError(m, "", "invalid parameters")
+	}
+	if version == versionCondSince {
+		if id, ok := text(params[3]); !ok || !validUUID(id) {
+			return nil, ovsdb.SyntaxErrorf(params[3], "", "last-txn-id must be UUID format.")
+		}
+	}
+	return params, nil
+}
+
+// sendSince sends the reply to "monitor_cond_since", which head begins: what came
+// after the client's last transaction, or all where that isn't known any more. c.mu
+// is held.
+func (c *session) sendSince(mon *monitor, last ovsdb.UUID, head []byte) {
 	mon.named = ours(last)
-	u, found := db.since(last, snap, spec)
+	u, found := mon.db.since(last, mon.snap, mon.spec)
 	if !found {
-		u = c.initial(db, spec, snap)
+		u = c.initial(mon.db, mon.spec, mon.snap)
 	}
 	head = append(strconv.AppendBool(append(head, '['), found), `,"`...)
-	head = mon.told(snap.TxnID).Append(head)
+	head = mon.told(mon.snap.TxnID).Append(head)
 	c.sendAround(append(head, `",`...), u, []byte(`],"error":null}`))
-	return nil, nil
 }
 
 func validUUID(s string) bool {

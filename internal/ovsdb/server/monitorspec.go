@@ -72,20 +72,8 @@ func (sp *monitorSpec) find(t *engine.Table) *specTable {
 
 // parseSpec parses the <monitor-requests> of a monitor request.
 func parseSpec(l *engine.Layout, version monitorVersion, raw []byte) (*monitorSpec, error) {
-	s := json.NewScanner(raw)
-	if s.Next() != json.ObjectBegin {
-		return nil, ovsdb.SyntaxErrorf(raw, "", "monitor-requests must be object")
-	}
 	sp := &monitorSpec{version: version}
-	err := s.Object(func(name string) error {
-		value, err := s.Value()
-		if err != nil {
-			return err
-		}
-		t := l.Table(name)
-		if t == nil {
-			return ovsdb.SyntaxErrorf(nil, "", "no table named %s", name)
-		}
+	err := eachTable(l, "monitor-requests", raw, func(t *engine.Table, value []byte) error {
 		st := specTable{table: t, cost: &cost{}}
 		if err := st.parse(version, value); err != nil {
 			return err
@@ -99,6 +87,34 @@ func parseSpec(l *engine.Layout, version monitorVersion, raw []byte) (*monitorSp
 	slices.SortFunc(sp.tables, func(a, b specTable) int { return a.table.Num - b.table.Num })
 	sp.setKey()
 	return sp, nil
+}
+
+// eachTable calls fn for each member of an object that says something, which is
+// called what, of tables by their names.
+func eachTable(l *engine.Layout, what string, raw []byte, fn func(t *engine.Table, value []byte) error) error {
+	s := json.NewScanner(raw)
+	if s.Next() != json.ObjectBegin {
+		return ovsdb.SyntaxErrorf(raw, "", "%s must be object", what)
+	}
+	return s.Object(func(name string) error {
+		value, err := s.Value()
+		if err != nil {
+			return err
+		}
+		t := l.Table(name)
+		if t == nil {
+			return ovsdb.SyntaxErrorf(nil, "", "no table named %s", name)
+		}
+		return fn(t, value)
+	})
+}
+
+// requests returns what is asked of one table: one request, or those of an array.
+func requests(raw []byte) [][]byte {
+	if raw[0] == '[' {
+		return elements(raw)
+	}
+	return [][]byte{raw}
 }
 
 // setKey makes a text that is equal for equal specs.
@@ -116,78 +132,83 @@ func (sp *monitorSpec) setKey() {
 	sp.key = unique.Make(string(b))
 }
 
-// parse parses what is asked of one table: a request or an array of them.
+// parse parses what is asked of one table.
 func (t *specTable) parse(version monitorVersion, raw []byte) error {
-	var err error
-	if raw[0] == '[' {
-		for _, r := range elements(raw) {
-			if err = t.parseRequest(version, r); err != nil {
-				return err
-			}
+	for _, r := range requests(raw) {
+		if err := t.parseRequest(version, r); err != nil {
+			return err
 		}
-	} else if err = t.parseRequest(version, raw); err != nil {
-		return err
 	}
 	slices.SortFunc(t.columns, func(a, b specColumn) int { return strings.Compare(a.Name, b.Name) })
 	return nil
 }
 
-func (t *specTable) parseRequest(version monitorVersion, raw []byte) error {
-	what := "table " + t.table.Name
+// monitorRequest is a <monitor-request> taken apart; a member that isn't there is
+// nil.
+type monitorRequest struct{ columns, selects, where []byte }
+
+// splitRequest takes a request apart. It is called what in errors.
+func splitRequest(version monitorVersion, what string, raw []byte) (r monitorRequest, err error) {
 	fields := []string{"columns", "select"}
 	if version != versionMonitor {
 		fields = append(fields, "where")
 	}
-	var columns, sel, where []byte
 	s := json.NewScanner(raw)
 	s.Next()
-	err := ovsdb.Members(s, what, fields, func(name string) error {
+	err = ovsdb.Members(s, what, fields, func(name string) error {
 		value, err := s.Raw()
 		switch {
 		case err != nil:
 			return err
 		case name == "columns":
-			columns = value
+			r.columns = value
 		case name == "select":
-			sel = value
+			r.selects = value
 		default:
-			where = value
+			r.where = value
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
+	return r, err
+}
+
+// parseRequest parses one <monitor-request>.
+func (t *specTable) parseRequest(version monitorVersion, raw []byte) error {
+	what := "table " + t.table.Name
 	mismatch := func(name string) error {
 		return ovsdb.SyntaxErrorf(raw, "", "Parsing %s failed: Type mismatch for member '%s'.", what, name)
 	}
+	r, err := splitRequest(version, what, raw)
+	if err != nil {
+		return err
+	}
 	selects := onAll
-	if sel != nil {
-		if sel[0] != '{' {
+	if r.selects != nil {
+		if r.selects[0] != '{' {
 			return mismatch("select")
 		}
-		if selects, err = parseSelect(what+" select", sel); err != nil {
+		if selects, err = parseSelect(what+" select", r.selects); err != nil {
 			return err
 		}
 	}
 	t.selects |= selects
-	if where != nil {
-		if where[0] != '[' {
+	if r.where != nil {
+		if r.where[0] != '[' {
 			return mismatch("where")
 		}
-		if err := t.parseWhere(where); err != nil {
+		if err := t.parseWhere(r.where); err != nil {
 			return err
 		}
 	}
-	if columns == nil {
-		for _, c := range t.table.Columns[ovsdb.VersionColumn:] {
-			if err := t.addColumn(c, selects, raw); err != nil {
-				return err
-			}
-		}
-		return nil
+	if r.columns != nil {
+		return t.parseColumns(r.columns, selects)
 	}
-	return t.parseColumns(columns, selects)
+	for _, c := range t.table.Columns[ovsdb.VersionColumn:] {
+		if err := t.addColumn(c, selects, raw); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *specTable) parseWhere(raw []byte) error {
@@ -256,38 +277,25 @@ func parseSelect(what string, raw []byte) (selection, error) {
 // withConditions returns the spec with the conditions of the tables in raw, a
 // <monitor-cond-update-requests>, replaced.
 func (sp *monitorSpec) withConditions(l *engine.Layout, raw []byte) (*monitorSpec, error) {
-	s := json.NewScanner(raw)
-	if s.Next() != json.ObjectBegin {
-		return nil, ovsdb.SyntaxErrorf(raw, "", "monitor-cond-change-requests must be object")
-	}
 	now := &monitorSpec{version: sp.version, tables: slices.Clone(sp.tables)}
-	err := s.Object(func(name string) error {
-		value, err := s.Value()
-		if err != nil {
-			return err
-		}
-		t := l.Table(name)
-		if t == nil {
-			return ovsdb.SyntaxErrorf(nil, "", "no table named %s", name)
-		}
+	err := eachTable(l, "monitor-cond-change-requests", raw, func(t *engine.Table, value []byte) error {
 		st := now.find(t)
 		if st == nil {
-			return ovsdb.SyntaxErrorf(nil, "", "no table named %s in monitor session", name)
+			return ovsdb.SyntaxErrorf(nil, "", "no table named %s in monitor session", t.Name)
 		}
 		st.where, st.cost = nil, &cost{}
-		requests := [][]byte{value}
-		if value[0] == '[' {
-			requests = elements(value)
-		}
-		for _, r := range requests {
+		for _, r := range requests(value) {
 			if err := st.parseChange(r); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	now.setKey()
-	return now, err
+	return now, nil
 }
 
 // parseChange parses one <monitor-cond-update-request>.

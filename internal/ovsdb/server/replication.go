@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"weir/internal/json"
 	"weir/internal/jsonrpc"
 	"weir/internal/ovsdb"
+	"weir/internal/ovsdb/engine"
 	"weir/internal/stream"
 	"weir/internal/vlog"
 )
@@ -138,36 +140,15 @@ func (r *replication) talk(p *peer) error {
 		replicationLog.Err("Server ID check failed: Self replicating is not allowed")
 		return r.giveUp()
 	}
-	list, err := p.call("list_dbs", []byte("[]"))
+	sets, err := r.choose(p)
 	if err != nil {
 		return err
-	}
-	r.mu.Lock()
-	before := r.before
-	r.mu.Unlock()
-	sets := map[string]*followed{}
-	var names []string
-	for _, raw := range elements(list) {
-		name, _ := text(raw)
-		db := r.srv.Lookup(name)
-		if db == nil || strings.HasPrefix(name, "_") || r.only != "" && r.only != name {
-			continue
-		}
-		f, err := r.compare(p, db)
-		if err != nil {
-			return err
-		}
-		if f != nil {
-			f.resume(before[name])
-			sets[name] = f
-			names = append(names, name)
-		}
 	}
 	if len(sets) == 0 {
 		replicationLog.Warn("Nothing to replicate.")
 		return r.giveUp()
 	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(sets))
 	p.update = func(m *jsonrpc.Message) error {
 		if params := elements(m.Params); len(params) > 1 {
 			if name, _ := text(params[0]); sets[name] != nil {
@@ -191,6 +172,35 @@ func (r *replication) talk(p *peer) error {
 	r.dbs, r.before = names, sets
 	r.mu.Unlock()
 	return nil
+}
+
+// choose returns the databases, by name, that both servers have and that can be
+// replicated.
+func (r *replication) choose(p *peer) (map[string]*followed, error) {
+	list, err := p.call("list_dbs", []byte("[]"))
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	before := r.before
+	r.mu.Unlock()
+	sets := map[string]*followed{}
+	for _, raw := range elements(list) {
+		name, _ := text(raw)
+		db := r.srv.Lookup(name)
+		if db == nil || strings.HasPrefix(name, "_") || r.only != "" && r.only != name {
+			continue
+		}
+		f, err := r.compare(p, db)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			f.resume(before[name])
+			sets[name] = f
+		}
+	}
+	return sets, nil
 }
 
 // compare reports whether a database can be replicated: nil if not.
@@ -219,27 +229,35 @@ func (r *replication) compare(p *peer, db *Database) (*followed, error) {
 	}
 	f.part = true
 	replicationLog.Info("Schema version mismatch, checking if %s can still be replicated or not.", db.Name)
-	for _, t := range theirs.SortedTables() {
-		if slices.Contains(excluded, t.Name) {
-			continue
-		}
-		mine := layout.Table(t.Name)
-		if mine == nil {
-			replicationLog.Info("Table %s not present in the local db schema", t.Name)
-			replicationLog.Info("%s cannot be replicated.", db.Name)
-			return nil, nil
-		}
-		for _, c := range t.Columns {
-			if mine.Column(c.Name) == nil {
-				replicationLog.Info("Column %s not present in the local db schema table %s.", c.Name, t.Name)
-				replicationLog.Info("%s cannot be replicated.", db.Name)
-				return nil, nil
-			}
-		}
+	if !holds(layout, theirs, excluded) {
+		replicationLog.Info("%s cannot be replicated.", db.Name)
+		return nil, nil
 	}
 	replicationLog.Info("%s can be replicated.", db.Name)
 	f.narrow(theirs)
 	return f, nil
+}
+
+// holds reports whether a database has all tables and columns of another's schema,
+// but for the excluded tables.
+func holds(mine *engine.Layout, theirs *ovsdb.DatabaseSchema, excluded []string) bool {
+	for _, t := range theirs.SortedTables() {
+		if slices.Contains(excluded, t.Name) {
+			continue
+		}
+		own := mine.Table(t.Name)
+		if own == nil {
+			replicationLog.Info("Table %s not present in the local db schema", t.Name)
+			return false
+		}
+		for _, c := range t.Columns {
+			if own.Column(c.Name) == nil {
+				replicationLog.Info("Column %s not present in the local db schema table %s.", c.Name, t.Name)
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // narrow leaves the columns that the active server lacks out of what is asked

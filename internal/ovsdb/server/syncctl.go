@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"weir/internal/unixctl"
@@ -14,9 +15,7 @@ import (
 // (ovsdb-server(1), "Runtime Management Commands"). changed is called after each
 // change that a restart has to know.
 func (s *Server) registerSync(u *unixctl.Server, changed func()) {
-	r := &s.replication
-	// change is a command that changes what is replicated; a nil result of do
-	// says that nothing came of it.
+	// change is a command that changes what is replicated.
 	change := func(do func(args []string) (string, error)) unixctl.Handler {
 		return func(q *unixctl.Request) (string, error) {
 			if err := s.unlessConfigured(); err != nil {
@@ -29,66 +28,76 @@ func (s *Server) registerSync(u *unixctl.Server, changed func()) {
 			return out, err
 		}
 	}
-	show := func(name string, fn func() string) unixctl.Handler {
-		return func(r *unixctl.Request) (string, error) {
-			text := fn()
-			doc := map[string]string{name: text}
-			if text == "" {
-				return r.Answer(unixctl.Both{JSON: doc})
-			}
-			return r.Answer(unixctl.Both{Text: text + "\n", JSON: doc})
-		}
-	}
-	u.Register("ovsdb-server/set-active-ovsdb-server", "", 1, 1, change(func(args []string) (string, error) {
-		r.reconfigure(func() { r.target = args[0] })
-		return "", nil
-	}))
-	u.Register("ovsdb-server/get-active-ovsdb-server", "", 0, 0, show("active_server", func() string { target, _, _ := s.Sync(); return target }))
-	u.Register("ovsdb-server/connect-active-ovsdb-server", "", 0, 0, change(func([]string) (string, error) {
-		if target, _, _ := s.Sync(); target == "" {
-			return "Unable to connect: active server is not specified.\n", nil
-		}
-		r.start()
-		return "", nil
-	}))
-	u.Register("ovsdb-server/disconnect-active-ovsdb-server", "", 0, 0, change(func([]string) (string, error) {
-		r.stop()
-		return "", nil
-	}))
-	u.Register("ovsdb-server/set-active-ovsdb-server-probe-interval", "", 1, 1, func(q *unixctl.Request) (string, error) {
-		return s.setProbe(q.Args[0], "Invalid probe interval, integer value expected\n", func(d time.Duration) {
-			for _, r := range s.replications() {
-				r.setProbe(d)
-			}
-		})
-	})
-	u.Register("ovsdb-server/set-relay-source-probe-interval", "PROBE-INTERVAL", 1, 1, func(q *unixctl.Request) (string, error) {
-		return s.setProbe(q.Args[0], "Invalid probe interval, integer value expected\n", s.setRelayProbe)
-	})
-	u.Register("ovsdb-server/set-sync-exclude-tables", "", 0, 1, change(func(args []string) (string, error) {
-		list := ""
-		if len(args) > 0 {
-			list = args[0]
-		}
-		excluded, err := parseExcluded(list)
-		if err != nil {
-			return "", errors.New("set-sync-exclude-tables failed: " + err.Error())
-		}
-		r.reconfigure(func() { r.excluded = excluded })
-		return "", nil
-	}))
-	u.Register("ovsdb-server/get-sync-exclude-tables", "", 0, 0, show("exclude", func() string { _, exclude, _ := s.Sync(); return exclude }))
-	u.Register("ovsdb-server/sync-status", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(s.syncStatus()) })
+	r := &s.replication
+	target := func() string { target, _, _ := s.Sync(); return target }
+	exclude := func() string { _, exclude, _ := s.Sync(); return exclude }
+	u.Register("ovsdb-server/set-active-ovsdb-server", "", 1, 1, change(r.setTarget))
+	u.Register("ovsdb-server/get-active-ovsdb-server", "", 0, 0, showSetting("active_server", target))
+	u.Register("ovsdb-server/connect-active-ovsdb-server", "", 0, 0, change(r.connect))
+	u.Register("ovsdb-server/disconnect-active-ovsdb-server", "", 0, 0, change(func([]string) (string, error) { r.stop(); return "", nil }))
+	u.Register("ovsdb-server/set-active-ovsdb-server-probe-interval", "", 1, 1, probeCommand(s.setReplicationProbe))
+	u.Register("ovsdb-server/set-relay-source-probe-interval", "PROBE-INTERVAL", 1, 1, probeCommand(s.setRelayProbe))
+	u.Register("ovsdb-server/set-sync-exclude-tables", "", 0, 1, change(r.setExcluded))
+	u.Register("ovsdb-server/get-sync-exclude-tables", "", 0, 0, showSetting("exclude", exclude))
+	u.Register("ovsdb-server/sync-status", "", 0, 0, func(q *unixctl.Request) (string, error) { return q.Answer(s.syncStatus()) })
 }
 
-// setProbe parses an interval in milliseconds and sets it.
-func (s *Server) setProbe(arg, complaint string, set func(time.Duration)) (string, error) {
-	ms, err := strconv.Atoi(arg)
-	if err != nil || ms < 0 {
-		return complaint, nil
+// showSetting is a command that shows a setting: as a line where it is not empty,
+// and by its name in JSON.
+func showSetting(name string, get func() string) unixctl.Handler {
+	return func(q *unixctl.Request) (string, error) {
+		value := get()
+		answer := unixctl.Both{JSON: map[string]string{name: value}}
+		if value != "" {
+			answer.Text = value + "\n"
+		}
+		return q.Answer(answer)
 	}
-	set(time.Duration(ms) * time.Millisecond)
+}
+
+// probeCommand is a command that sets an interval, which its argument gives in
+// milliseconds.
+func probeCommand(set func(time.Duration)) unixctl.Handler {
+	return func(q *unixctl.Request) (string, error) {
+		ms, err := strconv.Atoi(q.Args[0])
+		if err != nil || ms < 0 {
+			return "Invalid probe interval, integer value expected\n", nil
+		}
+		set(time.Duration(ms) * time.Millisecond)
+		return "", nil
+	}
+}
+
+// setTarget names the active server.
+func (r *replication) setTarget(args []string) (string, error) {
+	r.reconfigure(func() { r.target = args[0] })
 	return "", nil
+}
+
+// connect makes the server a backup of the active one, if one is named.
+func (r *replication) connect([]string) (string, error) {
+	if target, _, _ := r.srv.Sync(); target == "" {
+		return "Unable to connect: active server is not specified.\n", nil
+	}
+	r.start()
+	return "", nil
+}
+
+// setExcluded says which tables are not replicated; without a word, all are.
+func (r *replication) setExcluded(args []string) (string, error) {
+	excluded, err := parseExcluded(strings.Join(args, ","))
+	if err != nil {
+		return "", errors.New("set-sync-exclude-tables failed: " + err.Error())
+	}
+	r.reconfigure(func() { r.excluded = excluded })
+	return "", nil
+}
+
+// setReplicationProbe sets the inactivity probe's interval of all replications.
+func (s *Server) setReplicationProbe(d time.Duration) {
+	for _, r := range s.replications() {
+		r.setProbe(d)
+	}
 }
 
 // replications lists all of them, that of --sync-from first.

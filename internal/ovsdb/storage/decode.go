@@ -47,62 +47,76 @@ type pieceRow struct {
 // split reads the record but for its rows, which it leaves in pieces of about
 // the given size.
 func (r *readRecord) split(size int) error {
-	s := json.NewScanner(r.data)
-	if s.Next() != json.ObjectBegin {
-		if s.Err() != nil {
-			return s.Err()
+	sp := splitter{r: r, s: json.NewScanner(r.data), size: size, piece: &piece{}}
+	if sp.s.Next() != json.ObjectBegin {
+		if sp.s.Err() != nil {
+			return sp.s.Err()
 		}
 		return ovsdb.SyntaxErrorf(r.data, "", "object expected")
 	}
-	p := &piece{}
-	from := 0
-	err := s.Object(func(name string) error {
-		s.Next()
-		if strings.HasPrefix(name, "_") {
-			r.property(name, s)
-			return s.Skip()
-		}
-		table := r.schema.Table(name)
-		switch {
-		case table == nil:
-			return ovsdb.SyntaxErrorf(r.data, ovsdb.TagUnknownTable, "No table named %s.", name)
-		case s.Kind() != json.ObjectBegin:
-			return ovsdb.Errorf(ovsdb.TagSyntax, "object expected for table %s", table.Name)
-		}
-		return s.Members(func([]byte) error {
-			row := pieceRow{table: table}
-			key := s.View()
-			var ok bool
-			if row.uuid, ok = ovsdb.ParseUUID(key); !ok {
-				return ovsdb.Errorf(ovsdb.TagSyntax, "\"%s\" is not a valid UUID", key)
-			}
-			switch s.Next() {
-			case json.Null:
-			case json.ObjectBegin:
-				var err error
-				if row.raw, err = s.Unchecked(); err != nil {
-					return err
-				}
-			case json.Invalid:
-				return s.Err()
-			default:
-				return ovsdb.Errorf(ovsdb.TagSyntax, "row %s of table %s must be an object or null", row.uuid, table.Name)
-			}
-			p.rows = append(p.rows, row)
-			if s.End()-from >= size {
-				r.pieces = append(r.pieces, p)
-				p, from = &piece{rows: make([]pieceRow, 0, len(p.rows))}, s.End()
-			}
-			return nil
-		})
-	})
-	if len(p.rows) > 0 {
-		r.pieces = append(r.pieces, p)
+	err := sp.s.Object(sp.member)
+	if len(sp.piece.rows) > 0 {
+		r.pieces = append(r.pieces, sp.piece)
 	}
 	if err != nil {
 		return err
 	}
-	return s.Finish()
+	return sp.s.Finish()
+}
+
+// splitter reads a record and deals its rows out.
+type splitter struct {
+	r     *readRecord
+	s     *json.Scanner
+	size  int    // of a piece, in bytes of the record
+	piece *piece // which gets the next row
+	from  int    // where in the record it begins
+}
+
+// member reads a member of the record: a property, or a table with its rows.
+func (sp *splitter) member(name string) error {
+	sp.s.Next()
+	if strings.HasPrefix(name, "_") {
+		sp.r.property(name, sp.s)
+		return sp.s.Skip()
+	}
+	table := sp.r.schema.Table(name)
+	switch {
+	case table == nil:
+		return ovsdb.SyntaxErrorf(sp.r.data, ovsdb.TagUnknownTable, "No table named %s.", name)
+	case sp.s.Kind() != json.ObjectBegin:
+		return ovsdb.Errorf(ovsdb.TagSyntax, "object expected for table %s", table.Name)
+	}
+	return sp.s.Members(func([]byte) error { return sp.row(table) })
+}
+
+// row reads a member of a table, whose name the scanner has just read: a row.
+func (sp *splitter) row(table *ovsdb.TableSchema) error {
+	row := pieceRow{table: table}
+	key := sp.s.View()
+	var ok bool
+	if row.uuid, ok = ovsdb.ParseUUID(key); !ok {
+		return ovsdb.Errorf(ovsdb.TagSyntax, "\"%s\" is not a valid UUID", key)
+	}
+	switch sp.s.Next() {
+	case json.Null:
+	case json.ObjectBegin:
+		var err error
+		if row.raw, err = sp.s.Unchecked(); err != nil {
+			return err
+		}
+	case json.Invalid:
+		return sp.s.Err()
+	default:
+		return ovsdb.Errorf(ovsdb.TagSyntax, "row %s of table %s must be an object or null", row.uuid, table.Name)
+	}
+	p := sp.piece
+	p.rows = append(p.rows, row)
+	if sp.s.End()-sp.from >= sp.size {
+		sp.r.pieces = append(sp.r.pieces, p)
+		sp.piece, sp.from = &piece{rows: make([]pieceRow, 0, len(p.rows))}, sp.s.End()
+	}
+	return nil
 }
 
 // property takes a member that isn't a table.
