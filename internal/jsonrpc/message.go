@@ -102,56 +102,66 @@ type fields struct {
 }
 
 func (f *fields) read(s *json.Scanner) error {
-	err := s.Members(func([]byte) error {
-		name := s.View()
-		kind := s.Next()
-		if kind == json.Invalid {
-			return s.Err()
-		}
-		if name == "method" {
-			if kind == json.String {
-				f.method, f.hasMethod = s.View(), true
-			} else if kind != json.Null {
-				f.refuse("method is not a JSON string")
-			}
-			return s.Skip()
-		}
-		if name == "params" && f.whole != nil {
-			if err := json.Valid(f.whole); err != nil { // nobody will look at the ones before
-				return err
-			}
-			f.whole = nil
-		}
-		if name == "params" && kind == json.ArrayBegin && f.deferred != "" && f.method == f.deferred {
-			f.whole, f.paramsIsArray = s.From(0), true
-			var err error
-			f.params, err = s.Unchecked()
-			return err
-		}
-		raw, err := s.Raw()
-		if err != nil {
-			return err
-		}
-		switch name {
-		case "params":
-			if kind != json.Null {
-				f.params, f.paramsIsArray = raw, raw[0] == '['
-			}
-		case "result":
-			f.result = raw
-		case "error":
-			f.err = raw
-		case "id":
-			f.id = raw
-		default:
-			f.refuse("message has unexpected member \"%s\"", name)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := s.Members(func([]byte) error { return f.member(s) }); err != nil {
 		return err
 	}
 	return s.Finish()
+}
+
+// member reads the member whose name the scanner is on.
+func (f *fields) member(s *json.Scanner) error {
+	name := s.View()
+	kind := s.Next()
+	switch {
+	case kind == json.Invalid:
+		return s.Err()
+	case name == "method":
+		if kind == json.String {
+			f.method, f.hasMethod = s.View(), true
+		} else if kind != json.Null {
+			f.refuse("method is not a JSON string")
+		}
+		return s.Skip()
+	case name == "params":
+		return f.readParams(s, kind)
+	}
+	raw, err := s.Raw()
+	if err != nil {
+		return err
+	}
+	switch name {
+	case "result":
+		f.result = raw
+	case "error":
+		f.err = raw
+	case "id":
+		f.id = raw
+	default:
+		f.refuse("message has unexpected member \"%s\"", name)
+	}
+	return nil
+}
+
+// readParams reads the params, which begin with a token of that kind: unchecked, if
+// they are the deferred method's.
+func (f *fields) readParams(s *json.Scanner, kind json.Kind) error {
+	if f.whole != nil {
+		if err := json.Valid(f.whole); err != nil { // nobody will look at the ones before
+			return err
+		}
+		f.whole = nil
+	}
+	if kind == json.ArrayBegin && f.deferred != "" && f.method == f.deferred {
+		f.whole, f.paramsIsArray = s.From(0), true
+		var err error
+		f.params, err = s.Unchecked()
+		return err
+	}
+	raw, err := s.Raw()
+	if err == nil && kind != json.Null {
+		f.params, f.paramsIsArray = raw, raw[0] == '['
+	}
+	return err
 }
 
 func (f *fields) refuse(format string, args ...any) {

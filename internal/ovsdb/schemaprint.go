@@ -51,6 +51,13 @@ func (b *BaseType) AppendJSON(dst []byte) []byte {
 		o.name("enum")
 		o.dst = b.Enum.appendSetJSON(o.dst)
 	}
+	b.appendLimits(o)
+	o.str("type", b.Type.String())
+	return o.end()
+}
+
+// appendLimits appends the constraints but for the enumeration.
+func (b *BaseType) appendLimits(o *object) {
 	switch b.Type {
 	case Integer:
 		if b.MaxInteger != math.MaxInt64 {
@@ -83,8 +90,6 @@ func (b *BaseType) AppendJSON(dst []byte) []byte {
 			}
 		}
 	}
-	o.str("type", b.Type.String())
-	return o.end()
 }
 
 // AppendJSON appends the type, members sorted, defaults left out.

@@ -273,6 +273,11 @@ func (c *Client) connect() {
 		c.connected(jsonrpc.NewConn(conn))
 		return
 	}
+	c.dial(remote)
+}
+
+// dial connects to a remote on a goroutine of its own.
+func (c *Client) dial(remote string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.dialing = cancel
 	go func() {

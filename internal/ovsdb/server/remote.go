@@ -114,17 +114,7 @@ func (s *Server) Reconfigure() (changed bool) {
 	if rs.closed {
 		return false
 	}
-	want := map[string]RemoteOptions{}
-	for _, name := range rs.configured {
-		if strings.HasPrefix(name, "db:") {
-			s.readSource(name, want)
-		} else {
-			want[name] = DefaultOptions
-			if o, ok := rs.options[name]; ok {
-				want[name] = o
-			}
-		}
-	}
+	want := s.wantedRemotes()
 	for target, r := range rs.active {
 		opts, ok := want[target]
 		if !ok {
@@ -150,6 +140,22 @@ func (s *Server) Reconfigure() (changed bool) {
 		}
 	}
 	return changed
+}
+
+// wantedRemotes returns the connection methods that are configured by now, with their
+// options. s.remotes.mu is held.
+func (s *Server) wantedRemotes() map[string]RemoteOptions {
+	want := map[string]RemoteOptions{}
+	for _, name := range s.remotes.configured {
+		if strings.HasPrefix(name, "db:") {
+			s.readSource(name, want)
+		} else if o, ok := s.remotes.options[name]; ok {
+			want[name] = o
+		} else {
+			want[name] = DefaultOptions
+		}
+	}
+	return want
 }
 
 func (rs *remoteSet) close() {
