@@ -84,6 +84,52 @@ func sortOutputs(actions []datapath.Action) {
 	}
 }
 
+// change pushes or pops a tag, if that is what an action does.
+func (t *tags) change(act datapath.Action) bool {
+	switch act := act.(type) {
+	case *datapath.PushVLAN:
+		copy(t.vlans[1:], t.vlans[:])
+		t.vlans[0] = flow.VLAN{TPID: act.TPID, TCI: act.TCI | flow.VLANPresent}
+	case *datapath.PopVLAN:
+		copy(t.vlans[:], t.vlans[1:])
+		t.vlans[len(t.vlans)-1] = flow.VLAN{}
+	case *datapath.PushMPLS:
+		t.mpls = append([]uint32{act.LSE}, t.mpls...)
+	case *datapath.PopMPLS:
+		if len(t.mpls) > 0 {
+			t.mpls = t.mpls[1:]
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// tagGroup is the actions that see a packet with the same tags.
+type tagGroup struct {
+	tags    tags
+	actions []datapath.Action
+}
+
+// groupByTags groups the actions on a packet that has tags at first, sorted by the
+// tags.
+func groupByTags(cur tags, actions []datapath.Action) []*tagGroup {
+	var groups []*tagGroup
+	for _, act := range actions {
+		if cur.change(act) {
+			continue
+		}
+		i := slices.IndexFunc(groups, func(g *tagGroup) bool { return g.tags.String() == cur.String() })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, &tagGroup{tags: cur})
+		}
+		groups[i].actions = append(groups[i].actions, act)
+	}
+	slices.SortStableFunc(groups, func(a, b *tagGroup) int { return a.tags.compare(&b.tags) })
+	return groups
+}
+
 // normalizeActions groups the actions by the tags that the packet has when
 // they run, so that lists that push and pop in another order compare equal.
 func (l *call) normalizeActions() error {
@@ -96,48 +142,16 @@ func (l *call) normalizeActions() error {
 		return errActions
 	}
 	fmt.Fprintf(&l.out, "input flow: %s\n", l.args[0])
-	type group struct {
-		tags    tags
-		actions []datapath.Action
-	}
-	var groups []*group
 	cur := tags{vlans: k.VLANs}
 	if k.MPLS[0] != 0 {
 		cur.mpls = slices.Clone(k.MPLS[:1])
 	}
-	for _, act := range a {
-		switch act := act.(type) {
-		case *datapath.PushVLAN:
-			copy(cur.vlans[1:], cur.vlans[:])
-			cur.vlans[0] = flow.VLAN{TPID: act.TPID, TCI: act.TCI | flow.VLANPresent}
-			continue
-		case *datapath.PopVLAN:
-			copy(cur.vlans[:], cur.vlans[1:])
-			cur.vlans[len(cur.vlans)-1] = flow.VLAN{}
-			continue
-		case *datapath.PushMPLS:
-			cur.mpls = append([]uint32{act.LSE}, cur.mpls...)
-			continue
-		case *datapath.PopMPLS:
-			if len(cur.mpls) > 0 {
-				cur.mpls = cur.mpls[1:]
-			}
-			continue
-		}
-		i := slices.IndexFunc(groups, func(g *group) bool { return g.tags.String() == cur.String() })
-		if i < 0 {
-			i = len(groups)
-			groups = append(groups, &group{tags: cur})
-		}
-		groups[i].actions = append(groups[i].actions, act)
-	}
-	slices.SortStableFunc(groups, func(a, b *group) int { return a.tags.compare(&b.tags) })
 	type document struct {
 		Tags    string `json:"tags"`
 		Actions string `json:"actions"`
 	}
 	docs := []document{}
-	for _, g := range groups {
+	for _, g := range groupByTags(cur, a) {
 		sortOutputs(g.actions)
 		d := document{g.tags.String(), datapath.FormatActions(g.actions, nil)}
 		docs = append(docs, d)

@@ -33,48 +33,62 @@ func (n portNames) PortNumber(name string) (uint32, bool) {
 	return uint32(no), ok
 }
 
-func (l *call) dumpFlows() error {
-	var filter *flow.Match
-	var filterText, types, pmd string
+// flowChoice says which flows to show, as the words KEY=VALUE of dump-flows have it.
+type flowChoice struct{ filter, types, pmd string }
+
+// takeChoice takes those words out of the arguments.
+func (l *call) takeChoice() (c flowChoice) {
 	rest := l.args[:0:0]
 	for _, a := range l.args {
 		switch key, value, _ := strings.Cut(a, "="); key {
 		case "filter":
-			filterText = value
+			c.filter = value
 		case "type":
-			types = value
+			c.types = value
 		case "pmd":
-			pmd = value
+			c.pmd = value
 		default:
 			rest = append(rest, a)
 		}
 	}
 	l.args = rest
-	if bad, ok := datapath.CheckLayers(types); types != "" && !ok {
+	return c
+}
+
+// none reports whether the types are none that there are flows of here: nothing is
+// offloaded to hardware.
+func (c *flowChoice) none() bool {
+	return c.types != "" && !slices.ContainsFunc(strings.Split(c.types, ","), func(t string) bool {
+		return t == "ovs" || t == "all" || t == "non-offloaded"
+	})
+}
+
+func (l *call) dumpFlows() error {
+	choice := l.takeChoice()
+	if bad, ok := datapath.CheckLayers(choice.types); choice.types != "" && !ok {
 		return failed(syscall.EINVAL, "Failed to parse type (%s)", bad)
 	}
 	d, err := l.optional(0)
 	if err != nil {
 		return err
 	}
-	if filterText != "" {
-		if filter, err = flow.ParseMatch(filterText, portNames{d.Namer()}); err != nil {
+	var filter *flow.Match
+	if choice.filter != "" {
+		if filter, err = flow.ParseMatch(choice.filter, portNames{d.Namer()}); err != nil {
 			return fmt.Errorf("Failed to parse filter (%w)", err) //nolint:staticcheck // the peer's text
 		}
 	}
-	if types != "" && !slices.ContainsFunc(strings.Split(types, ","), func(t string) bool {
-		return t == "ovs" || t == "all" || t == "non-offloaded"
-	}) {
+	if choice.none() {
 		return nil
 	}
 	o := &datapath.DumpOptions{Verbose: l.verbose > 0, Names: l.namer(d), Now: l.Now()}
 	docs := []datapath.FlowDocument{}
 	for _, part := range flowsByThread(d) {
-		if pmd != "" && pmd != part.core() {
+		if choice.pmd != "" && choice.pmd != part.core() {
 			continue
 		}
 		heading := part.heading
-		if pmd != "" {
+		if choice.pmd != "" {
 			heading = ""
 		}
 		for _, f := range part.flows {

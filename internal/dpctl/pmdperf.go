@@ -135,25 +135,26 @@ func writeHistory(b *strings.Builder, m *userspace.Metrics) {
 	}
 }
 
-// setPerfLog turns the logging of suspicious iterations on or off.
-func (c *Commands) setPerfLog(r *unixctl.Request) (string, error) {
-	usage := errors.New("Usage: ovs-appctl dpif-netdev/pmd-perf-log-set [on|off] [-b before] [-a after] [-e|-ne] [-us usec] [-q qlen]") //nolint:staticcheck // the peer's text
+var errPerfLog = errors.New("Usage: ovs-appctl dpif-netdev/pmd-perf-log-set [on|off] [-b before] [-a after] [-e|-ne] [-us usec] [-q qlen]") //nolint:staticcheck // the peer's text
+
+// parsePerfLog parses the words of pmd-perf-log-set.
+func parsePerfLog(words []string) (userspace.PerfLog, error) {
 	l := userspace.PerfLog{On: true, Before: 5, After: 5, Micros: 250}
 	queue := 128
-	for i := 0; i < len(r.Args); i++ {
+	for i := 0; i < len(words); i++ {
 		number := func(to *int, most int) error {
-			if i++; i >= len(r.Args) {
-				return usage
+			if i++; i >= len(words) {
+				return errPerfLog
 			}
-			n, err := strconv.Atoi(r.Args[i])
+			n, err := strconv.Atoi(words[i])
 			if err != nil || n < 0 || n > most {
-				return usage
+				return errPerfLog
 			}
 			*to = n
 			return nil
 		}
 		var err error
-		switch r.Args[i] {
+		switch words[i] {
 		case "on":
 			l.On = true
 		case "off":
@@ -171,11 +172,20 @@ func (c *Commands) setPerfLog(r *unixctl.Request) (string, error) {
 		case "-q":
 			err = number(&queue, 1<<30) // of vhost devices, which there are none of
 		default:
-			err = usage
+			err = errPerfLog
 		}
 		if err != nil {
-			return "", err
+			return l, err
 		}
+	}
+	return l, nil
+}
+
+// setPerfLog turns the logging of suspicious iterations on or off.
+func (c *Commands) setPerfLog(r *unixctl.Request) (string, error) {
+	l, err := parsePerfLog(r.Args)
+	if err != nil {
+		return "", err
 	}
 	for _, d := range c.List() {
 		if w, ok := d.(interface{ Unwrap() datapath.Datapath }); ok {

@@ -188,34 +188,39 @@ func (r *Runner) loop(ctx context.Context, cl *client.Client, commands []*Comman
 			continue
 		}
 		txn.Comment(r.Env.Name + ": " + line)
-		result := &client.Result{Unchanged: true}
-		if !r.DryRun {
-			result, err = cl.Commit(ctx, txn)
-			if errors.Is(err, client.ErrTryAgain) {
-				continue
-			}
-			if raced(err) && int(cl.Snapshot().Seq()) != seen && overtaken < maxRaces {
-				overtaken++
-				continue
-			}
-			if err != nil {
-				return commitError(err)
-			}
+		if r.DryRun {
+			return r.finish(contexts, &client.Result{Unchanged: true})
 		}
-		for _, c := range contexts {
-			c.Result = result
-			if c.Post != nil {
-				if err := c.Post(c); err != nil {
-					return err
-				}
-			}
+		result, err := cl.Commit(ctx, txn)
+		if errors.Is(err, client.ErrTryAgain) {
+			continue
 		}
-		r.print(contexts)
-		if r.Committed != nil && !r.NoWait && !r.DryRun {
-			return r.Committed(ctx, cl, result)
+		if raced(err) && int(cl.Snapshot().Seq()) != seen && overtaken < maxRaces {
+			overtaken++
+			continue
 		}
-		return nil
+		if err != nil {
+			return commitError(err)
+		}
+		if err := r.finish(contexts, result); err != nil || r.Committed == nil || r.NoWait {
+			return err
+		}
+		return r.Committed(ctx, cl, result)
 	}
+}
+
+// finish tells the commands what came of the transaction, and prints what they say.
+func (r *Runner) finish(contexts []*Context, result *client.Result) error {
+	for _, c := range contexts {
+		c.Result = result
+		if c.Post != nil {
+			if err := c.Post(c); err != nil {
+				return err
+			}
+		}
+	}
+	r.print(contexts)
+	return nil
 }
 
 // maxRaces is how often a transaction is built anew because another client's

@@ -44,20 +44,29 @@ func parsePcap(t *tool, args []string) error {
 // OpenFlow's TCP ports: the registered one and the older one.
 var openFlowPorts = []uint16{6633, 6653}
 
+// tcpPorts parses the ports on which OpenFlow is spoken in a capture.
+func tcpPorts(words []string) ([]uint16, error) {
+	if len(words) == 0 {
+		return openFlowPorts, nil
+	}
+	var ports []uint16
+	for _, a := range words {
+		n, err := strconv.ParseUint(a, 0, 16)
+		if err != nil {
+			return nil, fmt.Errorf("%s: not a TCP port", a)
+		}
+		ports = append(ports, uint16(n))
+	}
+	return ports, nil
+}
+
 // parsePcapOpenFlow prints the OpenFlow messages of the TCP streams in a
 // capture, IPv4 only. Each direction of a connection is a stream; segments out
 // of order or missing end it.
 func parsePcapOpenFlow(t *tool, args []string) error {
-	ports := openFlowPorts
-	if len(args) > 1 {
-		ports = nil
-		for _, a := range args[1:] {
-			n, err := strconv.ParseUint(a, 0, 16)
-			if err != nil {
-				return fmt.Errorf("%s: not a TCP port", a)
-			}
-			ports = append(ports, uint16(n))
-		}
+	ports, err := tcpPorts(args[1:])
+	if err != nil {
+		return err
 	}
 	in, err := t.openFile(args[0])
 	if err != nil {

@@ -181,22 +181,12 @@ func vacancyRange(s string) (down, up uint8, err error) {
 	return down, up, nil
 }
 
-func modTable(t *tool, args []string) error {
-	m := &openflow.TableMod{Eviction: -1, EvictionFlags: ^uint32(0), Vacancy: -1}
-	if strings.EqualFold(args[1], "all") {
-		m.TableID = openflow.TableAny
-	} else {
-		id, err := t.tableArg(args[0], args[1])
-		if err != nil {
-			return err
-		}
-		m.TableID = id
-	}
+// tableSetting puts a setting of mod-table into a message, and returns the versions
+// of OpenFlow that have it.
+func tableSetting(m *openflow.TableMod, arg string) (openflow.VersionSet, error) {
 	versions := openflow.Versions(openflow.V14, openflow.V15)
-	setting, rest, _ := strings.Cut(args[2], ":")
+	setting, rest, _ := strings.Cut(arg, ":")
 	switch setting {
-	case "name":
-		return t.nameTable(args[0], m.TableID, args[2], rest)
 	case "controller", "continue", "drop":
 		m.Miss = map[string]openflow.TableMiss{
 			"controller": openflow.MissController, "continue": openflow.MissContinue, "drop": openflow.MissDrop,
@@ -209,13 +199,34 @@ func modTable(t *tool, args []string) error {
 	case "vacancy":
 		var err error
 		if m.VacancyDown, m.VacancyUp, err = vacancyRange(rest); err != nil {
-			return err
+			return 0, err
 		}
 		m.Vacancy = 1
 	case "novacancy":
 		m.Vacancy = 0
 	default:
-		return fmt.Errorf("invalid table_mod setting %s", args[2])
+		return 0, fmt.Errorf("invalid table_mod setting %s", arg)
+	}
+	return versions, nil
+}
+
+func modTable(t *tool, args []string) error {
+	m := &openflow.TableMod{Eviction: -1, EvictionFlags: ^uint32(0), Vacancy: -1}
+	if strings.EqualFold(args[1], "all") {
+		m.TableID = openflow.TableAny
+	} else {
+		id, err := t.tableArg(args[0], args[1])
+		if err != nil {
+			return err
+		}
+		m.TableID = id
+	}
+	if setting, name, _ := strings.Cut(args[2], ":"); setting == "name" {
+		return t.nameTable(args[0], m.TableID, args[2], name)
+	}
+	versions, err := tableSetting(m, args[2])
+	if err != nil {
+		return err
 	}
 	if t.versions&versions == 0 {
 		return fmt.Errorf("table_mod '%s' requires one of the OpenFlow versions %s", args[2], versionNames(versions))

@@ -376,37 +376,9 @@ func benchmark(t *tool, args []string) error {
 }
 
 func packetOut(t *tool, args []string) error {
-	names := t.namesFor2(args[0])
-	var pos []*openflow.PacketOut
-	usable := openflow.PAny
-	if len(args) == 2 {
-		po, u, err := openflow.ParsePacketOut(args[1], t.parseOptions(names))
-		if err != nil {
-			return err
-		}
-		pos, usable = append(pos, po), u
-	} else {
-		if len(args) < 4 {
-			return fmt.Errorf("Too few arguments (%d)", len(args))
-		}
-		port, ok := flow.ParsePort(args[1], names.Ports)
-		if !ok {
-			return fmt.Errorf("%s: unknown port `%s'", args[0], args[1])
-		}
-		as, u, err := openflow.ParseActions(args[2], names)
-		if err != nil {
-			return err
-		}
-		usable = u
-		for _, hexPacket := range args[3:] {
-			b, err := hexArg(hexPacket)
-			if err != nil || len(b) == 0 {
-				return fmt.Errorf("Trailing garbage in packet data")
-			}
-			po := &openflow.PacketOut{BufferID: openflow.NoBuffer, Actions: as, Data: b}
-			po.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(uint64(port)))
-			pos = append(pos, po)
-		}
+	pos, usable, err := t.packetOuts(args)
+	if err != nil {
+		return err
 	}
 	v, err := t.openForFlows(args[0], usable)
 	if err != nil {
@@ -419,4 +391,36 @@ func packetOut(t *tool, args []string) error {
 		}
 	}
 	return nil
+}
+
+// packetOuts makes the messages of packet-out, from "SWITCH SPEC" or from the older
+// "SWITCH IN_PORT ACTIONS PACKET...".
+func (t *tool) packetOuts(args []string) ([]*openflow.PacketOut, openflow.Protocol, error) {
+	names := t.namesFor2(args[0])
+	if len(args) == 2 {
+		po, usable, err := openflow.ParsePacketOut(args[1], t.parseOptions(names))
+		return []*openflow.PacketOut{po}, usable, err
+	}
+	if len(args) < 4 {
+		return nil, 0, fmt.Errorf("Too few arguments (%d)", len(args))
+	}
+	port, ok := flow.ParsePort(args[1], names.Ports)
+	if !ok {
+		return nil, 0, fmt.Errorf("%s: unknown port `%s'", args[0], args[1])
+	}
+	as, usable, err := openflow.ParseActions(args[2], names)
+	if err != nil {
+		return nil, 0, err
+	}
+	var pos []*openflow.PacketOut
+	for _, hexPacket := range args[3:] {
+		b, err := hexArg(hexPacket)
+		if err != nil || len(b) == 0 {
+			return nil, 0, fmt.Errorf("Trailing garbage in packet data")
+		}
+		po := &openflow.PacketOut{BufferID: openflow.NoBuffer, Actions: as, Data: b}
+		po.Metadata.SetExact(flow.FieldInPortOXM.Field(), flow.V(uint64(port)))
+		pos = append(pos, po)
+	}
+	return pos, usable, nil
 }

@@ -93,8 +93,13 @@ func (c *call) restore() error {
 			return err
 		}
 	}
+	return c.replace(has, rows)
+}
+
+// replace replaces what is in a database by rows.
+func (c *call) replace(schema *ovsdb.DatabaseSchema, rows []backupRow) error {
 	p := json.AppendString([]byte{'['}, schema.Name)
-	for _, t := range has.SortedTables() {
+	for _, t := range schema.SortedTables() {
 		p = append(p, `,{"op":"delete","where":[],"table":`...)
 		p = append(json.AppendString(p, t.Name), '}')
 	}

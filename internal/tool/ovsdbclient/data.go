@@ -96,40 +96,54 @@ func isAborted(raw []byte) bool {
 	return aborted
 }
 
+// dumped works out which tables and columns of a schema the arguments [TABLE
+// [COLUMN...]] name.
+func dumped(schema *ovsdb.DatabaseSchema, args []string) ([]dumpTable, error) {
+	if len(args) == 0 {
+		var dumps []dumpTable
+		for _, t := range schema.SortedTables() {
+			dumps = append(dumps, dumpTable{schema: t, columns: ownColumns(t)})
+		}
+		return dumps, nil
+	}
+	t := schema.Table(args[0])
+	if t == nil {
+		return nil, fmt.Errorf("No table \"%s\" found.", args[0])
+	}
+	if len(args) == 1 {
+		return []dumpTable{{schema: t, columns: ownColumns(t)}}, nil
+	}
+	var columns []*ovsdb.ColumnSchema
+	for _, name := range args[1:] {
+		col := t.Column(name)
+		if col == nil {
+			return nil, fmt.Errorf("Table \"%s\" has no column %s.", t.Name, name)
+		}
+		columns = append(columns, col)
+	}
+	slices.SortFunc(columns, func(a, b *ovsdb.ColumnSchema) int { return a.Index - b.Index })
+	return []dumpTable{{schema: t, columns: columns}}, nil
+}
+
+// ownColumns returns a table's columns but for that of the version.
+func ownColumns(t *ovsdb.TableSchema) (columns []*ovsdb.ColumnSchema) {
+	for _, col := range t.Columns {
+		if col.Index != ovsdb.VersionColumn {
+			columns = append(columns, col)
+		}
+	}
+	return columns
+}
+
 // dump prints tables with their contents.
 func (c *call) dump() error {
 	schema, _, err := c.schema(c.db)
 	if err != nil {
 		return err
 	}
-	tables := schema.SortedTables()
-	if len(c.args) > 0 {
-		t := schema.Table(c.args[0])
-		if t == nil {
-			return fmt.Errorf("No table \"%s\" found.", c.args[0])
-		}
-		tables = []*ovsdb.TableSchema{t}
-	}
-	var columns []*ovsdb.ColumnSchema
-	for _, name := range c.args[min(1, len(c.args)):] {
-		col := tables[0].Column(name)
-		if col == nil {
-			return fmt.Errorf("Table \"%s\" has no column %s.", tables[0].Name, name)
-		}
-		columns = append(columns, col)
-	}
-	slices.SortFunc(columns, func(a, b *ovsdb.ColumnSchema) int { return a.Index - b.Index })
-	var dumps []dumpTable
-	for _, t := range tables {
-		d := dumpTable{t, columns, nil}
-		if columns == nil {
-			for _, col := range t.Columns {
-				if col.Index != ovsdb.VersionColumn {
-					d.columns = append(d.columns, col)
-				}
-			}
-		}
-		dumps = append(dumps, d)
+	dumps, err := dumped(schema, c.args)
+	if err != nil {
+		return err
 	}
 	if err := c.fetch(dumps); err != nil {
 		return err

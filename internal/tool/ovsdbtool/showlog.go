@@ -84,34 +84,9 @@ func (s *shower) showSchema(record []byte) {
 
 // showTxn prints a transaction's date and comment, and with -m its rows.
 func (s *shower) showTxn(record []byte) {
-	date, comment, diff := "", "", false
+	heading, diff := txnHeading(record)
+	s.t.printf("%s\n", heading)
 	sc := json.NewScanner(record)
-	sc.Next()
-	_ = sc.Object(func(name string) error {
-		sc.Next()
-		switch {
-		case name == "_date" && sc.Kind() == json.Integer:
-			when := time.UnixMilli(sc.Int())
-			if sc.Int() < 1<<31 {
-				when = time.Unix(sc.Int(), 0)
-			}
-			date = when.UTC().Format("2006-01-02 15:04:05.000")
-		case name == "_comment" && sc.Kind() == json.String:
-			comment = sc.Str()
-		case name == "_is_diff":
-			diff = sc.Kind() == json.True
-		}
-		return sc.Skip()
-	})
-	parts := []string{}
-	if date != "" {
-		parts = append(parts, date)
-	}
-	if comment != "" {
-		parts = append(parts, "\""+comment+"\"")
-	}
-	s.t.printf("%s\n", strings.Join(parts, " "))
-	sc.Reset(record)
 	sc.Next()
 	tables := 0
 	_ = sc.Object(func(name string) error {
@@ -127,6 +102,34 @@ func (s *shower) showTxn(record []byte) {
 	}
 }
 
+// txnHeading returns what a transaction says of itself, its date and comment, and
+// whether its rows are differences.
+func txnHeading(record []byte) (heading string, diff bool) {
+	date, comment := "", ""
+	sc := json.NewScanner(record)
+	sc.Next()
+	_ = sc.Object(func(name string) error {
+		sc.Next()
+		switch {
+		case name == "_date" && sc.Kind() == json.Integer:
+			when := time.UnixMilli(sc.Int())
+			if sc.Int() < 1<<31 {
+				when = time.Unix(sc.Int(), 0)
+			}
+			date = when.UTC().Format("2006-01-02 15:04:05.000")
+		case name == "_comment" && sc.Kind() == json.String && sc.Str() != "":
+			comment = "\"" + sc.Str() + "\""
+		case name == "_is_diff":
+			diff = sc.Kind() == json.True
+		}
+		return sc.Skip()
+	})
+	if date != "" && comment != "" {
+		date += " "
+	}
+	return date + comment, diff
+}
+
 func (s *shower) showTable(sc *json.Scanner, table string, diff bool) error {
 	if s.names[table] == nil {
 		s.names[table] = map[string]string{}
@@ -137,31 +140,40 @@ func (s *shower) showTable(sc *json.Scanner, table string, diff bool) error {
 	})
 }
 
-func (s *shower) showRow(sc *json.Scanner, table, uuid string, diff bool) error {
-	short := uuid[:min(8, len(uuid))]
+// shortID is the beginning of a UUID.
+func shortID(uuid string) string { return uuid[:min(8, len(uuid))] }
+
+// nameRow notes how a row is called from now on, as the record says in raw, and
+// returns how to call it here, and whether it is new.
+func (s *shower) nameRow(table, uuid string, raw []byte) (name string, insert bool) {
 	names := s.names[table]
-	old, exists := names[uuid]
+	name, exists := names[uuid]
+	now, named := rowName(raw)
+	if !exists {
+		name = shortID(uuid)
+		if named {
+			name = now
+		}
+	}
+	switch {
+	case string(raw) == "null":
+		delete(names, uuid)
+		return name, false
+	case named:
+		names[uuid] = now
+	case !exists:
+		names[uuid] = name
+	}
+	return name, !exists
+}
+
+func (s *shower) showRow(sc *json.Scanner, table, uuid string, diff bool) error {
 	raw, err := sc.Raw()
 	if err != nil {
 		return err
 	}
-	now, named := rowName(raw)
-	insert := !exists && string(raw) != "null"
-	name := old
-	if insert || !exists {
-		name = now
-		if !named {
-			name = short
-		}
-	}
-	if string(raw) == "null" {
-		delete(names, uuid)
-	} else if named || !exists {
-		names[uuid] = name
-		if named {
-			names[uuid] = now
-		}
-	}
+	short := shortID(uuid)
+	name, insert := s.nameRow(table, uuid, raw)
 	if s.t.more == 0 {
 		return nil
 	}

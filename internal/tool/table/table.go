@@ -162,9 +162,8 @@ func (s *Style) appendCaption(dst []byte, t *Table) []byte {
 	return dst
 }
 
-func (s *Style) appendTable(dst []byte, t *Table) []byte {
-	dst = s.appendCaption(dst, t)
-	var lines [][]string
+// lines are the lines of a table in columns; nil is the rule below the headings.
+func (s *Style) lines(t *Table) (lines [][]string) {
 	if !s.NoHeadings {
 		lines = append(lines, t.Headings, nil)
 	}
@@ -178,6 +177,12 @@ func (s *Style) appendTable(dst []byte, t *Table) []byte {
 		}
 		lines = append(lines, line)
 	}
+	return lines
+}
+
+func (s *Style) appendTable(dst []byte, t *Table) []byte {
+	dst = s.appendCaption(dst, t)
+	lines := s.lines(t)
 	widths := make([]int, len(t.Headings))
 	for _, line := range lines {
 		for i, text := range line {
@@ -296,6 +301,18 @@ func (s *Style) appendCSV(dst []byte, t *Table) []byte {
 	return dst
 }
 
+func (c *Cell) appendJSON(dst []byte) []byte {
+	switch {
+	case c.none:
+		return append(dst, "null"...)
+	case c.JSON != nil:
+		return append(dst, c.JSON...)
+	case c.Type == nil:
+		return json.AppendString(dst, c.Text)
+	}
+	return c.Value.AppendJSON(dst)
+}
+
 func (s *Style) appendJSON(dst []byte, t *Table) []byte {
 	b := []byte("{")
 	if t.Caption != "" {
@@ -313,16 +330,7 @@ func (s *Style) appendJSON(dst []byte, t *Table) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			switch {
-			case row[i].none:
-				b = append(b, "null"...)
-			case row[i].JSON != nil:
-				b = append(b, row[i].JSON...)
-			case row[i].Type == nil:
-				b = json.AppendString(b, row[i].Text)
-			default:
-				b = row[i].Value.AppendJSON(b)
-			}
+			b = row[i].appendJSON(b)
 		}
 		b = append(b, ']')
 	}
