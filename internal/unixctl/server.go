@@ -132,8 +132,15 @@ func (s *Server) Serve() {
 			continue
 		}
 		s.mu.Lock()
-		s.links[l] = true
+		closed := s.closed
+		if !closed {
+			s.links[l] = true
+		}
 		s.mu.Unlock()
+		if closed {
+			l.close()
+			return
+		}
 		go s.serve(l)
 	}
 }
@@ -143,20 +150,30 @@ const acceptPause = 100 * time.Millisecond
 
 var acceptLimit, requestLimit vlog.RateLimit
 
-// Close stops serving, waits until requests under way are answered, and removes
-// the socket. A request handler must not call it; it may have it called later.
+// closePatience is how long clients have, once the server is closed, to take the
+// answers to what they asked before.
+const closePatience = 2 * time.Second
+
+// Close stops serving, waits until requests under way are answered, though not for
+// clients that don't read, and removes the socket. All callers wait. A request handler
+// must not call it; it may have it called later.
 func (s *Server) Close() {
 	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return
-	}
+	first := !s.closed
 	s.closed = true
 	s.mu.Unlock()
-	s.cancel()
-	s.listener.Close()
-	_ = os.Remove(s.path)
+	if first && s.listener != nil {
+		s.cancel()
+		s.listener.Close()
+		_ = os.Remove(s.path)
+		defer time.AfterFunc(closePatience, s.disconnect).Stop()
+	}
 	s.active.Wait()
+	s.disconnect()
+}
+
+// disconnect ends the connections of all clients.
+func (s *Server) disconnect() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for l := range s.links {

@@ -21,10 +21,10 @@ type link interface {
 	close()
 }
 
-// lingerTime is how long a thread waits for the next request, in the system call,
-// before it leaves that to the runtime's poller. To have the poller wait, and wake
-// the goroutine, costs as much as a short command, and a tool may ask again and
-// again.
+// lingerTime is how long a thread waits for the next request, or for room for an
+// answer, in the system call, before it leaves that to the runtime's poller. To have
+// the poller wait, and wake the goroutine, costs as much as a short command, and a tool
+// may ask again and again; but a client that stays away holds no thread.
 var lingerTime = unix.Timeval{Usec: 1000}
 
 // socket is a client's stream socket. The poller knows it only while it is idle: a
@@ -50,7 +50,8 @@ func accept(l *net.UnixListener) (link, error) {
 	if err = errors.Join(err, failed); err != nil {
 		return nil, err
 	}
-	err = errors.Join(unix.SetNonblock(s.fd, false), unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &lingerTime))
+	err = errors.Join(unix.SetNonblock(s.fd, false), unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &lingerTime),
+		unix.SetsockoptTimeval(s.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &lingerTime))
 	if err != nil {
 		s.close()
 		return nil, err
@@ -78,9 +79,23 @@ func (s *socket) Read(p []byte) (int, error) {
 	}
 }
 
-// idle has the poller wait for bytes, which must take the descriptor to be one that
-// doesn't block.
+// idle has the poller wait for bytes.
 func (s *socket) idle() error {
+	return s.leave(func(raw syscall.RawConn) error {
+		return raw.Read(func(fd uintptr) bool { return !waiting(int(fd)) })
+	})
+}
+
+// crowded has the poller wait for room for more bytes.
+func (s *socket) crowded() error {
+	return s.leave(func(raw syscall.RawConn) error {
+		return raw.Write(func(fd uintptr) bool { return writable(int(fd)) })
+	})
+}
+
+// leave has the poller wait for something, for which it must take the descriptor to be
+// one that doesn't block.
+func (s *socket) leave(wait func(syscall.RawConn) error) error {
 	twin, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return os.NewSyscallError("fcntl", err)
@@ -98,7 +113,13 @@ func (s *socket) idle() error {
 	if err != nil {
 		return err
 	}
-	return raw.Read(func(fd uintptr) bool { return !waiting(int(fd)) })
+	return wait(raw)
+}
+
+// writable reports whether there is room for bytes, or will never be.
+func writable(fd int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
+	return n > 0 || err != nil && err != unix.EINTR
 }
 
 // waiting reports whether there is nothing to read yet, nor ever.
@@ -112,7 +133,13 @@ func waiting(fd int) bool {
 func (s *socket) Write(p []byte) (int, error) {
 	for sent := 0; sent < len(p); {
 		n, err := syscall.Write(s.fd, p[sent:])
-		if err != nil && err != unix.EINTR {
+		switch err {
+		case nil, unix.EINTR:
+		case unix.EAGAIN:
+			if err := s.crowded(); err != nil {
+				return sent, err
+			}
+		default:
 			return sent, os.NewSyscallError("write", err)
 		}
 		sent += max(n, 0)

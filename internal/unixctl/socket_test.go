@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -128,4 +130,57 @@ func TestRepliesDontWait(t *testing.T) {
 		}
 	}
 	t.Error("a command that took long is taken to do so for ever")
+}
+
+// Clients that ask and don't read hold no thread each, and a server that closes doesn't
+// wait for them for ever.
+func TestClientsThatNeverRead(t *testing.T) {
+	s := serve(t)
+	answer := strings.Repeat("x", 4<<20) // more than a socket takes
+	var asked atomic.Int32
+	s.Register("long", "", 0, 0, func(*Request) (string, error) { asked.Add(1); return answer, nil })
+	const clients = 100
+	for i := range int32(clients) {
+		conn, _ := connect(t, s)
+		if _, err := io.WriteString(conn, `{"id":1,"method":"long","params":[]}`); err != nil {
+			t.Fatal(err)
+		}
+		for asked.Load() <= i {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * time.Duration(lingerTime.Usec) * time.Microsecond)
+	}
+	if n := threads(t); n > clients/2 {
+		t.Errorf("%d threads", n)
+	}
+	if got := request(t, s, "version"); !strings.HasPrefix(got, "testd ") {
+		t.Errorf("another client was answered %q", got)
+	}
+	ended := make(chan struct{})
+	go func() { s.Close(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("Close waits for clients that don't read")
+	}
+}
+
+// threads counts those of this process.
+func threads(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// request has a client of its own ask for something.
+func request(t *testing.T, s *Server, name string) string {
+	t.Helper()
+	text, remote, err := dial(t, s).Transact(name, nil)
+	if err != nil || remote != nil {
+		t.Fatal(err, remote)
+	}
+	return text
 }
