@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,7 @@ type Backend struct {
 	byID    map[[16]byte]*Bridge
 	timer   *clock.Timer
 	closed  bool
+	ticking sync.Mutex // held by tick; never taken while mu is held
 
 	meterIDs meterPool
 	// underlays are the data path's devices that carry tunnels, by name.
@@ -125,18 +127,25 @@ func (be *Backend) SetFeatures(f datapath.Features) {
 func (be *Backend) Engine() *upcall.Engine { return be.engine }
 
 // Close takes down bridges that are left, flows and the engine. The data path
-// stays open: it is its opener's.
+// stays open: it is its opener's. Nothing asks it for anything afterwards.
 func (be *Backend) Close() {
 	for _, b := range be.Bridges() {
-		b.Destroy(false)
+		b.Destroy()
 	}
-	be.mu.Lock()
-	be.closed = true
-	if be.timer != nil {
-		be.timer.Stop()
-	}
-	be.mu.Unlock()
+	be.stopTimers()
 	be.engine.Close()
+	be.dp.SetUpcallHandler(nil)
+}
+
+// Leave is Close where the data path forwards on for the next process: its flows,
+// ports and meters stay as they are.
+func (be *Backend) Leave() {
+	be.engine.Hold() // controllers that go are no reason to change a flow
+	be.engine.Stop()
+	for _, b := range be.Bridges() {
+		b.leave()
+	}
+	be.stopTimers()
 	be.dp.SetUpcallHandler(nil)
 }
 
@@ -226,36 +235,46 @@ func (be *Backend) NewBridge(cfg Config) (*Bridge, error) {
 	be.invalidate()
 	be.mu.Unlock()
 	if err := b.Configure(cfg); err != nil {
-		b.Destroy(false)
+		b.Destroy()
 		return nil, err
 	}
 	b.conns.flowsFlushed()
 	return b, nil
 }
 
-// Destroy takes the bridge down: its sessions, flows and ports. With keepPorts
-// the ports stay in the data path, for the next process.
-func (b *Bridge) Destroy(keepPorts bool) {
+// Destroy takes the bridge down: its sessions, flows and ports.
+func (b *Bridge) Destroy() {
 	b.conns.close()
+	b.syncMeters(false)
+	for _, no := range b.leavePorts() {
+		_ = b.DelPort(no)
+	}
+	b.forget()
+}
+
+// leave is Destroy that changes nothing in the data path.
+func (b *Bridge) leave() {
+	b.conns.close()
+	b.leavePorts()
+	b.forget()
+}
+
+// leavePorts has the bridge take no port any more, and lists those that it has.
+func (b *Bridge) leavePorts() []openflow.PortNo {
+	b.be.mu.Lock()
+	defer b.be.mu.Unlock()
+	b.gone = true
+	return slices.Collect(maps.Keys(b.ports))
+}
+
+// forget has the backend know the bridge no more.
+func (b *Bridge) forget() {
 	be := b.be
 	be.mu.Lock()
-	b.gone = true
-	ports := make([]openflow.PortNo, 0, len(b.ports))
-	for no := range b.ports {
-		ports = append(ports, no)
-	}
-	be.mu.Unlock()
-	b.syncMeters(false)
-	if !keepPorts {
-		for _, no := range ports {
-			_ = b.DelPort(no)
-		}
-	}
-	be.mu.Lock()
+	defer be.mu.Unlock()
 	delete(be.bridges, b.name)
 	delete(be.byID, b.id)
 	be.invalidate()
-	be.mu.Unlock()
 }
 
 // Name is the name of the bridge.

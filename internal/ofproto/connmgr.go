@@ -21,6 +21,7 @@ type connManager struct {
 	targets  map[string]*target
 	sessions map[*session]struct{}
 	closed   bool
+	serving  sync.WaitGroup // goroutines of accepted connections; none is added once closed
 
 	failOpen failOpen
 	inBand   inBand

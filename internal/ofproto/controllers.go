@@ -148,14 +148,11 @@ func (m *connManager) unlisten() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, t := range m.targets {
-		t.mu.Lock()
-		if t.listener != nil {
-			_ = t.listener.Close()
-		}
-		t.mu.Unlock()
+		t.unlisten()
 	}
 }
 
+// close ends all connections, and returns when nobody works for them any more.
 func (m *connManager) close() {
 	m.mu.Lock()
 	m.closed = true
@@ -165,4 +162,5 @@ func (m *connManager) close() {
 	for _, t := range targets {
 		t.close()
 	}
+	m.serving.Wait()
 }

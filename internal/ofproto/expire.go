@@ -16,9 +16,26 @@ func (be *Backend) startTimers() {
 	be.timer = be.clock.AfterFunc(expireInterval, be.tick)
 }
 
+// stopTimers ends what startTimers began, and waits for what is under way.
+func (be *Backend) stopTimers() {
+	be.mu.Lock()
+	be.closed = true
+	if be.timer != nil {
+		be.timer.Stop()
+	}
+	be.mu.Unlock()
+	be.ticking.Lock()
+	defer be.ticking.Unlock()
+}
+
 // tick expires flows and addresses, after the data path's statistics have
 // been taken in, so that nothing in use expires.
 func (be *Backend) tick() {
+	be.ticking.Lock()
+	defer be.ticking.Unlock()
+	if be.isClosed() {
+		return
+	}
 	bridges := be.Bridges()
 	timed := false
 	for _, b := range bridges {
@@ -45,4 +62,10 @@ func (be *Backend) tick() {
 	if !be.closed {
 		be.timer.Reset(expireInterval)
 	}
+}
+
+func (be *Backend) isClosed() bool {
+	be.mu.Lock()
+	defer be.mu.Unlock()
+	return be.closed
 }

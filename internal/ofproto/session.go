@@ -38,7 +38,7 @@ type session struct {
 	mu        sync.Mutex
 	cond      *sync.Cond // the queue or closed changed
 	queue     []queued
-	unsent    int // bytes in the queue
+	unsent    int // bytes in the queue, or being written
 	packetIns packetQueue
 	updates   updateQueue
 	closed    bool
@@ -194,6 +194,7 @@ func (s *session) converse() string {
 		if s.kind != SnoopController {
 			s.m.snoop(b)
 			s.receive(b)
+			s.awaitRoom(maxAnswers)
 		}
 	}
 }
@@ -233,30 +234,9 @@ func (s *session) format(b []byte) string {
 // write sends what is queued until the session is closed.
 func (s *session) write() {
 	for {
-		s.mu.Lock()
-		for len(s.queue) == 0 && !s.closed {
-			s.flushed = true
-			s.cond.Broadcast()
-			s.cond.Wait()
-		}
-		if s.closed {
-			s.flushed = true
-			s.cond.Broadcast()
-			s.mu.Unlock()
+		batch := s.nextBatch()
+		if batch == nil {
 			return
-		}
-		batch := s.queue
-		s.queue, s.unsent, s.flushed = nil, 0, false
-		s.cond.Broadcast()
-		s.mu.Unlock()
-		packetIns, updates := 0, 0
-		for i := range batch {
-			switch batch[i].kind {
-			case packetInMsg:
-				packetIns++
-			case updateMsg:
-				updates += len(batch[i].b)
-			}
 		}
 		if err := s.writeBatch(batch); err != nil {
 			coverDiscarded.Add(uint64(len(batch)))
@@ -265,11 +245,47 @@ func (s *session) write() {
 		}
 		coverSent.Add(uint64(len(batch)))
 		coverVconnSent.Add(uint64(len(batch)))
-		s.mu.Lock()
-		s.packetIns.waiting -= packetIns
-		s.mu.Unlock()
-		s.updatesWritten(updates)
+		s.written(batch)
 	}
+}
+
+// nextBatch waits for messages to be written; nil says that the session is closed.
+func (s *session) nextBatch() []queued {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.queue) == 0 && !s.closed {
+		s.flushed = true
+		s.cond.Broadcast()
+		s.cond.Wait()
+	}
+	if s.closed {
+		s.flushed = true
+		s.cond.Broadcast()
+		return nil
+	}
+	batch := s.queue
+	s.queue, s.flushed = nil, false
+	return batch
+}
+
+// written notes that messages have left.
+func (s *session) written(batch []queued) {
+	total, packetIns, updates := 0, 0, 0
+	for i := range batch {
+		total += len(batch[i].b)
+		switch batch[i].kind {
+		case packetInMsg:
+			packetIns++
+		case updateMsg:
+			updates += len(batch[i].b)
+		}
+	}
+	s.mu.Lock()
+	s.unsent -= total
+	s.packetIns.waiting -= packetIns
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	s.updatesWritten(updates)
 }
 
 // gathered is up to how many bytes of small messages go out in one write.
@@ -317,14 +333,24 @@ func (s *session) drain() {
 	}
 }
 
-// maxUnsent is how many bytes of a long answer wait for a slow client.
-const maxUnsent = 1 << 20
+const (
+	// maxUnsent is how many bytes of a long answer wait for a slow client.
+	maxUnsent = 1 << 20
+	// maxAnswers is how many bytes of answers wait for a client that asks on and
+	// doesn't read: then no more of its requests are read. It leaves room for the
+	// errors of clients that read only after they have sent everything.
+	maxAnswers = 4 << 20
+	// maxBacklog is how many bytes may wait in all, with those that nobody asked
+	// for. A connection on which more do has failed: its client must begin anew,
+	// since it won't hear of everything.
+	maxBacklog = 32 << 20
+)
 
-// awaitRoom waits until the client has taken most of what is queued.
-func (s *session) awaitRoom() {
+// awaitRoom waits until no more than so many bytes wait for the client.
+func (s *session) awaitRoom(most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.unsent > maxUnsent && !s.closed {
+	for s.unsent > most && !s.closed {
 		s.cond.Wait()
 	}
 }
@@ -338,16 +364,37 @@ func (s *session) enqueue(q queued) {
 	if vconnLog.Enabled(vlog.Dbg) {
 		vconnLog.Dbg("%s: sent (Success): %s", s.conn.Name, s.format(b))
 	}
-	s.mu.Lock()
-	s.queue = append(s.queue, q)
-	s.unsent += len(b)
-	s.flushed = false
-	s.cond.Broadcast()
-	s.mu.Unlock()
+	if !s.append(q) {
+		coverDiscarded.Inc()
+		return
+	}
 	if s.kind == PrimaryController {
 		s.m.snoop(b)
 	}
 }
+
+// append puts a message into the queue; false says that the session is closed, or is
+// so now, since its client reads too little.
+func (s *session) append(q queued) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.flushed = false
+	defer s.cond.Broadcast()
+	if s.unsent+len(q.b) <= maxBacklog {
+		s.queue = append(s.queue, q)
+		s.unsent += len(q.b)
+		return true
+	}
+	rconnLog.WarnRL(&backlogRL, "%s<->%s: %d bytes wait for the peer, which doesn't read; closing the connection", s.m.b.name, s.conn.Name, s.unsent)
+	s.closed, s.queue = true, nil
+	_ = s.conn.Close() // and the reading goroutine does the rest
+	return false
+}
+
+var backlogRL vlog.RateLimit
 
 // send encodes and queues a message, in several when it is too long for one.
 func (s *session) send(xid uint32, msg openflow.Message) error {

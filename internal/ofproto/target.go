@@ -170,14 +170,8 @@ var listenRL, acceptRL vlog.RateLimit
 // accept serves the connections to a listener until ctx ends.
 func (t *target) accept(ctx context.Context) {
 	defer close(t.done)
-	go func() {
-		<-ctx.Done()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.listener != nil {
-			_ = t.listener.Close()
-		}
-	}()
+	defer t.unlisten() // once more: the loop below may have made a listener meanwhile
+	defer context.AfterFunc(ctx, t.unlisten)()
 	for ctx.Err() == nil {
 		t.mu.Lock()
 		l := t.listener
@@ -209,11 +203,34 @@ func (t *target) accept(ctx context.Context) {
 			_ = c.Close()
 			return
 		}
-		go func() {
-			why := s.run()
-			rconnLog.Dbg("%s<->%s: connection ended (%s)", t.m.b.name, c.Name, why)
-		}()
+		if !t.m.serve(s) {
+			return
+		}
 	}
+}
+
+// unlisten closes the listener, if there is one.
+func (t *target) unlisten() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.listener != nil {
+		_ = t.listener.Close()
+	}
+}
+
+// serve has an accepted connection served; false says that the bridge is closing.
+func (m *connManager) serve(s *session) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		_ = s.conn.Close()
+		return false
+	}
+	m.serving.Go(func() {
+		why := s.run()
+		rconnLog.Dbg("%s<->%s: connection ended (%s)", m.b.name, s.conn.Name, why)
+	})
+	return true
 }
 
 // run serves a connection that was accepted until it ends, and says why it did.
@@ -256,10 +273,15 @@ func (t *target) present(s *session) {
 // close ends the target and its sessions.
 func (t *target) close() {
 	t.cancel()
+	t.closeSessions()
+	<-t.done
+	t.closeSessions() // that was accepted meanwhile
+}
+
+func (t *target) closeSessions() {
 	for _, s := range t.sessions() {
 		s.close()
 	}
-	<-t.done
 }
 
 // sessionEnded notes when a listener was connected last.

@@ -50,8 +50,8 @@ type Bridge interface {
 	MirrorStats() map[string]ofproto.MirrorStats
 	// Refresh looks for changes of the ports' devices.
 	Refresh()
-	// Destroy takes the bridge down, with keepPorts without its ports.
-	Destroy(keepPorts bool)
+	// Destroy takes the bridge down.
+	Destroy()
 }
 
 // backend is a data path in use.
@@ -154,11 +154,11 @@ func (s *Switch) addBridge(conf *BridgeConf) *bridge {
 	return b
 }
 
-func (s *Switch) deleteBridge(b *bridge, _ bool) {
+func (s *Switch) deleteBridge(b *bridge) {
 	for _, p := range b.ports {
 		s.deletePort(p)
 	}
-	b.obj.Destroy(false)
+	b.obj.Destroy()
 	b.backend.users--
 	delete(s.bridges, b.conf.UUID)
 	delete(s.byName, b.conf.Name)

@@ -92,7 +92,7 @@ func (p *provider) Keeps() bool {
 
 // Leave ends this process's part of the data path; flows and ports stay.
 func (p *provider) Leave() {
-	p.Engine().Stop()
+	p.Backend.Leave()
 	if err := p.dp.Close(); err != nil {
 		log.Warn("%s: leaving the data path: %v", p.dp.Name(), err)
 	}

@@ -17,7 +17,7 @@ func (s *Switch) apply(ch *Changes) {
 		b := s.bridges[id]
 		want := s.desired.Bridges[id]
 		if b != nil && (want == nil || want.Name != b.conf.Name || want.DatapathType != b.conf.DatapathType) {
-			s.deleteBridge(b, true)
+			s.deleteBridge(b)
 		}
 	}
 	for id := range ch.Ports {

@@ -74,7 +74,7 @@ func (b *fakeBridge) SetPeer(openflow.PortNo, string) error                 { b.
 func (b *fakeBridge) DelBundle(name string)                                 { delete(b.bundles, name); b.sw.calls++ }
 func (b *fakeBridge) Refresh()                                              { b.sw.calls++ }
 func (b *fakeBridge) ReconnectControllers()                                 {}
-func (b *fakeBridge) Destroy(bool)                                          { delete(b.sw.bridges, b.cfg.Name) }
+func (b *fakeBridge) Destroy()                                              { delete(b.sw.bridges, b.cfg.Name) }
 func (b *fakeBridge) MirrorStats() map[string]ofproto.MirrorStats           { return nil }
 func (b *fakeBridge) PortStats(openflow.PortNo) (netdev.Stats, error)       { return netdev.Stats{}, nil }
 func (b *fakeBridge) SetBundle(c ofproto.BundleConfig) error {

@@ -70,6 +70,7 @@ type Switch struct {
 	writer     writer
 	seen       *client.Snapshot
 	ready      bool
+	closed     bool
 	connected  bool
 	contended  bool
 	restoring  bool // flow-restore-wait
@@ -173,6 +174,9 @@ func (s *Switch) Poke() {
 const statusInterval = 100 * time.Millisecond
 
 func (s *Switch) tick() {
+	if s.closed {
+		return
+	}
 	s.refresh()
 	if s.reach != nil {
 		s.reach.Neighbours.Expire(s.clock.Now())
@@ -182,6 +186,9 @@ func (s *Switch) tick() {
 
 // run brings the switch to the newest snapshot.
 func (s *Switch) run() {
+	if s.closed {
+		return
+	}
 	st := s.db.Status()
 	if st.Contended != s.contended {
 		s.contended = st.Contended
@@ -245,34 +252,40 @@ func (s *Switch) report(object string, list []note) {
 }
 
 // Close takes the bridges down. With cleanup, also what would otherwise stay
-// behind for the next process. It must not be called on the loop.
+// behind for the next process. It must not be called on the loop, nor while somebody
+// may still ask the switch for something: its control socket is closed before.
 func (s *Switch) Close(cleanup bool) {
 	s.loop.Call(func() {
+		s.closed = true
 		if s.ticker != nil {
-			s.ticker.Stop() // devices are not to be asked for what their data path counted
+			s.ticker.Stop()
 		}
-		left := map[*backend]bool{}
-		for _, be := range s.backends {
-			if p, ok := be.Backend.(*provider); ok && p.Keeps() && !cleanup {
-				p.Leave()
-				left[be] = true
-			}
-		}
+		s.leaveBackends(cleanup)
 		for _, b := range s.bridges {
-			if left[b.backend] {
-				b.obj.Destroy(true)
-			} else {
-				s.deleteBridge(b, cleanup)
-			}
+			s.deleteBridge(b)
 		}
-		for _, be := range s.backends {
-			if !left[be] {
-				be.Close()
-			}
-		}
-		clear(s.backends)
-		s.publishBackends()
+		s.closeUnusedBackends()
 	})
+}
+
+// leaveBackends gives up the data paths that forward on for the next process, with
+// their bridges; with cleanup there are none.
+func (s *Switch) leaveBackends(cleanup bool) {
+	for typ, be := range s.backends {
+		p, ok := be.Backend.(*provider)
+		if !ok || !p.Keeps() || cleanup {
+			continue
+		}
+		p.Leave()
+		for id, b := range s.bridges {
+			if b.backend == be {
+				delete(s.bridges, id)
+				delete(s.byName, b.conf.Name)
+			}
+		}
+		delete(s.backends, typ)
+	}
+	s.publishBackends()
 }
 
 // Unlisten takes the bridges' sockets away, for a process that dies without Close.

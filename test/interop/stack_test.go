@@ -100,10 +100,12 @@ func (s *stack) cleanUp() {
 			s.end(daemon)
 		}
 	}
-	if s.t.Failed() {
-		logs, _ := filepath.Glob(s.path("*.log"))
-		for _, name := range logs {
-			log, _ := os.ReadFile(name)
+	logs, _ := filepath.Glob(s.path("*.log"))
+	for _, name := range logs {
+		log, _ := os.ReadFile(name)
+		if crash := programs.Crash(string(log)); crash != "" {
+			s.t.Errorf("%s: a crash: %s", filepath.Base(name), crash)
+		} else if s.t.Failed() {
 			s.t.Logf("%s:\n%s", filepath.Base(name), log)
 		}
 	}

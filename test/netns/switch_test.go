@@ -70,9 +70,11 @@ func (s *sw) stop() {
 	if err != nil {
 		s.t.Errorf("ovs-ctl stop: %v\n%s", err, out)
 	}
-	if s.t.Failed() {
-		for _, name := range []string{"ovs-vswitchd.log", "ovsdb-server.log"} {
-			log, _ := os.ReadFile(filepath.Join(s.dir, name))
+	for _, name := range []string{"ovs-vswitchd.log", "ovsdb-server.log"} {
+		log, _ := os.ReadFile(filepath.Join(s.dir, name))
+		if crash := programs.Crash(string(log)); crash != "" {
+			s.t.Errorf("%s: a crash: %s", name, crash)
+		} else if s.t.Failed() {
 			s.t.Logf("%s:\n%s", name, log)
 		}
 	}

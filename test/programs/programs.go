@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
@@ -73,3 +74,18 @@ func Ended(pid int) bool {
 	_, state, _ := bytes.Cut(stat, []byte(") "))
 	return len(state) == 0 || state[0] == 'Z'
 }
+
+// Crash returns what a log says of the end of a process that failed: the runtime's
+// message with the stacks below it, cut after a few thousand bytes. It is empty where
+// there is none.
+func Crash(log string) string {
+	at := crashed.FindStringIndex(log)
+	if at == nil {
+		return ""
+	}
+	const most = 8000
+	return log[at[0]:min(at[0]+most, len(log))]
+}
+
+// crashed is how the runtime begins: a panic, a fatal error, a signal.
+var crashed = regexp.MustCompile(`(?m)^(panic: |fatal error: |SIG[A-Z]+: |unexpected fault address )`)

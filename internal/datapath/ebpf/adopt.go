@@ -59,6 +59,9 @@ func (m *mirror) all() iter.Seq2[userspace.MirrorSlot, *datapath.Flow] {
 func (d *DP) Settle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
 	d.takeOver()
 	if d.former != nil {
 		_ = d.former.Close()

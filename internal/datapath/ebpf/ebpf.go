@@ -2,6 +2,7 @@ package ebpf
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -49,6 +50,7 @@ type DP struct {
 	taken   *os.File // pins' lock, which keeps other processes away
 	pollers []*poller
 	slow    slowCounters
+	life    life
 
 	mu      sync.Mutex
 	ports   map[datapath.PortNo]*port
@@ -62,6 +64,9 @@ var (
 	_ datapath.Meterer  = (*DP)(nil)
 )
 
+// errClosed answers whoever asks a closed data path for something.
+var errClosed = fmt.Errorf("the data path is closed: %w", fs.ErrClosed)
+
 // New makes a data path, or takes over the one that an earlier process of the
 // same name and directory left: its flows, with their statistics, forward
 // without a pause. The error is a *FeatureError where the kernel lacks
@@ -73,7 +78,7 @@ func New(cfg Config) (*DP, error) {
 	if err := cfg.Probes.Available(); err != nil {
 		return nil, err
 	}
-	d := &DP{cfg: cfg, ports: map[datapath.PortNo]*port{}, adopted: map[datapath.PortNo]program.Port{}}
+	d := &DP{cfg: cfg, life: newLife(), ports: map[datapath.PortNo]*port{}, adopted: map[datapath.PortNo]program.Port{}}
 	if err := d.open(); err != nil {
 		_ = d.Close()
 		return nil, err
@@ -188,7 +193,7 @@ func (d *DP) Probed() []Feature { return d.cfg.Probes.All() }
 // Stats sums what programs and user space counted.
 func (d *DP) Stats() datapath.DPStats {
 	s := d.soft.Stats()
-	c := d.set.Counters()
+	c := d.counters()
 	s.Hit += c.Hits
 	s.Lost += c.Lost
 	s.MaskHit += c.Probes
@@ -196,47 +201,92 @@ func (d *DP) Stats() datapath.DPStats {
 	return s
 }
 
+// counters are those of the programs, none of a closed data path.
+func (d *DP) counters() program.Counters {
+	if !d.life.enter() {
+		return program.Counters{}
+	}
+	defer d.life.leave()
+	return d.set.Counters()
+}
+
 // PortOpenType is typ itself: a port's device has its own type in the kernel.
 func (d *DP) PortOpenType(typ string) string { return typ }
 
 // FlowPut installs or changes a flow.
-func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error { return d.soft.FlowPut(f, mode) }
+func (d *DP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
+	if !d.life.enter() {
+		return errClosed
+	}
+	defer d.life.leave()
+	return d.soft.FlowPut(f, mode)
+}
 
 // FlowDel removes a flow and returns its last statistics.
 func (d *DP) FlowDel(ufid datapath.UFID, key *flow.Key) (datapath.Stats, error) {
+	if !d.life.enter() {
+		return datapath.Stats{}, errClosed
+	}
+	defer d.life.leave()
 	d.mirror.tick()
 	return d.soft.FlowDel(ufid, key)
 }
 
 // FlowGet finds a flow.
 func (d *DP) FlowGet(ufid datapath.UFID, key *flow.Key) (*datapath.Flow, error) {
+	if !d.life.enter() {
+		return nil, errClosed
+	}
+	defer d.life.leave()
 	d.mirror.tick()
 	return d.soft.FlowGet(ufid, key)
 }
 
 // FlowDump yields the flows there were when it began.
 func (d *DP) FlowDump(yield func(*datapath.Flow) bool) {
+	if !d.life.enter() {
+		return
+	}
+	defer d.life.leave()
 	d.mirror.tick()
 	d.soft.FlowDump(yield)
 }
 
 // DumpStats yields the statistics of the flows there were when it began.
 func (d *DP) DumpStats(batch []datapath.FlowStats, yield func([]datapath.FlowStats) bool) {
+	if !d.life.enter() {
+		return
+	}
+	defer d.life.leave()
 	d.mirror.tick()
 	d.soft.DumpStats(batch, yield)
 }
 
 // FlowOwn gives a flow an owner.
 func (d *DP) FlowOwn(ufid datapath.UFID, owner any) (*datapath.Flow, error) {
+	if !d.life.enter() {
+		return nil, errClosed
+	}
+	defer d.life.leave()
 	d.mirror.tick()
 	return d.soft.FlowOwn(ufid, owner)
 }
 
 // FlowFlush removes all flows.
-func (d *DP) FlowFlush() error { return d.soft.FlowFlush() }
+func (d *DP) FlowFlush() error {
+	if !d.life.enter() {
+		return errClosed
+	}
+	defer d.life.leave()
+	return d.soft.FlowFlush()
+}
 
 // Execute runs actions on a packet, which they may change.
 func (d *DP) Execute(pkt *netdev.Packet, key *flow.Key, actions []datapath.Action) error {
+	if !d.life.enter() {
+		return errClosed
+	}
+	defer d.life.leave()
 	return d.soft.Execute(pkt, key, actions)
 }
 
@@ -263,6 +313,7 @@ func (d *DP) end(everything bool) error {
 	ports := d.ports
 	d.ports = nil
 	d.mu.Unlock()
+	d.life.end()
 	for _, p := range d.pollers {
 		p.stop()
 	}

@@ -11,6 +11,10 @@ import (
 
 // MeterSet makes or changes a meter.
 func (d *DP) MeterSet(id uint32, config datapath.MeterConfig) error {
+	if !d.life.enter() {
+		return errClosed
+	}
+	defer d.life.leave()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.set.SetMeter(id, config)
@@ -18,13 +22,23 @@ func (d *DP) MeterSet(id uint32, config datapath.MeterConfig) error {
 
 // MeterDel removes a meter.
 func (d *DP) MeterDel(id uint32) error {
+	if !d.life.enter() {
+		return errClosed
+	}
+	defer d.life.leave()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.set.DelMeter(id)
 }
 
 // MeterStats are a meter's counters.
-func (d *DP) MeterStats(id uint32) (datapath.MeterStats, error) { return d.set.MeterStats(id) }
+func (d *DP) MeterStats(id uint32) (datapath.MeterStats, error) {
+	if !d.life.enter() {
+		return datapath.MeterStats{}, errClosed
+	}
+	defer d.life.leave()
+	return d.set.MeterStats(id)
+}
 
 // passMeter applies a meter to a packet that user space handles.
 func (d *DP) passMeter(id uint32, length int) bool {

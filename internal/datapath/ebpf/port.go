@@ -49,6 +49,9 @@ func (d *DP) linkPin(no datapath.PortNo) string { return fmt.Sprintf("link-%d", 
 func (d *DP) PortAdd(dev netdev.Device, typ string, no datapath.PortNo) (datapath.PortNo, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return 0, errClosed
+	}
 	a, ok := dev.(attachable)
 	if no == datapath.PortNone {
 		no = d.choosePort(a, ok)
@@ -125,6 +128,10 @@ func (d *DP) attach(a attachable, no datapath.PortNo) error {
 
 // bypass is what of a port's packets the kernel doesn't count at its device.
 func (d *DP) bypass(no datapath.PortNo) linux.Bypass {
+	if !d.life.enter() {
+		return linux.Bypass{}
+	}
+	defer d.life.leave()
 	n, drops := d.set.PortStats(no), d.set.PortDrops(no)
 	b := linux.Bypass{TxPackets: n.TxPackets, TxBytes: n.TxBytes}
 	b.Drops[netdev.SendTooLong], b.Drops[netdev.SendDown] = drops.TooLong, drops.Down

@@ -56,7 +56,7 @@ type SlowPath struct {
 
 // Slow is the slow path until now.
 func (d *DP) Slow() SlowPath {
-	c := d.set.Counters()
+	c := d.counters()
 	return SlowPath{d.Type() + "@" + d.Name(), d.slow.read(), c.Misses, c.Lost, c.NoPort, d.mirror.Refused()}
 }
 
@@ -79,6 +79,6 @@ func (s SlowPath) String() string {
 // Drops is what the programs dropped for reasons of their own, by names like those
 // of the user-space data path's.
 func (d *DP) Drops() map[string]uint64 {
-	c := d.set.Counters()
+	c := d.counters()
 	return map[string]uint64{"datapath_drop_invalid_port": c.NoPort, "datapath_drop_lost_on_the_way_up": c.Lost}
 }

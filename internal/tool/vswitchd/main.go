@@ -164,6 +164,7 @@ func (s *settings) run(env *cli.Env, p *daemon.Process, database string) error {
 		defer keeper.Stop()
 	}
 	err = sw.Run(p.Context())
+	control.Close() // commands under way end on a whole switch, and none begins on a closed one
 	// A switch that somebody else's process runs is not to be taken over.
 	sw.Close(cleanup.Load() || p.IsGuest())
 	return err
