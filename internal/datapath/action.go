@@ -92,7 +92,10 @@ type (
 	// SetMPLS sets the masked bits of the outer label stack entry.
 	SetMPLS struct{ LSE, Mask uint32 }
 	// SetTunnel sets the tunnel metadata for the output that follows.
-	SetTunnel struct{ Tunnel flow.Tunnel }
+	SetTunnel struct {
+		Tunnel  flow.Tunnel
+		Options []byte // of Geneve, as they stand in its header
+	}
 	// SetPriority sets the packet's queueing priority.
 	SetPriority struct{ Priority, Mask uint32 }
 	// SetMark sets the packet's mark.

@@ -177,7 +177,12 @@ func appendSet(b []byte, a Action) []byte {
 	case *SetTunnel:
 		kw := keyWriter{m: exactMask}
 		kw.open("tunnel")
-		kw.tunnel(&a.Tunnel, &exactMask.Tunnel)
+		kw.tunnel(&a.Tunnel, &exactMask.Tunnel, func() {
+			if len(a.Options) > 0 {
+				kw.member("", false)
+				kw.b = append(appendOptions(append(kw.b, "geneve("...), a.Options, nil), ')')
+			}
+		})
 		w = kw.fieldWriter
 	case *SetPriority:
 		w.open("skb_priority")

@@ -301,7 +301,7 @@ func parseSet(body string) (Action, error) {
 		}
 		return &SetMPLS{LSE: k.MPLS[0], Mask: m.MPLS[0]}, nil
 	case "tunnel":
-		return &SetTunnel{Tunnel: k.Tunnel}, nil
+		return &SetTunnel{Tunnel: k.Tunnel, Options: append([]byte(nil), k.Options()...)}, nil
 	case "skb_priority":
 		return &SetPriority{Priority: k.SkbPriority, Mask: m.SkbPriority}, nil
 	case "skb_mark":

@@ -81,9 +81,9 @@ func (w *keyWriter) metadata() {
 	w.one("skb_priority", uint64(k.SkbPriority), uint64(m.SkbPriority), full32)
 	if k.Tunnel != (flow.Tunnel{}) {
 		mt := &m.Tunnel
-		if *mt != (flow.Tunnel{}) || w.all {
+		if *mt != (flow.Tunnel{}) || m.TunMetaPresent != 0 || w.all {
 			w.open("tunnel")
-			w.tunnel(&k.Tunnel, mt)
+			w.tunnel(&k.Tunnel, mt, w.options)
 			w.close()
 		}
 	}
@@ -192,9 +192,23 @@ func (w *keyWriter) erspan(t, m *flow.Tunnel) {
 	w.close()
 }
 
+// options prints the tunnel's options, if they count.
+func (w *keyWriter) options() {
+	k, m := w.k, w.m
+	if m.TunMetaPresent == 0 || m == exactMask && k.TunMetaPresent == 0 {
+		return
+	}
+	mask := m.TunMeta[:]
+	if m == exactMask {
+		mask = nil
+	}
+	w.member("", false)
+	w.b = append(appendOptions(append(w.b, "geneve("...), k.Options(), mask), ')')
+}
+
 // tunnel prints the members of tunnel(...); of the key's, those that the outer
-// header has.
-func (w *keyWriter) tunnel(t, m *flow.Tunnel) {
+// header has. options prints those that it has.
+func (w *keyWriter) tunnel(t, m *flow.Tunnel, options func()) {
 	all := w.all
 	w.all = false
 	defer func() { w.all = all }()
@@ -245,6 +259,7 @@ func (w *keyWriter) tunnel(t, m *flow.Tunnel) {
 		w.b = append(w.b, "))"...)
 		w.first = false
 	}
+	options()
 	flags := m.Flags
 	if t.ID == 0 && m != &exactMask.Tunnel {
 		flags &^= flow.TunnelKey &^ t.Flags // that there is no key goes without saying

@@ -158,7 +158,7 @@ func (p *keyParser) group(name, body string, depth int) error {
 	case "packet_type":
 		return p.packetType(body)
 	case "tunnel":
-		return parseTunnel(body, &k.Tunnel, &m.Tunnel)
+		return parseTunnel(body, k, m)
 	case "eth":
 		return members(body, func(n, v string) error {
 			switch n {

@@ -1,6 +1,9 @@
 package datapath
 
-import "weir/internal/flow"
+import (
+	"weir/internal/flow"
+	"weir/internal/tunnel"
+)
 
 // upper reads the groups of layers 3 and 4.
 func (p *keyParser) upper(name, body string) error {
@@ -151,7 +154,8 @@ func (p *keyParser) ports(body, a, b string, bits int) error {
 }
 
 // parseTunnel reads the members of tunnel(...).
-func parseTunnel(body string, k, m *flow.Tunnel) error {
+func parseTunnel(body string, key, mask *flow.Key) error {
+	k, m := &key.Tunnel, &mask.Tunnel
 	return members(body, func(n, v string) error {
 		switch n {
 		case "tun_id":
@@ -173,17 +177,18 @@ func parseTunnel(body string, k, m *flow.Tunnel) error {
 		case "tp_dst":
 			return num(v, &k.TpDst, &m.TpDst)
 		case "":
-			return parseTunnelGroup(v, k, m)
+			return parseTunnelGroup(v, key, mask)
 		}
 		return errSyntax
 	})
 }
 
-func parseTunnelGroup(s string, k, m *flow.Tunnel) error {
+func parseTunnelGroup(s string, key, mask *flow.Key) error {
 	name, body, call, err := cutCall(s)
 	if err != nil || !call {
 		return errSyntax
 	}
+	k, m := &key.Tunnel, &mask.Tunnel
 	switch name {
 	case "erspan":
 		return parseERSPAN(body, k, m)
@@ -197,6 +202,15 @@ func parseTunnelGroup(s string, k, m *flow.Tunnel) error {
 			}
 			return errSyntax
 		})
+	case "geneve":
+		options, om, err := parseOptions(body)
+		if err != nil || len(options) > tunnel.MaxOptions {
+			return errSyntax
+		}
+		key.SetOptions(options)
+		mask.SetOptions(om)
+		mask.TunMetaPresent = ^uint64(0)
+		return nil
 	case "flags":
 		v, vm, ok := parseFlags(body, 0xf, tunFlagNames)
 		if !ok {

@@ -50,7 +50,7 @@ func appendShim(b []byte, h *tunnel.Header) []byte {
 		}
 		b = fmt.Appendf(b, "vni=0x%x", s.Key)
 		if len(s.Options) > 0 {
-			b = append(appendOptions(append(b, ",options("...), s.Options), ')')
+			b = append(appendOptions(append(b, ",options("...), s.Options, nil), ')')
 		}
 		return append(b, ')')
 	case "gtpu":
@@ -75,14 +75,29 @@ func appendShim(b []byte, h *tunnel.Header) []byte {
 	return append(b, ')')
 }
 
-// appendOptions prints options of Geneve.
-func appendOptions(b, options []byte) []byte {
+// appendOptions prints options of Geneve. mask has a bit for each of theirs that
+// counts; nil: all do.
+func appendOptions(b, options, mask []byte) []byte {
 	for o := range tunnel.Options(options) {
 		b = fmt.Appendf(b, "{class=%s,type=%s,len=%d", hexNum(nil, uint64(o.Class)), hexNum(nil, uint64(o.Type)), len(o.Data))
 		if len(o.Data) > 0 {
 			b = appendHexNumber(append(b, ",0x"...), o.Data)
 		}
+		if mask != nil {
+			b = appendOptionMask(b, mask[:o.Len()][o.Len()-len(o.Data):])
+			mask = mask[o.Len():]
+		}
 		b = append(b, '}')
+	}
+	return b
+}
+
+// appendOptionMask prints the mask of an option's data, unless all of it counts.
+func appendOptionMask(b, mask []byte) []byte {
+	for _, m := range mask {
+		if m != 0xff {
+			return appendHexNumber(append(b, "/0x"...), mask)
+		}
 	}
 	return b
 }

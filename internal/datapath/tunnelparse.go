@@ -1,6 +1,7 @@
 package datapath
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -281,27 +282,30 @@ func parseOptions(s string) (options, mask []byte, err error) {
 		if s[0] != '{' || end < 0 {
 			return nil, nil, errSyntax
 		}
-		var o, om tunnel.Option
-		if o, om, err = parseOption(s[1:end]); err != nil {
+		o, om, err := parseOption(s[1:end])
+		if err != nil {
 			return nil, nil, err
 		}
-		options, mask = tunnel.AppendOption(options, o), tunnel.AppendOption(mask, om)
+		options = tunnel.AppendOption(options, o)
+		// What stands where counts.
+		mask = append(append(mask, bytes.Repeat([]byte{full8}, o.Len()-len(o.Data))...), om...)
 		s = strings.TrimPrefix(s[end+1:], ",")
 	}
 	return options, mask, nil
 }
 
-func parseOption(body string) (o, m tunnel.Option, err error) {
-	var length, lm uint8
+func parseOption(body string) (o tunnel.Option, mask []byte, err error) {
+	var length, m8 uint8
+	var m16 uint16
 	var value string
 	err = members(body, func(n, v string) error {
 		switch n {
 		case "class":
-			return num(v, &o.Class, &m.Class)
+			return num(v, &o.Class, &m16)
 		case "type":
-			return num(v, &o.Type, &m.Type)
+			return num(v, &o.Type, &m8)
 		case "len":
-			return num(v, &length, &lm)
+			return num(v, &length, &m8)
 		case "":
 			value = v
 			return nil
@@ -309,20 +313,17 @@ func parseOption(body string) (o, m tunnel.Option, err error) {
 		return errSyntax
 	})
 	if err != nil || length%4 != 0 || length > 124 {
-		return o, m, errSyntax
+		return o, nil, errSyntax
 	}
 	v, vm, masked := strings.Cut(value, "/")
 	if o.Data, err = hexNumber(v, int(length)); err != nil {
-		return o, m, err
-	}
-	m.Data = make([]byte, length)
-	for i := range m.Data {
-		m.Data[i] = 0xff
+		return o, nil, err
 	}
 	if masked {
-		m.Data, err = hexNumber(vm, int(length))
+		mask, err = hexNumber(vm, int(length))
+		return o, mask, err
 	}
-	return o, m, err
+	return o, bytes.Repeat([]byte{full8}, int(length)), nil
 }
 
 // hexNumber reads a number of n bytes in hexadecimal; without any digits it is 0.

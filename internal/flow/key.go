@@ -60,19 +60,25 @@ type NSH struct {
 // Key is everything that OpenFlow can match on. Integers are in host order.
 // A Mask has the same layout, one bits where a bit of the key counts.
 //
-// Layout: the members before the datapath part exist only in translation; the
+// Layout: the members before the tunnel's options exist only in translation; the
 // rest, from word FirstDatapathWord on, is what a data path extracts and
-// looks up. Within the datapath part, members stand in the order of the
+// looks up, and before it, from FirstOptionWord on, the options of those packets
+// that have some. Within the datapath part, members stand in the order of the
 // classifier's stages: metadata, L2, L3, L4. The struct has no padding, so it
 // is comparable word by word (Words) and hashing never sees an undefined byte.
 type Key struct {
 	// Translation only.
-	TunMetaPresent uint64 // bit i: tun_metadata<i> is present
+	Regs         [NumRegs]uint32
+	Metadata     uint64
+	ActsetOutput uint32
+	ConjID       uint32
+
+	// Options of the tunnel. In translation and in OpenFlow matches, the values of
+	// tun_metadata fields where a [TLVTable] has put them, and which of them there
+	// are, a bit each. Inside a data path, the options as they stand in the header
+	// (Options, SetOptions), and how many bytes they are.
+	TunMetaPresent uint64
 	TunMeta        [TunMetaBytes]byte
-	Regs           [NumRegs]uint32
-	Metadata       uint64
-	ActsetOutput   uint32
-	ConjID         uint32
 
 	// Stage metadata; the datapath part starts here.
 	Tunnel      Tunnel
@@ -162,6 +168,7 @@ const (
 const (
 	NumWords          = int(unsafe.Sizeof(Key{}) / 8)
 	FirstDatapathWord = int(unsafe.Offsetof(Key{}.Tunnel) / 8)
+	FirstOptionWord   = int(unsafe.Offsetof(Key{}.TunMetaPresent) / 8)
 	firstL2Word       = int(unsafe.Offsetof(Key{}.EthDst) / 8)
 	firstL3Word       = int(unsafe.Offsetof(Key{}.IPSrc) / 8)
 	firstL4Word       = int(unsafe.Offsetof(Key{}.NDTarget) / 8)
@@ -175,10 +182,25 @@ const (
 	_ = -(unsafe.Sizeof(Key{}) % 8)
 	_ = -(unsafe.Offsetof(Key{}.NDTarget) % 8)
 	_ = -(unsafe.Offsetof(Key{}.Tunnel) % 8)
+	_ = -(unsafe.Offsetof(Key{}.TunMetaPresent) % 8)
 	_ = -(unsafe.Offsetof(Key{}.EthDst) % 8)
 	_ = -(unsafe.Offsetof(Key{}.IPSrc) % 8)
 	_ = -(unsafe.Offsetof(Key{}.TpSrc) % 8)
 )
+
+// Options are those of a data path's key, as they stand in a header, in the key's
+// memory; empty if there are none.
+func (k *Key) Options() []byte { return k.TunMeta[:min(k.TunMetaPresent, TunMetaBytes)] }
+
+// SetOptions makes b, at most TunMetaBytes long, the options of a data path's key.
+func (k *Key) SetOptions(b []byte) {
+	if k.TunMetaPresent == 0 && len(b) == 0 {
+		return
+	}
+	n := copy(k.TunMeta[:], b)
+	clear(k.TunMeta[n:])
+	k.TunMetaPresent = uint64(n)
+}
 
 // Words views the key as machine words, for masking and hashing.
 func (k *Key) Words() *[NumWords]uint64 { return (*[NumWords]uint64)(unsafe.Pointer(k)) }

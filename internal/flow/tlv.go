@@ -83,6 +83,14 @@ func (f *Field) RemoveOption(k *Key) {
 	}
 }
 
+// MarkOption has a mask look at all of a tunnel option, and at whether it is there.
+func (f *Field) MarkOption(m *Mask) {
+	if f.option != nil {
+		f.option.put(m, f.exact)
+		f.option.setPresent(m)
+	}
+}
+
 // IsTunMetadata reports whether the field is one of tun_metadata, which mean
 // nothing until a TLVTable binds them.
 func (f *Field) IsTunMetadata() bool {
@@ -139,6 +147,45 @@ func (t *TLVTable) AppendBody(b []byte, index int, k *Key) ([]byte, bool) {
 		b = append(b, k.TunMeta[p.off:][:p.n]...)
 	}
 	return b, true
+}
+
+// PutBody sets the field of an option whose body stands in a packet, if there is
+// one of its length.
+func (t *TLVTable) PutBody(k *Key, class uint16, typ uint8, body []byte) {
+	f := t.bound(class, typ, len(body))
+	if f == nil {
+		return
+	}
+	f.option.setPresent(k)
+	for _, p := range f.option.parts {
+		body = body[copy(k.TunMeta[p.off:][:p.n], body):]
+	}
+}
+
+// CopyBody copies the bytes of meta, laid out as Key.TunMeta, that belong to an
+// option to dst, which is as long as the option's body; nothing if no field of
+// that length is bound to it.
+func (t *TLVTable) CopyBody(dst []byte, meta *[TunMetaBytes]byte, class uint16, typ uint8) {
+	f := t.bound(class, typ, len(dst))
+	if f == nil {
+		return
+	}
+	for _, p := range f.option.parts {
+		dst = dst[copy(dst, meta[p.off:][:p.n]):]
+	}
+}
+
+// bound is the field of an option whose body is n bytes long, nil if there is none.
+func (t *TLVTable) bound(class uint16, typ uint8, n int) *Field {
+	if t == nil {
+		return nil
+	}
+	for i, f := range &t.fields {
+		if m := &t.maps[i]; f != nil && m.Type == typ && m.Class == class && int(m.Len) == n {
+			return f
+		}
+	}
+	return nil
 }
 
 // Space is the number of bytes that the bindings take.

@@ -16,7 +16,6 @@ const (
 
 	geneveOAM      = 0x80 // O, of the second byte
 	geneveCritical = 0x40 // C
-	optionCritical = 0x80 // of an option's type
 )
 
 func appendGeneve(b []byte, _ *Config, o *Outer) ([]byte, error) {
@@ -60,42 +59,4 @@ func popGeneve(b []byte, t *flow.Tunnel) (p Popped, err error) {
 		return p, ErrShim
 	}
 	return p, nil
-}
-
-// Option is one option of Geneve (RFC 8926, 3.5).
-type Option struct {
-	Class uint16
-	Type  uint8
-	Data  []byte
-}
-
-// Options goes through options as they stand in a header, up to one that is
-// not whole.
-func Options(b []byte) func(yield func(Option) bool) {
-	return func(yield func(Option) bool) {
-		for len(b) >= 4 {
-			n := 4 + int(b[3]&0x1f)*4
-			if n > len(b) || !yield(Option{packet.Be16(b), b[2], b[4:n]}) {
-				return
-			}
-			b = b[n:]
-		}
-	}
-}
-
-func validOptions(b []byte) bool {
-	for len(b) >= 4 {
-		n := 4 + int(b[3]&0x1f)*4
-		if n > len(b) {
-			return false
-		}
-		b = b[n:]
-	}
-	return len(b) == 0
-}
-
-// AppendOption adds an option, whose data must be a multiple of 4 bytes long.
-func AppendOption(b []byte, o Option) []byte {
-	b = binary.BigEndian.AppendUint16(b, o.Class)
-	return append(append(b, o.Type, byte(len(o.Data)/4)), o.Data...)
 }

@@ -112,7 +112,8 @@ type megaflow struct {
 	mask    *sharedMask
 	created int64 // nanoseconds of the clock
 	ufid    datapath.UFID
-	key     dpKey // last, as the garbage collector skips what has no pointers there
+	options *options // nil: the key has none
+	key     dpKey    // last, as the garbage collector skips what has no pointers there
 }
 
 // pushed are the statistics of a flow that had their effects.
@@ -348,14 +349,22 @@ func (e *Engine) unref(ids []uint32) {
 }
 
 // ufid names a flow by what it matches.
-func (e *Engine) ufid(key, mask *dpKey) datapath.UFID {
-	what := [2]dpKey{1: *mask}
-	for i := range key {
-		what[0][i] = key[i] & mask[i]
+func (e *Engine) ufid(key *flow.Key, mask *flow.Mask) datapath.UFID {
+	const most = flow.NumWords - flow.FirstOptionWord
+	from := flow.FirstDatapathWord
+	if mask.TunMetaPresent != 0 {
+		from = flow.FirstOptionWord
+	}
+	var what [2 * most]uint64
+	n := 0
+	k, m := key.Words(), mask.Words()
+	for i := from; i < flow.NumWords; i++ {
+		what[n], what[n+1] = k[i]&m[i], m[i]
+		n += 2
 	}
 	var u datapath.UFID
 	for i, seed := range e.seeds {
-		h := maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(&what)), unsafe.Sizeof(what)))
+		h := maphash.Bytes(seed, unsafe.Slice((*byte)(unsafe.Pointer(&what)), 8*n))
 		binary.LittleEndian.PutUint64(u[8*i:], h)
 	}
 	return u

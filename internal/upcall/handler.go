@@ -116,9 +116,9 @@ func (e *Engine) verdict(u *datapath.Upcall, tr *translator, res *xlate.Result, 
 		}
 		return datapath.Verdict{Actions: slices.Clone(actions(res))}
 	}
-	m := &megaflow{key: *dpPart(u.Key), created: tr.in.Now.UnixNano(), gen: gen}
-	mask := dpPart(e.maskOf(u.Key, res))
-	m.ufid = e.ufid(&m.key, mask)
+	m := &megaflow{key: *dpPart(u.Key), options: optionsOf(u.Key), created: tr.in.Now.UnixNano(), gen: gen}
+	mask := e.maskOf(u.Key, tr.in.Bridge, res)
+	m.ufid = e.ufid(u.Key, mask)
 	m.mask = e.masks.get(mask, tr.mask)
 	tr.mask = m.mask
 	tr.found.find(&tr.in, res)
@@ -141,9 +141,12 @@ func (m *megaflow) isGone() bool {
 // vidMask is the VLAN of a tag.
 const vidMask = 0xfff
 
+// whole is the flow's key.
+func (m *megaflow) whole() flow.Key { return m.key.whole(m.options) }
+
 // flow is the flow of the data path with these actions.
 func (m *megaflow) flow(actions []datapath.Action) *datapath.Flow {
-	return &datapath.Flow{UFID: m.ufid, Key: m.key.whole(), Mask: m.mask.mask, Actions: actions, Owner: m}
+	return &datapath.Flow{UFID: m.ufid, Key: m.whole(), Mask: m.mask.mask, Actions: actions, Owner: m}
 }
 
 // installed are the actions that the data path gets: those of the result, or

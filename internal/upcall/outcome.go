@@ -7,6 +7,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/tunnel"
 	"weir/internal/xlate"
 )
 
@@ -126,11 +127,19 @@ func (o *outcome) met() (deps []dep, entry dep) {
 	return deps, entry
 }
 
-// maskOf completes the mask of a translation to that of a flow of the data path.
-func (e *Engine) maskOf(key *flow.Key, res *xlate.Result) *flow.Mask {
+// maskOf completes the mask of a translation, which a packet came to in a bridge,
+// to that of a flow of the data path.
+func (e *Engine) maskOf(key *flow.Key, b *xlate.Bridge, res *xlate.Result) *flow.Mask {
 	mask := &res.Mask
+	tunnel.OptionsMask(mask, key, b.Pipeline.TLV())
 	if e.noMegaflows.Load() {
 		*mask = key.MaskExact()
+		if !key.Tunnel.IsZero() {
+			mask.TunMetaPresent = ^uint64(0)
+			for i := range key.Options() {
+				mask.TunMeta[i] = 0xff
+			}
+		}
 	}
 	// A flow of a data path either has a tag or it has none: that can't be
 	// left open.

@@ -9,6 +9,7 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
+	"weir/internal/tunnel"
 	"weir/internal/xlate"
 )
 
@@ -160,7 +161,7 @@ func (e *Engine) welcome(p *pass, u datapath.UFID) {
 		return
 	}
 	coverRevalidate.Inc()
-	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), mask: e.masks.get(dpPart(&f.Mask), nil), created: p.now.UnixNano()}
+	m := &megaflow{ufid: f.UFID, key: *dpPart(&f.Key), options: optionsOf(&f.Key), mask: e.masks.get(&f.Mask, nil), created: p.now.UnixNano()}
 	m.stale.Store(true)
 	// It stays as it is until it has been translated, with no effects.
 	e.enter(m, &findings{outcome{actions: f.Actions}}, e.index.now())
@@ -279,7 +280,7 @@ func (e *Engine) remove(m *megaflow) {
 	if !m.there.Load() || m.isGone() {
 		return // another may have its name
 	}
-	key := m.key.whole()
+	key := m.whole()
 	_, _ = e.dp.FlowDel(m.ufid, &key)
 }
 
@@ -288,13 +289,15 @@ func (e *Engine) remove(m *megaflow) {
 // when the data path doesn't have it yet and would get the wrong actions.
 func (e *Engine) revalidate(tr *translator, m *megaflow, gen uint64) bool {
 	m.stale.Store(false) // before the tables are read: what changes meanwhile counts
-	key, seq := m.key.whole(), e.index.now()
+	key, seq := m.whole(), e.index.now()
 	in := &tr.in
 	if !e.input(e.opts.Snapshot(), &key, in, &tr.key) {
 		return false
 	}
 	res := tr.Translate(in)
-	if res.Err == xlate.ErrNoRecirc || !within(&key, res.Mask, &m.mask.mask) {
+	need := res.Mask
+	tunnel.OptionsMask(&need, &key, in.Bridge.Pipeline.TLV())
+	if res.Err == xlate.ErrNoRecirc || !within(&key, need, &m.mask.mask) {
 		return false
 	}
 	tr.found.find(in, res)
@@ -333,9 +336,13 @@ func within(key *flow.Key, need flow.Mask, mask *flow.Mask) bool {
 			w.TCI = flow.VLANPresent
 		}
 	}
-	has := dpPart(mask)
-	for i, w := range dpPart(&need) {
-		if w&^has[i] != 0 {
+	from := flow.FirstDatapathWord
+	if need.TunMetaPresent != 0 {
+		from = flow.FirstOptionWord
+	}
+	n, has := need.Words(), mask.Words()
+	for i := from; i < flow.NumWords; i++ {
+		if n[i]&^has[i] != 0 {
 			return false
 		}
 	}

@@ -105,7 +105,7 @@ func natAddr(b [16]byte, v6 bool) netip.Addr {
 // forkTracked sends a copy of the packet, as the tracker leaves it, to a table.
 func (x *Translator) forkTracked(d *datapath.CT, table uint8) {
 	x.detail("A clone of the packet is forked to recirculate. The forked pipeline will be resumed at table %d.", table)
-	s := x.freeze(nil)
+	s := x.freezeForData(nil)
 	s.Table, s.Lookup = table, true
 	id := x.cfg.Recircs.Alloc(s)
 	x.res.Recircs = append(x.res.Recircs, id)

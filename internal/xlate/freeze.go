@@ -6,6 +6,7 @@ import (
 	"weir/internal/datapath"
 	"weir/internal/flow"
 	"weir/internal/openflow"
+	"weir/internal/tunnel"
 )
 
 // freeze keeps what the rest of the translation needs: what no data path
@@ -20,6 +21,22 @@ func (x *Translator) freeze(rest []openflow.Action) *State {
 	copy(kw[:flow.FirstDatapathWord], fw[:flow.FirstDatapathWord])
 	s.Key.Tunnel = x.flow.Tunnel
 	s.Key.InPort = x.flow.InPort
+	x.markOptions()
+	return s
+}
+
+// freezeForData is freeze for a packet that the data path keeps meanwhile. As long
+// as its options are those that it came with, they are none of the state: other
+// packets with the same state may have others.
+func (x *Translator) freezeForData(rest []openflow.Action) *State {
+	if !x.asCame || x.flow.TunMetaPresent != x.in.Key.TunMetaPresent || x.flow.TunMeta != x.in.Key.TunMeta {
+		return x.freeze(rest)
+	}
+	wc, meta := x.wc.TunMetaPresent, x.wc.TunMeta
+	s := x.freeze(rest)
+	x.wc.TunMetaPresent, x.wc.TunMeta = wc, meta
+	s.Key.TunMetaPresent, s.Key.TunMeta = 0, [flow.TunMetaBytes]byte{}
+	s.Received = true
 	return s
 }
 
@@ -84,7 +101,7 @@ func (x *Translator) finishFreezing() {
 	}
 	// The packet is parsed again when it comes back.
 	x.wasMPLS = false
-	id := x.cfg.Recircs.Alloc(x.freeze(frozen))
+	id := x.cfg.Recircs.Alloc(x.freezeForData(frozen))
 	x.res.Recircs = append(x.res.Recircs, id)
 	x.emit(&datapath.Recirc{ID: id})
 }
@@ -94,6 +111,9 @@ func (x *Translator) thaw() {
 	s := x.in.Frozen
 	fw, kw := x.flow.Words(), s.Key.Words()
 	copy(fw[:flow.FirstDatapathWord], kw[:flow.FirstDatapathWord])
+	if x.asCame = s.Received; s.Received {
+		x.flow.TunMetaPresent, x.flow.TunMeta = x.in.Key.TunMetaPresent, x.in.Key.TunMeta
+	}
 	x.flow.Tunnel = s.Key.Tunnel
 	x.flow.InPort = s.Key.InPort
 	x.table, x.cookie, x.wasMPLS, x.mirrored = s.Table, s.RuleCookie, s.WasMPLS, s.Mirrored
@@ -125,7 +145,8 @@ func (x *Translator) traceThaw(s *State) {
 }
 
 // Start finds where a packet from a data path is to be translated: key has a
-// data path port in InPort, and gets the OpenFlow port. ok is false when the
+// data path port in InPort, and gets the OpenFlow port, and for options of a
+// tunnel the fields of the bridge. ok is false when the
 // port, or the recirculation id, is not known.
 func (c *Config) Start(key *flow.Key) (b *Bridge, frozen *State, ok bool) {
 	if key.RecircID != 0 {
@@ -138,6 +159,7 @@ func (c *Config) Start(key *flow.Key) (b *Bridge, frozen *State, ok bool) {
 			return nil, nil, false
 		}
 		key.InPort = s.Key.InPort
+		tunnel.ReadOptions(key, b.Pipeline.TLV())
 		return b, s, true
 	}
 	p := c.PortOf(key)
@@ -145,6 +167,7 @@ func (c *Config) Start(key *flow.Key) (b *Bridge, frozen *State, ok bool) {
 		return nil, nil, false
 	}
 	key.InPort = uint32(p.No)
+	tunnel.ReadOptions(key, p.Bridge.Pipeline.TLV())
 	return p.Bridge, nil, true
 }
 

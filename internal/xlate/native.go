@@ -112,7 +112,11 @@ func (x *Translator) sendNative(p *Port, r route.Route, b *Bridge, trunc uint32,
 // options are the tun_metadata fields of the packet as options of Geneve, nil for
 // other kinds of tunnel.
 func (x *Translator) options(p *Port) (b []byte) {
-	if x.flow.TunMetaPresent == 0 || p.Tunnel.Kind.ShimName() != tunnel.ShimGeneve {
+	if p.Tunnel.Kind.ShimName() != tunnel.ShimGeneve {
+		return nil
+	}
+	x.markOptions()
+	if x.flow.TunMetaPresent == 0 {
 		return nil
 	}
 	table := x.bridge.Pipeline.TLV()
@@ -122,6 +126,23 @@ func (x *Translator) options(p *Port) (b []byte) {
 		}
 	}
 	return b
+}
+
+// markOptions marks the options of a tunnel that the packet has, or hasn't, as it
+// came with them; those that actions have set have their values whatever it came
+// with.
+func (x *Translator) markOptions() {
+	if !x.asCame || x.in.Key.Tunnel.IsZero() {
+		return
+	}
+	table := x.bridge.Pipeline.TLV()
+	for i := range flow.NumTunMeta {
+		f := table.Field(i)
+		if f == nil || f.Present(&x.flow) != f.Present(x.in.Key) || f.Get(&x.flow) != f.Get(x.in.Key) {
+			continue
+		}
+		f.MarkOption(x.wc)
+	}
 }
 
 // onCopy has run act on a copy of the packet if something follows. The caller
@@ -162,7 +183,7 @@ func (x *Translator) throughUnderlay(local *Port, h *tunnel.Header) {
 	x.wc = new(flow.Mask)
 	defer func() { x.wc = wc }()
 	o := x.goOutside(local.Bridge)
-	x.wasMPLS = false
+	x.wasMPLS, x.asCame = false, false
 	x.flow = flow.Key{PktMark: o.key.PktMark, SkbPriority: o.key.SkbPriority}
 	h.Key(&x.flow)
 	x.flow.InPort, x.flow.ActsetOutput = uint32(local.No), uint32(openflow.PortUnset)

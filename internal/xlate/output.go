@@ -155,6 +155,7 @@ type outside struct {
 	wasMPLS     bool
 	conntracked bool
 	mirrored    MirrorSet
+	asCame      bool
 	cookie      uint64
 	traceLen    int
 }
@@ -184,7 +185,7 @@ func (x *Translator) goOutside(to *Bridge) outside {
 		key: x.flow, bridge: x.bridge, version: x.version, table: x.table,
 		stack: x.stack, actionSet: x.actionSet,
 		exit: x.exit, wasMPLS: x.wasMPLS, conntracked: x.conntracked,
-		mirrored: x.mirrored, cookie: x.cookie,
+		mirrored: x.mirrored, asCame: x.asCame, cookie: x.cookie,
 	}
 	x.bridge = to
 	to.Pipeline.Enter(x.seat)
@@ -210,7 +211,7 @@ func (x *Translator) enterFrom(o *outside, in *Port, last bool) (received bool) 
 	x.flow, x.bridge, x.version, x.table = o.key, o.bridge, o.version, o.table
 	x.stack, x.actionSet = o.stack, o.actionSet
 	x.exit, x.wasMPLS, x.conntracked = o.exit, o.wasMPLS, o.conntracked
-	x.mirrored, x.cookie = o.mirrored, o.cookie
+	x.mirrored, x.asCame, x.cookie = o.mirrored, o.asCame, o.cookie
 	return received
 }
 
@@ -221,6 +222,10 @@ func (x *Translator) enterBridge(in *Port) {
 	f.Metadata = 0
 	f.Tunnel = flow.Tunnel{}
 	f.TunMetaPresent, f.TunMeta = 0, [flow.TunMetaBytes]byte{}
+	x.asCame = false
+	if x.base.TunMetaPresent != 0 {
+		x.forgetTunnel() // the fields of this bridge may stand elsewhere
+	}
 	f.Regs = [flow.NumRegs]uint32{}
 	f.ActsetOutput = uint32(openflow.PortUnset)
 	forgetConnection(f)

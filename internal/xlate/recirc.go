@@ -23,6 +23,9 @@ type State struct {
 	// tunnel and input port.
 	Key   flow.Key
 	Stack []flow.Value
+	// Received says that the options of a tunnel are those that the packet came
+	// with, and not in Key.
+	Received bool
 	// Actions are what is left to do, ActionSet what was collected.
 	Actions   []openflow.Action
 	ActionSet []openflow.Action
@@ -161,7 +164,7 @@ func (s *State) hash() uint64 {
 }
 
 func sameState(a, b *State) bool {
-	return a.Bridge.Name == b.Bridge.Name && a.Table == b.Table && a.Lookup == b.Lookup && a.SentTable == b.SentTable && a.Key == b.Key &&
+	return a.Bridge.Name == b.Bridge.Name && a.Table == b.Table && a.Lookup == b.Lookup && a.SentTable == b.SentTable && a.Received == b.Received && a.Key == b.Key &&
 		a.RuleCookie == b.RuleCookie && a.WasMPLS == b.WasMPLS && a.Mirrored == b.Mirrored && slices.Equal(a.Stack, b.Stack) &&
 		string(a.Userdata) == string(b.Userdata) &&
 		(len(a.Actions) == 0 && len(b.Actions) == 0 || reflect.DeepEqual(a.Actions, b.Actions)) &&

@@ -50,6 +50,7 @@ type Translator struct {
 	wasMPLS          bool
 	conntracked      bool
 	mirrored         MirrorSet // of this bridge, those that have had the packet
+	asCame           bool      // the options of a tunnel are those that the packet came with, but for what actions set
 
 	denied DropReason // why the packet goes nowhere, as far as is known
 
@@ -120,7 +121,7 @@ func (x *Translator) reset(in *Input) {
 	*r = Result{Actions: r.Actions[:0], Effects: r.Effects[:0], Recircs: r.Recircs[:0], Solicits: r.Solicits[:0]}
 	x.in, x.cfg, x.trace = in, in.Config, in.Trace
 	x.flow, x.base = *in.Key, *in.Key
-	x.base.Tunnel = flow.Tunnel{} // that of a received packet isn't sent on
+	x.forgetTunnel() // that of a received packet isn't sent on
 	x.wc = &r.Mask
 	x.bridge, x.version = in.Bridge, in.Version
 	if x.version == 0 {
@@ -132,7 +133,7 @@ func (x *Translator) reset(in *Input) {
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
 	x.outer, x.irreversible, x.denied = outerChange{}, 0, DropReason{}
 	x.freezing, x.frozen, x.recircHash, x.pause = false, nil, nil, nil
-	x.mirrored = 0
+	x.mirrored, x.asCame = 0, true
 	x.origPriority = in.Key.SkbPriority
 	x.initMask()
 }
@@ -227,7 +228,7 @@ func (x *Translator) finishMask() {
 	w, k := x.wc, x.in.Key
 	words := w.Words()
 	if x.res.Err == ErrNone || x.trace == nil { // whoever looks for the error sees all that was looked at
-		for i := range flow.FirstDatapathWord {
+		for i := range flow.FirstOptionWord {
 			words[i] = 0
 		}
 	}
@@ -256,6 +257,7 @@ func (x *Translator) finishMask() {
 	if k.Tunnel.IsZero() {
 		// The input port says that there was none.
 		w.Tunnel = flow.Tunnel{}
+		w.TunMetaPresent, w.TunMeta = 0, [flow.TunMetaBytes]byte{}
 	}
 	// A later fragment has no transport header; it matches as if zero.
 	if k.NwFrag&flow.FragLater != 0 {

@@ -115,7 +115,7 @@ func (x *Translator) sendCarried(p *Port, trunc uint32, last bool) {
 	if trunc != 0 { // it counts for the next output, whatever stands between
 		x.emit(&datapath.Trunc{MaxLen: trunc})
 	}
-	x.commitTunnel()
+	x.commitTunnel(p)
 	x.withoutEthernet(p.Tunnel, last, func(bool) {
 		x.commit()
 		x.emit(p.outAction())
@@ -235,10 +235,27 @@ func ends(a netip.Addr) (v4 uint32, v6 [16]byte) {
 }
 
 // commitTunnel tells the data path the outer headers.
-func (x *Translator) commitTunnel() {
-	if x.flow.Tunnel == x.base.Tunnel {
-		return
+func (x *Translator) commitTunnel(p *Port) {
+	f, base := &x.flow, &x.base
+	options := x.options(p)
+	if len(options) == 0 {
+		if f.Tunnel == base.Tunnel && base.TunMetaPresent == 0 {
+			return
+		}
+		x.forgetTunnel()
+	} else {
+		if f.Tunnel == base.Tunnel && f.TunMetaPresent == base.TunMetaPresent && f.TunMeta == base.TunMeta {
+			return
+		}
+		base.TunMetaPresent, base.TunMeta = f.TunMetaPresent, f.TunMeta
 	}
-	x.emit(&datapath.SetTunnel{Tunnel: x.flow.Tunnel})
-	x.base.Tunnel = x.flow.Tunnel
+	x.emit(&datapath.SetTunnel{Tunnel: f.Tunnel, Options: options})
+	base.Tunnel = f.Tunnel
+}
+
+// forgetTunnel has the outer headers be told to the data path before they are
+// used.
+func (x *Translator) forgetTunnel() {
+	x.base.Tunnel = flow.Tunnel{}
+	x.base.TunMetaPresent, x.base.TunMeta = 0, [flow.TunMetaBytes]byte{}
 }

@@ -228,6 +228,9 @@ func (m *mirror) Again(f *datapath.Flow) (slot userspace.MirrorSlot, full bool) 
 
 // install puts a flow into the kernel's tables. The caller holds the mutex.
 func (m *mirror) install(f *datapath.Flow) (userspace.MirrorSlot, error) {
+	if f.Mask.TunMetaPresent != 0 { // packets in the kernel have no options of tunnels
+		return userspace.NoSlot, program.ErrMatch
+	}
 	code := m.compile(f)
 	ref, err := m.set.Put(&f.Key, &f.Mask, f.UFID, code)
 	if errors.Is(err, program.ErrFull) && m.set.Reclaim() == nil {

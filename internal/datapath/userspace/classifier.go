@@ -9,14 +9,46 @@ import (
 	"weir/internal/flow"
 )
 
-// dpWords is the number of words of a key that a data path looks at.
-const dpWords = flow.NumWords - flow.FirstDatapathWord
+const (
+	// dpWords is the number of words of a key that a data path looks at: those of
+	// options, and from headWord on those that every packet has.
+	dpWords  = flow.NumWords - flow.FirstOptionWord
+	headWord = flow.FirstDatapathWord - flow.FirstOptionWord
+)
 
-// words is the data path's part of a key.
+// words is the data path's part of a key. Of options, the words beyond their
+// length are undefined, as are all in the key of a packet without any but the
+// first, their length: 0. No mask looks at them.
 type words = [dpWords]uint64
 
+// headWords is the part that every packet has.
+type headWords = [dpWords - headWord]uint64
+
 // keyWords views the data path's part of a key.
-func keyWords(k *flow.Key) *words { return (*words)(k.Words()[flow.FirstDatapathWord:]) }
+func keyWords(k *flow.Key) *words { return (*words)(k.Words()[flow.FirstOptionWord:]) }
+
+// clearKey makes the data path's part of a key zero.
+func clearKey(k *flow.Key) {
+	k.TunMetaPresent = 0
+	clear(k.Words()[flow.FirstDatapathWord:])
+}
+
+// copyKey copies the data path's part of a key.
+func copyKey(to, from *flow.Key) {
+	if to.TunMetaPresent = from.TunMetaPresent; to.TunMetaPresent != 0 {
+		to.TunMeta = from.TunMeta
+	}
+	copy(to.Words()[flow.FirstDatapathWord:], from.Words()[flow.FirstDatapathWord:])
+}
+
+// used is the index of the first word of a mask that may not be zero: options
+// count with their length, or not at all.
+func used(w *words) int {
+	if w[0] != 0 {
+		return 0
+	}
+	return headWord
+}
 
 // mask is the words of a flow.Mask that are not zero.
 type mask struct {
@@ -26,8 +58,8 @@ type mask struct {
 
 func newMask(w *words) mask {
 	var m mask
-	for i, b := range w {
-		if b != 0 {
+	for i := used(w); i < dpWords; i++ {
+		if b := w[i]; b != 0 {
 			m.idx = append(m.idx, uint8(i))
 			m.bits = append(m.bits, b)
 		}
@@ -38,7 +70,8 @@ func newMask(w *words) mask {
 // is reports whether m is the mask of these words.
 func (m *mask) is(w *words) bool {
 	i := 0
-	for x, b := range w {
+	for x := used(w); x < dpWords; x++ {
+		b := w[x]
 		if b == 0 {
 			continue
 		}

@@ -37,7 +37,18 @@ type entry struct {
 	ufid    datapath.UFID
 	at      int    // in the data path's list
 	seq     uint64 // numbers entries in the order in which they were put
-	key     words  // as given, not masked; last, since the garbage collector skips what has no pointers there
+	// options are those of the key, nil if it has none.
+	options *[headWord]uint64
+	key     headWords // as given, not masked; last, since the garbage collector skips what has no pointers there
+}
+
+// keyInto writes the flow's key, as given, to a key whose data path's part is zero.
+func (e *entry) keyInto(k *flow.Key) {
+	w := keyWords(k)
+	if e.options != nil {
+		copy(w[:], e.options[:])
+	}
+	copy(w[headWord:], e.key[:])
 }
 
 // flowStats is what one worker counted of one flow; only that worker writes
@@ -121,7 +132,7 @@ func (d *DP) zero(e *entry) {
 // export is the flow as callers see it.
 func (d *DP) export(e *entry) *datapath.Flow {
 	f := &datapath.Flow{UFID: e.ufid, Actions: e.actions.Load().actions, Stats: d.total(e), Owner: e.owned(), Layer: "ovs"}
-	*keyWords(&f.Key) = e.key
+	e.keyInto(&f.Key)
 	e.sub.mask.expand(&f.Mask)
 	return f
 }
@@ -226,7 +237,11 @@ func (d *DP) insert(f *datapath.Flow, prog *program, k *words) *entry {
 	d.puts.Add(1)
 	sub := d.cls.subtable(keyWords(&f.Mask))
 	m := &sub.mask
-	e := &entry{ufid: f.UFID, owner: f.Owner, seq: d.puts.Load(), key: *k, sub: sub}
+	e := &entry{ufid: f.UFID, owner: f.Owner, seq: d.puts.Load(), key: headWords(k[headWord:]), sub: sub}
+	if k[0] != 0 {
+		e.options = new([headWord]uint64)
+		copy(e.options[:], k[:])
+	}
 	e.masked, e.stats = numbers(len(m.idx), 1+d.slots)
 	e.slot.Store(uint32(NoSlot))
 	e.maker.Store(-1)

@@ -159,7 +159,7 @@ func (w *worker) steer(q *txQueue) {
 	k := &w.steerKey
 	w.steered = w.steered[:0]
 	for _, pkt := range q.packets {
-		clear(keyWords(k)[:])
+		clearKey(k)
 		flow.ExtractOffsets(pkt.Data(), k)
 		w.steered = append(w.steered, int(packetHash(k, &steerHash)%uint32(queues)))
 	}

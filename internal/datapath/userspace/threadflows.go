@@ -59,7 +59,7 @@ func (d *DP) has(e *entry, w *worker) bool {
 		return true
 	}
 	var k flow.Key
-	*keyWords(&k) = e.key
+	e.keyInto(&k)
 	for _, q := range *w.poller.queues.Load() {
 		if uint32(q.port.no) == k.InPort {
 			return true

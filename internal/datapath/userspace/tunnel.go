@@ -171,7 +171,7 @@ func (w *worker) popSegments(st *state, p *port) {
 // decapsulate looks up what stands behind the outer headers of pkt.
 func (w *worker) decapsulate(st *state, p *port, pkt *netdev.Packet, offs *flow.Offsets) {
 	k := &w.keys[st.depth+1]
-	clear(keyWords(k)[:])
+	clearKey(k)
 	trusted := pkt.Offload.Flags&(netdev.NeedsCsum|netdev.DataValid) != 0
 	in, err := p.kind.Pop(pkt.Data(), offs, trusted, &k.Tunnel)
 	if err != nil {
@@ -185,12 +185,14 @@ func (w *worker) decapsulate(st *state, p *port, pkt *netdev.Packet, offs *flow.
 	if o.Flags&netdev.NeedsCsum == 0 || int(o.CsumStart) < in.Len {
 		*o = netdev.Offload{} // of the outer headers
 	}
+	options := in.Options // where they are, nothing is written until they are in the key
 	remove(pkt, 0, in.Len)
 	if in.PacketType == 0 && pkt.Len < ethLen {
 		dropTnlPop.Inc()
 		return
 	}
 	k.InPort, k.PacketType = uint32(p.no), in.PacketType
+	k.SetOptions(options)
 	k.PktMark, k.SkbPriority = st.key.PktMark, st.key.SkbPriority
 	w.process(pkt, st.depth+1)
 }

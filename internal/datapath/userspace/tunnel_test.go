@@ -2,6 +2,8 @@ package userspace
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"weir/internal/clock"
@@ -227,5 +229,68 @@ func BenchmarkTunnel(b *testing.B) {
 				w.poll(p, 0)
 			}
 		})
+	}
+}
+
+// Options of Geneve are matched as far as a flow looks at them, by packets of
+// other tunnels too, and a key that had some leaves none behind.
+func TestGeneveOptions(t *testing.T) {
+	d, err := New(Config{Type: "dummy", Synchronous: true, Clock: clock.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outs := map[datapath.PortNo]*sink{}
+	for _, no := range []datapath.PortNo{2, 3, 8} {
+		outs[no] = newSink(t, fmt.Sprint("s", no))
+		if _, err := d.PortAdd(outs[no], "dummy", no); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tunnels(t, d)
+	const tunnel = "recirc_id(0),tunnel(tun_id=0x7,%s),in_port(6),packet_type(ns=0,id=0)"
+	flows := map[string]string{
+		fmt.Sprintf(tunnel, "geneve({class=0x102,type=0x80,len=4,0x1/0xf})"): "2",
+		fmt.Sprintf(tunnel, "geneve({class=0x102,type=0x80,len=4,0x2/0xf})"): "3",
+		"recirc_id(0),in_port(4),packet_type(ns=0,id=0)":                      "8",
+	}
+	for key, out := range flows {
+		k, m, err := datapath.ParseKey(key, nil)
+		if err != nil {
+			t.Fatal(key, err)
+		}
+		actions, _ := datapath.ParseActions(out, nil)
+		f := &datapath.Flow{Key: *k, Mask: *m, Actions: actions}
+		if err := d.FlowPut(f, datapath.PutCreate); err != nil {
+			t.Fatal(key, err)
+		}
+		got, err := d.FlowGet(datapath.UFID{}, k)
+		if err != nil {
+			t.Fatal(key, err)
+		}
+		if want := datapath.FormatKey(k, m, false, nil); datapath.FormatKey(&got.Key, &got.Mask, false, nil) != want {
+			t.Errorf("%s came back as %s", want, datapath.FormatKey(&got.Key, &got.Mask, false, nil))
+		}
+	}
+	d.SetUpcallHandler(discard{})
+	send := func(actions string) {
+		t.Helper()
+		list, err := datapath.ParseActions(actions, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkt := superPacket(t, 100)
+		pkt.Offload = netdev.Offload{}
+		if err := d.Execute(&pkt, &flow.Key{InPort: 1}, list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(pushGeneve + ",tnl_pop(6)")
+	send(strings.Replace(pushGeneve, "len=4,0x1", "len=4,0x32", 1) + ",tnl_pop(6)")
+	send(strings.Replace(pushGeneve, "len=4,0x1", "len=4,0x4", 1) + ",tnl_pop(6)") // matches no flow
+	send(pushVXLAN + ",tnl_pop(4)")
+	for no, s := range outs {
+		if len(s.frames) != 1 {
+			t.Errorf("port %d got %d packets", no, len(s.frames))
+		}
 	}
 }

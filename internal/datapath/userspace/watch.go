@@ -112,8 +112,9 @@ func (x *watch) wants(k *flow.Key) bool {
 	if x.Ports != nil && !x.Ports[datapath.PortNo(k.InPort)] {
 		return false
 	}
-	for i, v := range keyWords(k) {
-		if (v^x.wanted[i])&x.mask[i] != 0 {
+	w := keyWords(k)
+	for i := used(&x.mask); i < dpWords; i++ {
+		if (w[i]^x.wanted[i])&x.mask[i] != 0 {
 			return false
 		}
 	}
@@ -283,7 +284,7 @@ func unseen(actions []datapath.Action) ([]datapath.Action, bool) {
 // mayMeet reports whether a flow can meet a packet that the watch wants.
 func (x *watch) mayMeet(e *entry) bool {
 	var k flow.Key
-	*keyWords(&k) = e.key
+	e.keyInto(&k)
 	if k.RecircID != 0 || x.Ports != nil && !x.Ports[datapath.PortNo(k.InPort)] {
 		return false
 	}

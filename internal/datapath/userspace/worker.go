@@ -215,7 +215,7 @@ func (w *worker) receive(pkt *netdev.Packet, p *port) {
 		return
 	}
 	k := &w.keys[0]
-	clear(keyWords(k)[:])
+	clearKey(k)
 	k.InPort = uint32(p.no)
 	k.PktMark, k.SkbPriority = pkt.Mark, pkt.Prio
 	if pkt.Tunnel != nil {
@@ -307,8 +307,8 @@ func (w *worker) missed(st *state) {
 	// levels only: the flow's key is safe until they are done.
 	f := &w.flows[st.depth]
 	f.UFID, f.Owner, f.Actions = v.UFID, v.Owner, v.Actions
-	*keyWords(&f.Key) = *keyWords(st.key)
-	*keyWords(&f.Mask) = *keyWords(v.Mask)
+	copyKey(&f.Key, st.key)
+	copyKey(&f.Mask, v.Mask)
 	w.execute(st, prog)
 	e, err := w.dp.put(f, prog, datapath.PutCreate, seen)
 	if e != nil {

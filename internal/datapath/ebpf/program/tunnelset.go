@@ -23,7 +23,7 @@ func (c *compiler) setTunnel(a *datapath.SetTunnel) SlowWhy {
 	t := &a.Tunnel
 	said := flow.Tunnel{ID: t.ID, Src: t.Src, Dst: t.Dst, IPv6Src: t.IPv6Src, IPv6Dst: t.IPv6Dst, Flags: t.Flags,
 		TOS: t.TOS, TTL: t.TTL, TpSrc: t.TpSrc, TpDst: t.TpDst} // the device knows the ports
-	if *t != said || t.ID>>32 != 0 || t.Flags&flow.TunnelOAM != 0 {
+	if *t != said || len(a.Options) > 0 || t.ID>>32 != 0 || t.Flags&flow.TunnelOAM != 0 {
 		return SlowTunnel
 	}
 	var flags uint32
