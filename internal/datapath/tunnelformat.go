@@ -80,24 +80,28 @@ func appendShim(b []byte, h *tunnel.Header) []byte {
 func appendOptions(b, options, mask []byte) []byte {
 	for o := range tunnel.Options(options) {
 		b = fmt.Appendf(b, "{class=%s,type=%s,len=%d", hexNum(nil, uint64(o.Class)), hexNum(nil, uint64(o.Type)), len(o.Data))
-		if len(o.Data) > 0 {
-			b = appendHexNumber(append(b, ",0x"...), o.Data)
-		}
+		var m []byte
 		if mask != nil {
-			b = appendOptionMask(b, mask[:o.Len()][o.Len()-len(o.Data):])
-			mask = mask[o.Len():]
+			m, mask = mask[:o.Len()][o.Len()-len(o.Data):], mask[o.Len():]
 		}
-		b = append(b, '}')
+		b = append(appendOptionData(b, o.Data, m), '}')
 	}
 	return b
 }
 
-// appendOptionMask prints the mask of an option's data, unless all of it counts.
-func appendOptionMask(b, mask []byte) []byte {
+// appendOptionData prints an option's data, unless nothing of it counts, with a
+// mask, unless all of it does.
+func appendOptionData(b, data, mask []byte) []byte {
+	all, none := true, mask != nil
 	for _, m := range mask {
-		if m != 0xff {
-			return appendHexNumber(append(b, "/0x"...), mask)
-		}
+		all, none = all && m == 0xff, none && m == 0
+	}
+	if len(data) == 0 || none {
+		return b
+	}
+	b = appendHexNumber(append(b, ",0x"...), data)
+	if !all {
+		b = appendHexNumber(append(b, "/0x"...), mask)
 	}
 	return b
 }

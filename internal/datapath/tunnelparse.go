@@ -319,7 +319,7 @@ func parseOption(body string) (o tunnel.Option, mask []byte, err error) {
 	if o.Data, err = hexNumber(v, int(length)); err != nil {
 		return o, nil, err
 	}
-	if masked {
+	if masked || value == "" {
 		mask, err = hexNumber(vm, int(length))
 		return o, mask, err
 	}

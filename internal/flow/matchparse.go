@@ -173,6 +173,9 @@ func (m *Match) setOption(f *Field, v, mask Value, text string) error {
 		n = max(n, 1)
 	}
 	b, err := m.BindOption(f, n, masked)
+	if errors.Is(err, ErrTLVFull) {
+		return fmt.Errorf("field %s exceeds maximum size for tunnel metadata (used %d, max %d)", f.Name, m.TLV.Space()+n, TunMetaBytes)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
 	}

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -111,4 +112,17 @@ func TestWideValues(t *testing.T) {
 			t.Fatalf("%x is not itself", b)
 		}
 	})
+}
+
+// A match without a table has room for what all options of a header have.
+func TestOptionsWithoutRoom(t *testing.T) {
+	var text []string
+	for i := range 5 {
+		text = append(text, fmt.Sprintf("tun_metadata%d=0x1%0127x", i, 0))
+	}
+	_, err := ParseMatch(strings.Join(text, ","), nil)
+	const want = "field tun_metadata4 exceeds maximum size for tunnel metadata (used 320, max 256)"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"weir/internal/netdev"
 	"weir/internal/openflow"
 	"weir/internal/pipeline"
+	"weir/internal/tunnel"
 	"weir/internal/upcall"
 	"weir/internal/xlate"
 )
@@ -208,6 +209,10 @@ func packetInMessage(p *upcall.PacketIn, format openflow.PacketInFormat, tlv *fl
 		// What the data path carries with a packet it may have changed since.
 		k.PacketType = p.Key.PacketType
 		k.PktMark, k.CTState, k.CTZone, k.CTMark, k.CTLabel = p.Key.PktMark, p.Key.CTState, p.Key.CTZone, p.Key.CTMark, p.Key.CTLabel
+	}
+	if p.State != nil && p.State.Received && p.Key != nil {
+		k.TunMetaPresent, k.TunMeta = p.Key.TunMetaPresent, p.Key.TunMeta
+		tunnel.ReadOptions(&k, tlv)
 	}
 	msg.Metadata = metadataMatch(&k, tlv)
 	if msg.Metadata.Mask.InPort == 0 {

@@ -25,7 +25,7 @@ func (x *Translator) freeze(rest []openflow.Action) *State {
 	return s
 }
 
-// freezeForData is freeze for a packet that the data path keeps meanwhile. As long
+// freezeForData is freeze for a packet whose key the data path keeps. As long
 // as its options are those that it came with, they are none of the state: other
 // packets with the same state may have others.
 func (x *Translator) freezeForData(rest []openflow.Action) *State {

@@ -128,20 +128,24 @@ func (x *Translator) options(p *Port) (b []byte) {
 	return b
 }
 
-// markOptions marks the options of a tunnel that the packet has, or hasn't, as it
-// came with them; those that actions have set have their values whatever it came
-// with.
+// markOptions marks the options of a tunnel that the packet has as it came with
+// them, and that it came without others; those that actions have set have their
+// values whatever it came with. A data path that looks at one option looks at
+// which there are, so that the others are marked only where nothing else is.
 func (x *Translator) markOptions() {
 	if !x.asCame || x.in.Key.Tunnel.IsZero() {
 		return
 	}
-	table := x.bridge.Pipeline.TLV()
-	for i := range flow.NumTunMeta {
-		f := table.Field(i)
-		if f == nil || f.Present(&x.flow) != f.Present(x.in.Key) || f.Get(&x.flow) != f.Get(x.in.Key) {
-			continue
+	for _, there := range [...]bool{true, false} {
+		if !there && x.wc.TunMetaPresent != 0 {
+			return
 		}
-		f.MarkOption(x.wc)
+		for i := range flow.NumTunMeta {
+			f := x.bridge.Pipeline.TLV().Field(i)
+			if f != nil && f.Present(x.in.Key) == there && f.Present(&x.flow) == there && f.Get(&x.flow) == f.Get(x.in.Key) {
+				f.MarkOption(x.wc)
+			}
+		}
 	}
 }
 

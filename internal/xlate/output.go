@@ -264,7 +264,7 @@ func (x *Translator) outputsTo(p *Port) bool {
 // controller sends the packet, as it now is, to the controllers.
 func (x *Translator) controller(c *openflow.Controller) {
 	x.commit()
-	x.sendFrozen(c, x.freeze(nil))
+	x.sendFrozen(c, x.freezeForData(nil))
 }
 
 // sendFrozen sends the packet to the controllers with the state of its

@@ -251,7 +251,7 @@ func TestGeneveOptions(t *testing.T) {
 	flows := map[string]string{
 		fmt.Sprintf(tunnel, "geneve({class=0x102,type=0x80,len=4,0x1/0xf})"): "2",
 		fmt.Sprintf(tunnel, "geneve({class=0x102,type=0x80,len=4,0x2/0xf})"): "3",
-		"recirc_id(0),in_port(4),packet_type(ns=0,id=0)":                      "8",
+		"recirc_id(0),in_port(4),packet_type(ns=0,id=0)":                     "8",
 	}
 	for key, out := range flows {
 		k, m, err := datapath.ParseKey(key, nil)

@@ -281,7 +281,12 @@ func tlvCmd(command openflow.TLVCommand) func(*tool, []string) error {
 				return err
 			}
 		}
-		return t.with(args[0], func(v *conn) error { return v.mustNoReply(m) })
+		v, err := t.openForFlows(args[0], openflow.PAny&^(openflow.P10|openflow.P10TID)) // that can tell tun_metadata fields
+		if err != nil {
+			return err
+		}
+		defer v.close()
+		return v.mustNoReply(m)
 	}
 }
 
