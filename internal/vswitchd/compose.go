@@ -47,8 +47,9 @@ type composer struct {
 	dummies   *dummy.Set
 	host      *linux.Host // nil with --disable-system
 	probes    *ebpf.Probes
-	discarded bool              // what no bridge uses is gone
-	fallen    map[string]string // why the eBPF data path of a type could not be opened
+	discarded bool                   // what no bridge uses is gone
+	fallen    map[string]string      // why the eBPF data path of a type could not be opened
+	owners    map[string]linux.Owner // of the devices of data paths in the kernel, by type
 	reach     *xlate.Reach
 	sw        *Switch
 }
@@ -60,7 +61,7 @@ func Compose(p Providers, o Options) *Switch {
 		p.Topology = numa.Host(os.DirFS("/sys"))
 	}
 	logTopology(&p.Topology)
-	c := &composer{providers: p, opts: &o, dummies: dummy.NewSet(o.Clock), probes: new(ebpf.Probes), fallen: map[string]string{}}
+	c := &composer{providers: p, opts: &o, dummies: dummy.NewSet(o.Clock), probes: new(ebpf.Probes), fallen: map[string]string{}, owners: map[string]linux.Owner{}}
 	c.reach = &xlate.Reach{Routes: route.NewTable(), Neighbours: neigh.New(), Egress: new(tunnel.EgressPorts)}
 	if !p.NoSystem {
 		c.host = linux.NewHost()

@@ -20,7 +20,7 @@ func (c *composer) hostDevices(typ string) netdev.Providers {
 	case c.host == nil:
 		return nil
 	case typ != "netdev" && !c.isDummy(typ) && c.kernelChoice(typ).kind == "ebpf":
-		return c.host.KernelProviders()
+		return c.host.KernelProviders(c.owners[typ])
 	}
 	return c.host.Providers()
 }

@@ -183,6 +183,7 @@ func (c *composer) openEBPF(typ string) (datapath.Datapath, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eBPF programs can't be loaded: %w", err)
 	}
+	c.owners[typ] = dp.Owner()
 	vlog.For("dpif").Info("datapath_type \"%s\": eBPF programs in the kernel forward", typ)
 	return dp, nil
 }

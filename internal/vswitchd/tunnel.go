@@ -37,7 +37,7 @@ func (c *composer) tunnels(typ string) netdev.Providers {
 	}
 	open := openUnderlay
 	if c.inKernel(typ) {
-		open = c.openCollector
+		open = func(t *tunnel.Config) (netdev.Device, error) { return c.openCollector(t, c.owners[typ]) }
 	}
 	return tunnelport.Providers(open, c.host.TunnelStatus)
 }
@@ -49,7 +49,7 @@ func (c *composer) inKernel(typ string) bool {
 
 // openCollector opens a device of the kernel that carries tunnels for the eBPF
 // data path.
-func (c *composer) openCollector(t *tunnel.Config) (netdev.Device, error) {
+func (c *composer) openCollector(t *tunnel.Config, owner linux.Owner) (netdev.Device, error) {
 	const cure = "bridges of datapath_type=netdev have it"
 	switch {
 	case t.Kind.Type != carried:
@@ -59,7 +59,7 @@ func (c *composer) openCollector(t *tunnel.Config) (netdev.Device, error) {
 	case t.PacketType != "legacy_l2":
 		return nil, fmt.Errorf("options:packet_type=%s of VXLAN is not supported by the eBPF data path: %s", t.PacketType, cure)
 	}
-	return c.host.OpenCollector(t)
+	return c.host.OpenCollector(t, owner)
 }
 
 // openUnderlay opens what carries tunnels of the data path in user space where no

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -267,12 +266,7 @@ func TestPacketsOverRestart(t *testing.T) {
 func (s *sw) killAndStart() {
 	s.t.Helper()
 	s.vsctl("set-fail-mode br0 standalone")
-	text, err := os.ReadFile(filepath.Join(s.dir, "ovs-vswitchd.pid"))
-	s.must(err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	s.must(err)
-	s.must(syscall.Kill(pid, syscall.SIGKILL))
-	s.eventually("the switch is gone", func() bool { return programs.Ended(pid) })
+	s.kill()
 	time.Sleep(300 * time.Millisecond) // without a switch
-	s.run("ovs-ctl", "--system-id=random", "--no-mlockall", "start")
+	s.startAgain()
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/cilium/ebpf/link"
@@ -67,9 +68,36 @@ func (d *DP) Settle() {
 		_ = d.former.Close()
 		d.former = nil
 	}
-	if err := d.discardUnclaimed(); err != nil {
+	err := d.discardUnclaimed()
+	if !d.swept {
+		d.swept = true
+		err = errors.Join(err, d.sweep())
+	}
+	if err != nil {
 		log.Warn("%s: ports of an earlier process: %v", d.cfg.Name, err)
 	}
+}
+
+// Owner is whose the devices are that the data path's ports need to have made. It
+// has one where the ports outlive the process.
+func (d *DP) Owner() linux.Owner {
+	if d.pins == "" {
+		return ""
+	}
+	return linux.Owner(filepath.Base(string(d.pins)))
+}
+
+// sweep removes devices that an earlier process made and was killed before it had
+// attached. The caller holds the mutex.
+func (d *DP) sweep() error {
+	return d.Owner().Sweep(func(index int) bool {
+		for _, p := range d.ports {
+			if p.index == index {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // discardUnclaimed removes the ports of an earlier process that are not this
@@ -129,5 +157,5 @@ func Discard(name, runDir string) error {
 	if d.adopted, err = program.PinnedPorts(string(dir)); err == nil {
 		err = d.discardUnclaimed()
 	}
-	return errors.Join(err, dir.clear())
+	return errors.Join(err, d.sweep(), dir.clear())
 }

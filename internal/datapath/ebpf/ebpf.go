@@ -56,6 +56,7 @@ type DP struct {
 	ports   map[datapath.PortNo]*port
 	adopted map[datapath.PortNo]program.Port // of an earlier process, not claimed yet
 	former  io.Closer                        // what keeps the programs of an earlier process going, nil: nothing
+	swept   bool                             // devices that were left behind are gone
 	closed  bool
 }
 

@@ -66,7 +66,7 @@ func newCable(t testing.TB, host *linux.Host, name string) *cable {
 	for i := range c.rx {
 		c.rx[i] = netdev.NewPacket(netdev.MaxFrame)
 	}
-	outlet, err := host.KernelProviders().Open(near, "system", nil)
+	outlet, err := host.KernelProviders("").Open(near, "system", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

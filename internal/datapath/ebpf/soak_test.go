@@ -224,7 +224,7 @@ func (s *soak) outs() (outs []datapath.PortNo) {
 // addTunnel adds the port of a VXLAN device of the kernel's.
 func (s *soak) addTunnel(no datapath.PortNo) {
 	c := &tunnel.Config{Kind: tunnel.KindOf("vxlan"), DstPort: soakUDPPort + uint16(no)}
-	dev, err := s.host.OpenCollector(c)
+	dev, err := s.host.OpenCollector(c, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}

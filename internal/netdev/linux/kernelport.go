@@ -29,11 +29,11 @@ func (l *link) SetBypass(read func() Bypass) { l.bypass.Store(&read) }
 
 // KernelProviders are "system", "internal" and "tap" for a data path in the
 // kernel. Devices but taps say by Ingress where their packets can be had. They
-// outlive the process: what belongs to them stays until Close.
-func (h *Host) KernelProviders() netdev.Providers {
+// outlive the process: what belongs to them stays until Close, or the owner's Sweep.
+func (h *Host) KernelProviders(owner Owner) netdev.Providers {
 	return netdev.Providers{
 		{Type: "system", Open: func(name string, _ map[string]string) (netdev.Device, error) { return h.openOutlet(name) }},
-		{Type: "internal", Open: func(name string, _ map[string]string) (netdev.Device, error) { return h.openInternal(name) }},
+		{Type: "internal", Open: func(name string, _ map[string]string) (netdev.Device, error) { return h.openInternal(name, owner) }},
 		{Type: "tap", Open: func(name string, _ map[string]string) (netdev.Device, error) { return h.openTap(name, "tap") }},
 	}
 }
@@ -111,8 +111,8 @@ func innerName(name string) string {
 const maxMTU = 65535
 
 // openInternal makes the pair, or takes over that of an earlier process.
-func (h *Host) openInternal(name string) (*Internal, error) {
-	inner, err := findInner(name)
+func (h *Host) openInternal(name string, owner Owner) (*Internal, error) {
+	inner, err := findInner(name, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -135,34 +135,34 @@ func (h *Host) openInternal(name string) (*Internal, error) {
 }
 
 // findInner is the data path's end of the pair that belongs to a name.
-func findInner(name string) (netlink.Link, error) {
+func findInner(name string, owner Owner) (netlink.Link, error) {
+	if err := owner.removeUnfinished(); err != nil {
+		return nil, err
+	}
 	other := innerName(name)
 	if _, err := netlink.LinkByName(name); err == nil {
-		return adoptPair(name, other)
+		return adoptPair(name, other, owner)
 	}
-	if inner, err := netlink.LinkByName(other); err == nil && inner.Attrs().Alias == innerAlias && inner.Attrs().NetNsID >= 0 {
+	if inner, err := netlink.LinkByName(other); err == nil && isKind(inner.Attrs().Alias, innerAlias) && inner.Attrs().NetNsID >= 0 {
 		return inner, nil // of an earlier process; the device was given to another namespace
 	}
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = name
-	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: other}); err != nil {
+	inner, err := owner.make(innerAlias, other, func(inner string) error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = name
+		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: inner})
+	})
+	if err != nil {
 		return nil, fmt.Errorf("make veth pair: %w", err)
 	}
-	inner, err := netlink.LinkByName(other)
-	if err == nil {
-		err = prepareInner(inner)
-	}
-	if err != nil {
-		if l, e := netlink.LinkByName(name); e == nil {
-			_ = netlink.LinkDel(l)
-		}
+	if err := prepareInner(inner, owner); err != nil {
+		_ = netlink.LinkDel(inner)
 		return nil, linkError(err)
 	}
 	return inner, nil
 }
 
 // adoptPair takes over a pair if it is one of ours.
-func adoptPair(name, other string) (netlink.Link, error) {
+func adoptPair(name, other string, owner Owner) (netlink.Link, error) {
 	outer, err := netlink.LinkByName(name)
 	if err != nil {
 		return nil, linkError(err)
@@ -171,15 +171,15 @@ func adoptPair(name, other string) (netlink.Link, error) {
 	if err != nil || outer.Type() != "veth" || inner.Type() != "veth" || inner.Attrs().ParentIndex != outer.Attrs().Index {
 		return nil, unix.EEXIST // a device of that name that is somebody else's
 	}
-	return inner, prepareInner(inner)
+	return inner, prepareInner(inner, owner)
 }
 
 // prepareInner has the data path's end carry everything and say nothing itself.
-func prepareInner(inner netlink.Link) error {
+func prepareInner(inner netlink.Link, owner Owner) error {
 	name := inner.Attrs().Name
 	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // a kernel may have no IPv6
 	return errors.Join(
-		netlink.LinkSetAlias(inner, innerAlias),
+		netlink.LinkSetAlias(inner, owner.aliasOf(innerAlias)),
 		netlink.LinkSetARPOff(inner),
 		netlink.LinkSetMTU(inner, maxMTU),
 		netlink.SetPromiscOn(inner),
@@ -219,7 +219,7 @@ const innerAlias = "data path's end of an internal device"
 // somebody else made.
 func RemoveOwn(ingress int) error {
 	l, err := netlink.LinkByIndex(ingress)
-	if err != nil || l.Attrs().Alias != innerAlias && l.Attrs().Alias != collectorAlias {
+	if err != nil || !isKind(l.Attrs().Alias, innerAlias) && !isKind(l.Attrs().Alias, collectorAlias) {
 		return nil
 	}
 	return netlink.LinkDel(l)

@@ -31,14 +31,19 @@ const collectorMTU = 65000
 
 // OpenCollector makes the device that carries VXLAN tunnels, or takes over that
 // of an earlier process.
-func (h *Host) OpenCollector(c *tunnel.Config) (netdev.Device, error) {
+func (h *Host) OpenCollector(c *tunnel.Config, owner Owner) (netdev.Device, error) {
 	name := c.DeviceName()
-	if old, err := netlink.LinkByName(name); err == nil && old.Attrs().Alias != collectorAlias {
-		return nil, fmt.Errorf("device %s: %w", name, unix.EEXIST)
-	} else if err != nil {
-		if err := makeCollector(name, int(c.DstPort)); err != nil {
-			return nil, fmt.Errorf("device %s: %w", name, err)
-		}
+	old, err := netlink.LinkByName(name)
+	switch {
+	case err != nil:
+		err = makeCollector(name, int(c.DstPort), owner)
+	case !isKind(old.Attrs().Alias, collectorAlias):
+		err = unix.EEXIST
+	default:
+		err = netlink.LinkSetAlias(old, owner.aliasOf(collectorAlias))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("device %s: %w", name, err)
 	}
 	d := &Collector{link: &link{host: h, name: name, typ: c.Kind.Type}, tx: newVXLANSender(c.DstPort)}
 	if err := d.refresh(); err != nil {
@@ -48,30 +53,24 @@ func (h *Host) OpenCollector(c *tunnel.Config) (netdev.Device, error) {
 	return d, nil
 }
 
-func makeCollector(name string, port int) error {
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = name
-	err := netlink.LinkAdd(&netlink.Vxlan{LinkAttrs: attrs, FlowBased: true, Port: port, UDPCSum: true, UDP6ZeroCSumRx: true})
-	if err != nil {
-		return err
-	}
-	l, err := netlink.LinkByName(name)
+func makeCollector(name string, port int, owner Owner) error {
+	l, err := owner.make(collectorAlias, name, func(first string) error {
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name = first
+		return netlink.LinkAdd(&netlink.Vxlan{LinkAttrs: attrs, FlowBased: true, Port: port, UDPCSum: true, UDP6ZeroCSumRx: true})
+	})
 	if err != nil {
 		return err
 	}
 	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // a kernel may have no IPv6
-	steps := []func() error{
-		func() error { return netlink.LinkSetAlias(l, collectorAlias) },
-		func() error { return netlink.LinkSetMTU(l, collectorMTU) },
-		func() error { return netlink.LinkSetUp(l) },
+	err = netlink.LinkSetMTU(l, collectorMTU)
+	if err == nil {
+		err = netlink.LinkSetUp(l)
 	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			_ = netlink.LinkDel(l)
-			return err
-		}
+	if err != nil {
+		_ = netlink.LinkDel(l)
 	}
-	return nil
+	return err
 }
 
 // Ingress is the index of the device at whose ingress packets are.
