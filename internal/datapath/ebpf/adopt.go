@@ -113,7 +113,8 @@ func (d *DP) discardUnclaimed() error {
 		if d.tap != nil {
 			d.tap.release(uint32(no))
 		}
-		errs = append(errs, d.detachPinned(no), linux.RemoveOwn(int(p.Ifindex)))
+		index := int(p.Ifindex)
+		errs = append(errs, d.detachPinned(no), d.pins.unsteer(index), d.pins.remove(steerPin(index)), linux.RemoveOwn(index))
 	}
 	return errors.Join(errs...)
 }

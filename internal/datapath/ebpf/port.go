@@ -37,8 +37,9 @@ type port struct {
 	// Settle says so; nil: it has.
 	later *ebpf.Program
 	// cpus are those that steering spreads the port's packets over; empty: none
-	// were asked for.
+	// were asked for. tuned says that what an earlier process asked for counts no more.
 	cpus     string
+	tuned    bool
 	steering *linux.Steering
 }
 
@@ -253,18 +254,19 @@ func (d *DP) way(p *port) {
 	p.to = program.Port{Ifindex: uint32(p.index), Flags: flags, Upcall: uint32(d.tap.ifindex), MaxLen: maxLen(p.device, flags)}
 }
 
-// maxLen is the longest frame that a device takes: one of its MTU, with a tag, as
-// the kernel's own devices have it. Those of tunnels take any. Every frame is too
-// long for one that is down, so that the programs look why.
+// maxLen is the longest frame that a device takes: one of its MTU. The outermost tag
+// doesn't count, as for the kernel's openvswitch and for packet sockets, with which
+// programs agree so; devices by themselves would let frames without one pass that are
+// as much longer. Those of tunnels take any. Every frame is too long for one that is
+// down, so that the programs look why.
 func maxLen(a attachable, flags program.PortFlags) uint32 {
-	const headers = packet.EthLen + packet.VLANLen
 	switch {
 	case flags&program.PortDown != 0:
 		return 1
 	case flags&program.PortTunnel != 0 || a.MTU() <= 0:
 		return 0
 	}
-	return uint32(a.MTU()) + headers
+	return uint32(a.MTU()) + packet.EthLen
 }
 
 // portFlags are how packets get to a device. The other end of a veth pair in
@@ -315,11 +317,13 @@ func (p *port) leave(d *DP, forGood bool) error {
 		_ = p.later.Close()
 	}
 	if forGood {
-		p.unsteer(fmt.Sprint(p.no))
+		p.unsteer(d.pins, fmt.Sprint(p.no))
 		errs = append(errs, d.set.SetPort(p.no, program.Port{}), detach(p.link))
 		if d.pins != "" {
 			errs = append(errs, d.pins.remove(d.linkPin(p.no)))
 		}
+	} else if p.steering != nil {
+		errs = append(errs, p.steering.Close())
 	}
 	return errors.Join(append(errs, p.link.Close())...)
 }

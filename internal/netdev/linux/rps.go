@@ -3,8 +3,10 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,48 +46,88 @@ func ParseCPUs(list string) (mask string, err error) {
 // flow (receive packet steering; Documentation/networking/scaling.rst of the
 // kernel).
 type Steering struct {
-	sys *os.File // where class/net has the device
-	was map[string]string
+	sys    *os.File // where class/net has the device
+	queues string   // the directory of its queues
+	was    map[string]string
 }
 
-// Steer has the packets of all of a device's receive queues spread over the CPUs
-// of a list. The device is one of the network namespace that the calling thread is
-// in, of whichever namespace /sys is.
-func Steer(device, cpus string) (*Steering, error) {
-	mask, err := ParseCPUs(cpus)
+// OpenSteering looks how the packets of all of a device's receive queues are spread.
+// The device is one of the network namespace that the calling thread is in, of
+// whichever namespace /sys is.
+func OpenSteering(device string) (*Steering, error) {
+	sys, err := sysfs()
 	if err != nil {
-		return nil, err
-	}
-	s := &Steering{was: map[string]string{}}
-	if s.sys, err = sysfs(); err != nil {
 		return nil, fmt.Errorf("steering of device %s: %w", device, err)
 	}
-	if err := s.spread(device, mask); err != nil {
-		return nil, errors.Join(fmt.Errorf("steering of device %s: %w", device, err), s.Undo())
+	s := &Steering{sys: sys, queues: fmt.Sprintf("/proc/self/fd/%d/class/net/%s/queues", sys.Fd(), device), was: map[string]string{}}
+	if err := s.look(); err != nil {
+		return nil, errors.Join(fmt.Errorf("steering of device %s: %w", device, err), sys.Close())
 	}
 	return s, nil
 }
 
-func (s *Steering) spread(device, mask string) error {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/self/fd/%d/class/net/%s/queues/rx-*/rps_cpus", s.sys.Fd(), device))
+// file is that of a queue's CPUs.
+func (s *Steering) file(queue string) string { return filepath.Join(s.queues, queue, "rps_cpus") }
+
+func (s *Steering) look() error {
+	files, err := filepath.Glob(s.file("rx-*"))
 	if err == nil && len(files) == 0 {
 		err = errors.New("there is no such device")
 	}
-	if err != nil {
-		return err
-	}
 	for _, f := range files {
-		old, err := os.ReadFile(f)
-		if err == nil {
-			err = os.WriteFile(f, []byte(mask), 0)
+		mask, e := os.ReadFile(f)
+		if e != nil {
+			return e
 		}
-		if err != nil {
-			return err
-		}
-		s.was[f] = strings.TrimSpace(string(old))
+		s.was[filepath.Base(filepath.Dir(f))] = strings.TrimSpace(string(mask))
 	}
-	return nil
+	return err
 }
+
+// Was is what Undo puts back, as text.
+func (s *Steering) Was() string {
+	var parts []string
+	for _, queue := range slices.Sorted(maps.Keys(s.was)) {
+		parts = append(parts, queue+"="+s.was[queue])
+	}
+	return strings.Join(parts, " ")
+}
+
+// SetWas has Undo put back what an earlier process said by Was.
+func (s *Steering) SetWas(text string) {
+	for part := range strings.FieldsSeq(text) {
+		queue, mask, _ := strings.Cut(part, "=")
+		if _, ok := s.was[queue]; ok {
+			s.was[queue] = mask
+		}
+	}
+}
+
+// Spread has the packets spread over the CPUs of a list.
+func (s *Steering) Spread(cpus string) error {
+	mask, err := ParseCPUs(cpus)
+	for queue := range s.was {
+		if err == nil {
+			err = os.WriteFile(s.file(queue), []byte(mask), 0)
+		}
+	}
+	return err
+}
+
+// Undo puts back what there was and ends the Steering; it is no error where the
+// device is gone.
+func (s *Steering) Undo() error {
+	var errs []error
+	for queue, mask := range s.was {
+		if err := os.WriteFile(s.file(queue), []byte(mask), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, s.Close())...)
+}
+
+// Close ends the Steering and leaves the device as it is.
+func (s *Steering) Close() error { return s.sys.Close() }
 
 // sysfs is a sysfs of the network namespace that the calling thread is in, mounted
 // nowhere: the one at /sys may be another namespace's, with devices of the same
@@ -104,16 +146,4 @@ func sysfs() (*os.File, error) {
 		return nil, fmt.Errorf("sysfs of this network namespace: %w", err)
 	}
 	return os.NewFile(uintptr(fd), "sysfs"), nil
-}
-
-// Undo puts back what there was; it is no error where the device is gone.
-func (s *Steering) Undo() error {
-	var errs []error
-	for f, mask := range s.was {
-		if err := os.WriteFile(f, []byte(mask), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	s.was = nil
-	return errors.Join(append(errs, s.sys.Close())...)
 }

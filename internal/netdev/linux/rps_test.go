@@ -46,10 +46,17 @@ func TestSteer(t *testing.T) {
 		return strings.TrimSpace(string(b))
 	}
 	before := read()
-	s, err := Steer("wt-rps", "0")
-	if err != nil {
-		t.Fatal(err)
+	steer := func() *Steering {
+		s, err := OpenSteering("wt-rps")
+		if err == nil {
+			err = s.Spread("0")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
+	s := steer()
 	if got := read(); strings.TrimLeft(got, "0,") != "1" {
 		t.Errorf("rps_cpus is %s", got)
 	}
@@ -59,7 +66,21 @@ func TestSteer(t *testing.T) {
 	if got := read(); got != before {
 		t.Errorf("rps_cpus is %s afterwards, it was %s", got, before)
 	}
-	if _, err := Steer("wt-none", "0"); err == nil {
+	// A process that ended before it could put it back has told the next one.
+	first := steer()
+	was := first.Was()
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	next := steer()
+	next.SetWas(was + " rx-77=1")
+	if err := next.Undo(); err != nil {
+		t.Error(err)
+	}
+	if got := read(); got != before {
+		t.Errorf("rps_cpus is %s after a second process, it was %s", got, before)
+	}
+	if _, err := OpenSteering("wt-none"); err == nil {
 		t.Error("a device that isn't there is steered")
 	}
 }
@@ -79,7 +100,12 @@ func TestSteerInAnotherNamespace(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = lab.IP("link del wt-rps3") })
 	var s *Steering
-	err := lab.Within(space, func() (err error) { s, err = Steer("wt-rps3", "0"); return err })
+	err := lab.Within(space, func() (err error) {
+		if s, err = OpenSteering("wt-rps3"); err == nil {
+			err = s.Spread("0")
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,8 +93,8 @@ type Port struct {
 	// Upcall is the index of the device that takes the port's packets to user
 	// space.
 	Upcall uint32
-	// MaxLen is the longest frame in bytes, tags that the kernel holds beside it
-	// left out; 0: any. It doesn't hold super-packets, whose segments are shorter.
+	// MaxLen is the longest frame in bytes without its outermost tag, which the
+	// kernel holds beside it; 0: any. It doesn't hold super-packets, whose segments are shorter.
 	MaxLen uint32
 }
 
