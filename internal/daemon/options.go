@@ -95,8 +95,9 @@ func Usage(program string) string {
 Daemon options:
   --detach                run in background as daemon
   --monitor               creates a process to monitor this daemon
-  --user=username[:group] changes the effective daemon user:group
+  --user=username[:group]  changes the effective daemon user:group
   --no-chdir              do not chdir to '/'
+  --no-self-confinement   use sockets outside the run directory, too
   --pidfile[=FILE]        create pidfile (default: %s)
   --overwrite-pidfile     with --pidfile, start even if already running
 `, paths.InRunDir(program+".pid"))

@@ -32,6 +32,24 @@ func LogDir() string { return dir("OVS_LOGDIR", "/var/log/openvswitch") }
 // follows OVS_SYSCONFDIR.
 func DBDir() string { return dir("OVS_DBDIR", filepath.Join(SysconfDir(), "openvswitch")) }
 
+// Variable is an environment variable that moves a directory.
+type Variable struct {
+	Name  string
+	Holds string        // what is in the directory
+	Dir   func() string // the directory as it is now
+}
+
+// Variables lists them.
+func Variables() []Variable {
+	return []Variable{
+		{"OVS_RUNDIR", "sockets and pidfiles", RunDir},
+		{"OVS_LOGDIR", "log files", LogDir},
+		{"OVS_DBDIR", "the database", DBDir},
+		{"OVS_SYSCONFDIR", "configuration", SysconfDir},
+		{"OVS_PKGDATADIR", "schemas and scripts", PkgDataDir},
+	}
+}
+
 // InRunDir returns name itself where it is an absolute path, and otherwise name
 // inside RunDir.
 func InRunDir(name string) string { return inDir(RunDir(), name) }

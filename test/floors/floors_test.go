@@ -41,7 +41,7 @@ var floors = map[string]int{
 	"internal/datapath/ebpf/program": 5, "internal/datapath/ebpf": 6,
 	"internal/upcall": 6, "internal/trace": 6, "internal/dpctl": 6, "internal/ofproto": 7, "internal/vswitchd": 8,
 
-	"internal/tool/appctl": 9, "internal/tool/vsctl": 9, "internal/tool/ofctl": 9, "internal/tool/table": 7, "internal/tool/dbctl": 8,
+	"internal/tool/appctl": 9, "internal/tool/vsctl": 9, "internal/tool/ofctl": 9, "internal/tool/table": 7, "internal/tool/dbctl": 8, "internal/tool/manual": 8,
 	"internal/tool/dpctl": 9, "internal/tool/ovsdbtool": 9, "internal/tool/ovsdbclient": 9,
 	"internal/tool/ovsdbserver": 9, "internal/tool/testcontroller": 9, "internal/tool/vswitchd": 9, "internal/tool/vtepctl": 9,
 	"internal/tool/ctl": 9, "internal/tool/demo": 9, "internal/tool/pcap": 9, "internal/tool/pki": 9,

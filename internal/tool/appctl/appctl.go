@@ -49,7 +49,9 @@ func (s *settings) parser() *cli.Parser {
 		{Long: "target", Short: 't', Arg: cli.RequiredArg, Set: func(v string) error { s.target = v; return nil }},
 		{Long: "execute", Short: 'e'}, // historical; has no effect
 		{Long: "format", Short: 'f', Arg: cli.RequiredArg, Set: s.setFormat},
-		cli.Help(func(env *cli.Env) { fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, env.Name) }),
+		cli.Help(func(env *cli.Env) {
+			fmt.Fprintf(env.Stdout, usage, env.Name, env.Name, env.Name, cli.LogUsage(env.Name))
+		}),
 		{Long: "option", Short: 'o', Answer: func(env *cli.Env, p *cli.Parser) { p.PrintOptions(optionWriter{env.Stdout}) }},
 		{Long: "pretty", Set: func(string) error { s.pretty = true; return nil }},
 		cli.Version(),
@@ -150,12 +152,12 @@ Common commands:
   vlog/list-pattern  List logging patterns for each destination.
   vlog/set [SPEC]
       Set log levels as detailed in SPEC, which may include:
-      A valid module name (all modules, by default)
-      'syslog', 'console', 'file' (all destinations, by default))
-      'off', 'emer', 'err', 'warn', 'info', or 'dbg' ('dbg', by default)
+      a valid module name (all modules, by default),
+      'syslog', 'console', 'file' (all destinations, by default),
+      'off', 'emer', 'err', 'warn', 'info', or 'dbg' ('dbg', by default).
   vlog/reopen        Make the program reopen its log file
 Other options:
-  --timeout=SECS     wait at most SECS seconds for a response
+  -T, --timeout=SECS  wait at most SECS seconds for a response
   -f, --format=FMT   Output format. One of: 'json', or 'text'
                      ('text', by default)
   --pretty           By default, JSON in output is printed as
@@ -164,4 +166,4 @@ Other options:
                      fashion.
   -h, --help         Print this helpful information
   -V, --version      Display %s version information
-`
+%s`

@@ -31,4 +31,9 @@ const noModule = "No kernel module is needed."
 
 const kmodUsage = `%s: kernel modules of Open vSwitch, of which none is needed
 usage: %s insert|remove|version|help
+
+Commands:
+  insert, remove  nothing to do, as there is no module
+  version         print the version
+  help            print this text
 `

@@ -154,7 +154,7 @@ func (p *Program) syntaxes() []*Syntax {
 // RecordHelp is the part of --help on the ways to name records.
 func (p *Program) RecordHelp() string {
 	var b strings.Builder
-	b.WriteString("Database commands may reference a row in each table in the following ways:\n")
+	b.WriteString("Records of each table in database commands:\n")
 	for _, t := range p.Schema.SortedTables() {
 		fmt.Fprintf(&b, "  %s:\n    by UUID\n", t.Name)
 		for _, id := range p.RowIDs[t.Name] {

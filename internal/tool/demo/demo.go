@@ -48,7 +48,7 @@ var errInterrupted = errors.New("interrupted")
 func Main(ctx context.Context, env *cli.Env) int {
 	if len(env.Args) > 0 {
 		if env.Args[0] == "-h" || env.Args[0] == "--help" {
-			fmt.Fprintln(env.Stdout, "usage: weir demo\nShows the switch at work between network namespaces of its own. Needs root.")
+			fmt.Fprintln(env.Stdout, "weir demo: the switch at work\nusage: weir demo\nShows the switch at work between network namespaces of its own. Needs root.")
 			return 0
 		}
 		return env.Fatal("demo: unexpected argument %q (it takes none)", env.Args[0])

@@ -125,6 +125,8 @@ func (s *settings) remoteError(env *cli.Env, name, text string) string {
 
 const usage = `%s: Open vSwitch datapath management utility
 usage: %s [OPTIONS] COMMAND [ARG...]
+
+Commands:
   add-dp DP [IFACE...]     add new datapath DP (with IFACEs)
   del-dp DP                delete local datapath DP
   add-if DP IFACE...       add each IFACE as a port on DP
@@ -134,26 +136,28 @@ usage: %s [OPTIONS] COMMAND [ARG...]
   show                     show basic info on all datapaths
   show DP...               show basic info on each DP
   dump-flows [DP]          display flows in DP
-  add-flow [DP] FLOW ACTIONS add FLOW with ACTIONS to DP
-  add-flows [DP] FILE        add flows from FILE
-  mod-flow [DP] FLOW ACTIONS change FLOW actions to ACTIONS in DP
-  mod-flows [DP] FILE        change flows from FILE
-  get-flow [DP] ufid:UFID    fetch flow corresponding to UFID
-  del-flow [DP] FLOW         delete FLOW from DP
-  del-flows [DP] [FILE]      delete all or specified flows from DP
+  add-flow [DP] FLOW ACTIONS  add FLOW with ACTIONS to DP
+  add-flows [DP] FILE      add flows from FILE
+  mod-flow [DP] FLOW ACTIONS  change FLOW actions to ACTIONS in DP
+  mod-flows [DP] FILE      change flows from FILE
+  get-flow [DP] ufid:UFID  fetch flow corresponding to UFID
+  del-flow [DP] FLOW       delete FLOW from DP
+  del-flows [DP] [FILE]    delete all or specified flows from DP
 Each IFACE on add-dp, add-if, and set-if may be followed by
-comma-separated options.  See ovs-dpctl(8) for syntax, or the
-Interface table in ovs-vswitchd.conf.db(5) for an options list.
+comma-separated options: type=TYPE, port_no=N, and KEY=VALUE as
+in the column options of the Interface table of
+ovs-vswitchd.conf.db(5).
 For COMMAND dump-flows, add-flow, add-flows, mod-flow,
 mod-flows, del-flow and del-flows, DP is optional if there is
 only one datapath.
 %s
 Options for show and mod-flow:
-  -s,  --statistics           print statistics for port or flow
+  -s, --statistics            print statistics for port or flow
 
 Options for dump-flows:
   -m, --more                  increase verbosity of output
   --names                     use port names in output
+  --no-names                  use port numbers in output
 
 Options for all that show something:
   -f, --format=text|json      format of the output

@@ -49,6 +49,8 @@ func (b *Binary) Main() int {
 		return 0
 	case "-V", "--version", "version":
 		return cli.ProcessEnv(b.Name, nil).PrintVersion()
+	case "--man": // for packaging/install
+		return b.writeManual(ctx, os.Args[2:])
 	case "--programs": // for the Makefile, which makes the links
 		for _, name := range slices.Sorted(maps.Keys(b.Programs)) {
 			fmt.Println(name)

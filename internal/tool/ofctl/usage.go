@@ -6,12 +6,13 @@ import (
 
 	"weir/internal/cli"
 	"weir/internal/daemon"
+	"weir/internal/tlsopt"
 )
 
 // helpSections are the parts of the help text that list commands, in its order.
 var helpSections = []struct{ section, title, after string }{
-	{"switch", "For OpenFlow switches:", ""},
-	{"both", "For OpenFlow switches and controllers:", "SWITCH or TARGET is an active OpenFlow connection method.\n"},
+	{"switch", "Commands for OpenFlow switches:", ""},
+	{"both", "Commands for OpenFlow switches and controllers:", "SWITCH or TARGET is an active OpenFlow connection method.\n"},
 	{"other", "Other commands:", ""},
 }
 
@@ -32,14 +33,10 @@ Active OpenFlow connection methods:
   tcp:HOST[:PORT]         PORT (default: 6653) at remote HOST
   ssl:HOST[:PORT]         SSL PORT (default: 6653) at remote HOST
   unix:FILE               Unix domain socket named FILE
-PKI configuration (required to use SSL):
-  -p, --private-key=FILE  file with private key
-  -c, --certificate=FILE  file with certificate for private key
-  -C, --ca-cert=FILE      file with peer CA certificate
 `)
+	b.WriteString(tlsopt.Usage)
 	b.WriteString(daemon.Usage("ovs-ofctl"))
 	b.WriteString(`OpenFlow version options:
-  -V, --version           display version information
   -O, --protocols         set allowed OpenFlow versions
                           (default: OpenFlow10, OpenFlow11, OpenFlow12, OpenFlow13, OpenFlow14, OpenFlow15)
 `)
@@ -58,11 +55,11 @@ Other options:
   --rsort[=field]             sort in descending order
   --names                     show port names instead of numbers
   --no-names                  show port numbers, but not names
-  --no-stats                  (dump-flows) don't show statistics
+  --stats, --no-stats         (dump-flows) show statistics or don't
   --bundle                    change flows and groups as one transaction
   --may-create                (mod-group) create a group that isn't there
   --unixctl=SOCKET            set control socket name
-  --color[=always|never|auto] control use of color in output
+  --color[=always|never|auto]  control use of color in output
   -f, --format=FMT            output of dump and show commands: json or text
   --pretty                    print JSON with indentation
   -h, --help                  display this help message
@@ -78,7 +75,7 @@ func (c *command) help() string {
 	if c.synopsis != "" {
 		synopsis = c.synopsis
 	}
-	if len(synopsis) > 27 {
+	if len(synopsis) > 26 {
 		return fmt.Sprintf("  %s\n                              %s\n", synopsis, c.does)
 	}
 	return fmt.Sprintf("  %-27s %s\n", synopsis, c.does)

@@ -243,7 +243,7 @@ func asText(err error) string {
 const usage = `%s: Open vSwitch database JSON-RPC client
 usage: %s [OPTIONS] COMMAND [ARG...]
 
-Valid commands are:
+Commands:
 
   list-dbs [SERVER]
     list databases available on SERVER
@@ -317,6 +317,11 @@ The default DATABASE is Open_vSwitch.
 Other options:
   -t, --timeout=SECS          wait at most SECS seconds for a response
   --timestamp                 add a timestamp to each update of "monitor"
+  --leader-only, --no-leader-only
+                              no effect: a standalone database's server leads
+  --db-change-aware, --no-db-change-aware
+                              stay connected where databases come and go, or not
+  --unixctl=SOCKET            override default control socket name of monitors
   --force                     restore despite differing schemas
   -h, --help                  display this help message
   -V, --version               display version information

@@ -169,6 +169,8 @@ func (t *tool) help([]string) error {
 var usage = strings.TrimPrefix(`
 %s: Open vSwitch database management utility
 usage: %s [OPTIONS] COMMAND [ARG...]
+
+Commands:
   create [DB [SCHEMA]]    create DB with the given SCHEMA
   [--election-timer=ms] create-cluster DB CONTENTS LOCAL
     create clustered DB with given CONTENTS and LOCAL address
@@ -185,14 +187,14 @@ usage: %s [OPTIONS] COMMAND [ARG...]
   db-is-clustered DB      test whether DB is clustered
   db-is-standalone DB     test whether DB is standalone
   schema-name [SCHEMA]    report SCHEMA's name
-  schema-version [SCHEMA] report SCHEMA's schema version
+  schema-version [SCHEMA]  report SCHEMA's schema version
   schema-cksum [SCHEMA]   report SCHEMA's checksum
   compare-versions A OP B  compare OVSDB schema version numbers
   query [DB] TRNS         execute read-only transaction on DB
   transact [DB] TRNS      execute read/write transaction on DB
-  cluster-to-standalone DB DB    Convert clustered DB to
-      standalone DB when cluster is down and cannot be
-        revived
+  cluster-to-standalone DB CLUSTERDB
+    make standalone DB of CLUSTERDB, of a cluster that is down and
+    cannot be revived
   [-m]... show-log [DB]   print DB's log entries
 The default DB is %s.
 The default SCHEMA is %s.

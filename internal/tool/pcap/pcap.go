@@ -29,7 +29,7 @@ func start(env *cli.Env, usage string, program func(operands []string) int) int 
 }
 
 const commonUsage = `
-The following options are also available:
+Options:
   -h, --help                  display this help message
   -V, --version               display version information
 `

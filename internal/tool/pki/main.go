@@ -226,7 +226,7 @@ Commands:
   req NAME             create a private key, NAME-privkey.pem, and a request
                        for its certificate, NAME-req.pem
   sign NAME [TYPE]     sign NAME-req.pem as NAME-cert.pem
-  req+sign NAME [TYPE] both of these
+  req+sign NAME [TYPE]  both of these
   verify NAME [TYPE]   check that NAME-cert.pem was signed for TYPE
   fingerprint FILE     print the fingerprint of FILE
   self-sign NAME       sign NAME-req.pem by its own key as NAME-cert.pem

@@ -114,6 +114,7 @@ Output formatting options:
                               ("table", "html", "csv", or "json")
   -d, --data=FORMAT           set table cell output formatting to
                               FORMAT ("string", "bare", or "json")
+  --max-column-width=N        cut cells to N columns ("table" only; 0: don't)
   --no-headings               omit table heading row
   --pretty                    pretty-print JSON in output
   --bare                      equivalent to "--format=list --data=bare --no-headings"

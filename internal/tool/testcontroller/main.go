@@ -280,13 +280,8 @@ Passive OpenFlow connection methods:
   ptcp:[PORT][:IP]        listen to TCP PORT (default: 6653) on IP
   pssl:[PORT][:IP]        listen for SSL on PORT (default: 6653) on IP
   punix:FILE              listen on Unix domain socket FILE
-PKI configuration (required to use SSL):
-  -p, --private-key=FILE  file with private key
-  -c, --certificate=FILE  file with certificate for private key
-  -C, --ca-cert=FILE      file with peer CA certificate
-`, name, name) + daemon.Usage(name) + `
+`, name, name) + tlsopt.Usage + daemon.Usage(name) + `
 OpenFlow version options:
-  -V, --version           display version information
   -O, --protocols         set allowed OpenFlow versions
                           (default: OpenFlow10, OpenFlow11, OpenFlow12, OpenFlow13, OpenFlow14, OpenFlow15)
 ` + cli.LogUsage(name) + `
@@ -297,7 +292,8 @@ Other options:
   -N, --normal            use OFPP_NORMAL action
   -w, --wildcards[=MASK]  wildcard (specified) bits in flows
   -q, --queue=QUEUE-ID    OpenFlow queue ID to use for output
-  -Q PORT-NAME:QUEUE-ID   use QUEUE-ID for frames from PORT-NAME
+  -Q, --port-queue=PORT-NAME:QUEUE-ID
+                          use QUEUE-ID for frames from PORT-NAME
   --mute                  answer no message of a switch
   --with-flows FILE       use the flows from FILE
   --unixctl=SOCKET        override default control socket name

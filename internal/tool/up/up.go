@@ -182,7 +182,7 @@ func Down(_ context.Context, env *cli.Env) int {
 	env.Name = name
 	if len(env.Args) > 0 {
 		if env.Args[0] == "-h" || env.Args[0] == "--help" {
-			fmt.Fprintln(env.Stdout, "usage: weir down\nEnds the database and the switch that `weir up` started.")
+			fmt.Fprintln(env.Stdout, "weir down: ends database and switch\nusage: weir down\nEnds the database and the switch that `weir up` started.")
 			return 0
 		}
 		return env.Fatal("down: unexpected argument \"%s\" (it takes none)", env.Args[0])
@@ -224,6 +224,8 @@ func dial() (client *unixctl.Client, err error) {
 const usage = `weir up: database and switch in one process
 usage: weir up [OPTIONS]
 Runs in the background until ` + "`weir down`" + `.
+
+Options:
   --foreground            stay in the foreground
 %s%s
 Other options:

@@ -191,23 +191,39 @@ Open vSwitch commands:
   emer-reset                  reset configuration to clean state
 
 Bridge commands:
-  add-br BRIDGE               create a new bridge named BRIDGE
-  add-br BRIDGE PARENT VLAN   create new fake BRIDGE in PARENT on VLAN
-  del-br BRIDGE               delete BRIDGE and all of its ports
-  list-br                     print the names of all the bridges
+  [--may-exist] add-br BRIDGE
+                              create a new bridge named BRIDGE
+  [--may-exist] add-br BRIDGE PARENT VLAN
+                              create new fake BRIDGE in PARENT on VLAN
+  [--if-exists] del-br BRIDGE
+                              delete BRIDGE and all of its ports
+  [--real|--fake] list-br     print the names of all the bridges
   br-exists BRIDGE            exit 2 if BRIDGE does not exist
   br-to-vlan BRIDGE           print the VLAN which BRIDGE is on
   br-to-parent BRIDGE         print the parent of BRIDGE
-  br-set-external-id BRIDGE KEY VALUE  set KEY on BRIDGE to VALUE
-  br-set-external-id BRIDGE KEY  unset KEY on BRIDGE
-  br-get-external-id BRIDGE KEY  print value of KEY on BRIDGE
-  br-get-external-id BRIDGE  list key-value pairs on BRIDGE
+  br-set-external-id BRIDGE KEY VALUE
+                              set KEY on BRIDGE to VALUE
+  br-set-external-id BRIDGE KEY
+                              unset KEY on BRIDGE
+  br-get-external-id BRIDGE KEY
+                              print value of KEY on BRIDGE
+  br-get-external-id BRIDGE   list key-value pairs on BRIDGE
 
 Port commands (a bond is considered to be a single port):
   list-ports BRIDGE           print the names of all the ports on BRIDGE
-  add-port BRIDGE PORT        add network device PORT to BRIDGE
-  add-bond BRIDGE PORT IFACE...  add bonded port PORT in BRIDGE from IFACES
-  del-port [BRIDGE] PORT      delete PORT (which may be bonded) from BRIDGE
+  [--may-exist] add-port BRIDGE PORT [COL[:KEY]=VALUE]...
+                              add network device PORT to BRIDGE, and set COLumns
+                              of its record in Port
+  [--may-exist] [--fake-iface] add-bond BRIDGE PORT IFACE... [COL[:KEY]=VALUE]...
+                              add bonded port PORT in BRIDGE from IFACES
+  [--may-exist] add-bond-iface BOND IFACE
+                              add IFACE to the bonded port BOND
+  [--if-exists] del-bond-iface [BOND] IFACE
+                              delete IFACE from its bonded port
+  [--if-exists] del-port [BRIDGE] PORT
+                              delete PORT (which may be bonded) from BRIDGE
+  --with-iface [--if-exists] del-port [BRIDGE] IFACE
+                              delete the port that has IFACE
   port-to-br PORT             print name of bridge that contains PORT
 
 Interface commands (a bond consists of multiple interfaces):
@@ -215,37 +231,45 @@ Interface commands (a bond consists of multiple interfaces):
   iface-to-br IFACE           print name of bridge that contains IFACE
 
 Controller commands:
-  get-controller BRIDGE      print the controllers for BRIDGE
-  del-controller BRIDGE      delete the controllers for BRIDGE
-  [--inactivity-probe=MSECS]
-  set-controller BRIDGE TARGET...  set the controllers for BRIDGE
-  get-fail-mode BRIDGE       print the fail-mode for BRIDGE
-  del-fail-mode BRIDGE       delete the fail-mode for BRIDGE
-  set-fail-mode BRIDGE MODE  set the fail-mode for BRIDGE to MODE
+  get-controller BRIDGE       print the controllers for BRIDGE
+  del-controller BRIDGE       delete the controllers for BRIDGE
+  [--inactivity-probe=MSECS] set-controller BRIDGE TARGET...
+                              set the controllers for BRIDGE
+  get-fail-mode BRIDGE        print the fail-mode for BRIDGE
+  del-fail-mode BRIDGE        delete the fail-mode for BRIDGE
+  set-fail-mode BRIDGE MODE   set the fail-mode for BRIDGE to MODE
 
 Manager commands:
-  get-manager                print the managers
-  del-manager                delete the managers
-  [--inactivity-probe=MSECS]
-  set-manager TARGET...      set the list of managers to TARGET...
+  get-manager                 print the managers
+  del-manager                 delete the managers
+  [--inactivity-probe=MSECS] set-manager TARGET...
+                              set the list of managers to TARGET...
 
 SSL commands:
   get-ssl                     print the SSL configuration
   del-ssl                     delete the SSL configuration
-  set-ssl PRIV-KEY CERT CA-CERT  set the SSL configuration
+  [--bootstrap] set-ssl PRIV-KEY CERT CA-CERT
+                              set the SSL configuration; with --bootstrap, the
+                              first peer's certificate becomes CA-CERT
 
 Auto Attach commands:
-  add-aa-mapping BRIDGE I-SID VLAN   add Auto Attach mapping to BRIDGE
-  del-aa-mapping BRIDGE I-SID VLAN   delete Auto Attach mapping VLAN from BRIDGE
-  get-aa-mapping BRIDGE              get Auto Attach mappings from BRIDGE
+  add-aa-mapping BRIDGE I-SID VLAN
+                              add Auto Attach mapping to BRIDGE
+  del-aa-mapping BRIDGE I-SID VLAN
+                              delete Auto Attach mapping VLAN from BRIDGE
+  get-aa-mapping BRIDGE       get Auto Attach mappings from BRIDGE
 
 Conntrack zone commands:
-  add-zone-tp DATAPATH zone=N [POLICY=SECONDS]...  set zone N's timeout policy
-  del-zone-tp DATAPATH zone=N  remove zone N's timeout policy
+  [--may-exist] add-zone-tp DATAPATH zone=N [POLICY=SECONDS]...
+                              set zone N's timeout policy
+  [--if-exists] del-zone-tp DATAPATH zone=N
+                              remove zone N's timeout policy
   list-zone-tp DATAPATH       list the zones' timeout policies
-  set-zone-limit DATAPATH zone=N|default LIMIT  limit the connections of zone N,
-                              or of the zones without a limit; 0 is no limit
-  del-zone-limit DATAPATH zone=N|default  remove that limit
+  set-zone-limit DATAPATH zone=N|default LIMIT
+                              limit the connections of zone N, or of the zones
+                              without a limit; 0 is no limit
+  [--if-exists] del-zone-limit DATAPATH zone=N|default
+                              remove that limit
   list-zone-limits DATAPATH   list the zones' limits
   list-dp-cap DATAPATH        list the datapath's capabilities
 

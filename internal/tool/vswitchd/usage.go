@@ -25,6 +25,7 @@ Data paths and devices for tests:
                           add data path and device types that need no kernel,
                           in the place of all types, or of "system"
   --disable-system        leave the types out that need the kernel
+  --dummy-numa=NODES      make up cores on the memory nodes NODES, as in 0,0,1,1
   --disable-system-route  don't read the kernel's routes
 
 Other options:

@@ -112,23 +112,25 @@ VTEP commands:
 Manager commands:
   get-manager                 print the managers
   del-manager                 delete the managers
-  [--inactivity-probe=MSECS]
-  set-manager TARGET...       set the list of managers to TARGET...
+  [--inactivity-probe=MSECS] set-manager TARGET...
+                              set the list of managers to TARGET...
 
 Physical Switch commands:
-  add-ps PS                   create a new physical switch named PS
-  del-ps PS                   delete PS and all of its ports
+  [--may-exist] add-ps PS     create a new physical switch named PS
+  [--if-exists] del-ps PS     delete PS and all of its ports
   list-ps                     print the names of all the physical switches
   ps-exists PS                exit 2 if PS does not exist
 
 Port commands:
   list-ports PS               print the names of all the ports on PS
-  add-port PS PORT            add network device PORT to PS
-  del-port PS PORT            delete PORT from PS
+  [--may-exist] add-port PS PORT
+                              add network device PORT to PS
+  [--if-exists] del-port PS PORT
+                              delete PORT from PS
 
 Logical Switch commands:
-  add-ls LS                   create a new logical switch named LS
-  del-ls LS                   delete LS and all of its ports
+  [--may-exist] add-ls LS     create a new logical switch named LS
+  [--if-exists] del-ls LS     delete LS and all of its ports
   list-ls                     print the names of all the logical switches
   ls-exists LS                exit 2 if LS does not exist
   bind-ls PS PORT VLAN LS     bind LS to VLAN on PORT
@@ -138,8 +140,8 @@ Logical Switch commands:
   get-replication-mode LS       get replication mode on LS
 
 Logical Router commands:
-  add-lr LR                   create a new logical router named LR
-  del-lr LR                   delete LR
+  [--may-exist] add-lr LR     create a new logical router named LR
+  [--if-exists] del-lr LR     delete LR
   list-lr                     print the names of all the logical routers
   lr-exists LR                exit 2 if LR does not exist
 
