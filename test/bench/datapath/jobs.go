@@ -49,6 +49,11 @@ var jobTable = []job{
 		{name: "TCP, one stream", unit: "Gbit/s", scale: 1e9, wants: []want{{"veth", 1}}},
 		{name: "the same, both ends on one CPU", unit: "Gbit/s", scale: 1e9, wants: []want{{"veth", 1}}},
 		{name: "the same, a CPU for each end", unit: "Gbit/s", scale: 1e9, wants: []want{{"veth", 1}}}}},
+	{name: "turns", skip: []string{"veth", "bridge", "C", "userspace"}, run: runTurns, figures: []figure{
+		{name: "TCP in turns with a bare pair, both ends on one CPU, to it", unit: "ratio", scale: 1, wants: []want{{"", 1}}},
+		{name: "the same by programs that only redirect", unit: "ratio", scale: 1},
+		{name: "TCP in turns with a bare pair, a CPU for each end, to it", unit: "ratio", scale: 1, wants: []want{{"", 1}}},
+		{name: "the same by programs that only redirect", unit: "ratio", scale: 1}}},
 	{name: "pps1", run: packets("-flows", "1"), figures: []figure{{name: "64-byte packets, 1 flow", unit: "kpps", scale: 1e3, wants: []want{{"veth", 0.85}, {"bridge", 1.4}, {"C", 1.6}}}}},
 	{name: "pps1000", run: packets("-flows", "1000"), figures: []figure{{name: "64-byte packets, 1,000 flows", unit: "kpps", scale: 1e3, wants: []want{{"veth", 0.85}, {"bridge", 1.4}, {"C", 1.6}}}}},
 	{name: "masks", skip: plain, run: runMasks, figures: []figure{
