@@ -25,7 +25,8 @@ import (
 const (
 	barePrefix = "10.98.0." // of the bare pair's addresses
 	turn       = 300 * time.Millisecond
-	settle     = 120 * time.Millisecond // after a change of turns
+	rest       = 50 * time.Millisecond  // of both, between turns
+	settle     = 200 * time.Millisecond // from the begin of a turn to where it counts
 )
 
 // ratesInTurns are the rates, in bytes a second, of those who take turns.
@@ -123,11 +124,15 @@ func (st *stage) turns(p placement) (*ratesInTurns, error) {
 	return &r, nil
 }
 
-// turn measures one connection while the other stands still.
+// turn measures one connection while the other stands still. All turns begin
+// alike, with both at rest.
 func (st *stage) turn(dev string, on, off *stream, to *[]float64) error {
-	if err := off.pause(); err != nil {
-		return err
+	for _, s := range []*stream{on, off} {
+		if err := s.pause(); err != nil {
+			return err
+		}
 	}
+	time.Sleep(rest)
 	if err := on.resume(); err != nil {
 		return err
 	}
