@@ -87,7 +87,7 @@ func (m *mirror) keep() {
 			m.replace("commit", m.set.Prepare)
 			time.Sleep(commitPause)
 		case <-reorder.C:
-			m.replace("reorder", m.reorder)
+			m.reorder()
 		case <-reclaim.C:
 			m.reclaim()
 			m.fill()
@@ -164,12 +164,19 @@ func (m *mirror) replace(what string, prepare func() *program.Main) {
 	})
 }
 
-// reorder has the masks tried in the order of their traffic.
-func (m *mirror) reorder() *program.Main {
-	if _, masks := m.set.Flows(); masks < 2 {
-		return nil
+// reorder has the masks tried in the order of their traffic. Flows come and go while
+// it counts that, too.
+func (m *mirror) reorder() {
+	for done := false; !done; {
+		done = true // unless there is more to do
+		m.do("reorder", func() error {
+			if _, masks := m.set.Flows(); masks > 1 {
+				done = m.set.Rank()
+			}
+			return nil
+		})
 	}
-	return m.set.PrepareReordered()
+	m.replace("reorder", m.set.PrepareReordered)
 }
 
 // wake has the keeper look for new masks.

@@ -5,14 +5,12 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 )
 
 // Main is a main program to come: see [Set.Prepare].
 type Main struct {
 	set   *Set
-	insns asm.Instructions
-	known []uint32 // the masks that it tries, by number
+	masks []rankedMask // that it tries, in this order
 	prog  *ebpf.Program
 }
 
@@ -20,7 +18,11 @@ type Main struct {
 func (s *Set) Commit() error { return s.replace(s.Prepare()) }
 
 // Reorder makes a new main that tries the masks with the most packets first.
-func (s *Set) Reorder() error { return s.replace(s.PrepareReordered()) }
+func (s *Set) Reorder() error {
+	for !s.Rank() {
+	}
+	return s.replace(s.PrepareReordered())
+}
 
 func (s *Set) replace(m *Main) error {
 	if m == nil {
@@ -35,25 +37,22 @@ func (s *Set) replace(m *Main) error {
 // Pending says that masks came or went that main doesn't know of yet.
 func (s *Set) Pending() bool { return s.flows.dirty }
 
-// Prepare assembles a new main if masks have come or gone since the last, else
-// it returns nil. What follows is its Load, which takes the kernel milliseconds
-// and needs nothing of the Set, and [Set.Replace].
+// Prepare begins a new main if masks have come or gone since the last, else it
+// returns nil. What follows is its Load, which takes milliseconds and needs nothing of
+// the Set that changes, and [Set.Replace].
 func (s *Set) Prepare() *Main {
 	if !s.flows.dirty {
 		return nil
 	}
-	return s.PrepareReordered()
+	return &Main{set: s, masks: s.flows.ranked()}
 }
 
-// PrepareReordered is Prepare even if no mask has come or gone: it puts those
-// with the most packets first.
+// PrepareReordered is Prepare also if main would try the masks in another order: as
+// [Set.Rank] last found how many packets they have.
 func (s *Set) PrepareReordered() *Main {
-	t := s.flows
-	t.rank()
-	masks := t.ranked()
-	m := &Main{set: s, insns: s.assembleMain(masks)}
-	for i := range masks {
-		m.known = append(m.known, masks[i].number)
+	m := &Main{set: s, masks: s.flows.ranked()}
+	if !s.flows.dirty && slices.EqualFunc(m.masks, s.flows.order, func(r rankedMask, n uint32) bool { return r.number == n }) {
+		return nil
 	}
 	return m
 }
@@ -61,7 +60,7 @@ func (s *Set) PrepareReordered() *Main {
 // Load has the kernel verify and compile the program. It may be called from any
 // goroutine.
 func (m *Main) Load() (err error) {
-	m.prog, err = m.set.program("main", m.insns)
+	m.prog, err = m.set.program("main", m.set.assembleMain(m.masks))
 	return err
 }
 
@@ -73,11 +72,14 @@ func (s *Set) Replace(m *Main) error {
 		return fmt.Errorf("program main: %w", err)
 	}
 	t := s.flows
-	slices.Sort(m.known)
+	t.order = t.order[:0]
+	for _, r := range m.masks {
+		t.order = append(t.order, r.number)
+	}
 	t.dirty = false
 	for n := range t.masks {
 		mask := &t.masks[n]
-		_, known := slices.BinarySearch(m.known, uint32(n))
+		known := slices.Contains(t.order, uint32(n))
 		switch {
 		case mask.flows > 0 && !known:
 			t.dirty = true
@@ -91,21 +93,36 @@ func (s *Set) Replace(m *Main) error {
 	return nil
 }
 
-// rank brings up to date how many packets each mask had, unless the flows are
-// so many that the order matters less than the time that takes.
-func (t *table) rank() {
-	for i := range t.masks {
-		t.masks[i].rank = 0
-	}
+// rankPiece is how many flows Rank looks at.
+const rankPiece = 4096
+
+// Rank looks, piece by piece, how many packets each mask had, and reports whether it
+// has been through all flows. Where these are so many that the order matters less than
+// the time that takes, it leaves the order as it is.
+func (s *Set) Rank() (done bool) {
+	t := s.flows
 	if t.count >= 1<<16 {
-		return
+		t.rankNext = 0
+		return true
 	}
-	for _, sl := range t.slots {
-		if sl != 0 {
+	if t.rankNext == 0 {
+		t.ranking = make([]uint64, len(t.masks))
+	}
+	for n := 0; n < rankPiece && t.rankNext < len(t.slots); t.rankNext++ {
+		if sl := t.slots[t.rankNext]; sl != 0 {
 			r := Ref(uint32(sl))
-			t.masks[t.entry(r).mask].rank += t.s.Stats(r).Packets
+			t.ranking[t.entry(r).mask] += s.Stats(r).Packets
+			n++
 		}
 	}
+	if t.rankNext < len(t.slots) {
+		return false
+	}
+	t.rankNext = 0
+	for i, packets := range t.ranking {
+		t.masks[i].rank = packets
+	}
+	return true
 }
 
 // forget frees the number of a mask, unless it came back to use.

@@ -40,12 +40,17 @@ type table struct {
 	codes   codes
 	masks   []maskInfo // by number
 	numbers map[words]uint32
-	last    uint32 // number of the mask that was asked for last
-	dirty   bool   // main doesn't know the masks
-	freeIdx []uint32
-	nextIdx uint32
-	count   int
-	retired []func()
+	last    uint32   // number of the mask that was asked for last
+	dirty   bool     // main doesn't know the masks
+	order   []uint32 // numbers of the masks as main tries them
+	// ranking counts packets by mask while Rank goes through slots, the next of which
+	// is rankNext.
+	ranking  []uint64
+	rankNext int
+	freeIdx  []uint32
+	nextIdx  uint32
+	count    int
+	retired  []func()
 }
 
 // maskInfo is a mask in use.
