@@ -3,6 +3,7 @@ package datapath
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -36,15 +37,7 @@ func appendAction(b []byte, a Action, names *Namer) []byte {
 	case *Userspace:
 		return appendUserspace(b, a, names)
 	case *PushVLAN:
-		b = append(b, "push_vlan("...)
-		if a.TPID != ethVLAN {
-			b = fmt.Appendf(b, "tpid=0x%04x,", a.TPID)
-		}
-		b = fmt.Appendf(b, "vid=%d,pcp=%d", a.TCI&0xfff, a.TCI>>13)
-		if a.TCI&flow.VLANPresent == 0 {
-			b = append(b, ",cfi=0"...)
-		}
-		return append(b, ')')
+		return appendPushVLAN(b, a)
 	case *PopVLAN:
 		return append(b, "pop_vlan"...)
 	case *PushMPLS:
@@ -67,11 +60,6 @@ func appendAction(b []byte, a Action, names *Namer) []byte {
 		return appendHash(b, a)
 	case *Trunc:
 		return fmt.Appendf(b, "trunc(%d)", a.MaxLen)
-	case *Sample:
-		b = fmt.Appendf(b, "sample(sample=%.1f%%,actions(", 100*float64(a.Probability)/float64(^uint32(0)))
-		return append(AppendActions(b, a.Actions, names), "))"...)
-	case *Clone:
-		return append(AppendActions(append(b, "clone("...), a.Actions, names), ')')
 	case *Meter:
 		return fmt.Appendf(b, "meter(%d)", a.ID)
 	case *LBOutput:
@@ -80,10 +68,8 @@ func appendAction(b []byte, a Action, names *Namer) []byte {
 		return appendTunnelPush(b, a, names)
 	case *TunnelPop:
 		return append(names.append(append(b, "tnl_pop("...), a.Port), ')')
-	case *CheckPktLen:
-		b = fmt.Appendf(b, "check_pkt_len(size=%d,gt(", a.Size)
-		b = AppendActions(b, a.Greater, names)
-		return append(AppendActions(append(b, "),le("...), a.LessEqual, names), "))"...)
+	case *Sample, *Clone, *CheckPktLen:
+		return appendNested(b, a, names)
 	case *CT:
 		return appendCT(b, a)
 	case *CTClear:
@@ -92,6 +78,34 @@ func appendAction(b []byte, a Action, names *Namer) []byte {
 		return append(b, "drop"...)
 	}
 	return appendSet(b, a)
+}
+
+// appendNested prints an action that has others in it.
+func appendNested(b []byte, a Action, names *Namer) []byte {
+	switch a := a.(type) {
+	case *Sample:
+		b = fmt.Appendf(b, "sample(sample=%.1f%%,actions(", 100*float64(a.Probability)/float64(^uint32(0)))
+		return append(AppendActions(b, a.Actions, names), "))"...)
+	case *CheckPktLen:
+		b = fmt.Appendf(b, "check_pkt_len(size=%d,gt(", a.Size)
+		b = AppendActions(b, a.Greater, names)
+		return append(AppendActions(append(b, "),le("...), a.LessEqual, names), "))"...)
+	case *Clone:
+		return append(AppendActions(append(b, "clone("...), a.Actions, names), ')')
+	}
+	return b
+}
+
+func appendPushVLAN(b []byte, a *PushVLAN) []byte {
+	b = append(b, "push_vlan("...)
+	if a.TPID != ethVLAN {
+		b = fmt.Appendf(b, "tpid=0x%04x,", a.TPID)
+	}
+	b = fmt.Appendf(b, "vid=%d,pcp=%d", a.TCI&0xfff, a.TCI>>13)
+	if a.TCI&flow.VLANPresent == 0 {
+		b = append(b, ",cfi=0"...)
+	}
+	return append(b, ')')
 }
 
 func appendHash(b []byte, a *Hash) []byte {
@@ -313,6 +327,21 @@ func appendCT(b []byte, a *CT) []byte {
 	return append(w.b, ')')
 }
 
+// addresses are those to choose from; those of IPv6 in brackets before ports.
+func (n *NAT) addresses() string {
+	if !n.MinAddr.IsValid() {
+		return ""
+	}
+	text := netip.Addr.String
+	if n.MinAddr.Is6() && n.MinPort != 0 {
+		text = func(a netip.Addr) string { return "[" + a.String() + "]" }
+	}
+	if !n.MaxAddr.IsValid() || n.MaxAddr == n.MinAddr {
+		return text(n.MinAddr)
+	}
+	return text(n.MinAddr) + "-" + text(n.MaxAddr)
+}
+
 // String is "nat" or "nat(src=...)".
 func (n *NAT) String() string {
 	if !n.Src && !n.Dst {
@@ -322,23 +351,8 @@ func (n *NAT) String() string {
 	if n.Dst {
 		s = "dst"
 	}
-	if n.MinAddr.IsValid() {
-		lo, hi := n.MinAddr.String(), ""
-		if n.MaxAddr.IsValid() && n.MaxAddr != n.MinAddr {
-			hi = n.MaxAddr.String()
-		}
-		if n.MinAddr.Is6() && n.MinPort != 0 {
-			lo = "[" + lo + "]"
-			if hi != "" {
-				hi = "[" + hi + "]"
-			}
-		}
-		s += "=" + lo
-		if hi != "" {
-			s += "-" + hi
-		}
-	} else if n.MinPort != 0 {
-		s += "="
+	if n.MinAddr.IsValid() || n.MinPort != 0 {
+		s += "=" + n.addresses()
 	}
 	if n.MinPort != 0 {
 		s += ":" + strconv.Itoa(int(n.MinPort))

@@ -59,18 +59,7 @@ func parseAction(s string, names *Namer, depth int) (Action, error) {
 	case "push_mpls", "add_mpls", "pop_mpls":
 		return parseMPLSAction(name, body)
 	case "push_eth":
-		a := &PushEthernet{}
-		return a, members(body, func(n, v string) (err error) {
-			switch n {
-			case "src":
-				a.Src, err = parseMACText(v)
-			case "dst":
-				a.Dst, err = parseMACText(v)
-			default:
-				err = unknownMember(n)
-			}
-			return err
-		})
+		return parsePushEthernet(body)
 	case "push_nsh":
 		return parsePushNSH(body)
 	case "pop_nsh":
@@ -141,6 +130,21 @@ func parseNumbered(name, body string, names *Namer) (Action, error) {
 		return &Meter{ID: uint32(v)}, nil
 	}
 	return &LBOutput{BondID: uint32(v)}, nil
+}
+
+func parsePushEthernet(body string) (Action, error) {
+	a := &PushEthernet{}
+	return a, members(body, func(n, v string) (err error) {
+		switch n {
+		case "src":
+			a.Src, err = parseMACText(v)
+		case "dst":
+			a.Dst, err = parseMACText(v)
+		default:
+			err = unknownMember(n)
+		}
+		return err
+	})
 }
 
 func parsePushVLAN(body string) (Action, error) {
@@ -254,27 +258,39 @@ func parseSet(body string) (Action, error) {
 	if err != nil || !call {
 		return nil, fmt.Errorf("set() needs a group of members")
 	}
-	p := &keyParser{}
-	arp := &SetARP{}
-	if name == "arp" { // the opcode of a set is wider than a key's
-		err = members(inner, func(n, v string) error {
-			if n == "op" {
-				return num(v, &arp.Op, &arp.OpMask)
-			}
-			return p.arp(n + "=" + v)
-		})
-	} else {
-		err = p.group(name, inner, 0)
+	if name == "arp" {
+		return parseSetARP(inner)
 	}
-	if err != nil {
+	p := &keyParser{}
+	if err := p.group(name, inner, 0); err != nil {
 		return nil, fmt.Errorf("bad set of %s", name)
 	}
+	return setOf(name, &p.k, &p.m)
+}
+
+// parseSetARP reads set(arp(...)), whose opcode is wider than a key's.
+func parseSetARP(body string) (Action, error) {
+	p := &keyParser{}
+	a := &SetARP{}
+	err := members(body, func(n, v string) error {
+		if n == "op" {
+			return num(v, &a.Op, &a.OpMask)
+		}
+		return p.arp(n + "=" + v)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bad set of arp")
+	}
 	k, m := &p.k, &p.m
+	a.SPA, a.SPAMask, a.TPA, a.TPAMask = k.IPSrc, m.IPSrc, k.IPDst, m.IPDst
+	a.SHA, a.SHAMask, a.THA, a.THAMask = k.ARPSHA, m.ARPSHA, k.ARPTHA, m.ARPTHA
+	return a, nil
+}
+
+// setOf makes the action that sets a group of members of a key, those that have a
+// mask.
+func setOf(name string, k, m *flow.Key) (Action, error) {
 	switch name {
-	case "arp":
-		arp.SPA, arp.SPAMask, arp.TPA, arp.TPAMask = k.IPSrc, m.IPSrc, k.IPDst, m.IPDst
-		arp.SHA, arp.SHAMask, arp.THA, arp.THAMask = k.ARPSHA, m.ARPSHA, k.ARPTHA, m.ARPTHA
-		return arp, nil
 	case "ipv4":
 		return &SetIPv4{Src: k.IPSrc, SrcMask: m.IPSrc, Dst: k.IPDst, DstMask: m.IPDst,
 			TOS: k.NwTOS, TOSMask: m.NwTOS, TTL: k.NwTTL, TTLMask: m.NwTTL}, nil

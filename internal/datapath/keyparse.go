@@ -121,7 +121,7 @@ func mac(s string, v, m *packet.MAC) (err error) { *v, *m, err = parseMAC(s); re
 func ip4(s string, v, m *uint32) (err error)     { *v, *m, err = parseIPv4(s); return err }
 func ip6(s string, v, m *[16]byte) (err error)   { *v, *m, err = parseIPv6(s); return err }
 
-// group reads one group.
+// group reads one group: here what is known of a packet besides its headers.
 func (p *keyParser) group(name, body string, depth int) error {
 	k, m := &p.k, &p.m
 	switch name {
@@ -159,6 +159,14 @@ func (p *keyParser) group(name, body string, depth int) error {
 		return p.packetType(body)
 	case "tunnel":
 		return parseTunnel(body, k, m)
+	}
+	return p.link(name, body, depth)
+}
+
+// link reads the groups of layer 2 and, in it, those above.
+func (p *keyParser) link(name, body string, depth int) error {
+	k, m := &p.k, &p.m
+	switch name {
 	case "eth":
 		return members(body, func(n, v string) error {
 			switch n {

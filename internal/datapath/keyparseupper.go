@@ -10,20 +10,7 @@ func (p *keyParser) upper(name, body string) error {
 	k, m := &p.k, &p.m
 	switch name {
 	case "ipv4":
-		p.implied = ethIPv4
-		return members(body, func(n, v string) error {
-			switch n {
-			case "src":
-				return ip4(v, &k.IPSrc, &m.IPSrc)
-			case "dst":
-				return ip4(v, &k.IPDst, &m.IPDst)
-			case "tos":
-				return num(v, &k.NwTOS, &m.NwTOS)
-			case "ttl":
-				return num(v, &k.NwTTL, &m.NwTTL)
-			}
-			return p.protoFrag(n, v)
-		})
+		return p.ipv4(body)
 	case "ipv6":
 		return p.ipv6(body)
 	case "arp":
@@ -40,31 +27,57 @@ func (p *keyParser) upper(name, body string) error {
 		k.TCPFlags, m.TCPFlags = uint16(v), uint16(vm)
 		return nil
 	case "nd":
-		return members(body, func(n, v string) error {
-			switch n {
-			case "target":
-				return ip6(v, &k.NDTarget, &m.NDTarget)
-			case "sll":
-				return mac(v, &k.ARPSHA, &m.ARPSHA)
-			case "tll":
-				return mac(v, &k.ARPTHA, &m.ARPTHA)
-			}
-			return errSyntax
-		})
+		return members(body, p.neighbour)
 	case "nd_ext":
-		return members(body, func(n, v string) error {
-			switch n {
-			case "nd_reserved":
-				return num(v, &k.NDReserved, &m.NDReserved)
-			case "nd_options_type":
-				return num(v, &k.NDOptionsType, &m.NDOptionsType)
-			}
-			return errSyntax
-		})
+		return members(body, p.neighbourExt)
 	case "nsh":
 		return parseNSH(body, &k.NSH, &m.NSH)
 	}
 	return errSyntax
+}
+
+// neighbour reads a member of nd().
+func (p *keyParser) neighbour(n, v string) error {
+	k, m := &p.k, &p.m
+	switch n {
+	case "target":
+		return ip6(v, &k.NDTarget, &m.NDTarget)
+	case "sll":
+		return mac(v, &k.ARPSHA, &m.ARPSHA)
+	case "tll":
+		return mac(v, &k.ARPTHA, &m.ARPTHA)
+	}
+	return errSyntax
+}
+
+// neighbourExt reads a member of nd_ext().
+func (p *keyParser) neighbourExt(n, v string) error {
+	k, m := &p.k, &p.m
+	switch n {
+	case "nd_reserved":
+		return num(v, &k.NDReserved, &m.NDReserved)
+	case "nd_options_type":
+		return num(v, &k.NDOptionsType, &m.NDOptionsType)
+	}
+	return errSyntax
+}
+
+func (p *keyParser) ipv4(body string) error {
+	k, m := &p.k, &p.m
+	p.implied = ethIPv4
+	return members(body, func(n, v string) error {
+		switch n {
+		case "src":
+			return ip4(v, &k.IPSrc, &m.IPSrc)
+		case "dst":
+			return ip4(v, &k.IPDst, &m.IPDst)
+		case "tos":
+			return num(v, &k.NwTOS, &m.NwTOS)
+		case "ttl":
+			return num(v, &k.NwTTL, &m.NwTTL)
+		}
+		return p.protoFrag(n, v)
+	})
 }
 
 func (p *keyParser) ipv6(body string) error {
