@@ -38,13 +38,9 @@ func (g *Group) Slots() []uint8 { return g.slots }
 // it has none.
 const maxSlots = 256
 
-// fillSlots deals out the slots by the method of Webster and Sainte-Laguë: each
-// goes to the bucket with the highest quotient of its weight by one more than
-// twice the slots that it has.
-func (g *Group) fillSlots() {
-	if g.Type != openflow.GroupTypeSelect || len(g.Buckets) > maxSlots {
-		return
-	}
+// wantsSlots reports whether packets are to find their buckets in the table, as the
+// selection method dp_hash has it, or none; the log tells why not.
+func (g *Group) wantsSlots() bool {
 	log.Dbg("Constructing select group %d", g.ID)
 	switch m := g.Props.SelectionMethod; m {
 	case "":
@@ -52,15 +48,45 @@ func (g *Group) fillSlots() {
 	default:
 		log.Dbg("Selection method specified: %s.", m)
 	}
-	if g.Props.SelectionMethod == "hash" {
+	switch {
+	case g.Props.SelectionMethod == "hash":
 		if g.Props.FieldSet.Empty() {
 			log.Dbg("No hash fields. Falling back to default hash method.")
 		}
-		return
-	}
-	if len(g.Buckets) == 0 {
+		return false
+	case len(g.Buckets) == 0:
 		log.Dbg("  Don't apply dp_hash method without buckets.")
 		log.Dbg("Falling back to default hash method.")
+		return false
+	}
+	return true
+}
+
+// deal deals out n slots by the method of Webster and Sainte-Laguë: each goes to the
+// bucket with the highest quotient of its weight by one more than twice the slots
+// that it has. It returns how many each bucket has got.
+func (g *Group) deal(n int) []int {
+	g.slots = make([]uint8, n)
+	have := make([]int, len(g.Buckets))
+	for s := range g.slots {
+		best := 0
+		for i, b := range g.Buckets {
+			if int(b.Weight)*(2*have[best]+1) > int(g.Buckets[best].Weight)*(2*have[i]+1) {
+				best = i
+			}
+		}
+		g.slots[s] = uint8(best)
+		have[best]++
+	}
+	return have
+}
+
+// fillSlots makes the table of a group that chooses by weights.
+func (g *Group) fillSlots() {
+	if g.Type != openflow.GroupTypeSelect || len(g.Buckets) > maxSlots {
+		return
+	}
+	if !g.wantsSlots() {
 		return
 	}
 	total, least := 0, 0
@@ -85,18 +111,7 @@ func (g *Group) fillSlots() {
 		return
 	}
 	log.Dbg("  Using %d hash values:", n)
-	g.slots = make([]uint8, n)
-	have := make([]int, len(g.Buckets))
-	for s := range g.slots {
-		best := 0
-		for i, b := range g.Buckets {
-			if int(b.Weight)*(2*have[best]+1) > int(g.Buckets[best].Weight)*(2*have[i]+1) {
-				best = i
-			}
-		}
-		g.slots[s] = uint8(best)
-		have[best]++
-	}
+	have := g.deal(n)
 	for i, b := range g.Buckets {
 		log.Dbg("  Bucket %d: weight=%d, target=%.2f hits=%d", b.ID, b.Weight, float64(b.Weight)*float64(n)/float64(total), have[i])
 	}
