@@ -165,102 +165,100 @@ func (e *encoder) controller(c *Controller) {
 // headerAction writes the actions that change a header by their own number.
 // OpenFlow 1.2 and later have set_field instead.
 func (e *encoder) headerAction(a Action) bool {
-	num := func(v10, v11 uint16) int { return e.of(e.v10(v10, v11)) }
-	old := e.v < V12
-	set := func(id flow.FieldID, v uint64) {
-		f := id.Field()
-		e.setFieldOXM(&SetField{Field: f, Value: flow.V(v), Mask: f.Exact()})
+	if id, v, ok := headerField(a); ok && e.setExact(id, v) {
+		return true
+	}
+	return e.tagAction(a) || e.oldHeaderAction(a)
+}
+
+// headerField returns the field that an action sets, and to what, where OpenFlow 1.2
+// and later have no other way to say it.
+func headerField(a Action) (id flow.FieldID, v uint64, ok bool) {
+	switch a := a.(type) {
+	case *SetEthSrc:
+		return flow.FieldEthSrc, macValue(a.MAC), true
+	case *SetEthDst:
+		return flow.FieldEthDst, macValue(a.MAC), true
+	case *SetIPv4Src:
+		return flow.FieldIPv4Src, uint64(a.Addr), true
+	case *SetIPv4Dst:
+		return flow.FieldIPv4Dst, uint64(a.Addr), true
+	case *SetIPDSCP:
+		return flow.FieldIPDSCP, uint64(a.DSCP) >> 2, true
+	case *SetIPECN:
+		return flow.FieldIPECN, uint64(a.ECN), true
+	case *SetL4SrcPort:
+		return l4Field(a.Proto, flow.FieldTCPSrc, flow.FieldUDPSrc, flow.FieldSCTPSrc), uint64(a.Port), true
+	case *SetL4DstPort:
+		return l4Field(a.Proto, flow.FieldTCPDst, flow.FieldUDPDst, flow.FieldSCTPDst), uint64(a.Port), true
+	}
+	return 0, 0, false
+}
+
+// tagAction writes the actions on VLAN tags. OpenFlow 1.0 pushes a tag by setting it.
+func (e *encoder) tagAction(a Action) bool {
+	pushIf := func(wanted, there bool) {
+		if e.v != V10 && wanted && !there {
+			e.arg16(e.of(17), 0x8100)
+		}
 	}
 	switch a := a.(type) {
 	case *SetVLANVID:
-		switch {
-		case e.v == V10:
+		pushIf(a.PushIfNeeded, a.FlowHasVLAN)
+		if !e.setExact(flow.FieldVLANVID, uint64(a.VID)|flow.VLANPresent) {
 			e.arg16(e.of(1), a.VID)
-		case a.PushIfNeeded && !a.FlowHasVLAN:
-			e.arg16(e.of(17), 0x8100)
-			fallthrough
-		default:
-			if old {
-				e.arg16(e.of(1), a.VID)
-			} else {
-				set(flow.FieldVLANVID, uint64(a.VID)|flow.VLANPresent)
-			}
 		}
 	case *SetVLANPCP:
-		switch {
-		case e.v == V10:
+		pushIf(a.PushIfNeeded, a.FlowHasVLAN)
+		if !e.setExact(flow.FieldVLANPCP, uint64(a.PCP)) {
 			e.arg8(e.of(2), a.PCP)
-		case a.PushIfNeeded && !a.FlowHasVLAN:
-			e.arg16(e.of(17), 0x8100)
-			fallthrough
-		default:
-			if old {
-				e.arg8(e.of(2), a.PCP)
-			} else {
-				set(flow.FieldVLANPCP, uint64(a.PCP))
-			}
 		}
 	case *StripVLAN:
-		e.actEnd(num(3, 18))
+		e.actEnd(e.of(e.v10(3, 18)))
 	case *PushVLAN:
-		if e.v == V10 {
-			return true // a tag is pushed by setting it
+		if e.v != V10 {
+			e.arg16(e.of(17), a.EthType)
 		}
-		e.arg16(e.of(17), a.EthType)
+	default:
+		return false
+	}
+	return true
+}
+
+// oldHeaderAction writes the actions of OpenFlow 1.0 and 1.1, and set_nw_ttl.
+func (e *encoder) oldHeaderAction(a Action) bool {
+	num := func(v10, v11 uint16) int { return e.of(e.v10(v10, v11)) }
+	switch a := a.(type) {
 	case *SetEthSrc:
-		if !old {
-			set(flow.FieldEthSrc, macValue(a.MAC))
-			break
-		}
 		s := num(4, 3)
 		e.bytes(a.MAC[:])
 		e.actEnd(s)
 	case *SetEthDst:
-		if !old {
-			set(flow.FieldEthDst, macValue(a.MAC))
-			break
-		}
 		s := num(5, 4)
 		e.bytes(a.MAC[:])
 		e.actEnd(s)
 	case *SetIPv4Src:
-		if !old {
-			set(flow.FieldIPv4Src, uint64(a.Addr))
-			break
-		}
 		e.arg32(num(6, 5), a.Addr)
 	case *SetIPv4Dst:
-		if !old {
-			set(flow.FieldIPv4Dst, uint64(a.Addr))
-			break
-		}
 		e.arg32(num(7, 6), a.Addr)
 	case *SetIPDSCP:
-		if !old {
-			set(flow.FieldIPDSCP, uint64(a.DSCP)>>2)
-			break
-		}
 		e.arg8(num(8, 7), a.DSCP)
-	case *SetL4SrcPort:
-		if !old {
-			set(l4Field(a.Proto, flow.FieldTCPSrc, flow.FieldUDPSrc, flow.FieldSCTPSrc), uint64(a.Port))
-			break
+	case *SetIPECN:
+		if e.v == V10 {
+			e.setFieldLoad(flow.FieldIPECN, uint64(a.ECN))
+		} else {
+			e.arg8(e.of(8), a.ECN)
 		}
+	case *SetL4SrcPort:
 		e.arg16(e.of(9), a.Port)
 	case *SetL4DstPort:
-		if !old {
-			set(l4Field(a.Proto, flow.FieldTCPDst, flow.FieldUDPDst, flow.FieldSCTPDst), uint64(a.Port))
-			break
-		}
 		e.arg16(e.of(10), a.Port)
-	case *SetIPECN:
-		e.ecn(a)
 	case *SetIPTTL:
 		if e.v == V10 {
 			e.setFieldLoad(flow.FieldIPTTL, uint64(a.TTL))
-			break
+		} else {
+			e.arg8(e.of(23), a.TTL)
 		}
-		e.arg8(e.of(23), a.TTL)
 	default:
 		return false
 	}
@@ -278,18 +276,6 @@ func l4Field(proto uint8, tcp, udp, sctp flow.FieldID) flow.FieldID {
 	return tcp
 }
 
-func (e *encoder) ecn(a *SetIPECN) {
-	switch {
-	case e.v == V10:
-		e.setFieldLoad(flow.FieldIPECN, uint64(a.ECN))
-	case e.v == V11:
-		e.arg8(e.of(8), a.ECN)
-	default:
-		f := flow.FieldIPECN.Field()
-		e.setFieldOXM(&SetField{Field: f, Value: flow.V(uint64(a.ECN)), Mask: f.Exact()})
-	}
-}
-
 func (e *encoder) setFieldLoad(id flow.FieldID, v uint64) {
 	f := id.Field()
 	e.regLoads(&SetField{Field: f, Value: flow.V(v), Mask: f.Exact()})
@@ -297,36 +283,11 @@ func (e *encoder) setFieldLoad(id flow.FieldID, v uint64) {
 
 func macValue(m [6]byte) uint64 { return flow.ValueFromBytes(m[:]).Lo }
 
+// plainAction writes the actions that have one form in all versions, or two.
 func (e *encoder) plainAction(a Action) bool {
 	switch a := a.(type) {
 	case *DecTTL:
-		if !a.FromIDs && (len(a.IDs) == 0 || len(a.IDs) == 1 && a.IDs[0] == 0) {
-			e.actEnd(e.either(24, 18))
-			break
-		}
-		s := e.nxa(21)
-		e.u16(uint16(len(a.IDs)))
-		e.pad(4)
-		for _, id := range a.IDs {
-			e.u16(id)
-		}
-		e.actEnd(s)
-	case *SetMPLSLabel:
-		if !e.setExact(flow.FieldMPLSLabel, uint64(a.Label)) {
-			e.arg32(e.either(13, 30), a.Label)
-		}
-	case *SetMPLSTC:
-		if !e.setExact(flow.FieldMPLSTC, uint64(a.TC)) {
-			e.arg8(e.either(14, 31), a.TC)
-		}
-	case *SetMPLSTTL:
-		e.arg8(e.either(15, 25), a.TTL)
-	case *DecMPLSTTL:
-		e.actEnd(e.either(16, 26))
-	case *PushMPLS:
-		e.arg16(e.either(19, 23), a.EthType)
-	case *PopMPLS:
-		e.arg16(e.either(20, 24), a.EthType)
+		e.decTTL(a)
 	case *SetTunnelID:
 		e.setTunnelID(a)
 	case *Resubmit:
@@ -361,7 +322,46 @@ func (e *encoder) plainAction(a Action) bool {
 		e.u32(a.NewPacketType)
 		e.actEnd(s)
 	default:
-		return e.instructionAsAction(a)
+		return e.labelAction(a) || e.instructionAsAction(a)
+	}
+	return true
+}
+
+func (e *encoder) decTTL(a *DecTTL) {
+	if !a.FromIDs && (len(a.IDs) == 0 || len(a.IDs) == 1 && a.IDs[0] == 0) {
+		e.actEnd(e.either(24, 18))
+		return
+	}
+	s := e.nxa(21)
+	e.u16(uint16(len(a.IDs)))
+	e.pad(4)
+	for _, id := range a.IDs {
+		e.u16(id)
+	}
+	e.actEnd(s)
+}
+
+// labelAction writes the actions on MPLS labels.
+func (e *encoder) labelAction(a Action) bool {
+	switch a := a.(type) {
+	case *SetMPLSLabel:
+		if !e.setExact(flow.FieldMPLSLabel, uint64(a.Label)) {
+			e.arg32(e.either(13, 30), a.Label)
+		}
+	case *SetMPLSTC:
+		if !e.setExact(flow.FieldMPLSTC, uint64(a.TC)) {
+			e.arg8(e.either(14, 31), a.TC)
+		}
+	case *SetMPLSTTL:
+		e.arg8(e.either(15, 25), a.TTL)
+	case *DecMPLSTTL:
+		e.actEnd(e.either(16, 26))
+	case *PushMPLS:
+		e.arg16(e.either(19, 23), a.EthType)
+	case *PopMPLS:
+		e.arg16(e.either(20, 24), a.EthType)
+	default:
+		return false
 	}
 	return true
 }

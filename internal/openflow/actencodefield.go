@@ -180,7 +180,7 @@ func (e *encoder) setFieldLegacy(a *SetField) {
 	case flow.FieldTCPDst, flow.FieldUDPDst:
 		e.action(&SetL4DstPort{Port: uint16(v)})
 	case flow.FieldIPECN:
-		e.ecn(&SetIPECN{ECN: uint8(v)})
+		e.action(&SetIPECN{ECN: uint8(v)})
 	default:
 		e.regLoads(a)
 	}

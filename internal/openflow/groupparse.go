@@ -2,7 +2,6 @@ package openflow
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"weir/internal/flow"
@@ -58,22 +57,8 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 			return nil, 0, err
 		}
 	}
-	withType := !g.Command.needsNoType()
-	switch {
-	case !withType && p.haveType:
-		return nil, 0, fmt.Errorf("type is not needed")
-	case !p.haveID && g.Command == GroupDelete:
-		g.ID = GroupAll
-	case !p.haveID:
-		return nil, 0, fmt.Errorf("must specify a group_id")
-	case withType && !p.haveType:
-		return nil, 0, fmt.Errorf("must specify a type")
-	case g.Command == GroupInsertBucket && !p.haveCmd:
-		return nil, 0, fmt.Errorf("must specify a command bucket id")
-	case g.Command == GroupInsertBucket && g.CommandBucketID == BucketAll:
-		return nil, 0, fmt.Errorf("command_bucket_id=all is not permitted")
-	case p.haveCmd && (withType || g.Command == GroupDelete):
-		return nil, 0, fmt.Errorf("command bucket id is not needed")
+	if err := p.complete(); err != nil {
+		return nil, 0, err
 	}
 	if err := g.Props.consistent(); err != nil {
 		return nil, 0, err
@@ -93,6 +78,29 @@ func (p *groupParser) parse(s string) (*GroupMod, Protocol, error) {
 		return nil, 0, fmt.Errorf("Indirect groups can have at most one bucket.")
 	}
 	return g, p.usable, nil
+}
+
+// complete checks that the settings are those that the command needs.
+func (p *groupParser) complete() error {
+	g := p.g
+	withType := !g.Command.needsNoType()
+	switch {
+	case !withType && p.haveType:
+		return fmt.Errorf("type is not needed")
+	case !p.haveID && g.Command == GroupDelete:
+		g.ID = GroupAll
+	case !p.haveID:
+		return fmt.Errorf("must specify a group_id")
+	case withType && !p.haveType:
+		return fmt.Errorf("must specify a type")
+	case g.Command == GroupInsertBucket && !p.haveCmd:
+		return fmt.Errorf("must specify a command bucket id")
+	case g.Command == GroupInsertBucket && g.CommandBucketID == BucketAll:
+		return fmt.Errorf("command_bucket_id=all is not permitted")
+	case p.haveCmd && (withType || g.Command == GroupDelete):
+		return fmt.Errorf("command bucket id is not needed")
+	}
+	return nil
 }
 
 // bucketsIn is where the first bucket begins, negative when there is none: a
@@ -117,51 +125,13 @@ func (p *groupParser) setting(kv KeyValue) error {
 	switch kv.Key {
 	case "command_bucket_id":
 		p.haveCmd = true
-		switch kv.Value {
-		case "all":
-			g.CommandBucketID = BucketAll
-		case "first":
-			g.CommandBucketID = BucketFirst
-		case "last":
-			g.CommandBucketID = BucketLast
-		default:
-			v, err := parseUint(kv.Value, 32, "")
-			if err != nil {
-				return err
-			}
-			if v > BucketMax && v != BucketAll {
-				return fmt.Errorf("invalid command bucket id %d", v)
-			}
-			g.CommandBucketID = uint32(v)
-		}
+		return p.commandBucket(kv.Value)
 	case "group_id":
 		p.haveID = true
-		if kv.Value == "all" && g.Command == GroupDelete {
-			g.ID = GroupAll
-			return nil
-		}
-		v, err := parseUint(kv.Value, 32, "")
-		if err != nil {
-			return err
-		}
-		if v > GroupMax && !(g.Command == GroupDelete && v == GroupAll) {
-			return fmt.Errorf("invalid group id %d", v)
-		}
-		g.ID = uint32(v)
+		return p.groupID(kv.Value)
 	case "type":
 		p.haveType = true
-		switch kv.Value {
-		case "all":
-			g.Type = GroupTypeAll
-		case "select":
-			g.Type = GroupTypeSelect
-		case "indirect":
-			g.Type = GroupTypeIndirect
-		case "ff", "fast_failover":
-			g.Type = GroupTypeFF
-		default:
-			return fmt.Errorf("invalid group type %s", kv.Value)
-		}
+		return p.groupType(kv.Value)
 	case "selection_method":
 		if g.Command.needsNoType() {
 			return fmt.Errorf("selection method is not needed")
@@ -180,6 +150,63 @@ func (p *groupParser) setting(kv KeyValue) error {
 		return p.fields(kv.Value)
 	default:
 		return fmt.Errorf("unknown keyword %s", kv.Key)
+	}
+	return nil
+}
+
+// commandBucket reads where a bucket is inserted, or which is removed.
+func (p *groupParser) commandBucket(s string) error {
+	switch s {
+	case "all":
+		p.g.CommandBucketID = BucketAll
+		return nil
+	case "first":
+		p.g.CommandBucketID = BucketFirst
+		return nil
+	case "last":
+		p.g.CommandBucketID = BucketLast
+		return nil
+	}
+	v, err := parseUint(s, 32, "")
+	if err != nil {
+		return err
+	}
+	if v > BucketMax && v != BucketAll {
+		return fmt.Errorf("invalid command bucket id %d", v)
+	}
+	p.g.CommandBucketID = uint32(v)
+	return nil
+}
+
+func (p *groupParser) groupID(s string) error {
+	deleting := p.g.Command == GroupDelete
+	if s == "all" && deleting {
+		p.g.ID = GroupAll
+		return nil
+	}
+	v, err := parseUint(s, 32, "")
+	if err != nil {
+		return err
+	}
+	if v > GroupMax && !(deleting && v == GroupAll) {
+		return fmt.Errorf("invalid group id %d", v)
+	}
+	p.g.ID = uint32(v)
+	return nil
+}
+
+func (p *groupParser) groupType(s string) error {
+	switch s {
+	case "all":
+		p.g.Type = GroupTypeAll
+	case "select":
+		p.g.Type = GroupTypeSelect
+	case "indirect":
+		p.g.Type = GroupTypeIndirect
+	case "ff", "fast_failover":
+		p.g.Type = GroupTypeFF
+	default:
+		return fmt.Errorf("invalid group type %s", s)
 	}
 	return nil
 }
@@ -277,31 +304,12 @@ func parseBucket(s string, g *GroupMod, opt ParseOptions) (Bucket, Protocol, err
 	usable := PAny
 	var actions []string
 	for _, kv := range SplitKeyValues(s) {
+		if isSetting, err := b.setting(kv, opt); err != nil {
+			return b, 0, err
+		} else if isSetting {
+			continue
+		}
 		switch strings.ToLower(kv.Key) {
-		case "weight":
-			v, err := parseUint(kv.Value, 16, "weight")
-			if err != nil {
-				return b, 0, err
-			}
-			b.Weight = uint16(v)
-		case "watch_port":
-			n, ok := flow.ParsePort(kv.Value, opt.Names.ports())
-			if !ok || PortNo(n) >= PortMax && PortNo(n) != PortNone && PortNo(n) != PortController {
-				return b, 0, fmt.Errorf("%s: invalid watch_port", kv.Value)
-			}
-			b.WatchPort = PortNo(n)
-		case "watch_group":
-			v, err := parseUint(kv.Value, 32, "")
-			if err != nil || v > GroupMax {
-				return b, 0, fmt.Errorf("invalid watch_group id %s", kv.Value)
-			}
-			b.WatchGroup = uint32(v)
-		case "bucket_id":
-			v, err := parseUint(kv.Value, 32, "")
-			if err != nil || v > BucketMax {
-				return b, 0, fmt.Errorf("invalid bucket_id id %s", kv.Value)
-			}
-			b.ID = uint32(v)
 		case "action", "actions":
 			_, rest, _ := strings.Cut(kv.Raw, "=")
 			actions = append(actions, rest)
@@ -323,185 +331,35 @@ func parseBucket(s string, g *GroupMod, opt ParseOptions) (Bucket, Protocol, err
 	return b, usable & u, err
 }
 
-// ParseMeterMod reads a meter in the syntax of ovs-ofctl(8), "Meter Syntax".
-func ParseMeterMod(s string, command MeterModCommand) (*MeterMod, error) {
-	m := &MeterMod{Command: command}
-	head, bands := s, ""
-	if command != MeterDelete {
-		i := strings.Index(s, "band")
-		if i < 0 {
-			return nil, fmt.Errorf("must specify bands")
-		}
-		_, rest, ok := strings.Cut(s[i:], "=")
-		if !ok {
-			return nil, fmt.Errorf("must specify bands")
-		}
-		head, bands = s[:i], rest
-	}
-	have := false
-	for _, kv := range SplitKeyValues(head) {
-		switch {
-		case kv.Key == "kbps" && kv.Value == "":
-			m.Meter.Flags |= MeterKbps
-		case kv.Key == "pktps" && kv.Value == "":
-			m.Meter.Flags |= MeterPktps
-		case kv.Key == "burst" && kv.Value == "":
-			m.Meter.Flags |= MeterBurst
-		case kv.Key == "stats" && kv.Value == "":
-			m.Meter.Flags |= MeterStatsFlag
-		case kv.Key == "meter":
-			id, err := ParseMeterID(kv.Value, command == MeterDelete)
-			if err != nil {
-				return nil, err
-			}
-			m.Meter.ID, have = id, true
-		case kv.Value == "":
-			return nil, fmt.Errorf("field %s missing value", kv.Key)
-		default:
-			return nil, fmt.Errorf("unknown keyword %s", kv.Key)
-		}
-	}
-	if !have {
-		return nil, fmt.Errorf("must specify 'meter'")
-	}
-	if command != MeterDelete && m.Meter.Flags&(MeterKbps|MeterPktps) == 0 {
-		return nil, fmt.Errorf("meter must specify either 'kbps' or 'pktps'")
-	}
-	return m, m.parseBands(bands)
-}
-
-// ParseMeterID reads a number or the name of a special meter; all only where
-// it makes sense.
-func ParseMeterID(s string, all bool) (uint32, error) {
-	switch {
-	case s == "all" && all:
-		return MeterAll, nil
-	case s == "controller":
-		return MeterController, nil
-	case s == "slowpath":
-		return MeterSlowpath, nil
-	}
-	v, err := strconv.ParseUint(s, 0, 32)
-	if err != nil {
-		return 0, fmt.Errorf("invalid numeric format %s", s)
-	}
-	if v == 0 || v > MeterMax {
-		return 0, fmt.Errorf("invalid value for meter")
-	}
-	return uint32(v), nil
-}
-
-func (m *MeterMod) parseBands(s string) error {
-	var b *MeterBand
-	for _, kv := range SplitKeyValues(s) {
-		if kv.Key == "type" {
-			if err := m.checkBand(b); err != nil {
-				return err
-			}
-			m.Meter.Bands = append(m.Meter.Bands, MeterBand{})
-			b = &m.Meter.Bands[len(m.Meter.Bands)-1]
-			switch kv.Value {
-			case "drop":
-				b.Type = BandDrop
-			case "dscp_remark":
-				b.Type = BandDSCPRemark
-			default:
-				return fmt.Errorf("field type unknown value %s", kv.Value)
-			}
-			continue
-		}
-		if b == nil {
-			return fmt.Errorf("band must start with the 'type' keyword")
-		}
-		if err := b.set(kv); err != nil {
-			return err
-		}
-	}
-	return m.checkBand(b)
-}
-
-// set reads one property of a band.
-func (b *MeterBand) set(kv KeyValue) error {
-	bits := 32
-	if kv.Key == "prec_level" {
-		bits = 8
-	}
-	v, err := parseUint(kv.Value, bits, kv.Key)
-	switch kv.Key {
-	case "rate":
-		b.Rate = uint32(v)
-	case "burst_size":
-		b.Burst = uint32(v)
-	case "prec_level":
-		b.PrecLevel = uint8(v)
-	default:
-		return fmt.Errorf("unknown keyword %s", kv.Key)
-	}
-	return err
-}
-
-// checkBand checks that a band is whole, and what the meter says it is.
-func (m *MeterMod) checkBand(b *MeterBand) error {
-	if b == nil {
-		return nil
-	}
-	burst, remark := m.Meter.Flags&MeterBurst != 0, b.Type == BandDSCPRemark
-	switch {
-	case b.Rate == 0:
-		return fmt.Errorf("band must have 'rate'")
-	case burst && b.Burst == 0:
-		return fmt.Errorf("band must have 'burst_size' when 'burst' flag is set")
-	case !burst && b.Burst != 0:
-		return fmt.Errorf("band may have 'burst_size' only when 'burst' flag is set")
-	case remark && b.PrecLevel == 0:
-		return fmt.Errorf("'dscp_remark' band must have 'prec_level'")
-	case !remark && b.PrecLevel != 0:
-		return fmt.Errorf("Only 'dscp_remark' band may have 'prec_level'")
-	}
-	return nil
-}
-
-// ParseTLVMaps reads "{class=C,type=T,len=L}->tun_metadataN[,...]".
-func ParseTLVMaps(s string, command TLVCommand) (*TLVTableMod, error) {
-	m := &TLVTableMod{Command: command}
-	for _, part := range strings.Split(s, "{") {
-		if part = strings.Trim(part, ", \t"); part == "" {
-			continue
-		}
-		var t TLVMap
-		var idx uint16
-		opts, field, ok := strings.Cut(part, "}->tun_metadata")
-		if !ok {
-			return nil, fmt.Errorf("invalid tlv mapping")
-		}
-		n, err := strconv.ParseUint(strings.TrimSpace(field), 10, 16)
-		idx = uint16(n)
+// setting reads a setting of a bucket, if it is one.
+func (b *Bucket) setting(kv KeyValue, opt ParseOptions) (bool, error) {
+	switch strings.ToLower(kv.Key) {
+	case "weight":
+		v, err := parseUint(kv.Value, 16, "weight")
 		if err != nil {
-			return nil, fmt.Errorf("invalid tlv mapping")
+			return true, err
 		}
-		given := map[string]bool{}
-		for _, kv := range SplitKeyValues(opts) {
-			given[kv.Key] = true
-			v, err := strconv.ParseUint(kv.Value, 0, 16)
-			if err != nil {
-				return nil, fmt.Errorf("invalid option %s", kv.Key)
-			}
-			switch kv.Key {
-			case "class":
-				t.Class = uint16(v)
-			case "type":
-				t.Type = uint8(v)
-			case "len":
-				t.Len = uint8(v)
-			default:
-				return nil, fmt.Errorf("invalid tlv mapping")
-			}
+		b.Weight = uint16(v)
+	case "watch_port":
+		n, ok := flow.ParsePort(kv.Value, opt.Names.ports())
+		if !ok || PortNo(n) >= PortMax && PortNo(n) != PortNone && PortNo(n) != PortController {
+			return true, fmt.Errorf("%s: invalid watch_port", kv.Value)
 		}
-		if !given["class"] || !given["type"] || !given["len"] {
-			return nil, fmt.Errorf("invalid tlv mapping")
+		b.WatchPort = PortNo(n)
+	case "watch_group":
+		v, err := parseUint(kv.Value, 32, "")
+		if err != nil || v > GroupMax {
+			return true, fmt.Errorf("invalid watch_group id %s", kv.Value)
 		}
-		t.Index = idx
-		m.Maps = append(m.Maps, t)
+		b.WatchGroup = uint32(v)
+	case "bucket_id":
+		v, err := parseUint(kv.Value, 32, "")
+		if err != nil || v > BucketMax {
+			return true, fmt.Errorf("invalid bucket_id id %s", kv.Value)
+		}
+		b.ID = uint32(v)
+	default:
+		return false, nil
 	}
-	return m, nil
+	return true, nil
 }
