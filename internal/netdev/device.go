@@ -35,7 +35,13 @@ type Packet struct {
 	// Tunnel is the outer headers of a packet of a tunnel's device, as they were
 	// or are to be; nil on others. Of a received packet it is valid until the
 	// next Recv.
-	Tunnel *flow.Tunnel
+	Tunnel *Outer
+}
+
+// Outer is the outer headers of a packet of a tunnel's device.
+type Outer struct {
+	flow.Tunnel
+	Options []byte // of Geneve, as they stand in its header
 }
 
 // Data is the frame.

@@ -14,6 +14,18 @@ import (
 // the options that fit.
 const MaxHeader = packet.EthLen + packet.IPv6Len + packet.UDPLen + geneveLen + MaxOptions
 
+// MaxShim is the longest header between UDP and the inner packet.
+const MaxShim = geneveLen + MaxOptions
+
+// AppendShim appends the header of a kind of tunnel that is UDP's, which follows
+// the UDP header.
+func (c *Config) AppendShim(b []byte, o *Outer) ([]byte, error) {
+	if c.Kind.appendShim == nil || c.Kind.proto != packet.ProtoUDP {
+		return nil, ErrNoHeader
+	}
+	return c.Kind.appendShim(b, c, o)
+}
+
 // Outer is what outer headers are made of besides the options of a port.
 type Outer struct {
 	Src, Dst packet.MAC

@@ -62,6 +62,15 @@ func (k *Kind) Pop(frame []byte, o *flow.Offsets, trusted bool, t *flow.Tunnel) 
 	return p, err
 }
 
+// PopShim reads the header of a kind of tunnel that is UDP's, from what follows
+// the UDP header.
+func (k *Kind) PopShim(b []byte, t *flow.Tunnel) (Popped, error) {
+	if k.popShim == nil || k.proto != packet.ProtoUDP {
+		return Popped{}, ErrKind
+	}
+	return k.popShim(b, t)
+}
+
 func popUDP(l4, ip []byte, trusted bool, t *flow.Tunnel) error {
 	if len(l4) < packet.UDPLen {
 		return ErrShort

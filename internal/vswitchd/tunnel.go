@@ -13,9 +13,13 @@ import (
 	"weir/internal/unixctl"
 )
 
-// carried is the one type of tunnel whose packets the kernel's data path carries,
-// and sockets of the host where the data path in user space has no bridge for them.
+// carried is the one type of tunnel whose packets the kernel's data path carries.
 const carried = "vxlan"
+
+// socketed are the types of tunnel that sockets of the host carry where no bridge
+// leads to the other end: for the eBPF data path, those of them that the kernel
+// doesn't carry.
+var socketed = []string{carried, "geneve"}
 
 // imagined reports whether no packet leaves the machine through tunnels of the
 // data path behind a type.
@@ -26,7 +30,7 @@ func (c *composer) imagined(typ string) bool { return c.host == nil || c.isDummy
 func (c *composer) offered(typ string) []string {
 	return slices.DeleteFunc(c.devices(typ).Types(), func(name string) bool {
 		k := tunnel.KindOf(name)
-		return !c.imagined(typ) && k != nil && name != carried && (c.inKernel(typ) || !k.Native())
+		return !c.imagined(typ) && k != nil && !k.Native()
 	})
 }
 
@@ -47,13 +51,13 @@ func (c *composer) inKernel(typ string) bool {
 	return typ != "netdev" && c.host != nil && c.kernelChoice(typ).kind == "ebpf"
 }
 
-// openCollector opens a device of the kernel that carries tunnels for the eBPF
-// data path.
+// openCollector opens what carries tunnels for the eBPF data path: a device of the
+// kernel for VXLAN, for others what does in user space, which their packets go to.
 func (c *composer) openCollector(t *tunnel.Config, owner linux.Owner) (netdev.Device, error) {
 	const cure = "bridges of datapath_type=netdev have it"
 	switch {
 	case t.Kind.Type != carried:
-		return nil, fmt.Errorf("tunnels of type %s are not supported by the eBPF data path: %s, or use type %s", t.Kind.Type, cure, carried)
+		return openUnderlay(t)
 	case len(t.Extensions) > 0:
 		return nil, fmt.Errorf("extensions of VXLAN (options:exts=%s) are not supported by the eBPF data path: %s", strings.Join(t.Extensions, ","), cure)
 	case t.PacketType != "legacy_l2":
@@ -63,16 +67,16 @@ func (c *composer) openCollector(t *tunnel.Config, owner linux.Owner) (netdev.De
 }
 
 // openUnderlay opens what carries tunnels of the data path in user space where no
-// bridge leads to their ends: for plain VXLAN sockets of the host, for others
-// nothing.
+// bridge leads to their ends: for plain VXLAN and Geneve sockets of the host, for
+// others nothing.
 func openUnderlay(t *tunnel.Config) (netdev.Device, error) {
 	switch {
 	case !t.Kind.Native():
 		return nil, fmt.Errorf("tunnels of type %s are not supported yet", t.Kind.Type)
-	case t.Kind.Type != carried || !t.Plain():
+	case !slices.Contains(socketed, t.Kind.Type) || !t.Plain():
 		return tunnelport.NewSilent(t), nil
 	}
-	return linux.OpenVXLANSocket(t)
+	return linux.OpenTunnelSocket(t)
 }
 
 // registerTunnels registers the commands about tunnels.

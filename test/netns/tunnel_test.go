@@ -34,8 +34,8 @@ func (s *sw) joinUnderlay() {
 }
 
 // The types of interface that the database lists are those that work; a port of
-// another type says what is wrong with it, and in the kernel's data path a tunnel
-// that it can't make says which data path can.
+// another type says what is wrong with it, and in the kernel's data path one that it
+// can't make says which data path can.
 func TestTunnelTypes(t *testing.T) {
 	s := start(t)
 	s.datapath = "netdev"
@@ -52,10 +52,40 @@ func TestTunnelTypes(t *testing.T) {
 	}
 	s.datapath = "ebpf"
 	s.vsctl("add-br br1")
-	s.vsctl("--no-wait add-port br1 g0 -- set Interface g0 type=geneve options:remote_ip=%s", outerThere)
+	s.vsctl("--no-wait add-port br1 g0 -- set Interface g0 type=vxlan options:remote_ip=%s options:exts=gbp", outerThere)
 	s.eventually("an error of g0", func() bool {
-		return strings.Contains(s.vsctl("get Interface g0 error"), "tunnels of type geneve are not supported by the eBPF data path: bridges of datapath_type=netdev have it")
+		return strings.Contains(s.vsctl("get Interface g0 error"), "extensions of VXLAN (options:exts=gbp) are not supported by the eBPF data path: bridges of datapath_type=netdev have it")
 	})
+}
+
+// Geneve by the host's addresses, over IPv4 and IPv6, between switches: options
+// that one sets, the other matches.
+func TestGeneveBetweenSwitches(t *testing.T) { eachDatapath(t, (*sw).testGeneveBetweenSwitches) }
+
+func (s *sw) testGeneveBetweenSwitches(t *testing.T) {
+	other := startIn(t, remote)
+	other.datapath = s.datapath
+	s.joinUnderlay()
+	ends := map[*sw][2]string{s: {outerThere, outer6There}, other: {outerHere, outer6Here}}
+	hosts := map[*sw]lab.Host{s: s.host("a", "10.80.0.1"), other: other.host("b", "10.80.0.2")}
+	for end, addrs := range ends {
+		end.vsctl("add-br br0 -- add-port br0 %s -- add-port br0 g0 -- set Interface g0 type=geneve options:remote_ip=%s options:key=flow", hosts[end].Port, addrs[0])
+		end.run("ovs-ofctl", "add-tlv-map", "br0", "{class=0x102,type=0x80,len=4}->tun_metadata3")
+		end.run("ovs-ofctl", "del-flows", "br0")
+		end.run("ovs-ofctl", "add-flow", "br0", "in_port="+hosts[end].Port+",actions=set_field:7->tun_id,set_field:0x15->tun_metadata3,output:g0")
+		end.run("ovs-ofctl", "add-flow", "br0", "in_port=g0,tun_id=7,tun_metadata3=5/0xf,actions=output:"+hosts[end].Port)
+	}
+	a, b := hosts[s], hosts[other]
+	s.expect(a, "10.80.0.2", true)
+	s.stream(a, b)
+	other.run("ovs-ofctl", "mod-flows", "br0", "in_port="+b.Port+",actions=set_field:7->tun_id,set_field:0x16->tun_metadata3,output:g0")
+	s.expect(a, "10.80.0.2", false)
+	other.run("ovs-ofctl", "mod-flows", "br0", "in_port="+b.Port+",actions=set_field:7->tun_id,set_field:0x25->tun_metadata3,output:g0")
+	for end, addrs := range ends {
+		end.vsctl("set Interface g0 options:remote_ip=%s options:csum=true", addrs[1])
+	}
+	s.expect(a, "10.80.0.2", true)
+	s.stream(b, a)
 }
 
 // Our tunnels and the kernel's own VXLAN device understand each other: with a

@@ -104,6 +104,7 @@ func (d *DP) open() (err error) {
 	d.mirror = newMirror(d.set, d.cfg.Clock)
 	d.soft, err = userspace.New(userspace.Config{
 		Type: d.cfg.Type, Name: d.cfg.Name, Clock: d.cfg.Clock, Mirror: d.mirror, Meter: d.passMeter,
+		Workers: 1, OnDemand: true, // for the ports that no program has
 	})
 	if err != nil {
 		return err

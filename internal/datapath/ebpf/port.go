@@ -58,6 +58,9 @@ func (d *DP) PortAdd(dev netdev.Device, typ string, no datapath.PortNo) (datapat
 		no = d.choosePort(a, ok)
 	}
 	no, err := d.soft.PortAdd(dev, typ, no)
+	if err == nil && !ok {
+		d.set.SetSoft(no, true)
+	}
 	if err != nil || !ok {
 		return no, err
 	}
@@ -303,6 +306,7 @@ func (d *DP) PortDel(no datapath.PortNo) error {
 	}
 	p := d.ports[no]
 	if p == nil {
+		d.set.SetSoft(no, false)
 		return nil
 	}
 	delete(d.ports, no)

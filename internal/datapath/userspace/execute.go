@@ -212,7 +212,7 @@ func (w *worker) transform(st *state, a datapath.Action) bool {
 		st.key.PktMark = st.key.PktMark&^a.Mask | a.Mark&a.Mask
 		st.pkt.Mark = st.key.PktMark
 	case *datapath.SetTunnel:
-		st.key.Tunnel = a.Tunnel
+		st.key.Tunnel, st.options = a.Tunnel, a.Options
 	case *datapath.CTClear:
 		k := st.key
 		k.CTState, k.CTZone, k.CTMark, k.CTLabel, k.CTNwProto = 0, 0, 0, [16]byte{}, 0

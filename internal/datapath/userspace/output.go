@@ -42,7 +42,7 @@ func (w *worker) output(st *state, no datapath.PortNo, changing bool) {
 	}
 	switch {
 	case p.tunnel:
-		pkt = w.copyForTunnel(pkt, &st.key.Tunnel)
+		pkt = w.copyForTunnel(pkt, &st.key.Tunnel, st.options)
 	case changing:
 		pkt = w.copyPacket(pkt, pkt.Len)
 	}
@@ -186,9 +186,9 @@ func (w *worker) copyPacket(pkt *netdev.Packet, n int) *netdev.Packet {
 
 // copyForTunnel makes a copy with the outer headers that it is to get: other
 // copies of the packet may have others.
-func (w *worker) copyForTunnel(pkt *netdev.Packet, t *flow.Tunnel) *netdev.Packet {
+func (w *worker) copyForTunnel(pkt *netdev.Packet, t *flow.Tunnel, options []byte) *netdev.Packet {
 	c := w.copyOf(pkt, pkt.Len)
-	c.tunnel = *t
+	c.tunnel = netdev.Outer{Tunnel: *t, Options: options}
 	c.Tunnel = &c.tunnel
 	return &c.Packet
 }

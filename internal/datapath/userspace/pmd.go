@@ -81,7 +81,7 @@ func (d *DP) Rebalance() {
 // wantedCores are the cores that shall have a thread, and whether they are
 // asked for by name.
 func (d *DP) wantedCores() (cores []numa.Core, named bool) {
-	if !slices.ContainsFunc(d.ports.Load().list, d.threaded) && d.cfg.Synchronous {
+	if (d.cfg.Synchronous || d.cfg.OnDemand) && !slices.ContainsFunc(d.ports.Load().list, d.threaded) {
 		return nil, false
 	}
 	top := &d.cfg.Topology
@@ -293,7 +293,7 @@ func (p *port) follow() {
 // however many there are.
 func (d *DP) arranged() bool {
 	s := &d.set
-	return d.cfg.Synchronous || s.cpuMask != "" || s.assign != AssignCycles || d.pinned > 0
+	return d.cfg.Synchronous || d.cfg.OnDemand || s.cpuMask != "" || s.assign != AssignCycles || d.pinned > 0
 }
 
 // takeQueues gives the queues of a new port to the threads that have the fewest.

@@ -198,6 +198,9 @@ func (d *DP) attach(p *port) {
 
 // threaded reports whether threads read the port.
 func (d *DP) threaded(p *port) bool {
+	if d.cfg.OnDemand {
+		return p.dev.NumRxQueues() > 0
+	}
 	if !d.cfg.Synchronous {
 		return true
 	}

@@ -46,6 +46,8 @@ type Config struct {
 	// Workers is the number of threads that poll devices, where nobody asks for
 	// certain cores; 0 for none.
 	Workers int
+	// OnDemand has threads only while a port has queues for them to poll.
+	OnDemand bool
 	// Topology is the cores there are; without any, threads are numbered.
 	Topology numa.Topology
 	// Local, when not nil, becomes port 0.

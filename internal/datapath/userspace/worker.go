@@ -39,6 +39,7 @@ type state struct {
 	// stale says that headers moved since extraction, changed that a header
 	// field did.
 	stale, changed bool
+	options        []byte // of the tunnel that the packet is to go through
 	cut            uint32 // length for the next output, 0 for all of it
 	depth          int
 	seen           uint64 // flows put before it was looked up
@@ -47,7 +48,7 @@ type state struct {
 // packetCopy is a copy of a packet, with memory for its tunnel's metadata.
 type packetCopy struct {
 	netdev.Packet
-	tunnel flow.Tunnel
+	tunnel netdev.Outer
 }
 
 // txQueue is packets waiting to be sent to one port.
@@ -219,7 +220,8 @@ func (w *worker) receive(pkt *netdev.Packet, p *port) {
 	k.InPort = uint32(p.no)
 	k.PktMark, k.SkbPriority = pkt.Mark, pkt.Prio
 	if pkt.Tunnel != nil {
-		k.Tunnel = *pkt.Tunnel
+		k.Tunnel = pkt.Tunnel.Tunnel
+		k.SetOptions(pkt.Tunnel.Options)
 	}
 	w.process(pkt, 0)
 }

@@ -18,7 +18,7 @@ import (
 // where a packet is to go. It outlives the process.
 type Collector struct {
 	*link
-	tx *vxlanSender
+	tx *tunnelSender
 }
 
 var _ netdev.Device = (*Collector)(nil)
@@ -45,7 +45,7 @@ func (h *Host) OpenCollector(c *tunnel.Config, owner Owner) (netdev.Device, erro
 	if err != nil {
 		return nil, fmt.Errorf("device %s: %w", name, err)
 	}
-	d := &Collector{link: &link{host: h, name: name, typ: c.Kind.Type}, tx: newVXLANSender(c.DstPort)}
+	d := &Collector{link: &link{host: h, name: name, typ: c.Kind.Type}, tx: newTunnelSender(c)}
 	if err := d.refresh(); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (d *Collector) Send(_ int, batch []*netdev.Packet) (int, error) {
 }
 
 // Options are the port, where it isn't the usual one.
-func (d *Collector) Options() map[string]string { return underlayOptions(d.tx.port) }
+func (d *Collector) Options() map[string]string { return underlayOptions(d.tx.conf) }
 
 // SetOptions changes nothing: the options are those of the ports that use it.
 func (d *Collector) SetOptions(map[string]string) error { return nil }
@@ -113,11 +113,11 @@ func (d *Collector) Close() error {
 	return linkError(err)
 }
 
-// underlayOptions are what dpctl/show says of a device for VXLAN.
-func underlayOptions(port uint16) map[string]string {
+// underlayOptions are what dpctl/show says of a device for tunnels.
+func underlayOptions(c *tunnel.Config) map[string]string {
 	m := map[string]string{"packet_type": "ptap"}
-	if k := tunnel.KindOf("vxlan"); port != k.Port {
-		m["dst_port"] = fmt.Sprint(port)
+	if c.DstPort != c.Kind.Port {
+		m["dst_port"] = fmt.Sprint(c.DstPort)
 	}
 	return m
 }

@@ -103,6 +103,8 @@ const (
 	SlowTunnel
 	// SlowKernel: the kernel has no helper for it.
 	SlowKernel
+	// SlowPort: the port is user space's.
+	SlowPort
 	// SlowCut: the packet changes between the action that cuts it and its output.
 	SlowCut
 )
@@ -115,6 +117,7 @@ var slowTexts = [...]string{
 	SlowLong:    "too many actions",
 	SlowTunnel:  "tunnel options beyond the kernel's interface",
 	SlowKernel:  "the kernel has no helper for it",
+	SlowPort:    "the port's device is user space's",
 	SlowCut:     "changes a packet that is to be cut",
 }
 

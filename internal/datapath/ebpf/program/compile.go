@@ -11,11 +11,12 @@ type compiler struct {
 	key    *flow.Key
 	mask   *flow.Mask
 	ops    []uint64
-	users  int    // Userspace actions so far
-	index  int    // of the action in hand
-	cut    uint32 // of a Trunc that waits for its output
-	cutAt  int    // the index of that Trunc, or of what it stands in
-	depth  int    // of nested lists
+	users  int       // Userspace actions so far
+	index  int       // of the action in hand
+	cut    uint32    // of a Trunc that waits for its output
+	cutAt  int       // the index of that Trunc, or of what it stands in
+	depth  int       // of nested lists
+	soft   softPorts // nil, unless some output is to one of them
 	progress
 }
 
@@ -36,11 +37,11 @@ type progress struct {
 // whole at the action that it names, which is counted.
 func (s *Set) Compile(key *flow.Key, mask *flow.Mask, actions []datapath.Action) (*Code, *Slow) {
 	actions = reorder(actions)
-	c := compiler{kernel: s.cfg.Kernel, key: key, mask: mask}
+	c := compiler{kernel: s.cfg.Kernel, key: key, mask: mask, soft: s.softIn(actions)}
 	code := &Code{actions: actions, high: noPort}
 	if len(actions) == 0 {
 		code.high = dropPort
-	} else if out, ok := actions[0].(*datapath.Output); ok && len(actions) == 1 && int(out.Port) < s.cfg.MaxPorts {
+	} else if out, ok := actions[0].(*datapath.Output); ok && len(actions) == 1 && c.soft == nil && int(out.Port) < s.cfg.MaxPorts {
 		code.high = uint32(out.Port)
 	}
 	code.text = datapath.FormatActions(actions, nil)
@@ -79,6 +80,9 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 	}
 	switch a := a.(type) {
 	case *datapath.Output:
+		if c.soft[a.Port] {
+			return SlowPort
+		}
 		return c.output(a, last)
 	case *datapath.Trunc:
 		c.cut, c.cutAt = a.MaxLen, c.index
@@ -108,6 +112,9 @@ func (c *compiler) action(a datapath.Action, last bool) SlowWhy {
 		}
 		c.add(op(opRecirc, 1, 0, a.ID))
 	case *datapath.SetTunnel:
+		if c.soft != nil { // who has the port is to know what it is for
+			return SlowPort
+		}
 		return c.setTunnel(a)
 	case *datapath.Clone:
 		return c.nested(a.Actions, last)

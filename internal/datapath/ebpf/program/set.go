@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -39,6 +40,7 @@ type Set struct {
 	upcall                                           *ebpf.Program
 
 	flows *table
+	soft  atomic.Pointer[softPorts]
 }
 
 func (c *Config) defaults() {

@@ -15,40 +15,41 @@ import (
 	"weir/internal/tunnel"
 )
 
-// VXLANSocket carries VXLAN tunnels for a data path in user space: UDP sockets
-// at the tunnels' port, one for IPv4 and one for IPv6, each a receive queue.
-type VXLANSocket struct {
+// TunnelSocket carries tunnels of a kind that is UDP's for a data path in user
+// space: sockets at the tunnels' port, one for IPv4 and one for IPv6, each a
+// receive queue. Whether a packet had an outer checksum isn't known of it.
+type TunnelSocket struct {
 	*netdev.Virtual
-	tx *vxlanSender
+	tx *tunnelSender
 
 	mu     sync.RWMutex // held for writing by Close only
-	rx     []*vxlanReceiver
+	rx     []*tunnelReceiver
 	closed bool
 
 	rxPackets, rxBytes, txPackets, txBytes, drops atomic.Uint64
 }
 
-var _ netdev.Device = (*VXLANSocket)(nil)
+var _ netdev.Device = (*TunnelSocket)(nil)
 
-// vxlanReceiver is one socket with the memory that recvmmsg(2) fills in; the
+// tunnelReceiver is one socket with the memory that recvmmsg(2) fills in; the
 // reader of its queue owns it.
-type vxlanReceiver struct {
+type tunnelReceiver struct {
+	kind    *tunnel.Kind
 	fd      int
 	v6      bool
 	hdrs    [maxBatch]mmsghdr
-	iovs    [maxBatch][2]unix.Iovec
-	vxlan   [maxBatch][tunnel.VXLANLen]byte
+	iovs    [maxBatch]unix.Iovec
 	addrs   [maxBatch]unix.RawSockaddrInet6
 	control [maxBatch][128]byte
-	tunnels [maxBatch]flow.Tunnel
+	tunnels [maxBatch]netdev.Outer
 }
 
-// OpenVXLANSocket opens the sockets of a tunnel's port. EADDRINUSE says that
+// OpenTunnelSocket opens the sockets of a tunnel's port. EADDRINUSE says that
 // another program, or a device of the kernel, has it.
-func OpenVXLANSocket(c *tunnel.Config) (netdev.Device, error) {
-	d := &VXLANSocket{Virtual: netdev.NewVirtual(c.DeviceName(), c.Kind.Type), tx: newVXLANSender(c.DstPort)}
+func OpenTunnelSocket(c *tunnel.Config) (netdev.Device, error) {
+	d := &TunnelSocket{Virtual: netdev.NewVirtual(c.DeviceName(), c.Kind.Type), tx: newTunnelSender(c)}
 	for _, v6 := range []bool{false, true} {
-		r, err := newVXLANReceiver(v6, c.DstPort)
+		r, err := newTunnelReceiver(c.Kind, v6, c.DstPort)
 		if v6 && errors.Is(err, unix.EAFNOSUPPORT) {
 			break // a kernel without IPv6
 		}
@@ -61,7 +62,7 @@ func OpenVXLANSocket(c *tunnel.Config) (netdev.Device, error) {
 	return d, nil
 }
 
-func newVXLANReceiver(v6 bool, port uint16) (*vxlanReceiver, error) {
+func newTunnelReceiver(kind *tunnel.Kind, v6 bool, port uint16) (*tunnelReceiver, error) {
 	family, level := unix.AF_INET, unix.IPPROTO_IP
 	options := []int{unix.IP_PKTINFO, unix.IP_RECVTOS, unix.IP_RECVTTL}
 	var addr unix.Sockaddr = &unix.SockaddrInet4{Port: int(port)}
@@ -90,13 +91,11 @@ func newVXLANReceiver(v6 bool, port uint16) (*vxlanReceiver, error) {
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	r := &vxlanReceiver{fd: fd, v6: v6}
+	r := &tunnelReceiver{kind: kind, fd: fd, v6: v6}
 	for i := range r.hdrs {
-		r.iovs[i][0].Base = &r.vxlan[i][0]
-		r.iovs[i][0].SetLen(tunnel.VXLANLen)
 		h := &r.hdrs[i].hdr
-		h.Iov = &r.iovs[i][0]
-		h.SetIovlen(2)
+		h.Iov = &r.iovs[i]
+		h.SetIovlen(1)
 		h.Name = (*byte)(unsafe.Pointer(&r.addrs[i]))
 		h.Control = &r.control[i][0]
 	}
@@ -104,10 +103,10 @@ func newVXLANReceiver(v6 bool, port uint16) (*vxlanReceiver, error) {
 }
 
 // NumRxQueues is 2, or 1 where the kernel has no IPv6.
-func (d *VXLANSocket) NumRxQueues() int { return len(d.rx) }
+func (d *TunnelSocket) NumRxQueues() int { return len(d.rx) }
 
 // RecvFD is the queue's socket.
-func (d *VXLANSocket) RecvFD(q int) int {
+func (d *TunnelSocket) RecvFD(q int) int {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if d.closed {
@@ -117,7 +116,7 @@ func (d *VXLANSocket) RecvFD(q int) int {
 }
 
 // Recv reads a batch with one system call, and takes the frames out of it.
-func (d *VXLANSocket) Recv(q int, batch []netdev.Packet) (int, error) {
+func (d *TunnelSocket) Recv(q int, batch []netdev.Packet) (int, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if d.closed {
@@ -127,8 +126,8 @@ func (d *VXLANSocket) Recv(q int, batch []netdev.Packet) (int, error) {
 	n := min(len(batch), maxBatch)
 	for i := range n {
 		b := &batch[i]
-		r.iovs[i][1].Base = &b.Buf[netdev.Headroom]
-		r.iovs[i][1].SetLen(len(b.Buf) - netdev.Headroom)
+		r.iovs[i].Base = &b.Buf[netdev.Headroom]
+		r.iovs[i].SetLen(len(b.Buf) - netdev.Headroom)
 		r.hdrs[i].hdr.SetControllen(len(r.control[i]))
 		r.hdrs[i].hdr.Namelen = unix.SizeofSockaddrInet6
 	}
@@ -144,17 +143,21 @@ func (d *VXLANSocket) Recv(q int, batch []netdev.Packet) (int, error) {
 	return int(got), nil
 }
 
-// packet makes a packet of a datagram; what isn't VXLAN becomes one of length 0.
-func (r *vxlanReceiver) packet(i int, p *netdev.Packet) {
-	*p = netdev.Packet{Buf: p.Buf, Off: netdev.Headroom, Tunnel: &r.tunnels[i]}
-	vni, ok := tunnel.VXLAN(&r.vxlan[i])
-	if !ok || r.hdrs[i].len < tunnel.VXLANLen {
+// packet makes a packet of a datagram; what isn't the tunnel's, or holds no frame,
+// becomes one of length 0.
+func (r *tunnelReceiver) packet(i int, p *netdev.Packet) {
+	outer := &r.tunnels[i]
+	t := &outer.Tunnel
+	*t = flow.Tunnel{}
+	*p = netdev.Packet{Buf: p.Buf, Off: netdev.Headroom, Tunnel: outer}
+	datagram := p.Buf[netdev.Headroom:][:r.hdrs[i].len]
+	in, err := r.kind.PopShim(datagram, t)
+	if err != nil || in.PacketType != 0 {
 		return
 	}
-	p.Len = int(r.hdrs[i].len) - tunnel.VXLANLen
+	p.Off, p.Len = p.Off+in.Len, len(datagram)-in.Len
+	outer.Options = in.Options
 	netdev.FindPartial(p)
-	t := &r.tunnels[i]
-	*t = flow.Tunnel{ID: uint64(vni), Flags: flow.TunnelKey}
 	if r.v6 {
 		t.IPv6Src = r.addrs[i].Addr
 	} else {
@@ -165,7 +168,7 @@ func (r *vxlanReceiver) packet(i int, p *netdev.Packet) {
 
 // metadata reads the control messages: destination, type of service, time to
 // live.
-func (r *vxlanReceiver) metadata(b []byte, t *flow.Tunnel) {
+func (r *tunnelReceiver) metadata(b []byte, t *flow.Tunnel) {
 	for len(b) >= unix.SizeofCmsghdr {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
 		if int(h.Len) < unix.SizeofCmsghdr || int(h.Len) > len(b) {
@@ -195,7 +198,7 @@ func (r *vxlanReceiver) metadata(b []byte, t *flow.Tunnel) {
 }
 
 // Send encapsulates packets and sends them.
-func (d *VXLANSocket) Send(_ int, batch []*netdev.Packet) (int, error) {
+func (d *TunnelSocket) Send(_ int, batch []*netdev.Packet) (int, error) {
 	sent, err := d.tx.send(batch)
 	d.txPackets.Add(uint64(sent))
 	d.drops.Add(uint64(len(batch) - sent))
@@ -206,7 +209,7 @@ func (d *VXLANSocket) Send(_ int, batch []*netdev.Packet) (int, error) {
 }
 
 // Stats are what the sockets carried, without outer headers.
-func (d *VXLANSocket) Stats() (netdev.Stats, error) {
+func (d *TunnelSocket) Stats() (netdev.Stats, error) {
 	s, err := d.Virtual.Stats()
 	s.RxPackets, s.RxBytes = d.rxPackets.Load(), d.rxBytes.Load()
 	s.TxPackets, s.TxBytes, s.TxDropped = d.txPackets.Load(), d.txBytes.Load(), d.drops.Load()
@@ -214,13 +217,13 @@ func (d *VXLANSocket) Stats() (netdev.Stats, error) {
 }
 
 // Options are the port, where it isn't the usual one.
-func (d *VXLANSocket) Options() map[string]string { return underlayOptions(d.tx.port) }
+func (d *TunnelSocket) Options() map[string]string { return underlayOptions(d.tx.conf) }
 
 // SetOptions changes nothing: the options are those of the ports that use it.
-func (d *VXLANSocket) SetOptions(map[string]string) error { return nil }
+func (d *TunnelSocket) SetOptions(map[string]string) error { return nil }
 
 // Close closes the sockets.
-func (d *VXLANSocket) Close() error {
+func (d *TunnelSocket) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {

@@ -14,18 +14,18 @@ import (
 	"weir/internal/tunnel"
 )
 
-// vxlanSender puts frames into VXLAN datagrams and sends them by UDP sockets,
+// tunnelSender puts frames into datagrams of a tunnel and sends them by UDP sockets,
 // so that routes, neighbours, fragmentation and the outer checksum are the
 // kernel's matter. Sockets are opened when they are first needed: what can't be
 // said of a single datagram is said of a socket. It is safe for concurrent use.
-type vxlanSender struct {
-	port uint16
+type tunnelSender struct {
+	conf *tunnel.Config // one of those that share the port
 
 	mu      sync.RWMutex // held for writing while sockets are opened or closed
 	sockets [numVariants]int
 	closed  bool
 
-	rings sync.Pool // of *vxlanRing
+	rings sync.Pool // of *tunnelRing
 }
 
 // A variant of socket, in bits: IPv6, don't fragment, checksum, and the number
@@ -39,29 +39,29 @@ const (
 	numVariants = variantFlow * sourcePorts
 )
 
-// vxlanRing is the memory that sendmmsg(2) reads.
-type vxlanRing struct {
+// tunnelRing is the memory that sendmmsg(2) reads.
+type tunnelRing struct {
 	hdrs    [maxBatch]mmsghdr
 	iovs    [maxBatch][3]unix.Iovec
-	vxlan   [maxBatch][tunnel.VXLANLen]byte
+	shims   [maxBatch][tunnel.MaxShim]byte
 	heads   [maxBatch][netdev.MaxHeaders]byte
 	addrs   [maxBatch]unix.RawSockaddrInet6
 	control [maxBatch][128]byte
 	n       int
 	fd      int // of what waits
 	seg     netdev.Segmenter
+	outer   tunnel.Outer
 }
 
-func newVXLANSender(port uint16) *vxlanSender {
-	s := &vxlanSender{port: port}
+func newTunnelSender(c *tunnel.Config) *tunnelSender {
+	s := &tunnelSender{conf: c}
 	for i := range s.sockets {
 		s.sockets[i] = -1
 	}
 	s.rings.New = func() any {
-		r := new(vxlanRing)
+		r := new(tunnelRing)
 		for i := range r.hdrs {
-			r.iovs[i][0].Base = &r.vxlan[i][0]
-			r.iovs[i][0].SetLen(tunnel.VXLANLen)
+			r.iovs[i][0].Base = &r.shims[i][0]
 			r.iovs[i][1].Base = &r.heads[i][0]
 			h := &r.hdrs[i].hdr
 			h.Iov = &r.iovs[i][0]
@@ -75,8 +75,8 @@ func newVXLANSender(port uint16) *vxlanSender {
 }
 
 // send sends a batch and returns how many went out whole.
-func (s *vxlanSender) send(batch []*netdev.Packet) (int, error) {
-	r := s.rings.Get().(*vxlanRing)
+func (s *tunnelSender) send(batch []*netdev.Packet) (int, error) {
+	r := s.rings.Get().(*tunnelRing)
 	defer s.rings.Put(r)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -96,9 +96,12 @@ func (s *vxlanSender) send(batch []*netdev.Packet) (int, error) {
 }
 
 // packet queues the datagrams of one packet.
-func (s *vxlanSender) packet(r *vxlanRing, p *netdev.Packet) error {
-	t := p.Tunnel
-	if t == nil || t.Dst == 0 && t.IPv6Dst == [16]byte{} {
+func (s *tunnelSender) packet(r *tunnelRing, p *netdev.Packet) error {
+	if p.Tunnel == nil {
+		return errNoEndpoint
+	}
+	t := &p.Tunnel.Tunnel
+	if t.Dst == 0 && t.IPv6Dst == [16]byte{} {
 		return errNoEndpoint
 	}
 	fd, err := s.socket(t, p)
@@ -118,7 +121,12 @@ func (s *vxlanSender) packet(r *vxlanRing, p *netdev.Packet) error {
 			return nil
 		}
 		i := r.n
-		tunnel.PutVXLAN(&r.vxlan[i], uint32(t.ID))
+		r.outer.Tunnel, r.outer.Options = t, p.Tunnel.Options
+		shim, err := s.conf.AppendShim(r.shims[i][:0], &r.outer)
+		if err != nil {
+			return err
+		}
+		r.iovs[i][0].SetLen(len(shim))
 		r.iovs[i][1].SetLen(n)
 		r.iovs[i][2] = unix.Iovec{}
 		if len(payload) > 0 {
@@ -135,14 +143,14 @@ func (s *vxlanSender) packet(r *vxlanRing, p *netdev.Packet) error {
 var errNoEndpoint = fmt.Errorf("a packet for a tunnel says not where it is to go: %w", unix.EDESTADDRREQ)
 
 // address says where a datagram goes, and what else a datagram can say.
-func (s *vxlanSender) address(r *vxlanRing, i int, t *flow.Tunnel, mark uint32) {
+func (s *tunnelSender) address(r *tunnelRing, i int, t *flow.Tunnel, mark uint32) {
 	h := &r.hdrs[i].hdr
 	c := controlWriter{buf: r.control[i][:0]}
 	ttl := int32(t.TTL)
 	if ttl == 0 {
 		ttl = tunnel.DefaultTTL
 	}
-	port := [2]byte{byte(s.port >> 8), byte(s.port)}
+	port := [2]byte{byte(s.conf.DstPort >> 8), byte(s.conf.DstPort)}
 	if t.Dst != 0 {
 		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(&r.addrs[i]))
 		*a = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: *(*uint16)(unsafe.Pointer(&port))}
@@ -189,7 +197,7 @@ func (c *controlWriter) int32(level, typ, value int32) {
 }
 
 // flush sends what waits and returns how many datagrams the kernel refused.
-func (r *vxlanRing) flush() (refused int) {
+func (r *tunnelRing) flush() (refused int) {
 	for at := 0; at < r.n; {
 		got, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(r.fd), uintptr(unsafe.Pointer(&r.hdrs[at])), uintptr(r.n-at), unix.MSG_DONTWAIT, 0, 0)
 		switch {
@@ -207,7 +215,7 @@ func (r *vxlanRing) flush() (refused int) {
 
 // socket is the socket for a packet's metadata. The caller holds mu for
 // reading.
-func (s *vxlanSender) socket(t *flow.Tunnel, p *netdev.Packet) (int, error) {
+func (s *tunnelSender) socket(t *flow.Tunnel, p *netdev.Packet) (int, error) {
 	v := int(flowHash(p.Data())%sourcePorts) * variantFlow
 	if t.Dst == 0 {
 		v |= variantV6
@@ -229,7 +237,7 @@ func (s *vxlanSender) socket(t *flow.Tunnel, p *netdev.Packet) (int, error) {
 		return -1, net.ErrClosed
 	}
 	if s.sockets[v] < 0 {
-		fd, err := openVXLANSocket(v)
+		fd, err := openSendSocket(v)
 		if err != nil {
 			return -1, err
 		}
@@ -252,7 +260,7 @@ func flowHash(b []byte) uint32 {
 	return h ^ h>>16
 }
 
-func openVXLANSocket(variant int) (int, error) {
+func openSendSocket(variant int) (int, error) {
 	family := unix.AF_INET
 	if variant&variantV6 != 0 {
 		family = unix.AF_INET6
@@ -288,7 +296,7 @@ func openVXLANSocket(variant int) (int, error) {
 	return fd, nil
 }
 
-func (s *vxlanSender) close() {
+func (s *tunnelSender) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
