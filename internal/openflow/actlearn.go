@@ -65,24 +65,29 @@ func (p *actParser) learnOption(l *Learn, kv KeyValue) (bool, error) {
 		l.Limit = uint32(v)
 		return true, err
 	case "result_dst":
-		sub, err := ParseSubfield(kv.Value)
-		switch {
-		case err != nil:
-			return true, err
-		case !sub.Field.Writable:
-			return true, fmt.Errorf("%s is read-only", sub.Field.Name)
-		case sub.N != 1:
-			return true, fmt.Errorf("result_dst in 'learn' action must be a single bit")
-		}
-		l.ResultDst = sub
-		l.Flags |= LearnWriteResult
-		return true, nil
+		return true, l.parseResult(kv.Value)
 	default:
 		return false, nil
 	}
 	v, err := parseUint(kv.Value, 16, kv.Key)
 	*dst = uint16(v)
 	return true, err
+}
+
+// parseResult reads the bit that says whether a flow was learned.
+func (l *Learn) parseResult(s string) error {
+	sub, err := ParseSubfield(s)
+	switch {
+	case err != nil:
+		return err
+	case !sub.Field.Writable:
+		return fmt.Errorf("%s is read-only", sub.Field.Name)
+	case sub.N != 1:
+		return fmt.Errorf("result_dst in 'learn' action must be a single bit")
+	}
+	l.ResultDst = sub
+	l.Flags |= LearnWriteResult
+	return nil
 }
 
 func (p *actParser) learnSpec(kv KeyValue, whole string, have *Match) (LearnSpec, error) {
@@ -125,35 +130,43 @@ func (p *actParser) learnMatch(dst Subfield, kv KeyValue, whole string, have *Ma
 		s.Src = src
 		return s, nil
 	}
-	f := dst.Field
-	var v, mask flow.Value
-	var err error
-	if dst.Ofs == 0 && int(dst.N) == f.NBits {
-		v, mask, err = f.ParseValue(kv.Value, p.names.ports())
-		if err == nil && mask.And(f.Exact()) != f.Exact() {
-			err = fmt.Errorf("%s: wildcards not allowed here", kv.Value)
-		}
-		if err == nil && !validValue(f, v) {
-			err = fmt.Errorf("%s: invalid value for field %s", kv.Value, f.Name)
-		}
-	} else {
-		var ok bool
-		switch v, ok = parseBig(kv.Value); {
-		case !ok:
-			err = fmt.Errorf("%s: cannot parse integer value", kv.Raw)
-		case v.Len() > int(dst.N):
-			err = fmt.Errorf("%s: value %#x does not fit into %d bits", kv.Raw, new(big.Int).SetBytes(valueBytes(v)), dst.N)
-		}
-	}
+	v, err := p.learnValue(dst, kv)
 	if err != nil {
 		return s, fmt.Errorf("%s: %s value %s cannot be parsed as a subfield (%s) or an immediate value (%w)",
 			whole, kv.Key, kv.Value, srcErr, err)
 	}
 	s.FromImm, s.Imm = true, v.And(flow.Ones(int(dst.N)))
-	if dst.Ofs == 0 && int(dst.N) == f.NBits {
-		have.SetExact(f, v)
+	if dst.whole() {
+		have.SetExact(dst.Field, v)
 	}
 	return s, nil
+}
+
+// whole reports whether a subfield is all of its field.
+func (s Subfield) whole() bool { return s.Ofs == 0 && int(s.N) == s.Field.NBits }
+
+// learnValue reads the value that a learned flow matches in dst: in the field's own
+// notation where it is a whole field, else a number.
+func (p *actParser) learnValue(dst Subfield, kv KeyValue) (flow.Value, error) {
+	if f := dst.Field; dst.whole() {
+		v, mask, err := f.ParseValue(kv.Value, p.names.ports())
+		switch {
+		case err != nil:
+		case mask.And(f.Exact()) != f.Exact():
+			err = fmt.Errorf("%s: wildcards not allowed here", kv.Value)
+		case !validValue(f, v):
+			err = fmt.Errorf("%s: invalid value for field %s", kv.Value, f.Name)
+		}
+		return v, err
+	}
+	v, ok := parseBig(kv.Value)
+	switch {
+	case !ok:
+		return v, fmt.Errorf("%s: cannot parse integer value", kv.Raw)
+	case v.Len() > int(dst.N):
+		return v, fmt.Errorf("%s: value %#x does not fit into %d bits", kv.Raw, new(big.Int).SetBytes(valueBytes(v)), dst.N)
+	}
+	return v, nil
 }
 
 // learnLoad reads "SRC->DST", where SRC is a field or a number.

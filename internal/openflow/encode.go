@@ -125,6 +125,14 @@ func (e *encoder) encodePorts(m Message) bool {
 		e.encodeQueueConfigRequest(m)
 	case *QueueConfigReply:
 		e.encodeQueueConfigReply(m)
+	default:
+		return e.encodeTables(m)
+	}
+	return true
+}
+
+func (e *encoder) encodeTables(m Message) bool {
+	switch m := m.(type) {
 	case *TableStatsRequest:
 		e.start("OFPST_TABLE_REQUEST")
 	case *TableStatsReply:

@@ -31,15 +31,8 @@ func (p *printer) ports(m Message) bool {
 		p.f(" port=%s queue=%s", p.opt.Names.port(m.Port), queueText(m.Queue))
 	case *QueueStatsReply:
 		p.f(" %d queues\n", len(m.Stats))
-		for _, s := range m.Stats {
-			p.f("  port %s queue %s: bytes=%s, pkts=%s, errors=%s, duration=", p.opt.Names.port(s.Port), queueText(s.Queue),
-				count(s.TxBytes), count(s.TxPackets), count(s.TxErrors))
-			if s.HasDuration {
-				p.WriteString(Duration(s.DurationSec, s.DurationNsec))
-			} else {
-				p.WriteByte('?')
-			}
-			p.WriteByte('\n')
+		for i := range m.Stats {
+			p.queueStats(&m.Stats[i])
 		}
 	case *QueueConfigRequest:
 		p.WriteString(" port=" + p.opt.Names.port(m.Port))
@@ -48,6 +41,25 @@ func (p *printer) ports(m Message) bool {
 		}
 	case *QueueConfigReply:
 		p.queueConfig(m)
+	default:
+		return p.tables(m)
+	}
+	return true
+}
+
+func (p *printer) queueStats(s *QueueStats) {
+	p.f("  port %s queue %s: bytes=%s, pkts=%s, errors=%s, duration=", p.opt.Names.port(s.Port), queueText(s.Queue),
+		count(s.TxBytes), count(s.TxPackets), count(s.TxErrors))
+	if s.HasDuration {
+		p.WriteString(Duration(s.DurationSec, s.DurationNsec))
+	} else {
+		p.WriteByte('?')
+	}
+	p.WriteByte('\n')
+}
+
+func (p *printer) tables(m Message) bool {
+	switch m := m.(type) {
 	case *TableStatsReply:
 		p.tableStats(m)
 	case *TableDescReply:
