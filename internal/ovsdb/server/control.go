@@ -15,14 +15,16 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	// change is a command that changes the configuration.
 	change := func(do func(arg string) error) unixctl.Handler {
 		return func(r *unixctl.Request) (string, error) {
-			err := s.unlessConfigured()
-			if err == nil {
-				err = do(r.Args[0])
-			}
-			if err == nil {
-				changed()
-			}
-			return "", err
+			return "", s.Change(func() error {
+				err := s.unlessConfigured()
+				if err == nil {
+					err = do(r.Args[0])
+				}
+				if err == nil {
+					changed()
+				}
+				return err
+			})
 		}
 	}
 	u.Register("ovsdb-server/add-remote", "REMOTE", 1, 1, change(s.AddRemote))
@@ -50,6 +52,15 @@ func (s *Server) Register(u *unixctl.Server, changed func()) {
 	s.registerClusters(u)
 	s.registerSync(u, changed)
 	u.Register("memory/show", "", 0, 0, func(r *unixctl.Request) (string, error) { return r.Answer(s.memory()) })
+}
+
+// Change has one at a time change the sets of databases and remotes, or what is
+// followed: each of these changes takes several steps. Commands do; so must whoever
+// else changes them while there are commands.
+func (s *Server) Change(do func() error) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	return do()
 }
 
 // disableMonitorCond has clients do with plain monitors.

@@ -57,6 +57,7 @@ type Server struct {
 	backups     map[string]*replication // of one database each, as a configuration says
 	relayProbe  time.Duration           // of the relays' sources
 
+	changing   sync.Mutex  // see Change; taken before all others
 	configured atomic.Bool // Configure was called
 	configMu   sync.Mutex  // owns config
 	config     *Config     // what Configure has brought about

@@ -17,14 +17,17 @@ import (
 func (s *Server) registerSync(u *unixctl.Server, changed func()) {
 	// change is a command that changes what is replicated.
 	change := func(do func(args []string) (string, error)) unixctl.Handler {
-		return func(q *unixctl.Request) (string, error) {
-			if err := s.unlessConfigured(); err != nil {
-				return "", err
-			}
-			out, err := do(q.Args)
-			if err == nil {
-				changed()
-			}
+		return func(q *unixctl.Request) (out string, err error) {
+			err = s.Change(func() error {
+				err := s.unlessConfigured()
+				if err == nil {
+					out, err = do(q.Args)
+				}
+				if err == nil {
+					changed()
+				}
+				return err
+			})
 			return out, err
 		}
 	}

@@ -107,7 +107,7 @@ func (in *instance) control(env *cli.Env, clk *clock.Clock) error {
 	unixctl.FollowClock(clk)
 	control.RegisterTime(clk)
 	in.srv.Register(control, in.save)
-	control.Register("ovsdb-server/reload", "", 0, 0, func(*unixctl.Request) (string, error) { return "", in.reload() })
+	control.Register("ovsdb-server/reload", "", 0, 0, func(*unixctl.Request) (string, error) { return "", in.srv.Change(in.reload) })
 	go control.Serve()
 	return nil
 }
