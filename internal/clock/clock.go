@@ -239,6 +239,11 @@ func (c *Clock) Stop() {
 // that were due before have run, too, when it returns. It must not be called from
 // a timer function or hook.
 func (c *Clock) Warp(total, step time.Duration) {
+	c.WarpWhile(total, step, func() bool { return true })
+}
+
+// WarpWhile is Warp that goes no further when on, asked before each step, says so.
+func (c *Clock) WarpWhile(total, step time.Duration, on func() bool) {
 	c.warpMu.Lock()
 	defer c.warpMu.Unlock()
 	c.warping.Add(1)
@@ -247,7 +252,7 @@ func (c *Clock) Warp(total, step time.Duration) {
 	if step <= 0 {
 		step = total
 	}
-	for total > 0 {
+	for total > 0 && on() {
 		d := min(step, total)
 		total -= d
 		c.advance(d)

@@ -71,7 +71,8 @@ func FollowClock(c *clock.Clock) {
 var followed sync.Once
 
 // RegisterTime adds time/stop and time/warp, which tests use to drive the clock.
-// A warp has done all that became due when it answers.
+// A warp has done all that became due when it answers; it ends early with the daemon,
+// or when nobody waits for the answer any more.
 func (s *Server) RegisterTime(c *clock.Clock) {
 	s.Register("time/stop", "", 0, 0, func(*Request) (string, error) { c.Stop(); return "", nil })
 	s.Register("time/warp", "[large_msecs] msecs", 1, 2, func(r *Request) (string, error) {
@@ -84,7 +85,8 @@ func (s *Server) RegisterTime(c *clock.Clock) {
 			ms[i] = n
 		}
 		total, step := ms[0], ms[1]
-		c.Warp(time.Duration(total)*time.Millisecond, time.Duration(step)*time.Millisecond)
+		on := func() bool { return r.Ctx.Err() == nil && !r.Gone() }
+		c.WarpWhile(time.Duration(total)*time.Millisecond, time.Duration(step)*time.Millisecond, on)
 		return "warped", nil
 	})
 }

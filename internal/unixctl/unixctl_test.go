@@ -3,10 +3,12 @@ package unixctl
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,4 +194,33 @@ func TestLongCommands(t *testing.T) {
 	if why := <-ended; why != "the server ends" {
 		t.Error(why)
 	}
+}
+
+// A warp of as many steps as one can ask for ends when its client goes, and with the
+// server.
+func TestEndlessWarp(t *testing.T) {
+	s := serve(t)
+	c := clock.New()
+	c.Stop()
+	s.RegisterTime(c)
+	var steps atomic.Int64
+	c.OnStep(func() { steps.Add(1) })
+	warp := func() net.Conn {
+		conn, _ := connect(t, s)
+		if _, err := io.WriteString(conn, `{"id":1,"method":"time/warp","params":["2147483647","1"]}`); err != nil {
+			t.Fatal(err)
+		}
+		for was := steps.Load(); steps.Load() == was; {
+			time.Sleep(time.Millisecond)
+		}
+		return conn
+	}
+	_ = warp().Close()
+	for end := time.Now().Add(time.Minute); c.Warping(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the warp goes on without its client")
+		}
+	}
+	warp()
+	s.Close()
 }
