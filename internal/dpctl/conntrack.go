@@ -53,7 +53,7 @@ func (l *call) connections() error {
 	if args > 0 && l.find(l.args[0]) == nil {
 		return failedInvalid("datapath not found")
 	}
-	if _, err := l.optional(len(l.args)); err != nil {
+	if _, err := l.first(len(l.args)); err != nil {
 		return err
 	}
 	for _, a := range l.args {

@@ -211,7 +211,7 @@ func (l *call) missing(name string) error {
 // optional takes the data path that the command names, when it has more than
 // rest arguments, or else the only one there is.
 func (l *call) optional(rest int) (datapath.Datapath, error) {
-	if len(l.args) > 0 && (len(l.args) > rest || l.find(l.args[0]) != nil) {
+	if len(l.args) > rest {
 		d := l.find(l.args[0])
 		if d == nil {
 			return nil, failed(syscall.EINVAL, "datapath not found")
@@ -226,6 +226,15 @@ func (l *call) optional(rest int) (datapath.Datapath, error) {
 		return dps[0], nil
 	}
 	return nil, errors.New("multiple datapaths, specify one\n" + l.Program + ": datapath not found (Invalid argument)")
+}
+
+// first is optional where the rest may be missing: then the first argument is a data
+// path if there is one of that name.
+func (l *call) first(rest int) (datapath.Datapath, error) {
+	if len(l.args) > 0 && l.find(l.args[0]) != nil {
+		rest = 0
+	}
+	return l.optional(rest)
 }
 
 func (l *call) dumpDPs() error {

@@ -14,7 +14,8 @@ import (
 // step is one command with what it prints; an error is printed after "!".
 type step struct{ command, want string }
 
-func run(t *testing.T, steps []step) {
+// commands are those on a data path of dummies.
+func commands(t *testing.T) *Commands {
 	t.Helper()
 	clk := clock.New()
 	set := dummy.NewSet(clk)
@@ -26,11 +27,16 @@ func run(t *testing.T, steps []step) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Commands{
+	return &Commands{
 		Program: "ovs-vswitchd", Now: func() time.Time { return clk.Now() },
 		List:    func() []datapath.Datapath { return []datapath.Datapath{d} },
 		Devices: set.Providers(),
 	}
+}
+
+func run(t *testing.T, steps []step) {
+	t.Helper()
+	c := commands(t)
 	for _, s := range steps {
 		words := strings.Split(s.command, " ")
 		out, ok, err := c.Run(words[0], words[1:], false)
@@ -42,6 +48,22 @@ func run(t *testing.T, steps []step) {
 		}
 		if out != s.want {
 			t.Errorf("%s printed\n%s\nwant\n%s", s.command, out, s.want)
+		}
+	}
+}
+
+// Commands that want a flow or a file take what stands alone for that, even if a data
+// path has the same name; those that want none take it for the data path.
+func TestDataPathAlone(t *testing.T) {
+	c := commands(t)
+	for _, name := range []string{"add-flow", "mod-flow", "add-flows", "mod-flows", "get-flow", "del-flow"} {
+		if out, _, err := c.Run(name, []string{"dummy@ovs-dummy"}, false); err == nil {
+			t.Errorf("%s dummy@ovs-dummy printed %q, no error", name, out)
+		}
+	}
+	for _, name := range []string{"del-flows", "dump-flows", "dump-conntrack"} {
+		if _, _, err := c.Run(name, []string{"dummy@ovs-dummy"}, false); err != nil {
+			t.Errorf("%s dummy@ovs-dummy: %v", name, err)
 		}
 	}
 }

@@ -293,7 +293,7 @@ func (l *call) flowFile(mode datapath.PutMode) error {
 }
 
 func (l *call) delFlows() error {
-	d, err := l.optional(1)
+	d, err := l.first(1)
 	if err != nil {
 		return err
 	}
