@@ -234,10 +234,7 @@ func (be *Backend) NewBridge(cfg Config) (*Bridge, error) {
 	b.configureMirrors(cfg.Mirrors)
 	be.invalidate()
 	be.mu.Unlock()
-	if err := b.Configure(cfg); err != nil {
-		b.Destroy()
-		return nil, err
-	}
+	b.configure(cfg)
 	b.conns.flowsFlushed()
 	return b, nil
 }
@@ -296,8 +293,19 @@ func (b *Bridge) DPID() uint64 {
 	return b.cfg.DPID
 }
 
-// Configure applies a configuration. It costs what changed.
+// Configure applies a configuration. It costs what changed. The error names what of it
+// can't be; the rest is in force.
 func (b *Bridge) Configure(cfg Config) error {
+	b.configure(cfg)
+	for _, id := range slices.Sorted(maps.Keys(cfg.Tables)) {
+		if err := pipeline.CheckPrefixes(cfg.Tables[id].Prefixes); err != nil {
+			return fmt.Errorf("bridge %s: table %d: %w", b.name, id, err)
+		}
+	}
+	return nil
+}
+
+func (b *Bridge) configure(cfg Config) {
 	be := b.be
 	be.mu.Lock()
 	old := b.cfg
@@ -308,20 +316,15 @@ func (b *Bridge) Configure(cfg Config) error {
 	b.macs.Configure(cfg.MACAging, cfg.MACTableSize, cfg.FloodVLANs)
 	b.conns.configure(old, cfg)
 	b.updateInBand()
-	var first error
 	now := be.clock.Now()
 	for id := range uint8(pipeline.NumTables - 1) {
-		want, now1 := tableConf(b.pipe.Table(id).Conf(), cfg.Tables, id), now
+		want := tableConf(b.pipe.Table(id).Conf(), cfg.Tables, id)
 		if want == nil {
 			continue
 		}
-		events, err := b.pipe.ConfigureTable(id, *want, now1)
+		events, _ := b.pipe.ConfigureTable(id, *want, now) // there is that table
 		b.flowEvents(events, nil)
-		if err != nil && first == nil {
-			first = fmt.Errorf("bridge %s: %w", b.name, err)
-		}
 	}
-	return first
 }
 
 // tableConf is what the configuration makes of a table, nil when that is how

@@ -402,3 +402,22 @@ func TestTableMissIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A bridge comes also where its configuration asks for what can't be, and says so each
+// time; the rest is in force.
+func TestPrefixesThatCantBe(t *testing.T) {
+	r := newRig(t)
+	cfg := Config{Name: "br0", Tables: map[uint8]TableConfig{7: {Name: "seven", Limit: 5, Prefixes: []string{"tcp_src", "nw_dst"}}}}
+	b, err := r.be.NewBridge(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := b.Configure(cfg); err == nil || !strings.Contains(err.Error(), `bridge br0: table 7: prefixes of field "tcp_src"`) {
+			t.Errorf("the configuration is taken: %v", err)
+		}
+	}
+	if c := b.pipe.Table(7).Conf(); c.Name != "seven" || c.Limit != 5 {
+		t.Errorf("the rest is not in force: %+v", c)
+	}
+}

@@ -197,17 +197,14 @@ func (p *Pipeline) TableByName(name string) *Table {
 }
 
 // ConfigureTable changes a table's configuration. Flows above a new limit are
-// evicted where the table evicts, and stay otherwise. It fails when a prefix
-// field can't be tracked, naming it, and changes nothing then.
+// evicted where the table evicts, and stay otherwise. Prefix fields that can't be
+// tracked, as [CheckPrefixes] has it, are passed over.
 func (p *Pipeline) ConfigureTable(id uint8, conf TableConf, now time.Time) ([]Event, error) {
 	t := p.Table(id)
 	if t == nil {
 		return nil, fmt.Errorf("table %d: no such table (tables are numbered 0 to %d)", id, NumTables-1)
 	}
-	prefixes, err := prefixFields(conf.Prefixes)
-	if err != nil {
-		return nil, fmt.Errorf("table %d: %w", id, err)
-	}
+	prefixes, _ := prefixFields(conf.Prefixes)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !slices.Equal(conf.Prefixes, t.Conf().Prefixes) {
@@ -225,22 +222,30 @@ func (p *Pipeline) ConfigureTable(id uint8, conf TableConf, now time.Time) ([]Ev
 	return x.commit(), nil
 }
 
-func prefixFields(names []string) ([]classifier.PrefixField, error) {
+// CheckPrefixes fails where a field is no one whose prefixes can be tracked.
+func CheckPrefixes(names []string) error {
+	_, err := prefixFields(names)
+	return err
+}
+
+// prefixFields are the fields of these names; the error is about the first that can't
+// be tracked.
+func prefixFields(names []string) (out []classifier.PrefixField, err error) {
 	if len(names) == 0 {
 		return classifier.DefaultPrefixes(), nil
 	}
-	var out []classifier.PrefixField
 	for _, name := range names {
 		if name == "none" {
 			continue
 		}
-		f, ok := classifier.PrefixFieldByName(name)
-		if !ok {
-			return nil, fmt.Errorf("prefixes of field %q can't be tracked (use nw_src, nw_dst, ipv6_src, ipv6_dst, tun_src or tun_dst)", name)
+		switch f, ok := classifier.PrefixFieldByName(name); {
+		case ok:
+			out = append(out, f)
+		case err == nil:
+			err = fmt.Errorf("prefixes of field %q can't be tracked (use nw_src, nw_dst, ipv6_src, ipv6_dst, tun_src or tun_dst)", name)
 		}
-		out = append(out, f)
 	}
-	return out, nil
+	return out, err
 }
 
 // Active is the number of flows of a table that are not hidden; 0 for a table
