@@ -27,9 +27,9 @@ var floors = map[string]int{
 
 	"internal/vlog": 1, "internal/loop": 1, "internal/memory": 1, "internal/flow": 1, "internal/ovsdb": 1,
 
-	"internal/cli": 2, "internal/unixctl": 2, "internal/stream": 2, "internal/netlinkx": 2,
-	"internal/openflow": 2, "internal/classifier": 2, "internal/conntrack": 2,
-	"internal/ratelimit": 2, "internal/tunnel": 2, "internal/tunnel/route": 2, "internal/tunnel/neigh": 2, "internal/protocol/maclearn": 2, "internal/protocol/mcast": 2,
+	"internal/cli": 2, "internal/unixctl": 2, "internal/stream": 2,
+	"internal/openflow": 2, "internal/classifier": 2,
+	"internal/ratelimit": 2, "internal/tunnel": 2, "internal/tunnel/route": 2, "internal/tunnel/neigh": 2, "internal/protocol/maclearn": 2,
 
 	"internal/daemon": 3, "internal/jsonrpc": 3, "internal/tlsopt": 3, "internal/netdev": 3,
 	"internal/ovsdb/storage": 3, "internal/ovsdb/engine": 3, "internal/pipeline": 3,
