@@ -253,7 +253,11 @@ func declared(t *testing.T) map[string]bool {
 		for _, decl := range file.Decls {
 			switch d := decl.(type) {
 			case *ast.FuncDecl:
-				add(owner(d, file.Name.Name), d.Name)
+				owner := receiver(d.Recv)
+				if owner == "" {
+					owner = file.Name.Name
+				}
+				add(owner, d.Name)
 			case *ast.GenDecl:
 				addSpecs(d, file.Name.Name, add)
 			}
@@ -264,28 +268,6 @@ func declared(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	return names
-}
-
-// owner is a method's type, or else its package.
-func owner(d *ast.FuncDecl, pkg string) string {
-	if d.Recv == nil {
-		return pkg
-	}
-	typ := d.Recv.List[0].Type
-	for {
-		switch x := typ.(type) {
-		case *ast.StarExpr:
-			typ = x.X
-		case *ast.IndexExpr:
-			typ = x.X
-		case *ast.IndexListExpr:
-			typ = x.X
-		case *ast.Ident:
-			return x.Name
-		default:
-			return pkg
-		}
-	}
 }
 
 // addSpecs adds the types, with their fields and methods, constants and variables of

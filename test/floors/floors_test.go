@@ -157,8 +157,14 @@ func undocumented(decl ast.Decl) (names []*ast.Ident) {
 // exportedReceiver says whether a function is one of the package or of an
 // exported type.
 func exportedReceiver(recv *ast.FieldList) bool {
+	name := receiver(recv)
+	return name == "" || ast.IsExported(name)
+}
+
+// receiver is the name of a method's type, "" for a function.
+func receiver(recv *ast.FieldList) string {
 	if recv == nil || len(recv.List) == 0 {
-		return true
+		return ""
 	}
 	t := recv.List[0].Type
 	for {
@@ -170,9 +176,9 @@ func exportedReceiver(recv *ast.FieldList) bool {
 		case *ast.IndexListExpr:
 			t = x.X
 		case *ast.Ident:
-			return x.IsExported()
+			return x.Name
 		default:
-			return true
+			return ""
 		}
 	}
 }

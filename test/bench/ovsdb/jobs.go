@@ -89,6 +89,17 @@ func fillRows(v *server, rows int) error {
 	return nil
 }
 
+// filled starts a server with rows.
+func filled(s side, rows int) (*server, error) {
+	v, err := newServer(s)
+	if err == nil {
+		if err = fillRows(v, rows); err != nil {
+			v.remove()
+		}
+	}
+	return v, err
+}
+
 // measured runs a job on a server that is up and adds CPU and memory.
 func measured(v *server, f func() (float64, error)) (figure, error) {
 	before := v.cpu()
@@ -141,14 +152,11 @@ var quietMonitor = strings.Replace(monitor, `}]}`, `,"select":{"initial":false}}
 // having come to each of 200 monitors.
 func fanOut(s side) (figure, error) {
 	const monitors, commits = 200, 200
-	v, err := newServer(s)
+	v, err := filled(s, 10_000)
 	if err != nil {
 		return figure{}, err
 	}
 	defer v.remove()
-	if err := fillRows(v, 10_000); err != nil {
-		return figure{}, err
-	}
 	clients := make([]*client, monitors)
 	err = together(monitors, func(i int) (err error) {
 		if clients[i], err = dial(v.path("db.sock")); err == nil {
@@ -192,14 +200,11 @@ func fanOut(s side) (figure, error) {
 // dumps measures the time until each of many clients that connect at once has a
 // dump of 10,000 rows.
 func dumps(s side, clients int) (figure, error) {
-	v, err := newServer(s)
+	v, err := filled(s, 10_000)
 	if err != nil {
 		return figure{}, err
 	}
 	defer v.remove()
-	if err := fillRows(v, 10_000); err != nil {
-		return figure{}, err
-	}
 	// Every dump is as long as the first one: clients need not look for its end.
 	first, err := dial(v.path("db.sock"))
 	if err != nil {
@@ -244,14 +249,11 @@ func dumps(s side, clients int) (figure, error) {
 // of 10,000 rows and begin to read only when the server has nothing more to do.
 func lateReaders(s side) (figure, error) {
 	const clients = 200
-	v, err := newServer(s)
+	v, err := filled(s, 10_000)
 	if err != nil {
 		return figure{}, err
 	}
 	defer v.remove()
-	if err := fillRows(v, 10_000); err != nil {
-		return figure{}, err
-	}
 	return measured(v, func() (float64, error) {
 		waiting := make([]*client, clients)
 		for i := range waiting {
@@ -280,14 +282,11 @@ func lateReaders(s side) (figure, error) {
 
 // open measures how long a server needs to open 200,000 rows.
 func open(s side, compacted bool) (figure, error) {
-	v, err := newServer(s)
+	v, err := filled(s, 200_000)
 	if err != nil {
 		return figure{}, err
 	}
 	defer v.remove()
-	if err := fillRows(v, 200_000); err != nil {
-		return figure{}, err
-	}
 	v.stop()
 	if compacted {
 		if err := v.tool("ovsdb-tool", "compact", v.path("conf.db")); err != nil {
@@ -305,14 +304,11 @@ func open(s side, compacted bool) (figure, error) {
 // compactionStall measures the longest wait for an echo, and a transaction,
 // while the server compacts 200,000 rows.
 func compactionStall(s side) (figure, error) {
-	v, err := newServer(s)
+	v, err := filled(s, 200_000)
 	if err != nil {
 		return figure{}, err
 	}
 	defer v.remove()
-	if err := fillRows(v, 200_000); err != nil {
-		return figure{}, err
-	}
 	c, err := dial(v.path("db.sock"))
 	if err != nil {
 		return figure{}, err
