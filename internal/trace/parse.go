@@ -49,75 +49,91 @@ func (p portNames) PortNumber(name string) (uint32, bool) {
 	return 0, false
 }
 
+// words are the arguments as they are taken apart.
+type words struct {
+	generate bool
+	l7       []byte // of the packet that is generated
+	room     [3]string
+	n        int // how many operands room has
+}
+
 // parse reads the arguments into r, which is zero; those of a packet-out end
 // before its actions.
 func (r *request) parse(env *Env, args []string, packetOut bool) error {
-	var l7 []byte
-	generate := false
-	var room [3]string
-	rest := room[:0]
-	for i := 0; i < len(args); i++ {
-		needs := func() (string, error) {
-			if i++; i >= len(args) {
-				return "", fmt.Errorf("Missing argument for option %s", args[i-1])
-			}
-			return args[i], nil
-		}
-		switch a := args[i]; {
-		case a == "-generate" || a == "--generate":
-			generate = true
+	var w words
+	for len(args) > 0 {
+		a := args[0]
+		args = args[1:]
+		switch {
 		case packetOut && (a == "-consistent" || a == "--consistent"):
 			r.consistent = true
-		case a == "--names":
-			r.names = true
-		case a == "--no-names":
-			r.names = false
-		case a == "--ct-next":
-			v, err := needs()
-			if err != nil {
+		case a == "--ct-next", a == "--l7", a == "--l7-len":
+			if len(args) == 0 {
+				return fmt.Errorf("Missing argument for option %s", a)
+			}
+			if err := r.setting(&w, a, args[0]); err != nil {
 				return err
 			}
-			state, err := parseCTState(v)
-			if err != nil {
-				return err
-			}
-			r.nextCT = append(r.nextCT, state)
-		case a == "--l7":
-			v, err := needs()
-			if err != nil {
-				return err
-			}
-			if l7, err = hex.DecodeString(strings.ReplaceAll(v, " ", "")); err != nil {
-				return errTrailing
-			}
-		case a == "--l7-len":
-			v, err := needs()
-			if err != nil {
-				return err
-			}
-			n, err := strconv.Atoi(v)
-			if err != nil {
-				return fmt.Errorf("%s: invalid --l7-len", v)
-			} else if n < 0 || n > 64000 {
-				return fmt.Errorf("%s: too much L7 data", v)
-			}
-			l7 = make([]byte, n)
-			for j := range l7 {
-				l7[j] = byte(j)
-			}
+			args = args[1:]
 		case strings.HasPrefix(a, "-"):
-			return fmt.Errorf("%s: unknown option", a)
-		case len(rest) == len(room):
+			if !r.flag(&w, a) {
+				return fmt.Errorf("%s: unknown option", a)
+			}
+		case w.n == len(w.room):
 			return errors.New("too many arguments")
 		default:
-			rest = append(rest, a)
+			w.room[w.n] = a
+			w.n++
 		}
 	}
-	if err := r.target(env, rest, generate); err != nil {
+	if err := r.target(env, w.room[:w.n], w.generate); err != nil {
 		return err
 	}
-	if generate {
-		r.frame = flow.Compose(&r.key, l7)
+	if w.generate {
+		r.frame = flow.Compose(&r.key, w.l7)
+	}
+	return nil
+}
+
+// flag reads an option without an argument, if it is one.
+func (r *request) flag(w *words, option string) bool {
+	switch option {
+	case "-generate", "--generate":
+		w.generate = true
+	case "--names":
+		r.names = true
+	case "--no-names":
+		r.names = false
+	default:
+		return false
+	}
+	return true
+}
+
+// setting reads an option with its argument.
+func (r *request) setting(w *words, option, v string) (err error) {
+	switch option {
+	case "--ct-next":
+		state, err := parseCTState(v)
+		if err != nil {
+			return err
+		}
+		r.nextCT = append(r.nextCT, state)
+	case "--l7":
+		if w.l7, err = hex.DecodeString(strings.ReplaceAll(v, " ", "")); err != nil {
+			return errTrailing
+		}
+	case "--l7-len":
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return fmt.Errorf("%s: invalid --l7-len", v)
+		} else if n < 0 || n > 64000 {
+			return fmt.Errorf("%s: too much L7 data", v)
+		}
+		w.l7 = make([]byte, n)
+		for i := range w.l7 {
+			w.l7[i] = byte(i)
+		}
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
-	"weir/internal/openflow"
 	"weir/internal/pipeline"
 	"weir/internal/xlate"
 )
@@ -26,22 +25,10 @@ type Cause struct {
 	Port   string `json:"port,omitempty"`
 }
 
-// kinds are the names of xlate's kinds of drop.
-var kinds = map[xlate.DropKind]string{
-	xlate.DropOther: "other", xlate.DropNoMatch: "no-match", xlate.DropByFlow: "flow", xlate.DropFragment: "fragment",
-	xlate.DropPortNoReceive: "port-no-receive", xlate.DropPortNoForward: "port-no-forward", xlate.DropPortMissing: "port-missing",
-	xlate.DropInputPort: "input-port", xlate.DropNoBundle: "no-bundle", xlate.DropVLAN: "vlan", xlate.DropReserved: "reserved-address",
-	xlate.DropMirrorPort: "mirror-port", xlate.DropProtected: "protected", xlate.DropPacketType: "packet-type",
-	xlate.DropGroup: "group", xlate.DropNoTracker: "no-conntrack", xlate.DropError: "translation-error",
-	xlate.DropTunnelECN: "tunnel-ecn", xlate.DropTunnelEnd: "tunnel-endpoint",
-	xlate.DropTunnelRoute: "tunnel-route", xlate.DropTunnelNeighbour: "tunnel-neighbour", xlate.DropTunnelHeader: "tunnel-header",
-	xlate.DropTTL: "ttl", xlate.DropNoEgress: "no-egress",
-}
-
 // CauseOf describes a reason. pipe is the tables of its bridge, nil if the
 // bridge is gone.
 func CauseOf(r *xlate.DropReason, pipe *pipeline.Pipeline) Cause {
-	c := Cause{Kind: kinds[r.Kind], Bridge: r.Bridge, Port: r.Port, Text: what(r)}
+	c := Cause{Kind: reasons[r.Kind].name, Bridge: r.Bridge, Port: r.Port, Text: what(r)}
 	if r.Kind == xlate.DropOther {
 		return c
 	}
@@ -55,136 +42,6 @@ func CauseOf(r *xlate.DropReason, pipe *pipeline.Pipeline) Cause {
 		c.Origin = pipe.OriginName(r.Rule.Origin)
 	}
 	return c
-}
-
-// what says what happened to the packet.
-func what(r *xlate.DropReason) string {
-	switch r.Kind {
-	case xlate.DropNoMatch:
-		return fmt.Sprintf("no flow of table %d matches", r.Table)
-	case xlate.DropByFlow:
-		return "the actions of the flow that it matches last send it nowhere"
-	case xlate.DropFragment:
-		return "it is an IP fragment, and the bridge's handling of fragments is \"drop\""
-	case xlate.DropPortNoReceive:
-		return fmt.Sprintf("port %s does not receive: no-receive is set, or its spanning tree state forbids it", r.Port)
-	case xlate.DropPortNoForward:
-		return fmt.Sprintf("port %s does not forward: no-forward is set, or its spanning tree state forbids it", r.Port)
-	case xlate.DropPortMissing:
-		return fmt.Sprintf("output port %s does not exist, or is a patch port without a peer", r.Port)
-	case xlate.DropInputPort:
-		return fmt.Sprintf("it would leave by port %s, by which it came", r.Port)
-	case xlate.DropNoBundle:
-		return fmt.Sprintf("NORMAL: port %s is no port of the bridge", r.Port)
-	case xlate.DropVLAN:
-		if r.VLAN == 0 {
-			return fmt.Sprintf("NORMAL: port %s does not carry packets without a VLAN", r.Port)
-		}
-		return fmt.Sprintf("NORMAL: port %s does not carry VLAN %d", r.Port, r.VLAN)
-	case xlate.DropReserved:
-		return "NORMAL: its destination is an address that bridges do not forward (IEEE 802.1D)"
-	case xlate.DropMirrorPort:
-		return fmt.Sprintf("port %s is the output of a mirror, and receives nothing", r.Port)
-	case xlate.DropProtected:
-		return fmt.Sprintf("NORMAL: both the input port and port %s are protected", r.Port)
-	case xlate.DropPacketType:
-		return fmt.Sprintf("port %s carries Ethernet frames only, and the packet has no Ethernet header", r.Port)
-	case xlate.DropGroup:
-		return fmt.Sprintf("group %d does not exist, or has no live bucket", r.Group)
-	case xlate.DropNoTracker:
-		return "it reaches ct(), and the data path has no connection tracker"
-	case xlate.DropTunnelECN:
-		return fmt.Sprintf("congestion was marked on the way through tunnel %s, and the packet's own header knows no ECN (RFC 6040)", r.Port)
-	case xlate.DropTunnelEnd:
-		return fmt.Sprintf("tunnel %s has remote_ip=flow, and no action set tun_dst or tun_ipv6_dst", r.Port)
-	case xlate.DropTunnelRoute:
-		return fmt.Sprintf("no route to the other end of tunnel %s leads out of a bridge's local port", r.Port)
-	case xlate.DropTunnelNeighbour:
-		return fmt.Sprintf("the Ethernet address of the next hop of tunnel %s is not known; it was asked for", r.Port)
-	case xlate.DropTunnelHeader:
-		return fmt.Sprintf("tunnel %s can't carry the packet", r.Port)
-	case xlate.DropNoEgress:
-		if r.VLAN == 0 {
-			return "NORMAL: no other port floods packets without a VLAN"
-		}
-		return fmt.Sprintf("NORMAL: no other port carries VLAN %d and takes part in flooding", r.VLAN)
-	case xlate.DropTTL:
-		return "its TTL (or hop limit) ran out"
-	case xlate.DropError:
-		return "translation gave up: " + r.Err.String()
-	}
-	return "reasons beyond those that are kept apart"
-}
-
-// remedies say what would let the packet pass; b is the bridge, nil if it has
-// gone.
-func remedies(r *xlate.DropReason, key *flow.Key, b *xlate.Bridge) []string {
-	br := r.Bridge
-	switch r.Kind {
-	case xlate.DropNoMatch:
-		out := []string{fmt.Sprintf("add a flow to table %d of %s that matches it, or a table-miss flow: ovs-ofctl add-flow %s \"table=%d,priority=0,actions=...\"",
-			r.Table, br, br, r.Table)}
-		if b == nil {
-			return out
-		}
-		return append(out, nearMisses(b.Pipeline, r.Table, key)...)
-	case xlate.DropByFlow:
-		if r.Rule == nil {
-			return nil
-		}
-		return []string{fmt.Sprintf("change or delete the flow: ovs-ofctl --strict del-flows %s \"table=%d,%s\"", br, r.Rule.Table, matchText(r.Rule))}
-	case xlate.DropFragment:
-		return []string{fmt.Sprintf("ovs-ofctl set-frags %s normal", br)}
-	case xlate.DropPortNoReceive:
-		return []string{fmt.Sprintf("ovs-ofctl mod-port %s %s receive", br, r.Port)}
-	case xlate.DropPortNoForward:
-		return []string{fmt.Sprintf("ovs-ofctl mod-port %s %s forward", br, r.Port)}
-	case xlate.DropPortMissing:
-		return []string{fmt.Sprintf("add the port to %s (ovs-ofctl show %s lists those there are), or give the patch port's peer in options:peer", br, br)}
-	case xlate.DropInputPort:
-		return []string{"use the action in_port to send packets back where they come from"}
-	case xlate.DropNoBundle:
-		return []string{fmt.Sprintf("ovs-vsctl add-port %s PORT", br)}
-	case xlate.DropVLAN:
-		return vlanRemedies(r, b)
-	case xlate.DropReserved:
-		return []string{fmt.Sprintf("ovs-vsctl set bridge %s other-config:forward-bpdu=true", br)}
-	case xlate.DropMirrorPort:
-		return []string{"send it to another port, or give the mirror another output_port"}
-	case xlate.DropProtected:
-		out := []string{fmt.Sprintf("ovs-vsctl set port %s protected=false", r.Port)}
-		if b != nil && b.Ports[openflow.PortNo(key.InPort)] != nil {
-			out = append(out, fmt.Sprintf("ovs-vsctl set port %s protected=false", b.Ports[openflow.PortNo(key.InPort)].Name))
-		}
-		return out
-	case xlate.DropPacketType:
-		return []string{"give it a header before the output: encap(ethernet)"}
-	case xlate.DropGroup:
-		return []string{fmt.Sprintf("ovs-ofctl -O OpenFlow13 dump-groups %s %d shows the group; its buckets need a watch_port that is up", br, r.Group)}
-	case xlate.DropNoTracker:
-		return []string{"this version has no connection tracker in user space: do without ct()"}
-	case xlate.DropTunnelECN:
-		return []string{"nothing: its sender would not understand that it must slow down; look for congestion between the tunnel's ends"}
-	case xlate.DropTunnelEnd:
-		return []string{"set_field:ADDRESS->tun_dst before the output, or ovs-vsctl set interface " + r.Port + " options:remote_ip=ADDRESS"}
-	case xlate.DropTunnelRoute:
-		return []string{"ip route add PREFIX dev BRIDGE, or ovs-appctl ovs/route/add PREFIX BRIDGE; the bridge needs an address (ovs-appctl ovs/route/show lists what is known)"}
-	case xlate.DropTunnelNeighbour:
-		return []string{"ovs-appctl tnl/neigh/show lists the neighbours; tnl/neigh/set BRIDGE ADDRESS MAC adds one that doesn't answer"}
-	case xlate.DropTunnelHeader:
-		return []string{"ovs-vsctl set interface " + r.Port + " options:packet_type=ptap, or options:exts=gpe, where the packet has no Ethernet header"}
-	case xlate.DropTTL:
-		return []string{"send it with a higher TTL, or look for a loop; the flow's dec_ttl is where it ends"}
-	case xlate.DropNoEgress:
-		return []string{fmt.Sprintf("add a port that carries VLAN %d (ovs-vsctl add port PORT trunks %d, or tag=%d of an access port); ovs-ofctl mod-port %s PORT flood where no-flood is set",
-			r.VLAN, r.VLAN, r.VLAN, br)}
-	case xlate.DropError:
-		if r.Err == xlate.ErrDepth || r.Err == xlate.ErrResubmits {
-			return []string{"look for flows that resubmit to a table that leads back to them: ofproto/trace shows the way"}
-		}
-		return []string{"ofproto/trace shows where translation gave up"}
-	}
-	return nil
 }
 
 // vlanRemedies have a port carry one more VLAN, and otherwise what it does.
