@@ -1,6 +1,7 @@
 package xlate
 
 import (
+	"math"
 	"slices"
 
 	"weir/internal/datapath"
@@ -157,23 +158,23 @@ func (x *Translator) byDPHash(g *group) int {
 	return x.bestLive(g, uint64(x.flow.DPHash))
 }
 
-// bestLive chooses the live bucket whose score, a hash of its number and the
-// packet scaled by its weight, is highest: packets of buckets that stay live
-// stay with them.
+// bestLive chooses the live bucket whose score is highest: packets of buckets that
+// stay live stay with them. The score is the weight over a random number of
+// exponential distribution, made of a hash of the bucket's number and the packet, so
+// that each bucket's share is its weight's in their sum (OpenFlow 1.5, 5.10.1;
+// weighted rendezvous hashing).
 func (x *Translator) bestLive(g *group, basis uint64) int {
-	best, top := -1, uint64(0)
+	best, top := -1, 0.0
 	for i, b := range g.Buckets {
 		if !x.live(b, 0) {
 			continue
 		}
-		score := (mix(uint64(b.ID)+1, basis) & 0xffff) * uint64(b.Weight)
-		if best < 0 || score > top {
+		uniform := (float64(uint32(mix(uint64(b.ID)+1, basis))) + 0.5) / (1 << 32)
+		score := float64(b.Weight) / -math.Log(uniform)
+		if score > top {
 			best, top = i, score
 		}
-		x.detail("bucket %d: score %d", b.ID, score)
-	}
-	if top == 0 && best >= 0 && g.Buckets[best].Weight == 0 {
-		return -1
+		x.detail("bucket %d: score %d", b.ID, uint64(score))
 	}
 	return best
 }

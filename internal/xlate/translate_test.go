@@ -315,3 +315,48 @@ func TestOvertakenTranslation(t *testing.T) {
 		t.Errorf("got %s, want 3", got)
 	}
 }
+
+// A bucket's share of the connections is its weight's, by whichever hash, and a bucket
+// that fails leaves the others theirs.
+func TestSelectByFieldsSharesByWeight(t *testing.T) {
+	cfg := newConfig()
+	b := newBridge(cfg, "br0", 1, 5)
+	g := &openflow.GroupMod{ID: 1, Type: openflow.GroupTypeSelect}
+	g.Props.SelectionMethod = "hash"
+	for w := openflow.PortNo(1); w <= 4; w++ {
+		g.Buckets = append(g.Buckets, openflow.Bucket{ID: uint32(w), Weight: uint16(w), WatchPort: w + 1, WatchGroup: openflow.GroupAny, Actions: []openflow.Action{out(w + 1)}})
+	}
+	if _, err := b.Pipeline.GroupMod(g, t0); err != nil {
+		t.Fatal(err)
+	}
+	addFlow(t, b, 0, "in_port=1", 1, &openflow.Group{ID: 1})
+	const connections = 4000
+	choose := func() (chosen [connections]datapath.PortNo, counts [6]int) {
+		x := NewTranslator()
+		k := parseKey(t, "in_port=1,tcp,nw_src=1.1.1.1,nw_dst=2.2.2.2,tp_dst=6")
+		for i := range chosen {
+			k.TpSrc = uint16(i)
+			r := x.Translate(&Input{Config: cfg, Bridge: b, Key: k, Now: t0})
+			if len(r.Actions) != 1 {
+				t.Fatalf("connection %d: %s", i, datapath.FormatActions(r.Actions, nil))
+			}
+			chosen[i] = r.Actions[0].(*datapath.Output).Port
+			counts[chosen[i]]++
+		}
+		return chosen, counts
+	}
+	before, counts := choose()
+	for w := 1; w <= 4; w++ {
+		// 6 standard deviations, at most 31.6 each
+		if want := connections * w / 10; counts[w+1] < want-190 || counts[w+1] > want+190 {
+			t.Errorf("bucket %d got %d of %d connections, want about %d", w, counts[w+1], connections, want)
+		}
+	}
+	b.Ports[5].Config |= PortLinkDown
+	after, _ := choose()
+	for i := range before {
+		if before[i] != 5 && after[i] != before[i] || after[i] == 5 {
+			t.Fatalf("connection %d went to port %d, and to %d when port 5 failed", i, before[i], after[i])
+		}
+	}
+}

@@ -27,43 +27,92 @@ func framed(id byte, length int, tags ...uint16) []byte {
 	return append(f, make([]byte, length-len(f))...)
 }
 
-// heard is a packet socket that notes the last byte of the source address of what
-// framed made.
+// ear is a packet socket that hears what comes to a device of a namespace.
+type ear struct{ fd int }
+
+// listen makes one; with an empty name, it hears all devices.
+func (s *sw) listen(space, device string) *ear {
+	s.t.Helper()
+	e := new(ear)
+	s.must(lab.Within(space, func() (err error) {
+		at := &unix.SockaddrLinklayer{Protocol: 0x0300} // ETH_P_ALL, in network order
+		if device != "" {
+			dev, err := net.InterfaceByName(device)
+			if err != nil {
+				return err
+			}
+			at.Ifindex = dev.Index
+		}
+		if e.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
+			return err
+		}
+		_ = unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
+		return unix.Bind(e.fd, at)
+	}))
+	s.t.Cleanup(func() { _ = unix.Close(e.fd) })
+	return e
+}
+
+// each yields the frames that have come by now, without an offloaded tag, and the
+// indices of their devices.
+func (e *ear) each(yield func(frame []byte, ifindex int)) {
+	buf := make([]byte, 1<<16)
+	for {
+		n, from, err := unix.Recvfrom(e.fd, buf, 0)
+		if err != nil {
+			return
+		}
+		if at := from.(*unix.SockaddrLinklayer); at.Pkttype != unix.PACKET_OUTGOING {
+			yield(buf[:n], at.Ifindex)
+		}
+	}
+}
+
+// idOf is the last byte of the source address of what framed made, false for others.
+func idOf(frame []byte) (byte, bool) {
+	if len(frame) < 14 || frame[0] != 2 || [5]byte(frame[6:11]) != [5]byte{2} {
+		return 0, false
+	}
+	return frame[11], true
+}
+
+// heard counts by id what framed made.
 type heard struct {
-	fd  int
+	*ear
 	ids map[byte]int
 }
 
 // hear listens at a host's device.
 func (s *sw) hear(h lab.Host) *heard {
 	s.t.Helper()
-	r := &heard{ids: map[byte]int{}}
-	s.must(lab.Within(h.Space, func() error {
-		dev, err := net.InterfaceByName("eth0")
-		if err == nil {
-			r.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-		}
-		if err == nil {
-			err = unix.Bind(r.fd, &unix.SockaddrLinklayer{Protocol: 0x0300, Ifindex: dev.Index}) // ETH_P_ALL, in network order
-		}
-		return err
-	}))
-	s.t.Cleanup(func() { _ = unix.Close(r.fd) })
-	return r
+	return &heard{s.listen(h.Space, "eth0"), map[byte]int{}}
 }
 
 // has reads what came, and reports whether a frame has.
 func (r *heard) has(id byte) bool {
-	buf := make([]byte, 1<<16)
-	for {
-		n, _, err := unix.Recvfrom(r.fd, buf, 0)
+	r.each(func(frame []byte, _ int) {
+		if id, ok := idOf(frame); ok {
+			r.ids[id]++
+		}
+	})
+	return r.ids[id] > 0
+}
+
+// send sends frames from a host's device, no more than pps a second where that is not
+// 0, and returns how long that took.
+func (s *sw) send(h lab.Host, pps int, frames ...[]byte) time.Duration {
+	s.t.Helper()
+	begin := time.Now()
+	s.must(lab.Within(h.Space, func() error {
+		sender, err := lab.NewSender("eth0", frames)
 		if err != nil {
-			return r.ids[id] > 0
+			return err
 		}
-		if n > 12 && [5]byte(buf[6:11]) == [5]byte{2} && buf[0] == 2 {
-			r.ids[buf[11]]++
-		}
-	}
+		defer sender.Close()
+		_, err = sender.Run(time.Minute, pps, len(frames))
+		return err
+	}))
+	return time.Since(begin)
 }
 
 // A port takes frames of its MTU, and 4 bytes more where there is a tag, however
@@ -91,32 +140,20 @@ func (s *sw) testFrameLengths(t *testing.T) {
 		{[]uint16{ad}, 4, true, 10}, {[]uint16{ad}, 5, false, 11},
 	}
 	r := s.hear(b)
-	send := func(frames ...[]byte) {
-		t.Helper()
-		s.must(lab.Within(a.Space, func() error {
-			sender, err := lab.NewSender("eth0", frames)
-			if err != nil {
-				return err
-			}
-			defer sender.Close()
-			_, err = sender.Run(time.Minute, 0, len(frames))
-			return err
-		}))
-	}
 	// Flows first, so that what follows keeps its order.
 	const ready, end = 0x20, 0x30
 	for i, kind := range [][]uint16{nil, {q}, {q, q}, {ad}} {
 		for _, id := range []byte{ready + byte(i), 0x60 + byte(i)} {
-			if !programs.Wait(func() bool { send(framed(id, 64, kind...)); return r.has(id) }) {
+			if !programs.Wait(func() bool { s.send(a, 0, framed(id, 64, kind...)); return r.has(id) }) {
 				t.Fatalf("frames with tags %#x do not arrive", kind)
 			}
 		}
 	}
 	s.run("ovs-appctl", "revalidator/wait")
 	for _, c := range cases {
-		send(framed(c.id, mtu+14+c.over, c.tags...))
+		s.send(a, 0, framed(c.id, mtu+14+c.over, c.tags...))
 	}
-	send(framed(end, 64))
+	s.send(a, 0, framed(end, 64))
 	if !programs.Wait(func() bool { return r.has(end) }) {
 		t.Fatal("the last frame does not arrive")
 	}

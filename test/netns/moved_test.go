@@ -3,6 +3,7 @@ package netns
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"weir/internal/lab"
 )
@@ -53,4 +54,48 @@ func (s *sw) moved(name, addr string) lab.Host {
 	s.must(lab.IP("-n "+space+" link set "+h.Port+" netns "+h.Space,
 		"-n "+h.Space+" addr add "+h.Addr+" dev "+h.Port, "-n "+h.Space+" link set "+h.Port+" up"))
 	return h
+}
+
+// A device that leaves for another namespace while packets come for it, and comes
+// back, is the port's again, each time.
+func TestPortsLeaveUnderTraffic(t *testing.T) { eachDatapath(t, (*sw).testPortsLeaveUnderTraffic) }
+
+func (s *sw) testPortsLeaveUnderTraffic(t *testing.T) {
+	const elsewhere = prefix + "elsewhere"
+	a, b := s.host("a", "10.90.0.1"), s.host("b", "10.90.0.2")
+	s.must(lab.AddNamespace(elsewhere))
+	s.vsctl("add-br br0 -- set-fail-mode br0 secure -- add-port br0 %s -- add-port br0 %s", a.Port, b.Port)
+	s.run("ovs-ofctl", "add-flow", "br0", "actions=all")
+	s.expect(a, "10.90.0.2", true)
+	stop, stopped := make(chan bool), make(chan error, 1)
+	go func() {
+		stopped <- lab.Within(a.Space, func() error {
+			sender, err := lab.NewSender("eth0", [][]byte{framed(1, 100), framed(2, 1000)})
+			if err != nil {
+				return err
+			}
+			defer sender.Close()
+			for {
+				select {
+				case <-stop:
+					return nil
+				default:
+				}
+				if _, err := sender.Run(5*time.Millisecond, 20000, 0); err != nil {
+					return err
+				}
+			}
+		})
+	}()
+	for range 4 {
+		s.must(lab.IP("-n " + space + " link set " + b.Port + " netns " + elsewhere))
+		s.eventually("the port has an error", func() bool { return s.vsctl("get Interface %s error", b.Port) != "[]" })
+		s.must(lab.IP("-n "+elsewhere+" link set "+b.Port+" netns "+space, "-n "+space+" link set "+b.Port+" up"))
+		s.eventually("the port works", func() bool { return s.vsctl("get Interface %s error", b.Port) == "[]" })
+		r := s.hear(b)
+		s.eventually("frames come", func() bool { return r.has(1) && r.has(2) })
+		s.expect(a, "10.90.0.2", true)
+	}
+	close(stop)
+	s.must(<-stopped)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,7 @@ func open(t *testing.T, h *Host, typ, name string) netdev.Device {
 // take waits for a packet that begins with the 12 bytes of addresses.
 func take(t *testing.T, d netdev.Device, addresses []byte) *netdev.Packet {
 	t.Helper()
-	batch := make([]netdev.Packet, 8)
+	batch := make([]netdev.Packet, 1)
 	for i := range batch {
 		batch[i].Buf = make([]byte, netdev.Headroom+netdev.MaxFrame)
 	}
@@ -126,19 +127,26 @@ func TestSocketsCarryFrames(t *testing.T) {
 	}
 }
 
+// superPacket is one of TCP with its checksum left to be done.
+func superPacket() (p *netdev.Packet, addresses []byte) {
+	addresses = []byte{2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8}
+	f := append(bytes.Clone(addresses), 8, 0, 0x45, 0, 0x1f, 0x68, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+		0, 9, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0)
+	f = append(f, make([]byte, 8000)...)
+	packet.PutBe16(f[16:], uint16(len(f)-14))
+	offload := netdev.Offload{Flags: unix.VIRTIO_NET_HDR_F_NEEDS_CSUM, GSOType: unix.VIRTIO_NET_HDR_GSO_TCPV4, HdrLen: 54, GSOSize: 1400, CsumStart: 34, CsumOff: 16}
+	return &netdev.Packet{Buf: f, Len: len(f), Offload: offload}, addresses
+}
+
 // A super-packet with its checksum left to be done passes as it is.
 func TestSocketsCarrySuperPackets(t *testing.T) {
 	inSpace(t, func(h *Host) {
 		a, b := open(t, h, "system", "va"), open(t, h, "system", "vb")
 		defer a.Close()
 		defer b.Close()
-		addresses := []byte{2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8}
-		f := append(bytes.Clone(addresses), 8, 0, 0x45, 0, 0x1f, 0x68, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
-			0, 9, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0)
-		f = append(f, make([]byte, 8000)...)
-		packet.PutBe16(f[16:], uint16(len(f)-14))
-		want := netdev.Offload{Flags: unix.VIRTIO_NET_HDR_F_NEEDS_CSUM, GSOType: unix.VIRTIO_NET_HDR_GSO_TCPV4, HdrLen: 54, GSOSize: 1400, CsumStart: 34, CsumOff: 16}
-		if n, err := a.Send(0, []*netdev.Packet{{Buf: f, Len: len(f), Offload: want}}); n != 1 || err != nil {
+		p, addresses := superPacket()
+		want := p.Offload
+		if n, err := a.Send(0, []*netdev.Packet{p}); n != 1 || err != nil {
 			t.Errorf("sent %d: %v", n, err)
 		}
 		got := take(t, b, addresses)
@@ -146,12 +154,49 @@ func TestSocketsCarrySuperPackets(t *testing.T) {
 			t.Error("nothing arrived")
 			return
 		}
-		if got.Len != len(f) {
-			t.Errorf("%d bytes arrived of %d", got.Len, len(f))
+		if got.Len != p.Len {
+			t.Errorf("%d bytes arrived of %d", got.Len, p.Len)
 		}
 		got.Offload.HdrLen = want.HdrLen // a hint; the kernel gives its own
 		if diff := cmp.Diff(want, got.Offload); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// A super-packet leaves in segments by a device that can't cut it, as do those after
+// it; none is counted as dropped.
+func TestSocketsCutForDevices(t *testing.T) {
+	if _, err := exec.LookPath("ethtool"); err != nil {
+		t.Skip("needs ethtool(8)")
+	}
+	inSpace(t, func(h *Host) {
+		if out, err := exec.Command("ethtool", "-K", "va", "tso", "off", "gso", "off").CombinedOutput(); err != nil {
+			t.Errorf("ethtool: %v: %s", err, out)
+			return
+		}
+		a, b := open(t, h, "system", "va"), open(t, h, "system", "vb")
+		defer a.Close()
+		defer b.Close()
+		for range 3 {
+			p, addresses := superPacket()
+			if n, err := a.Send(0, []*netdev.Packet{p}); n != 1 || err != nil {
+				t.Errorf("sent %d: %v", n, err)
+			}
+			for payload := 0; payload < 8000; {
+				got := take(t, b, addresses)
+				if got == nil {
+					t.Errorf("%d bytes arrived of 8000", payload)
+					return
+				}
+				if got.Len > 1454 {
+					t.Errorf("a packet of %d bytes", got.Len)
+				}
+				payload += got.Len - 54
+			}
+		}
+		if drops := a.(*Socket).SendDrops(); drops != (netdev.SendDrops{}) {
+			t.Errorf("drops are %v", drops)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +35,8 @@ type Socket struct {
 
 	rx *rxRing   // nil: only for sending
 	tx sync.Pool // of *txRing
+	// queued says that packets don't bypass the queueing discipline any more.
+	queued atomic.Bool
 }
 
 var _ netdev.Device = (*Socket)(nil)
@@ -242,6 +245,7 @@ func (s *Socket) sendRing(r *txRing, n int) int {
 		got, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&r.hdrs[at])), uintptr(n-at), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == unix.EINTR:
+		case errno == unix.ENOBUFS && r.vnet[at][1] != unix.VIRTIO_NET_HDR_GSO_NONE && s.queue():
 		case errno != 0:
 			s.refused(errno)
 			at++
@@ -251,6 +255,13 @@ func (s *Socket) sendRing(r *txRing, n int) int {
 		}
 	}
 	return sent
+}
+
+// queue has packets take the way through the queueing discipline, as the kernel cuts
+// super-packets for devices that don't do that themselves there only: on the way past
+// it, it drops them. It reports whether they did not before.
+func (s *Socket) queue() bool {
+	return !s.queued.Swap(true) && unix.SetsockoptInt(s.fd, unix.SOL_PACKET, packetQdiscBypass, 0) == nil
 }
 
 // Close closes the socket.
