@@ -20,7 +20,7 @@ func TestClientThatAsksAndNeverReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const most = 4 * maxAnswers
+	const most = 16 * maxUnsent
 	sent := 0
 	for sent < most {
 		_ = p.c.SetWriteDeadline(time.Now().Add(time.Second))

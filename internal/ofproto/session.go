@@ -194,7 +194,7 @@ func (s *session) converse() string {
 		if s.kind != SnoopController {
 			s.m.snoop(b)
 			s.receive(b)
-			s.awaitRoom(maxAnswers)
+			s.awaitRoom()
 		}
 	}
 }
@@ -334,23 +334,21 @@ func (s *session) drain() {
 }
 
 const (
-	// maxUnsent is how many bytes of a long answer wait for a slow client.
+	// maxUnsent is how many bytes of answers wait for a client that is slow, or asks on
+	// and doesn't read: no more is answered, nor read, until it has taken some. It leaves
+	// room for the errors of clients that read only after they have sent everything.
 	maxUnsent = 1 << 20
-	// maxAnswers is how many bytes of answers wait for a client that asks on and
-	// doesn't read: then no more of its requests are read. It leaves room for the
-	// errors of clients that read only after they have sent everything.
-	maxAnswers = 4 << 20
 	// maxBacklog is how many bytes may wait in all, with those that nobody asked
 	// for. A connection on which more do has failed: its client must begin anew,
 	// since it won't hear of everything.
 	maxBacklog = 32 << 20
 )
 
-// awaitRoom waits until no more than so many bytes wait for the client.
-func (s *session) awaitRoom(most int) {
+// awaitRoom waits until no more than maxUnsent bytes wait for the client.
+func (s *session) awaitRoom() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.unsent > most && !s.closed {
+	for s.unsent > maxUnsent && !s.closed {
 		s.cond.Wait()
 	}
 }

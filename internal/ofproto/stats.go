@@ -133,7 +133,7 @@ func (s *session) sendFlows(xid uint32, r *openflow.FlowStatsRequest) error {
 	s.mu.Unlock()
 	w := openflow.NewFlowStatsWriter(p, xid, func(msg []byte) {
 		s.sendRaw(msg)
-		s.awaitRoom(maxUnsent)
+		s.awaitRoom()
 	})
 	var f openflow.FlowStats
 	for _, rule := range rules {

@@ -91,7 +91,7 @@ func (p *pair) outcome() string {
 }
 
 // passing is what differs between two processes of one configuration.
-var passing = regexp.MustCompile(`([0-9a-f]{2}:){5}[0-9a-f]{2}|dpid:[0-9a-f]+|xid=0x[0-9a-f]+|lookups:.*`)
+var passing = regexp.MustCompile(`([0-9a-f]{2}:){5}[0-9a-f]{2}|dpid:[0-9a-f]+|xid=0x[0-9a-f]+|lookups:.*|flows: .*`)
 
 // sortPorts has a data path's ports, which it numbers as they come, by name.
 func sortPorts(text string) string {
