@@ -19,6 +19,7 @@ type outcome struct {
 	effects xlate.Effects
 	recircs []uint32
 	normal  bool // NORMAL had a part in it
+	wants   bool // a neighbour is missing
 	// plain says that the packets looked the first table up as they came in.
 	plain bool
 	hash  uint64
@@ -36,7 +37,7 @@ type findings struct{ outcome }
 // find takes what a translation found; the findings are good until the next one.
 func (f *findings) find(in *xlate.Input, res *xlate.Result) {
 	f.outcome = outcome{
-		actions: installed(in, res), effects: res.Effects, recircs: res.Recircs, normal: res.HasNormal,
+		actions: installed(in, res), effects: res.Effects, recircs: res.Recircs, normal: res.HasNormal, wants: res.Wants,
 		plain: in.Key.RecircID == 0 && in.Key.NwFrag == 0,
 	}
 	f.hash = f.sum()

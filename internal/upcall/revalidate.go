@@ -268,10 +268,13 @@ func (e *Engine) push(m *megaflow, now *datapath.Stats) {
 	}
 	newFlags := now.TCPFlags &^ m.pushed.flags
 	m.pushed = pushed{now.Packets, now.Bytes, now.TCPFlags}
-	effects := m.out.effects
+	effects, wants := m.out.effects, m.out.wants
 	m.mu.Unlock()
 	if t.Packets > 0 || newFlags != 0 {
 		effects.Push(t, e.clock.Now())
+	}
+	if wants && t.Packets > 0 {
+		e.Solicit(e.opts.Snapshot(), effects.Solicits(e.clock.Now()))
 	}
 }
 

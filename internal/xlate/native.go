@@ -3,6 +3,7 @@ package xlate
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"weir/internal/datapath"
 	"weir/internal/flow"
@@ -205,10 +206,37 @@ func (x *Translator) solicit(b *Bridge, local *Port, ip, src netip.Addr) {
 		what = "ND"
 	}
 	x.detail("neighbor cache miss for %s on bridge %s, sending %s request", ip, b.Name, what)
-	if !x.in.Learn || !src.IsValid() || src.Is4() != ip.Is4() || !x.cfg.Reach.Neighbours.MayAsk(b.Name, ip, x.now()) {
-		return
+	x.res.Effects = append(x.res.Effects, Effect{Kind: EffectNeighbourWanted, Bridge: b, IP: ip.As16(), reach: x.cfg.Reach})
+	x.res.Wants = true
+	if x.in.Learn {
+		x.res.Solicits = x.cfg.Reach.ask(x.res.Solicits, b, local, ip, src, x.now())
 	}
-	x.res.Solicits = append(x.res.Solicits, Solicit{b, packet.NeighbourRequest(local.MAC, src, ip)})
+}
+
+// ask appends the request for a neighbour, by the local port of a bridge, unless
+// there is no address to ask by, or somebody has just asked.
+func (r *Reach) ask(list []Solicit, b *Bridge, local *Port, ip, src netip.Addr, now time.Time) []Solicit {
+	if !src.IsValid() || src.Is4() != ip.Is4() || !r.Neighbours.MayAsk(b.Name, ip, now) {
+		return list
+	}
+	return append(list, Solicit{b, packet.NeighbourRequest(local.MAC, src, ip)})
+}
+
+// Solicits are the requests for neighbours that packets of a flow are dropped for
+// want of, where they are due again: a request or its answer may have been lost.
+func (es Effects) Solicits(now time.Time) (list []Solicit) {
+	for i := range es {
+		e := &es[i]
+		if e.Kind != EffectNeighbourWanted {
+			continue
+		}
+		ip := netip.AddrFrom16(e.IP).Unmap()
+		local := e.Bridge.Ports[openflow.PortLocal]
+		if r, ok := e.reach.Routes.Lookup(ip, netip.Addr{}, 0); ok && local != nil {
+			list = e.reach.ask(list, e.Bridge, local, ip, r.Src, now)
+		}
+	}
+	return list
 }
 
 // received is what becomes of a packet for the local port of a bridge with

@@ -115,6 +115,8 @@ type Result struct {
 	// Solicits are requests for neighbours that the packet needs, where tables
 	// learn.
 	Solicits []Solicit
+	// Wants says that a neighbour is missing.
+	Wants bool
 	// HasNormal, HasFin say that the flow used these, for revalidation.
 	HasNormal, HasFin bool
 	// Complaints are the errors in the flow tables that translation came upon,
@@ -136,19 +138,20 @@ type EffectKind uint8
 
 // Kinds of effect.
 const (
-	EffectRule          EffectKind = iota + 1 // credit Rule
-	EffectMatched                             // a table lookup that hit
-	EffectMissed                              // a table lookup that missed
-	EffectMAC                                 // learn a MAC address
-	EffectBucket                              // credit a group and its bucket
-	EffectRx                                  // count as received by a patch port
-	EffectTx                                  // count as sent by a patch port
-	EffectLearn                               // run a learn action again
-	EffectMirror                              // count as copied by a mirror
-	EffectFinTimeout                          // lower Rule's timeouts when the flow ends
-	EffectDrop                                // count in Drop
-	EffectNeighbour                           // learn the Ethernet address of IP in Bridge
-	EffectNeighbourUsed                       // keep that of IP in Bridge from ageing
+	EffectRule            EffectKind = iota + 1 // credit Rule
+	EffectMatched                               // a table lookup that hit
+	EffectMissed                                // a table lookup that missed
+	EffectMAC                                   // learn a MAC address
+	EffectBucket                                // credit a group and its bucket
+	EffectRx                                    // count as received by a patch port
+	EffectTx                                    // count as sent by a patch port
+	EffectLearn                                 // run a learn action again
+	EffectMirror                                // count as copied by a mirror
+	EffectFinTimeout                            // lower Rule's timeouts when the flow ends
+	EffectDrop                                  // count in Drop
+	EffectNeighbour                             // learn the Ethernet address of IP in Bridge
+	EffectNeighbourUsed                         // keep that of IP in Bridge from ageing
+	EffectNeighbourWanted                       // that of IP in Bridge is missing ([Effects.Solicits])
 )
 
 // Effect is one thing that a packet causes. Which members count depends on Kind.
