@@ -234,21 +234,9 @@ func (c *checker) isVLANField(f *flow.Field) bool {
 func (c *checker) headers(a Action) ErrCode {
 	switch a := a.(type) {
 	case *SetVLANVID:
-		has := c.hasVLAN()
-		if !c.Keep {
-			a.FlowHasVLAN = has
-		}
-		code := c.need(has || a.PushIfNeeded)
-		c.setVLAN(true)
-		return code
+		return c.setTag(&a.FlowHasVLAN, a.PushIfNeeded)
 	case *SetVLANPCP:
-		has := c.hasVLAN()
-		if !c.Keep {
-			a.FlowHasVLAN = has
-		}
-		code := c.need(has || a.PushIfNeeded)
-		c.setVLAN(true)
-		return code
+		return c.setTag(&a.FlowHasVLAN, a.PushIfNeeded)
 	case *StripVLAN:
 		code := c.need(c.hasVLAN())
 		c.setVLAN(false)
@@ -259,16 +247,10 @@ func (c *checker) headers(a Action) ErrCode {
 		return c.need(c.etherType() == packet.EtherTypeIPv4)
 	case *SetIPDSCP, *SetIPECN, *SetIPTTL, *DecTTL:
 		return c.need(c.isIP())
-	case *SetL4SrcPort, *SetL4DstPort:
-		p := c.m.Key.NwProto
-		switch a := a.(type) {
-		case *SetL4SrcPort:
-			a.Proto = p
-		case *SetL4DstPort:
-			a.Proto = p
-		}
-		return c.need(c.isIP() && c.m.Key.NwFrag&flow.FragLater == 0 &&
-			(p == packet.ProtoTCP || p == packet.ProtoUDP || p == packet.ProtoSCTP))
+	case *SetL4SrcPort:
+		return c.setPort(&a.Proto)
+	case *SetL4DstPort:
+		return c.setPort(&a.Proto)
 	case *SetMPLSLabel, *SetMPLSTC, *SetMPLSTTL, *DecMPLSTTL:
 		return c.need(c.isMPLS())
 	case *PushMPLS:
@@ -285,6 +267,26 @@ func (c *checker) headers(a Action) ErrCode {
 		return c.control(a)
 	}
 	return 0
+}
+
+// setTag checks an action that sets a part of a VLAN tag, and notes whether the flow
+// has one.
+func (c *checker) setTag(flowHas *bool, pushIfNeeded bool) ErrCode {
+	has := c.hasVLAN()
+	if !c.Keep {
+		*flowHas = has
+	}
+	code := c.need(has || pushIfNeeded)
+	c.setVLAN(true)
+	return code
+}
+
+// setPort checks an action that sets a port, and notes of which protocol.
+func (c *checker) setPort(proto *uint8) ErrCode {
+	p := c.m.Key.NwProto
+	*proto = p
+	return c.need(c.isIP() && c.m.Key.NwFrag&flow.FragLater == 0 &&
+		(p == packet.ProtoTCP || p == packet.ProtoUDP || p == packet.ProtoSCTP))
 }
 
 func (c *checker) setEthType(t uint16) {
@@ -329,19 +331,24 @@ func (c *checker) control(a Action) ErrCode {
 			c.setEthType(packet.EtherTypeNSH)
 		}
 	case *Decap:
-		k, w := &c.m.Key, &c.m.Mask
-		switch {
-		case k.PacketType == 0 && w.EthType == 0xffff:
-			// What stood behind the Ethernet header is now all there is.
-			k.PacketType, w.PacketType = 1<<16|uint32(k.EthType), 0xffffffff
-		case a.NewPacketType != PacketTypeUseNext:
-			k.PacketType, w.PacketType = a.NewPacketType, 0xffffffff
-		default:
-			c.m.Key.PacketType, c.m.Mask.PacketType = 0, 0
-			c.m.Key.EthType, c.m.Mask.EthType = 0, 0
-		}
+		c.decap(a)
 	}
 	return 0
+}
+
+// decap follows what is known of the packet's type.
+func (c *checker) decap(a *Decap) {
+	k, w := &c.m.Key, &c.m.Mask
+	switch {
+	case k.PacketType == 0 && w.EthType == 0xffff:
+		// What stood behind the Ethernet header is now all there is.
+		k.PacketType, w.PacketType = 1<<16|uint32(k.EthType), 0xffffffff
+	case a.NewPacketType != PacketTypeUseNext:
+		k.PacketType, w.PacketType = a.NewPacketType, 0xffffffff
+	default:
+		k.PacketType, w.PacketType = 0, 0
+		k.EthType, w.EthType = 0, 0
+	}
 }
 
 // written checks an action set: only what may stand in one.

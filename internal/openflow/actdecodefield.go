@@ -218,19 +218,19 @@ func (a *actReader) bundle(load bool) Action {
 	if a.err != nil {
 		return nil
 	}
+	bad := func(text string) {
+		a.d.logf("bundle", true, text)
+		a.fail(ErrBACBadArgument)
+	}
 	switch {
 	case b.Fields > HashSymmetricL3:
-		a.d.logf("bundle", true, sprintf("unsupported fields %d", b.Fields))
-		a.fail(ErrBACBadArgument)
+		bad(sprintf("unsupported fields %d", b.Fields))
 	case n > 2048:
-		a.d.logf("bundle", true, "too many members")
-		a.fail(ErrBACBadArgument)
+		bad("too many members")
 	case b.Algorithm > BundleHRW:
-		a.d.logf("bundle", true, sprintf("unsupported algorithm %d", b.Algorithm))
-		a.fail(ErrBACBadArgument)
+		bad(sprintf("unsupported algorithm %d", b.Algorithm))
 	case member != 2:
-		a.d.logf("bundle", true, sprintf("unsupported member type %d", member))
-		a.fail(ErrBACBadArgument)
+		bad(sprintf("unsupported member type %d", member))
 	case load:
 		end := a.off
 		a.off = dst
@@ -238,13 +238,11 @@ func (a *actReader) bundle(load bool) Action {
 		b.Dst.Field = a.subHeader()
 		a.off = max(end, a.off)
 		if a.err == nil && b.Dst.N < 16 {
-			a.d.logf("bundle", true, "bundle_load action requires at least 16 bit destination.")
-			a.fail(ErrBACBadArgument)
+			bad("bundle_load action requires at least 16 bit destination.")
 		}
 		a.checkSub(b.Dst, "destination")
 	case hdr != 0 || ofs != 0:
-		a.d.logf("bundle", true, "bundle action has nonzero dst")
-		a.fail(ErrBACBadArgument)
+		bad("bundle action has nonzero dst")
 	}
 	if 2*n > a.left() {
 		a.d.logf("bundle", true, sprintf("Nicira action BUNDLE only has %d bytes allocated for members.  %d bytes are required for %d members.",

@@ -22,18 +22,9 @@ func (p *actParser) ct(s string) (Action, error) {
 		case "force":
 			c.Flags |= CTForce
 		case "table":
-			if c.Table, err = p.tableArg(kv.Value); err != nil {
-				err = fmt.Errorf("unknown table %s", kv.Value)
-			}
-			if err == nil && c.Table == CTNoTable {
-				err = fmt.Errorf("invalid table %#x", c.Table)
-			}
+			err = p.ctTable(c, kv.Value)
 		case "zone":
-			if v, e := parseUint(kv.Value, 16, "zone"); e == nil {
-				c.ZoneImm = uint16(v)
-			} else if c.ZoneSrc, err = ParseSubfield(kv.Value); err == nil && c.ZoneSrc.N != 16 {
-				err = fmt.Errorf("zone n_bits %d not within valid range [16..16]", c.ZoneSrc.N)
-			}
+			err = c.parseZone(kv.Value)
 		case "alg":
 			err = c.parseALG(kv.Value)
 		case "nat":
@@ -61,6 +52,28 @@ func (p *actParser) ct(s string) (Action, error) {
 		return nil, fmt.Errorf("%s", text)
 	}
 	return c, nil
+}
+
+func (p *actParser) ctTable(c *CT, s string) (err error) {
+	if c.Table, err = p.tableArg(s); err != nil {
+		return fmt.Errorf("unknown table %s", s)
+	}
+	if c.Table == CTNoTable {
+		return fmt.Errorf("invalid table %#x", c.Table)
+	}
+	return nil
+}
+
+// parseZone reads a number or the field that has it.
+func (c *CT) parseZone(s string) (err error) {
+	if v, e := parseUint(s, 16, "zone"); e == nil {
+		c.ZoneImm = uint16(v)
+		return nil
+	}
+	if c.ZoneSrc, err = ParseSubfield(s); err == nil && c.ZoneSrc.N != 16 {
+		err = fmt.Errorf("zone n_bits %d not within valid range [16..16]", c.ZoneSrc.N)
+	}
+	return err
 }
 
 func (c *CT) parseALG(s string) error {

@@ -52,17 +52,23 @@ func decNXFlowRemoved(d *decoder) Message {
 	return m
 }
 
+// removedHead writes the members from the cookie to the idle timeout, as all versions
+// before 1.5 have them; 1.0 has no table.
+func (e *encoder) removedHead(m *FlowRemoved, table uint8) {
+	e.u64(m.Cookie)
+	e.u16(m.Priority)
+	e.u8(uint8(m.Reason))
+	e.u8(table)
+	e.u32(m.DurationSec)
+	e.u32(m.DurationNsec)
+	e.u16(m.IdleTimeout)
+}
+
 func (e *encoder) encodeFlowRemoved(m *FlowRemoved) {
 	switch {
 	case e.v == V10 && (m.NXM || e.proto&PAnyNXM != 0):
 		e.start("NXT_FLOW_REMOVED")
-		e.u64(m.Cookie)
-		e.u16(m.Priority)
-		e.u8(uint8(m.Reason))
-		e.u8(m.TableID + 1)
-		e.u32(m.DurationSec)
-		e.u32(m.DurationNsec)
-		e.u16(m.IdleTimeout)
+		e.removedHead(m, m.TableID+1)
 		at := e.len()
 		e.u16(0)
 		e.u64(m.Packets)
@@ -71,25 +77,13 @@ func (e *encoder) encodeFlowRemoved(m *FlowRemoved) {
 	case e.v == V10:
 		e.start("OFPT_FLOW_REMOVED")
 		e.match10(&m.Match)
-		e.u64(m.Cookie)
-		e.u16(m.Priority)
-		e.u8(uint8(m.Reason))
-		e.pad(1)
-		e.u32(m.DurationSec)
-		e.u32(m.DurationNsec)
-		e.u16(m.IdleTimeout)
+		e.removedHead(m, 0)
 		e.pad(2)
 		e.u64(m.Packets)
 		e.u64(m.Bytes)
 	case e.v < V15:
 		e.start("OFPT_FLOW_REMOVED")
-		e.u64(m.Cookie)
-		e.u16(m.Priority)
-		e.u8(uint8(m.Reason))
-		e.u8(m.TableID)
-		e.u32(m.DurationSec)
-		e.u32(m.DurationNsec)
-		e.u16(m.IdleTimeout)
+		e.removedHead(m, m.TableID)
 		e.u16(m.HardTimeout)
 		e.u64(m.Packets)
 		e.u64(m.Bytes)

@@ -165,14 +165,19 @@ func (d *decoder) nxField(c *cursor, m *Match, opt matchOptions) {
 	if code == 0 && h.hasMask && !validMask(f, mask) {
 		code = ErrBMCBadMask
 	}
+	if code == ErrBMCBadWildcards {
+		d.logf("nx_match", true, sprintf("Rejecting NXM/OXM entry %s:%d:%d:1:%d with 1-bits in value for bits wildcarded by the mask.",
+			flow.AltHex(uint64(h.exp)), h.class, h.num, h.wireLen()))
+	}
 	if code != 0 {
-		if code == ErrBMCBadWildcards {
-			d.logf("nx_match", true, sprintf("Rejecting NXM/OXM entry %s:%d:%d:1:%d with 1-bits in value for bits wildcarded by the mask.",
-				flow.AltHex(uint64(h.exp)), h.class, h.num, h.wireLen()))
-		}
 		c.fail(code)
 		return
 	}
+	c.enter(m, opt, f, v, mask)
+}
+
+// enter puts a field that was read into a match, if it may stand there.
+func (c *cursor) enter(m *Match, opt matchOptions, f *flow.Field, v, mask flow.Value) {
 	switch {
 	case opt.pipeline && !pipelineField(f):
 		c.fail(ErrBRCPipelineFieldsOnly)

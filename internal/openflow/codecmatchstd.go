@@ -388,22 +388,8 @@ func (e *encoder) matchStd11(m *Match) {
 	label, tc := flow.FieldMPLSLabel.Field(), flow.FieldMPLSTC.Field()
 	set(w11MPLSLabel, label.IsWild(w))
 	set(w11MPLSTC, tc.IsWild(w))
-	vlan, pcp := uint16(0), uint8(0)
-	tci, tmask := k.VLANs[0].TCI, w.VLANs[0].TCI
-	switch {
-	case tmask == 0:
-		wild |= w11DLVLAN | w11DLVLANPCP
-	case tmask&flow.VLANPresent != 0 && tci&flow.VLANPresent == 0:
-		vlan = 0xffff
-		wild |= w11DLVLANPCP
-	default:
-		vlan = 0xfffe
-		if tmask&0xfff != 0 {
-			vlan = tci & 0xfff
-		}
-		set(w11DLVLANPCP, tmask>>13 == 0)
-		pcp = uint8(tci >> 13 & (tmask >> 13))
-	}
+	vlan, pcp, wildVLAN := vlanStd11(k.VLANs[0].TCI, w.VLANs[0].TCI)
+	wild |= wildVLAN
 	e.u16(0)
 	e.u16(88)
 	e.u32(k.InPort)
@@ -429,6 +415,25 @@ func (e *encoder) matchStd11(m *Match) {
 	e.pad(3)
 	e.u64(k.Metadata)
 	e.u64(^w.Metadata)
+}
+
+// vlanStd11 is a TCI and its mask in the fixed match of OpenFlow 1.1, with the bits of
+// what isn't matched.
+func vlanStd11(tci, mask uint16) (vlan uint16, pcp uint8, wild uint32) {
+	switch {
+	case mask == 0:
+		return 0, 0, w11DLVLAN | w11DLVLANPCP
+	case mask&flow.VLANPresent != 0 && tci&flow.VLANPresent == 0:
+		return 0xffff, 0, w11DLVLANPCP // no tag
+	}
+	vlan = 0xfffe // any tag
+	if mask&0xfff != 0 {
+		vlan = tci & 0xfff
+	}
+	if mask>>13 == 0 {
+		wild = w11DLVLANPCP
+	}
+	return vlan, uint8(tci >> 13 & (mask >> 13)), wild
 }
 
 func inverseMAC(m packet.MAC) []byte {

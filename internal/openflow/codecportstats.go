@@ -165,8 +165,14 @@ func (e *encoder) portStats(s *PortStats) {
 	e.pad(4)
 	e.u64s(s.ethernet())
 	e.propEnd(p)
+	e.intelStats(s)
+	e.put16(start, e.len()-start)
+}
+
+// intelStats writes the properties of Intel's extension.
+func (e *encoder) intelStats(s *PortStats) {
 	if s.RFC2819 != nil {
-		p = e.propStart(0xffff)
+		p := e.propStart(0xffff)
 		e.u32(VendorIntel)
 		e.u32(1)
 		e.pad(4)
@@ -174,7 +180,7 @@ func (e *encoder) portStats(s *PortStats) {
 		e.propEnd(p)
 	}
 	if len(s.Custom) > 0 {
-		p = e.propStart(0xffff)
+		p := e.propStart(0xffff)
 		e.u32(VendorIntel)
 		e.u32(2)
 		e.pad(2)
@@ -187,5 +193,4 @@ func (e *encoder) portStats(s *PortStats) {
 		}
 		e.propEnd(p)
 	}
-	e.put16(start, e.len()-start)
 }

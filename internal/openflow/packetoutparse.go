@@ -23,31 +23,11 @@ func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
 	}
 	usable := PAny
 	for _, kv := range SplitKeyValues(head) {
-		switch kv.Key {
-		case "packet":
-			b, err := hex.DecodeString(strings.Join(strings.Fields(kv.Value), ""))
-			if err != nil {
-				return nil, 0, errors.New("packet: Trailing garbage in packet data")
-			}
-			if len(b) < 14 {
-				return nil, 0, errors.New("packet: Packet data too short for Ethernet")
-			}
-			po.Data = b
-			continue
-		}
-		f := fieldByAnyName(kv.Key)
-		switch {
-		case f == nil:
-			return nil, 0, fmt.Errorf("unknown keyword %s", kv.Key)
-		case !pipelineField(f):
-			return nil, 0, fmt.Errorf("%s is not a valid pipeline field for PACKET_OUT", kv.Key)
-		}
-		if err := po.Metadata.ParseSetting(f.Name, kv.Value, opt.Names.ports()); err != nil {
+		u, err := po.setting(kv, opt)
+		if err != nil {
 			return nil, 0, err
 		}
-		if f.ID != flow.FieldInPort && f.ID != flow.FieldInPortOXM {
-			usable &= P15
-		}
+		usable &= u
 	}
 	if po.Data == nil {
 		return nil, 0, fmt.Errorf("must specify packet")
@@ -67,6 +47,42 @@ func ParsePacketOut(s string, opt ParseOptions) (*PacketOut, Protocol, error) {
 	return po, usable & got, nil
 }
 
+// setting reads the packet or a field of its metadata, and returns which protocols can
+// say it.
+func (po *PacketOut) setting(kv KeyValue, opt ParseOptions) (Protocol, error) {
+	if kv.Key == "packet" {
+		b, err := hex.DecodeString(strings.Join(strings.Fields(kv.Value), ""))
+		if err != nil {
+			return 0, errors.New("packet: Trailing garbage in packet data")
+		}
+		if len(b) < 14 {
+			return 0, errors.New("packet: Packet data too short for Ethernet")
+		}
+		po.Data = b
+		return PAny, nil
+	}
+	f := fieldByAnyName(kv.Key)
+	switch {
+	case f == nil:
+		return 0, fmt.Errorf("unknown keyword %s", kv.Key)
+	case !pipelineField(f):
+		return 0, fmt.Errorf("%s is not a valid pipeline field for PACKET_OUT", kv.Key)
+	}
+	if err := po.Metadata.ParseSetting(f.Name, kv.Value, opt.Names.ports()); err != nil {
+		return 0, err
+	}
+	if f.ID != flow.FieldInPort && f.ID != flow.FieldInPortOXM {
+		return P15, nil
+	}
+	return PAny, nil
+}
+
+// monitorOff are the words that take something away from what a monitor shows.
+var monitorOff = map[string]FlowMonitorFlags{
+	"!initial": MonitorInitial, "!add": MonitorAdd, "!delete": MonitorRemoved, "!modify": MonitorModify,
+	"!actions": MonitorInstructions, "!own": MonitorOnlyOwn,
+}
+
 // ParseFlowMonitor reads the argument of "monitor watch:" (ovs-ofctl(8)).
 func ParseFlowMonitor(s string, id uint32, opt ParseOptions) (*FlowMonitor, Protocol, error) {
 	m := &FlowMonitor{
@@ -74,12 +90,8 @@ func ParseFlowMonitor(s string, id uint32, opt ParseOptions) (*FlowMonitor, Prot
 		Flags: MonitorInitial | MonitorAdd | MonitorRemoved | MonitorModify | MonitorOnlyOwn | MonitorInstructions,
 	}
 	p := &flowParser{m: &FlowMod{}, opt: opt, usable: PAny}
-	off := map[string]FlowMonitorFlags{
-		"!initial": MonitorInitial, "!add": MonitorAdd, "!delete": MonitorRemoved, "!modify": MonitorModify,
-		"!actions": MonitorInstructions, "!own": MonitorOnlyOwn,
-	}
 	for _, kv := range SplitKeyValues(s) {
-		if f, ok := off[kv.Key]; ok {
+		if f, ok := monitorOff[kv.Key]; ok {
 			m.Flags &^= f
 			continue
 		}
