@@ -47,6 +47,11 @@ func parseCookie(a *Userspace, name, body string, names *Namer) (err error) {
 		c.Kind = CookieSlowPath
 		c.Slow, err = parseSlow(body)
 		return err
+	case "watch":
+		c.Kind = CookieWatch
+		u, _, _, err := ParseUFID("ufid:" + body)
+		c.Bridge = u
+		return err
 	case "controller":
 		c.Kind = CookieController
 	case "sFlow":
@@ -55,36 +60,34 @@ func parseCookie(a *Userspace, name, body string, names *Namer) (err error) {
 		c.Kind = CookieFlowSample
 	case "ipfix":
 		c.Kind = CookieIPFIX
-	case "watch":
-		c.Kind = CookieWatch
-		u, _, _, err := ParseUFID("ufid:" + body)
-		c.Bridge = u
-		return err
 	default:
 		return unknownMember(name)
 	}
-	return members(body, func(n, v string) error {
-		switch {
-		case n == "" && v == "ingress":
-			c.SampleDirection = SampleIngress
-			return nil
-		case n == "" && v == "egress":
-			c.SampleDirection = SampleEgress
-			return nil
-		case n == "output_port":
-			no, ok := names.parse(v)
-			if !ok {
-				return fmt.Errorf("%q is no port", v)
-			}
-			c.Output = uint32(no)
-			return nil
+	return members(body, func(n, v string) error { return c.member(n, v, names) })
+}
+
+// member reads a member of a cookie, most of which are numbers.
+func (c *Cookie) member(n, v string, names *Namer) error {
+	switch {
+	case n == "" && v == "ingress":
+		c.SampleDirection = SampleIngress
+		return nil
+	case n == "" && v == "egress":
+		c.SampleDirection = SampleEgress
+		return nil
+	case n == "output_port":
+		no, ok := names.parse(v)
+		if !ok {
+			return fmt.Errorf("%q is no port", v)
 		}
-		val, err := strconv.ParseUint(v, 0, 64)
-		if err != nil {
-			return fmt.Errorf("%q is not a number", v)
-		}
-		return c.setMember(n, val)
-	})
+		c.Output = uint32(no)
+		return nil
+	}
+	val, err := strconv.ParseUint(v, 0, 64)
+	if err != nil {
+		return fmt.Errorf("%q is not a number", v)
+	}
+	return c.setMember(n, val)
 }
 
 func (c *Cookie) setMember(n string, val uint64) error {

@@ -89,6 +89,7 @@ func (t *TLS) server() (*tls.Config, error) {
 	return conf, nil
 }
 
+// base is what servers and clients have in common.
 func (t *TLS) base() (*tls.Config, error) {
 	if t == nil {
 		return nil, errors.New("SSL is not configured (use --private-key, --certificate and --ca-cert)")
@@ -103,20 +104,9 @@ func (t *TLS) base() (*tls.Config, error) {
 	if f.CACert == "" {
 		return nil, errors.New("CA certificate must be configured to use SSL")
 	}
-	cert, err := tls.LoadX509KeyPair(f.Certificate, f.PrivateKey)
+	cert, err := f.load()
 	if err != nil {
 		return nil, err
-	}
-	if f.PeerCACert != "" {
-		extra, err := readCerts(f.PeerCACert)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range extra {
-			if !bytes.Equal(c.Raw, cert.Certificate[0]) {
-				cert.Certificate = append(cert.Certificate, c.Raw)
-			}
-		}
 	}
 	conf := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	if err := setProtocols(conf, f.Protocols); err != nil {
@@ -134,6 +124,24 @@ func (t *TLS) base() (*tls.Config, error) {
 	}
 	conf.VerifyPeerCertificate = verify
 	return conf, nil
+}
+
+// load reads the certificate with its key, and those that go to the peer beside it.
+func (f TLSFiles) load() (tls.Certificate, error) {
+	cert, err := tls.LoadX509KeyPair(f.Certificate, f.PrivateKey)
+	if err != nil || f.PeerCACert == "" {
+		return cert, err
+	}
+	extra, err := readCerts(f.PeerCACert)
+	if err != nil {
+		return cert, err
+	}
+	for _, c := range extra {
+		if !bytes.Equal(c.Raw, cert.Certificate[0]) {
+			cert.Certificate = append(cert.Certificate, c.Raw)
+		}
+	}
+	return cert, nil
 }
 
 // verifier returns the check of the peer's chain against CACert.

@@ -80,55 +80,81 @@ func (p palette) paint(kind, s string) string {
 
 // flow colours one flow.
 func (p palette) flow(s string) string {
-	const separators = ", \n"
-	var b strings.Builder
-	var open []string // the kinds of the parentheses that are open
-	inActions := false
-	for s != "" {
-		n := strings.IndexAny(s, "=:()"+separators)
-		if n < 0 {
-			n = len(s)
-		}
-		word, rest := s[:n], s[n:]
-		switch {
-		case rest != "" && (rest[0] == '=' || rest[0] == ':') && word != "":
-			inActions = inActions || word == "actions"
-			b.WriteString(p.paint(keywordKind(word), s[:n+1]))
-			s = rest[1:]
-			if inActions && word == "actions" {
-				continue
-			}
-			n = strings.IndexAny(s, separators+"()")
-			if n < 0 {
-				n = len(s)
-			}
-			b.WriteString(strings.ReplaceAll(s[:n], "->", p.paint("sp", "->")))
-			s = s[n:]
-			continue
-		case rest != "" && rest[0] == '(':
-			kind := "pr"
-			if word == "learn" {
-				kind = "le"
-			}
-			open = append(open, kind)
-			b.WriteString(p.paint(kind, s[:n+1]))
-			s = rest[1:]
-			continue
-		case word != "":
-			b.WriteString(p.lone(word, len(open) > 0))
-		}
-		s = rest
-		if s != "" {
-			c := s[:1]
-			if c == ")" && len(open) > 0 {
-				c = p.paint(open[len(open)-1], c)
-				open = open[:len(open)-1]
-			}
-			b.WriteString(c)
-			s = s[1:]
-		}
+	x := painter{palette: p, rest: s}
+	for x.rest != "" {
+		x.item()
 	}
-	return b.String()
+	return x.done.String()
+}
+
+// painter is a flow on the way to its colours.
+type painter struct {
+	palette
+	done strings.Builder
+	rest string
+	open []string // the kinds of the parentheses that are open
+}
+
+const separators = ", \n"
+
+// until cuts the rest before the first of chars, or at its end.
+func (x *painter) until(chars string) (before, after string) {
+	if n := strings.IndexAny(x.rest, chars); n >= 0 {
+		return x.rest[:n], x.rest[n:]
+	}
+	return x.rest, ""
+}
+
+// item paints a word with what follows it.
+func (x *painter) item() {
+	word, after := x.until("=:()" + separators)
+	next := byte(0)
+	if after != "" {
+		next = after[0]
+	}
+	switch {
+	case (next == '=' || next == ':') && word != "":
+		x.rest = after[1:]
+		x.keyword(word, after[:1])
+		return
+	case next == '(':
+		kind := "pr"
+		if word == "learn" {
+			kind = "le"
+		}
+		x.open = append(x.open, kind)
+		x.done.WriteString(x.paint(kind, word+"("))
+		x.rest = after[1:]
+		return
+	case word != "":
+		x.done.WriteString(x.lone(word, len(x.open) > 0))
+	}
+	x.rest = after
+	if after != "" {
+		x.separator(after[:1])
+		x.rest = after[1:]
+	}
+}
+
+// keyword paints a word with the sign behind it, and the value up to the next
+// separator; what follows "actions" is no value.
+func (x *painter) keyword(word, sign string) {
+	x.done.WriteString(x.paint(keywordKind(word), word+sign))
+	if word == "actions" {
+		return
+	}
+	value, after := x.until(separators + "()")
+	x.done.WriteString(strings.ReplaceAll(value, "->", x.paint("sp", "->")))
+	x.rest = after
+}
+
+// separator paints what stands between words, or closes a parenthesis.
+func (x *painter) separator(c string) {
+	if n := len(x.open); c == ")" && n > 0 {
+		c = x.paint(x.open[n-1], c)
+		x.open = x.open[:n-1]
+	}
+	x.done.WriteString(c)
 }
 
 func keywordKind(word string) string {

@@ -10,9 +10,9 @@ import (
 	"weir/internal/unixctl"
 )
 
-// lock runs lock, steal and unlock, and prints what becomes of the lock until
-// the connection ends.
-func (c *call) lock() error {
+// lock runs a method, "lock", "steal" or "unlock", and prints what becomes of the
+// lock until the connection ends.
+func (c *call) lock(method string) error {
 	u, err := c.process.Control(c.env.Name, c.unixctl)
 	if err != nil {
 		return err
@@ -24,7 +24,7 @@ func (c *call) lock() error {
 		})
 	}
 	go u.Serve()
-	result, err := c.rpc.call(c.db, params(c.args[0]))
+	result, err := c.rpc.call(method, params(c.args[0]))
 	if err != nil {
 		return err
 	}

@@ -77,9 +77,9 @@ var commands = []command{
 	{"dump", needDatabase, 0, -1, false, (*call).dump},
 	{"backup", needDatabase, 0, 0, false, (*call).backup},
 	{"restore", needDatabase, 0, 0, false, (*call).restore},
-	{"lock", needRPC, 1, 1, true, (*call).lock},
-	{"steal", needRPC, 1, 1, true, (*call).lock},
-	{"unlock", needRPC, 1, 1, true, (*call).lock},
+	{"lock", needRPC, 1, 1, true, func(c *call) error { return c.lock("lock") }},
+	{"steal", needRPC, 1, 1, true, func(c *call) error { return c.lock("steal") }},
+	{"unlock", needRPC, 1, 1, true, func(c *call) error { return c.lock("unlock") }},
 }
 
 // Main runs ovsdb-client.
@@ -108,6 +108,7 @@ func (s *settings) dispatch(ctx context.Context, env *cli.Env, words []string) i
 
 func defaultServer() string { return "unix:" + paths.InRunDir("db.sock") }
 
+// start connects to the server, if need be as a daemon, and runs a command there.
 func (s *settings) start(ctx context.Context, env *cli.Env, cmd *command, args []string) int {
 	if !cmd.daemon {
 		// Only commands that go on for long can become daemons.
@@ -143,9 +144,6 @@ func (s *settings) start(ctx context.Context, env *cli.Env, cmd *command, args [
 	}
 	if n := len(c.args); n < cmd.min || cmd.max >= 0 && n > cmd.max {
 		return env.Fatal("invalid syntax for '%s' (use --help for help)", cmd.name)
-	}
-	if cmd.name == "lock" || cmd.name == "steal" || cmd.name == "unlock" {
-		c.db = cmd.name
 	}
 	if err := cmd.run(c); err != nil {
 		return env.Exit(err)

@@ -138,27 +138,9 @@ func (w *watch) add(t *ovsdb.TableSchema, db string, groups []string) error {
 // addGroup adds one [COLUMN,...] argument, an empty one being all columns. seen
 // are those of the groups before it.
 func (wt *watchTable) addGroup(group, server, db string, cond []byte, seen map[*ovsdb.ColumnSchema]bool) error {
-	selects := ""
-	var columns []*ovsdb.ColumnSchema
-	for _, word := range strings.Split(group, ",") {
-		switch word {
-		case "":
-		case "!initial", "!insert", "!delete", "!modify":
-			if selects != "" {
-				selects += ","
-			}
-			selects += fmt.Sprintf(`"%s":false`, word[1:])
-		default:
-			c := wt.schema.Column(word)
-			if c == nil {
-				return fmt.Errorf("%s: table \"%s\" in %s does not have a column named \"%s\"", server, wt.schema.Name, db, word)
-			}
-			columns = append(columns, c)
-		}
-	}
-	if columns == nil {
-		columns = append(columns, wt.schema.Columns[ovsdb.VersionColumn+1:]...)
-		columns = append(columns, wt.schema.Columns[ovsdb.VersionColumn])
+	columns, selects, err := wt.parseGroup(group, server, db)
+	if err != nil {
+		return err
 	}
 	wt.request = append(wt.request, `{"columns":[`...)
 	for i, c := range columns {
@@ -181,6 +163,30 @@ func (wt *watchTable) addGroup(group, server, db string, cond []byte, seen map[*
 	wt.request = append(wt.request, '}')
 	wt.columns = append(wt.columns, columns...)
 	return nil
+}
+
+// parseGroup reads what a group names: columns, all where it names none, and the
+// members of a <monitor-select> that turn kinds of change off.
+func (wt *watchTable) parseGroup(group, server, db string) (columns []*ovsdb.ColumnSchema, selects string, err error) {
+	var off []string
+	for _, word := range strings.Split(group, ",") {
+		switch word {
+		case "":
+		case "!initial", "!insert", "!delete", "!modify":
+			off = append(off, fmt.Sprintf(`"%s":false`, word[1:]))
+		default:
+			c := wt.schema.Column(word)
+			if c == nil {
+				return nil, "", fmt.Errorf("%s: table \"%s\" in %s does not have a column named \"%s\"", server, wt.schema.Name, db, word)
+			}
+			columns = append(columns, c)
+		}
+	}
+	if columns == nil {
+		columns = append(columns, wt.schema.Columns[ovsdb.VersionColumn+1:]...)
+		columns = append(columns, wt.schema.Columns[ovsdb.VersionColumn])
+	}
+	return columns, strings.Join(off, ","), nil
 }
 
 // params builds the request's params.
@@ -272,16 +278,7 @@ func (w *watch) show(updates []byte, initial bool) error {
 		if !ok {
 			continue
 		}
-		out := &table.Table{Headings: []string{"row", "action"}}
-		for _, c := range t.columns {
-			out.Headings = append(out.Headings, c.Name)
-		}
-		if len(w.tables) > 1 {
-			out.Caption = t.schema.Name
-		}
-		if w.timestamp {
-			out.Timestamp = time.Now().UTC().Format("2006-01-02 15:04:05.000")
-		}
+		out := w.newTable(t)
 		if err := t.rows(out, raw, initial); err != nil {
 			return err
 		}
@@ -297,6 +294,21 @@ func (w *watch) show(updates []byte, initial bool) error {
 		}
 	}
 	return nil
+}
+
+// newTable is an empty table of what happened in t.
+func (w *watch) newTable(t *watchTable) *table.Table {
+	out := &table.Table{Headings: []string{"row", "action"}}
+	for _, c := range t.columns {
+		out.Headings = append(out.Headings, c.Name)
+	}
+	if len(w.tables) > 1 {
+		out.Caption = t.schema.Name
+	}
+	if w.timestamp {
+		out.Timestamp = time.Now().UTC().Format("2006-01-02 15:04:05.000")
+	}
+	return out
 }
 
 // rows adds the rows of one table's updates.
