@@ -47,6 +47,7 @@ func (be *Backend) build() *xlate.Config {
 		Reach:    be.opts.Reach,
 	}
 	c.Listeners = be.listeners()
+	c.Tunnels.Share(sharing(c.Listeners))
 	patches := map[string]*xlate.Port{}
 	peers := map[*xlate.Port]string{}
 	for _, b := range be.sorted() {

@@ -90,6 +90,17 @@ func (be *Backend) listeners() (list []xlate.Listener) {
 	return list
 }
 
+// sharing are the underlays that get each other's packets: all whose protocol has no
+// ports.
+func sharing(list []xlate.Listener) (ports []uint32) {
+	for _, l := range list {
+		if l.Proto != packet.ProtoUDP {
+			ports = append(ports, uint32(l.DP))
+		}
+	}
+	return ports
+}
+
 // sameTunnel is the port that has the packets which c asks for, nil if there is
 // none. The caller holds mu.
 func (be *Backend) sameTunnel(dp datapath.PortNo, c *tunnel.Config) *port {

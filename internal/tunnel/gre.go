@@ -56,6 +56,17 @@ func (h *Header) finishGRE(gre []byte) {
 	}
 }
 
+// popAnyGRE reads GRE and, where its protocol type says so, ERSPAN: ports of both
+// may have one address, and what comes for it is told apart by what is popped.
+func popAnyGRE(b []byte, t *flow.Tunnel) (Popped, error) {
+	if len(b) >= greLen {
+		if typ := packet.Be16(b[2:]); typ == packet.EtherTypeERS1 || typ == packet.EtherTypeERS2 {
+			return popERSPAN(b, t)
+		}
+	}
+	return popGRE(b, t)
+}
+
 func popGRE(b []byte, t *flow.Tunnel) (p Popped, err error) {
 	if len(b) < greLen {
 		return p, ErrShort
@@ -81,7 +92,7 @@ func popGRE(b []byte, t *flow.Tunnel) (p Popped, err error) {
 		t.Flags |= flow.TunnelKey
 	}
 	typ := packet.Be16(b[2:])
-	if typ == packet.EtherTypeERS1 || typ == packet.EtherTypeERS2 || typ < packet.EtherTypeMin {
+	if typ < packet.EtherTypeMin {
 		return p, ErrKind
 	}
 	p.PacketType = innerType(typ)

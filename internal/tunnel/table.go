@@ -36,11 +36,13 @@ type match struct {
 	remoteFlow    bool
 	localFlow     bool
 	mode          string // which packets, as in Config.PacketType
+	// On ports that share their packets, what tells them apart besides.
+	erspan, v6 bool
 }
 
-func matchOf(port uint32, c *Config) match {
+func matchOf(port uint32, c *Config, shared bool) match {
 	return match{
-		port: port, key: c.InKey, keyFlow: c.InKeyFlow,
+		port: port, erspan: shared && c.Kind.ShimName() == ShimERSPAN, v6: shared && !c.Kind.V4(), key: c.InKey, keyFlow: c.InKeyFlow,
 		remote: addressOf(c.Remote), remoteFlow: c.RemoteFlow, local: addressOf(c.Local), localFlow: c.LocalFlow,
 		mode: c.PacketType,
 	}
@@ -48,7 +50,23 @@ func matchOf(port uint32, c *Config) match {
 
 // Table finds the tunnel that a received packet belongs to. It is filled by one
 // goroutine, and may be read by many afterwards.
-type Table[T any] struct{ ports map[match]T }
+type Table[T any] struct {
+	ports  map[match]T
+	shared map[uint32]uint32 // the first of the ports that share packets
+}
+
+// Share says that packets of all tunnels of some ports of the data path come in on
+// one of them, whichever it is, as GRE and ERSPAN do over IPv4 and IPv6, which are one
+// protocol of IP. It comes before tunnels of these ports are added.
+func (t *Table[T]) Share(ports []uint32) {
+	if len(ports) < 2 {
+		return
+	}
+	t.shared = map[uint32]uint32{}
+	for _, p := range ports {
+		t.shared[p] = ports[0]
+	}
+}
 
 // Add enters a tunnel that port of the data path carries. It reports false,
 // with the other's owner, if another tunnel has the same packets.
@@ -56,13 +74,21 @@ func (t *Table[T]) Add(port uint32, c *Config, owner T) (T, bool) {
 	if t.ports == nil {
 		t.ports = map[match]T{}
 	}
-	m := matchOf(port, c)
+	first, shared := t.shared[port]
+	if shared {
+		port = first
+	}
+	m := matchOf(port, c, shared)
 	if other, ok := t.ports[m]; ok {
 		return other, false
 	}
 	t.ports[m] = owner
 	return owner, true
 }
+
+// Shares reports whether some ports share packets: what outer headers say of ERSPAN
+// counts then.
+func (t *Table[T]) Shares() bool { return t.shared != nil }
 
 // Find finds the tunnel of a packet that came in on port of the data path with
 // the outer headers k and an inner packet of a packet type. Of several, the more
@@ -73,37 +99,49 @@ func (t *Table[T]) Find(port uint32, k *flow.Tunnel, packetType uint32) (owner T
 	if len(t.ports) == 0 {
 		return owner, false
 	}
-	mode := legacyL2
+	like := match{port: port, mode: legacyL2}
 	if packetType != 0 {
-		mode = legacyL3
+		like.mode = legacyL3
 	}
-	if owner, ok = t.find(port, k, mode); !ok {
-		owner, ok = t.find(port, k, ptap)
+	v6 := false
+	if first, shared := t.shared[port]; shared {
+		like.port, like.erspan = first, k.ERSPANVer != 0
+		v6 = k.Dst == 0
+	}
+	if owner, ok = t.find(like, k, v6); !ok {
+		like.mode = ptap
+		owner, ok = t.find(like, k, v6)
 	}
 	return owner, ok
 }
 
-func (t *Table[T]) find(port uint32, k *flow.Tunnel, mode string) (owner T, ok bool) {
+// find finds the tunnel among those like a match. v6 says that kinds that are named
+// after IPv6 come first, where they ask for the same as others.
+func (t *Table[T]) find(like match, k *flow.Tunnel, v6 bool) (owner T, ok bool) {
 	for _, keyFlow := range [...]bool{false, true} {
 		for _, remoteFlow := range [...]bool{false, true} {
-			m := match{port: port, keyFlow: keyFlow, remoteFlow: remoteFlow, mode: mode}
+			m := like
+			m.keyFlow, m.remoteFlow = keyFlow, remoteFlow
 			if !keyFlow {
 				m.key = k.ID
 			}
 			if !remoteFlow {
 				m.remote = outer(k.Src, k.IPv6Src)
 			}
-			m.local = outer(k.Dst, k.IPv6Dst)
-			if owner, ok = t.ports[m]; ok {
-				return owner, true
-			}
-			m.local = address{}
-			if owner, ok = t.ports[m]; ok {
-				return owner, true
-			}
-			m.localFlow = true
-			if owner, ok = t.ports[m]; ok {
-				return owner, true
+			for _, l := range [...]struct {
+				local address
+				flow  bool
+			}{{outer(k.Dst, k.IPv6Dst), false}, {address{}, false}, {address{}, true}} {
+				m.local, m.localFlow = l.local, l.flow
+				if m.v6 = v6; v6 {
+					if owner, ok = t.ports[m]; ok {
+						return owner, true
+					}
+					m.v6 = false
+				}
+				if owner, ok = t.ports[m]; ok {
+					return owner, true
+				}
 			}
 		}
 	}

@@ -32,6 +32,9 @@ func (x *Translator) markTunnel() {
 	}
 	t.Flags |= flow.TunnelDF | flow.TunnelCsum | flow.TunnelKey
 	t.TOS = 0xff
+	if x.cfg.Tunnels.Shares() {
+		t.ERSPANVer = 0xff
+	}
 }
 
 // decapsulated has a packet that came through a tunnel carry on the mark of
