@@ -479,7 +479,7 @@ func (g *configurator) atom(b baseType, column string) any {
 		return []int64{low, high, low + 1, min(high, 100), low + g.rng.Int64N(high-low+1)}[g.rng.IntN(5)]
 	}
 	if strings.Contains(column, "target") {
-		return g.pick("tcp:127.0.0.1:1", "unix:nowhere", "ptcp:0:127.0.0.1", "punix:br0.x", "ssl:127.0.0.1:2", "bogus:1", "", "tcp:", "tcp:[::1]:99999", "udp:1.2.3.4")
+		return g.pick("tcp:127.0.0.1:1", "unix:nowhere", "unix:controller", "unix:controller", "ptcp:0:127.0.0.1", "punix:br0.x", "ssl:127.0.0.1:2", "bogus:1", "", "tcp:", "tcp:[::1]:99999", "udp:1.2.3.4")
 	}
 	return g.pick("", "0", "1", "true", "false", "-1", "100", "4095", "65536", "4294967296", "1e99", "999999999999999999999", "yes", "1.2.3.4", "::1", "50:54:00:00:00:01",
 		"01:00:00:00:00:00", "active-backup", "balance-tcp", "trunk", "access", "p0", "br0", "0x1f", "0,1,2", "0:1,1:9", "linux-htb", "auto", "OpenFlow13", strings.Repeat("9", 300), "\u0001", "a=b,c", "../x")
