@@ -307,3 +307,23 @@ func TestMACChoice(t *testing.T) {
 		t.Errorf("address %v", b.mac)
 	}
 }
+
+// What the switch keeps to write the status of rows goes with the rows.
+func TestStatusOfRowsThatWent(t *testing.T) {
+	s, _, db := newTestSwitch(t)
+	br := db.addBridge("br0")
+	commit(s, db)
+	rows := len(s.writer.rows)
+	for i := range 5 {
+		port, _ := db.addPort(br, fmt.Sprint("p", i), "")
+		commit(s, db)
+		if len(s.writer.rows) != rows+2 {
+			t.Fatalf("with a port there are %d rows, without %d", len(s.writer.rows), rows)
+		}
+		db.delPort(br, port)
+		commit(s, db)
+	}
+	if len(s.writer.rows) != rows {
+		t.Errorf("%d rows, of which %d are there", len(s.writer.rows), rows)
+	}
+}

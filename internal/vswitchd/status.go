@@ -21,11 +21,10 @@ func (w *writer) iface(i *iface) {
 	w.deviceStats(i)
 }
 
-// gone forgets an interface whose row may be gone.
+// gone says of an interface that it is no more, if its row still is.
 func (w *writer) gone(i *iface) {
 	id := i.conf.UUID
 	if w.s.seen.Row("Interface", id) == nil {
-		w.drop("Interface", id)
 		return
 	}
 	for c, d := range noDevice() {

@@ -215,6 +215,7 @@ var coverReconfigure = coverage.New("bridge_reconfigure")
 
 // reconcile makes what changed in the database be so.
 func (s *Switch) reconcile(snap *client.Snapshot) {
+	was := s.desired.snap
 	ch := s.desired.Update(snap)
 	if !ch.Empty() {
 		coverReconfigure.Inc()
@@ -230,6 +231,7 @@ func (s *Switch) reconcile(snap *client.Snapshot) {
 		s.refresh()
 		s.settle()
 	}
+	s.writer.forgetGone(was, snap)
 	if !s.ready {
 		// Also an empty database is a configuration.
 		s.ready = true
@@ -240,11 +242,18 @@ func (s *Switch) reconcile(snap *client.Snapshot) {
 	}
 }
 
+// maxReported bounds what is remembered of what was reported: configurations change
+// for ever.
+const maxReported = 4096
+
 // report logs once what is asked for in vain.
 func (s *Switch) report(object string, list []note) {
 	for _, n := range list {
 		text := fmt.Sprintf("%s: %s", object, n.text)
 		if !s.missing[text] {
+			if len(s.missing) >= maxReported {
+				clear(s.missing)
+			}
 			s.missing[text] = true
 			log.Info("%s", text)
 		}

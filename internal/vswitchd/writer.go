@@ -45,10 +45,16 @@ func (w *writer) set(table string, id ovsdb.UUID, column string, d ovsdb.Datum) 
 	}
 }
 
-// drop forgets a row.
-func (w *writer) drop(table string, id ovsdb.UUID) {
-	delete(w.rows, rowID{table, id})
-	delete(w.dirty, rowID{table, id})
+// forgetGone forgets the rows that are in one snapshot and not in the next one.
+func (w *writer) forgetGone(was, is *client.Snapshot) {
+	for _, table := range []string{"Bridge", "Port", "Interface", "Controller", "Mirror"} {
+		for c := range client.Diff(was, is, table) {
+			if c.New == nil {
+				delete(w.rows, rowID{table, c.Old.UUID()})
+				delete(w.dirty, rowID{table, c.Old.UUID()})
+			}
+		}
+	}
 }
 
 // forget takes nothing for granted any more of what the database holds.
