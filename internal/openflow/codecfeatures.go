@@ -9,12 +9,24 @@ import (
 // Codec of table features (OpenFlow 1.3.1, A.3.5.5), and the bitmaps of
 // actions and fields that older messages have in their place.
 
-// actionBits are the actions that have a bit, in the order in which they are
-// listed: the name, and the bit in OpenFlow 1.0 and in later versions.
-var actionBits = []struct {
+// actionBit is an action with its bit in OpenFlow 1.0 and in later versions, -1 where
+// it has none.
+type actionBit struct {
 	name     string
 	v10, v11 int
-}{
+}
+
+// bit is the action's bit in a version.
+func (a *actionBit) bit(v Version) int {
+	if v == V10 {
+		return a.v10
+	}
+	return a.v11
+}
+
+// actionBits are the actions that have a bit, in the order in which they are
+// listed.
+var actionBits = []actionBit{
 	{"output", 0, 0}, {"group", -1, 22}, {"enqueue", 11, -1}, {"set_field", -1, 25},
 	{"set_vlan_vid", 1, 1}, {"set_vlan_pcp", 2, 2}, {"strip_vlan", 3, 18}, {"push_vlan", -1, 17},
 	{"mod_dl_src", 4, 3}, {"mod_dl_dst", 5, 4}, {"mod_nw_src", 6, 5}, {"mod_nw_dst", 7, 6},
@@ -40,11 +52,7 @@ func ActionBits(names ...string) (set uint64) {
 
 func decActionBits(b uint32, v Version) (out uint64) {
 	for i, a := range actionBits {
-		bit := a.v11
-		if v == V10 {
-			bit = a.v10
-		}
-		if bit >= 0 && b&(1<<bit) != 0 {
+		if bit := a.bit(v); bit >= 0 && b&(1<<bit) != 0 {
 			out |= 1 << i
 		}
 	}
@@ -53,11 +61,7 @@ func decActionBits(b uint32, v Version) (out uint64) {
 
 func encActionBits(s uint64, v Version) (out uint32) {
 	for i, a := range actionBits {
-		bit := a.v11
-		if v == V10 {
-			bit = a.v10
-		}
-		if bit >= 0 && s&(1<<i) != 0 {
+		if bit := a.bit(v); bit >= 0 && s&(1<<i) != 0 {
 			out |= 1 << bit
 		}
 	}
