@@ -204,7 +204,7 @@ func (l *call) putFlow(d datapath.Datapath, key, actions string, mode datapath.P
 	if f.Actions, err = datapath.ParseActions(actions, n); err != nil {
 		return failed(syscall.EINVAL, "parsing actions")
 	}
-	if !installable(f) {
+	if !installable(f, key) {
 		return failed(syscall.EINVAL, "updating flow table")
 	}
 	before := datapath.Stats{}
@@ -223,8 +223,8 @@ func (l *call) putFlow(d datapath.Datapath, key, actions string, mode datapath.P
 }
 
 // installable refuses keys that no packet has: an Ethernet packet without a
-// type, and IP of which the flow doesn't know whether it is a fragment.
-func installable(f *datapath.Flow) bool {
+// type, and IP of which the text says nothing: not even ipv4() or ipv6().
+func installable(f *datapath.Flow, text string) bool {
 	k, m := &f.Key, &f.Mask
 	if k.PacketType == 0 && k.VLANs[0].TCI == 0 && m.EthType == 0 {
 		return false
@@ -232,7 +232,8 @@ func installable(f *datapath.Flow) bool {
 	if m.InPort == 0 {
 		return true // the data path says what is wrong
 	}
-	return (k.EthType != 0x0800 && k.EthType != 0x86dd) || m.EthType != 0xffff || m.NwFrag != 0
+	return (k.EthType != 0x0800 && k.EthType != 0x86dd) || m.EthType != 0xffff || m.NwFrag != 0 ||
+		strings.Contains(text, "ipv4(") || strings.Contains(text, "ipv6(")
 }
 
 func (l *call) getFlow() error {

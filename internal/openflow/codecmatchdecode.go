@@ -218,11 +218,26 @@ func setField(m *Match, f *flow.Field, v, mask flow.Value) {
 	m.Set(f, v, mask)
 }
 
+// lastBytes leaves the last n bytes of a value that has zeros before them, and of its
+// mask: an option may be shorter than the number that a program sends for it. Others stay.
+func lastBytes(b []byte, h oxm, n int) []byte {
+	value := h.valueLen()
+	for _, x := range b[:value-n] {
+		if x != 0 {
+			return b
+		}
+	}
+	return append(append([]byte(nil), b[value-n:value]...), b[min(2*value-n, len(b)):]...)
+}
+
 // oxmValue takes value and mask apart and checks them.
 func oxmValue(f *flow.Field, h oxm, b []byte) (v, mask flow.Value, code ErrCode) {
 	n := f.NBytes
 	if f.IsTunMetadata() && h.valueLen() < n {
 		n = h.valueLen() // the bytes before those that are given are zero
+	}
+	if f.IsTunMetadata() && h.valueLen() > n && len(b) == h.payload {
+		b = lastBytes(b, h, n)
 	}
 	want := n
 	if h.hasMask {
