@@ -203,7 +203,6 @@ type Bridge struct {
 	mirrors    mirrorCounters
 	inBand     bool // there are flows of in-band control
 	frags      openflow.FragHandling
-	ttlToCtl   bool
 
 	conns     *connManager
 	vacancies vacancies

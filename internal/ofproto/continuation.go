@@ -61,7 +61,7 @@ func continuation(id uint64, s *xlate.State, v openflow.Version) *openflow.Conti
 		}
 	}
 	pad := make([]byte, 4)
-	prop(contBridge, append(pad[:4:4], s.Bridge.ID[:]...))
+	prop(contBridge, openflow.EncodeBridgeID(s.Bridge.ID))
 	if s.Table != 0 {
 		prop(contTableID, []byte{s.Table})
 	}

@@ -33,7 +33,13 @@ func (s *session) checkFlowMod(fm *openflow.FlowMod) error {
 	if err := checkActions(fm.Actions); err != nil {
 		return err
 	}
-	return s.checkConsistency(fm)
+	if err := s.checkConsistency(fm); err != nil {
+		return err
+	}
+	if fm.BufferID != openflow.NoBuffer && fm.Command <= openflow.FlowModifyStrict {
+		return openflow.ErrBRCBufferUnknown.Err() // there are no buffers
+	}
+	return nil
 }
 
 // checkConsistency refuses actions that don't go with the match, as sets of fields
@@ -97,9 +103,6 @@ func (s *session) flowMod(raw []byte, fm *openflow.FlowMod) error {
 		return err
 	}
 	s.mods.add(fm.Command, 1, s.now())
-	if fm.BufferID != openflow.NoBuffer && fm.Command <= openflow.FlowModifyStrict {
-		return openflow.ErrBRCBufferUnknown.Err()
-	}
 	return nil
 }
 
@@ -109,12 +112,28 @@ func (s *session) groupMod(raw []byte, gm *openflow.GroupMod) error {
 			return err
 		}
 	}
+	told := forwardable(gm, s.m.b.pipe.Group(gm.ID) != nil)
 	events, err := s.m.b.pipe.GroupMod(gm, s.now())
 	s.m.b.flowEvents(events, s)
-	if err == nil {
-		s.forward(gm, raw, 0)
+	if err != nil {
+		return err
 	}
-	return err
+	s.forward(told, raw, 0)
+	return nil
+}
+
+// forwardable is a group mod as other controllers are told of it: its command is
+// one of OpenFlow's. known says that the group was there before.
+func forwardable(gm *openflow.GroupMod, known bool) *openflow.GroupMod {
+	told := *gm
+	switch {
+	case gm.Command != openflow.GroupAddOrMod:
+	case known:
+		told.Command = openflow.GroupModify
+	default:
+		told.Command = openflow.GroupAdd
+	}
+	return &told
 }
 
 func (s *session) meterMod(raw []byte, mm *openflow.MeterMod) error {

@@ -178,6 +178,16 @@ func TestRefusals(t *testing.T) {
 		{"output to a register that isn't", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002000000000" + "ffff001800002320000f001f0013fe040000000000000000", openflow.ErrBACBadSetType},
 		{"sample with more behind it", v13, 14, flowMod13 + "0000" + anyTail + match13 + "0004002800000000" + "ffff0020000023200029000500000005000000070000000800010100fffd0000", openflow.ErrNXBRCMustBeZero},
 		{"a meter with an unknown flag", v13, 29, "0000" + "0101" + "00000001" + "0001" + "0010" + "00000001" + "00000000" + "00000000", openflow.ErrMMFCBadFlags},
+		{"a meter without bands", v13, 29, "0000" + "0001" + "00000001", openflow.ErrMMFCOutOfBands},
+		{"change of a meter that isn't there, to one without bands", v13, 29, "0001" + "0001" + "00000001", openflow.ErrMMFCUnknownMeter},
+		{"removal of buckets that are given", v10, 4, "00002320" + "0000001f" + "0005" + "0000" + "00000003" + "0018" + "0000" + "ffffffff" +
+			"0018" + "0008" + "00000002" + "0000000800020000" + "0001000800000001", openflow.ErrGMFCBadBucket},
+		{"a monitor of nothing that changes", v14, 18, "0010" + "0000" + "00000000" + "00000001" + "ffffffff" + "ffffffff" + "0001" + "ff" + "00" + match13, openflow.ErrMOFCBadFlags},
+		{"the end of a monitor that isn't there", v14, 18, "0010" + "0000" + "00000000" + "00000001" + "ffffffff" + "ffffffff" + "0000" + "ff" + "02" + match13, openflow.ErrMOFCUnknownMonitor},
+		{"queues of the local port", v13, 22, "fffffffe" + "00000000", openflow.ErrQOFCBadPort},
+		{"queues of any port", v13, 22, "ffffffff" + "00000000", 0},
+		{"flows, with more behind the match", v13, 18, "0001" + "0000" + "00000000" + "ff000000" + "ffffffff" + "ffffffff" + "00000000" + "0000000000000000" + "0000000000000000" +
+			match13 + "0000000000000000", 0},
 		{"packet-out without a port in OpenFlow 1.5", v15, 13, "ffffffff" + "0000" + "0000" + match13, openflow.ErrBRCBadPort},
 	} {
 		t.Run(test.name, func(t *testing.T) {

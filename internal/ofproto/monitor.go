@@ -9,22 +9,25 @@ import (
 	"weir/internal/pipeline"
 )
 
-// flowMonitor starts the monitors of a request and tells the flows that they
-// cover now (ovs-ofctl(8), "monitor").
+// flowMonitor starts, changes and ends the monitors of a request, or none of them,
+// and tells the flows that those it starts cover now (ovs-ofctl(8), "monitor").
 func (s *session) flowMonitor(r *openflow.FlowMonitorRequest) (openflow.Message, error) {
 	reply := &openflow.FlowMonitorReply{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	monitors := maps.Clone(s.monitors)
 	for i := range r.Monitors {
 		m := &r.Monitors[i]
-		if m.Command == openflow.MonitorCmdDelete {
-			delete(s.monitors, m.ID)
+		switch known := monitors[m.ID] != nil; {
+		case m.Command == openflow.MonitorCmdAdd && known:
+			return nil, openflow.ErrMOFCMonitorExists.Err()
+		case m.Command != openflow.MonitorCmdAdd && !known:
+			return nil, openflow.ErrMOFCUnknownMonitor.Err()
+		case m.Command == openflow.MonitorCmdDelete:
+			delete(monitors, m.ID)
 			continue
 		}
-		if s.monitors[m.ID] != nil && m.Command == openflow.MonitorCmdAdd {
-			return nil, openflow.ErrMOFCMonitorExists.Err()
-		}
-		s.monitors[m.ID] = m
+		monitors[m.ID] = m
 		if m.Flags&openflow.MonitorInitial == 0 {
 			continue
 		}
@@ -41,6 +44,7 @@ func (s *session) flowMonitor(r *openflow.FlowMonitorRequest) (openflow.Message,
 			reply.Updates = append(reply.Updates, update(s.m.b.pipe, rule, event, m.Flags&openflow.MonitorInstructions != 0))
 		}
 	}
+	s.monitors = monitors
 	return reply, nil
 }
 
@@ -176,7 +180,8 @@ func monitored(p *pipeline.Pipeline, e *pipeline.Event, monitors []*openflow.Flo
 	if !ok {
 		return u, false
 	}
-	if own && flags&ownInFull == 0 {
+	consequence := e.Kind == pipeline.Deleted && (e.Reason == openflow.RemovedGroupDelete || e.Reason == openflow.RemovedMeterDelete)
+	if own && !consequence && flags&ownInFull == 0 {
 		return openflow.FlowUpdate{Event: openflow.UpdateAbbrev}, true
 	}
 	u = update(p, e.Rule, event, flags&openflow.MonitorInstructions != 0)

@@ -191,6 +191,8 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 			s.mods.add(openflow.FlowAdd, 1, now)
 		case *openflow.FlowMod:
 			s.mods.add(m.Command, 1, now)
+		case *openflow.GroupMod:
+			s.forward(m, bu.parts[i].raw, 0)
 		case *openflow.PortMod:
 			if err := s.portMod(m); err != nil {
 				return -1, err
@@ -198,7 +200,7 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 		}
 	}
 	for _, out := range outs {
-		out.finish()
+		_ = out.finish() // it was translated in the transaction
 	}
 	return -1, nil
 }
@@ -208,11 +210,20 @@ func (s *session) commitBundle(bu *msgBundle) (failed int, err error) {
 // are executed when all has been committed.
 func (s *session) applyTables(parts []part) (events []pipeline.Event, outs []*injection, failed int, err error) {
 	pending := map[int]*injection{}
+	defer func() {
+		if err != nil {
+			for _, in := range pending {
+				in.tr.Release()
+			}
+		}
+	}()
 	for i := range parts {
 		if m, ok := parts[i].msg.(*openflow.PacketOut); ok {
-			if pending[i] = s.m.b.injection(m); pending[i] == nil {
+			in := s.m.b.injection(m)
+			if in == nil {
 				return nil, nil, i, openflow.ErrBRCBadPort.Err()
 			}
+			pending[i] = in
 		}
 	}
 	x := s.m.b.pipe.Begin(s.now())
@@ -224,9 +235,10 @@ func (s *session) applyTables(parts []part) (events []pipeline.Event, outs []*in
 		case *openflow.FlowMod:
 			err = x.FlowMod(m)
 		case *openflow.GroupMod:
+			parts[i].msg = forwardable(m, x.Group(m.ID) != nil)
 			err = x.GroupMod(m)
 		case *openflow.PacketOut:
-			pending[i].translateIn(x)
+			err = pending[i].translateIn(x)
 			outs = append(outs, pending[i])
 		}
 		if err != nil {

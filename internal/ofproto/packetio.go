@@ -31,8 +31,7 @@ func (b *Bridge) packetOut(po *openflow.PacketOut, v openflow.Version) error {
 	if in == nil {
 		return openflow.ErrBRCBadPort.Err()
 	}
-	in.finish()
-	return nil
+	return in.finish()
 }
 
 // checkPacketOut refuses actions that can't be done, since OpenFlow 1.1 also
@@ -121,14 +120,25 @@ func extractPacketOut(frame []byte, k *flow.Key) {
 
 // translateIn translates with the flow tables and groups of a transaction that
 // nobody else sees yet. What the packet causes besides waits for finish.
-func (in *injection) translateIn(x *pipeline.Txn) {
+func (in *injection) translateIn(x *pipeline.Txn) error {
 	in.input.Version, in.input.Group = x.Version(), x.Group
 	in.res = in.tr.Translate(&in.input)
+	return untranslatable(in.res)
+}
+
+// untranslatable is what a controller is told whose packet the tables don't get
+// done with: one that goes round in groups, say. No error code is about that; the
+// original has this one.
+func untranslatable(res *xlate.Result) error {
+	if res.Err == xlate.ErrNone {
+		return nil
+	}
+	return openflow.ErrFMFCUnknown.Err()
 }
 
 // finish does with the packet what its translation says, which it makes now
 // unless that has been done.
-func (in *injection) finish() {
+func (in *injection) finish() error {
 	defer in.tr.Release()
 	if in.res == nil {
 		in.input.Learn, in.input.Credit = true, true
@@ -138,36 +148,35 @@ func (in *injection) finish() {
 		now := in.input.Now
 		in.res.Effects.Push(xlate.Traffic{Packets: 1, Bytes: in.input.Bytes, Used: now, TCPFlags: in.input.TCPFlag}, now)
 	}
-	if len(in.res.Actions) == 0 {
-		return
+	if err := untranslatable(in.res); err != nil || len(in.res.Actions) == 0 {
+		return err
 	}
 	acts := append([]datapath.Action(nil), in.res.Actions...)
 	if err := in.b.be.dp.Execute(in.pkt, &in.dpKey, acts); err != nil {
 		log.Dbg("bridge %s: executing a packet-out: %s", in.b.name, err)
 	}
+	return nil
 }
 
-// packetIn delivers a packet to the sessions that want it.
+// packetIn delivers a packet to the sessions that want it. A packet that is not
+// buffered, as none is, comes whole, whatever length was asked for (OpenFlow 1.3.1,
+// A.4.1).
 func (m *connManager) packetIn(p *upcall.PacketIn) {
 	reason := openflow.PacketInReason(p.Cookie.Reason)
 	m.each(func(s *session) {
 		s.mu.Lock()
-		id, format, ver, missLen := s.ctlID, s.pinFormat, s.ver, s.missLen
+		id, format, ver := s.ctlID, s.pinFormat, s.ver
 		s.mu.Unlock()
 		if id != p.Cookie.ControllerID || !s.wants(openflow.AsyncPacketIn, asyncReason(reason, ver)) {
 			return
+		}
+		if reason == openflow.ReasonImplicit && ver >= openflow.V13 {
+			return // where such packets are dropped
 		}
 		msg := packetInMessage(p, format, s.m.b.pipe.TLV())
 		msg.Reason = openflow.PacketInReason(asyncReason(reason, ver))
 		if p.Cookie.Continuation && p.State != nil && format == openflow.PacketInNXT2 {
 			msg.Continuation = continuation(m.pause(p), p.State, ver)
-		}
-		limit := int(p.Cookie.MaxLen)
-		if reason == openflow.ReasonNoMatch || reason == openflow.ReasonImplicit {
-			limit = int(missLen)
-		}
-		if limit != 0xffff && limit < len(msg.Data) && limit > 0 {
-			msg.Data = msg.Data[:limit]
 		}
 		kind := byAction
 		if reason == openflow.ReasonNoMatch || reason == openflow.ReasonImplicit {

@@ -11,7 +11,7 @@ func (b *Bridge) queuesOf(no openflow.PortNo, queue uint32, each func(no openflo
 	b.be.mu.Lock()
 	ports := b.sortedPorts()
 	b.be.mu.Unlock()
-	all := no == openflow.PortNone || no == openflow.PortAll
+	all := no == openflow.PortNone
 	known, found := false, false
 	for _, p := range ports {
 		if !all && p.no != no {

@@ -99,9 +99,10 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 		s.m.b.flushConnections(msg)
 		return nil
 	case *openflow.FlowStatsRequest:
-		if !msg.Aggregate {
-			return s.sendFlows(h.Xid, msg)
+		if msg.Aggregate {
+			return s.sendAggregate(h.Xid, msg)
 		}
+		return s.sendFlows(h.Xid, msg)
 	case *openflow.TableFeaturesRequest:
 		return s.tableFeatures(h, msg)
 	case *openflow.BundleControl:
@@ -113,7 +114,7 @@ func (s *session) handle(h openflow.MsgHeader, raw []byte, msg openflow.Message)
 		return err
 	}
 	reply, err := s.query(msg)
-	if err != nil {
+	if err != nil || reply == nil {
 		return err
 	}
 	return s.send(h.Xid, reply)
@@ -183,7 +184,6 @@ func (s *session) setConfig(c *openflow.SetConfig) {
 	if b.frags != c.Frags && c.Frags != openflow.FragReassemble {
 		b.frags = c.Frags
 	}
-	b.ttlToCtl = c.InvalidTTLToController
 	b.be.invalidate()
 	b.be.mu.Unlock()
 }

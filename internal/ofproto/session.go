@@ -399,6 +399,11 @@ func (s *session) send(xid uint32, msg openflow.Message) error {
 	s.mu.Lock()
 	p := s.proto
 	s.mu.Unlock()
+	return s.sendAs(p, xid, msg)
+}
+
+// sendAs is send in a protocol of the session's version.
+func (s *session) sendAs(p openflow.Protocol, xid uint32, msg openflow.Message) error {
 	all, dropped, err := openflow.EncodeParts(p, xid, msg)
 	if err != nil {
 		return err

@@ -84,9 +84,7 @@ func (b *Bridge) build() *xlate.Bridge {
 		MissSendLen:   0xffff,
 		InBand:        b.inBand,
 		Fates:         b.fates,
-
-		TTLToController: b.ttlToCtl,
-		Miss:            b.conns.tableMiss(),
+		Miss:          b.conns.tableMiss(),
 	}
 	if b.meterer() != nil {
 		xb.MeterID = b.meterID

@@ -12,7 +12,7 @@ import (
 	"weir/internal/version"
 )
 
-// query answers a request for information.
+// query answers a request for information; of one that has no answer, reply is nil.
 func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 	b := s.m.b
 	switch msg := msg.(type) {
@@ -28,8 +28,6 @@ func (s *session) query(msg openflow.Message) (openflow.Message, error) {
 		return b.descReply(), nil
 	case *openflow.IPFIXBridgeStatsRequest, *openflow.IPFIXFlowStatsRequest:
 		return nil, openflow.ErrNXSTNotConfigured.Err() // there are no exporters
-	case *openflow.FlowStatsRequest:
-		return b.aggregate(msg)
 	case *openflow.TableStatsRequest:
 		return b.tableStats(s.version()), nil
 	case *openflow.TableDescRequest:
@@ -80,10 +78,11 @@ func (s *session) config() openflow.Message {
 	b := s.m.b
 	r := &openflow.GetConfigReply{}
 	b.be.mu.Lock()
-	r.Frags, r.InvalidTTLToController = b.frags, b.ttlToCtl
+	r.Frags = b.frags
 	b.be.mu.Unlock()
 	s.mu.Lock()
 	r.MissSendLen = s.missLen
+	r.InvalidTTLToController = s.async.Primary[openflow.AsyncPacketIn]&(1<<openflow.ReasonInvalidTTL) != 0
 	s.mu.Unlock()
 	return r
 }
@@ -112,12 +111,26 @@ func selection(r *openflow.FlowStatsRequest) *pipeline.Selection {
 	}
 }
 
-func (b *Bridge) aggregate(r *openflow.FlowStatsRequest) (openflow.Message, error) {
-	packets, bytes, n, err := b.pipe.Aggregate(selection(r))
+// sendAggregate answers a request for the sums of flows.
+func (s *session) sendAggregate(xid uint32, r *openflow.FlowStatsRequest) error {
+	packets, bytes, n, err := s.m.b.pipe.Aggregate(selection(r))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &openflow.AggregateStatsReply{Packets: packets, Bytes: bytes, Flows: uint32(n)}, nil
+	return s.sendAs(s.statsProtocol(r), xid, &openflow.AggregateStatsReply{Packets: packets, Bytes: bytes, Flows: uint32(n)})
+}
+
+// statsProtocol is the protocol to answer a request for statistics of flows in.
+func (s *session) statsProtocol(r *openflow.FlowStatsRequest) openflow.Protocol {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ver != openflow.V10:
+		return s.proto
+	case r.NXM:
+		return openflow.PNXM
+	}
+	return openflow.P10
 }
 
 // sendFlows answers a request for the statistics of flows. There may be many:
@@ -128,10 +141,7 @@ func (s *session) sendFlows(xid uint32, r *openflow.FlowStatsRequest) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	p := s.proto
-	s.mu.Unlock()
-	w := openflow.NewFlowStatsWriter(p, xid, func(msg []byte) {
+	w := openflow.NewFlowStatsWriter(s.statsProtocol(r), xid, func(msg []byte) {
 		s.sendRaw(msg)
 		s.awaitRoom()
 	})

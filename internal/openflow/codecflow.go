@@ -228,6 +228,7 @@ func (d *decoder) flowRequest(aggregate bool) Message {
 	m := &FlowStatsRequest{Aggregate: aggregate, OutGroup: GroupAny}
 	switch {
 	case d.row.kind == kindNXST:
+		m.NXM = true
 		m.OutPort = Port10(d.u16())
 		n := int(d.u16())
 		m.TableID = d.u8()
@@ -248,9 +249,9 @@ func (d *decoder) flowRequest(aggregate bool) Message {
 		d.skip(4)
 		m.Cookie, m.CookieMask = d.u64(), d.u64()
 		m.Match = d.match11(matchOptions{})
-		if d.Version >= V15 && aggregate {
-			d.rest() // the statistics to ask for: always all
-		}
+	}
+	if d.Version > V10 {
+		d.rest() // in OpenFlow 1.5 the statistics to ask for: always all
 	}
 	return m
 }

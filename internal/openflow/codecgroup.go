@@ -47,8 +47,11 @@ func (d *decoder) checkGroup(m *GroupMod) {
 		d.fail(ErrGMFCInvalidGroup)
 	}
 	adds := m.Command == GroupAdd || m.Command == GroupModify || m.Command == GroupAddOrMod
-	if adds && m.Type == GroupTypeIndirect && len(m.Buckets) != 1 {
+	if m.Command != GroupDelete && m.Type == GroupTypeIndirect && len(m.Buckets) != 1 {
 		d.fail(ErrGMFCInvalidGroup)
+	}
+	if m.Command == GroupRemoveBucket && len(m.Buckets) > 0 {
+		d.fail(ErrGMFCBadBucket)
 	}
 	if adds && m.Type != GroupTypeSelect && d.weighed {
 		d.fail(ErrGMFCInvalidGroup)

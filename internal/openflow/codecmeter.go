@@ -14,10 +14,10 @@ func decMeterMod(d *decoder) Message {
 		d.rest()
 		return m
 	}
-	m.Meter.Bands = d.meterBands(&d.cursor)
 	if m.Meter.Flags&MeterKbps != 0 && m.Meter.Flags&MeterPktps != 0 {
 		d.fail(ErrMMFCBadFlags)
 	}
+	m.Meter.Bands = d.meterBands(&d.cursor)
 	return m
 }
 

@@ -327,10 +327,7 @@ func (d *decoder) flowMonitor() FlowMonitor {
 	f := FlowMonitor{ID: d.u32(), OutGroup: GroupAny}
 	switch d.row.kind {
 	case kindNXST:
-		f.Flags = FlowMonitorFlags(d.u16())
-		if f.Flags&^0x3f != 0 {
-			d.fail(ErrMOFCBadFlags)
-		}
+		f.Flags = d.monitorFlags(d.u16(), 0x3f)
 		if f.Flags&nxMonitorOwn != 0 {
 			f.Flags = f.Flags&^nxMonitorOwn | MonitorOnlyOwn
 		}
@@ -340,10 +337,7 @@ func (d *decoder) flowMonitor() FlowMonitor {
 		d.zeros(5, ErrNXBRCMustBeZero)
 		f.Match = d.nxMatchLen(n, matchOptions{})
 	case kindONFST:
-		f.Flags = FlowMonitorFlags(d.u16())
-		if f.Flags&^0x3f != 0 {
-			d.fail(ErrMOFCBadFlags)
-		}
+		f.Flags = d.monitorFlags(d.u16(), 0x3f)
 		if f.Flags&nxMonitorOwn != 0 {
 			f.Flags = f.Flags&^nxMonitorOwn | MonitorOnlyOwn
 		}
@@ -353,16 +347,29 @@ func (d *decoder) flowMonitor() FlowMonitor {
 		d.zeros(3, ErrNXBRCMustBeZero)
 		f.Match = d.match11(matchOptions{})
 	default:
-		f.OutPort, f.OutGroup = d.port32(), d.u32()
-		f.Flags = FlowMonitorFlags(d.u16())
-		if f.Flags&^0x7f != 0 {
-			d.fail(ErrMOFCBadFlags)
-		}
+		port := d.sub(4, ErrBRCBadLen)
+		f.OutGroup = d.u32()
+		flags := d.u16()
 		f.TableID, f.Command = d.u8(), FlowMonitorCommand(d.u8())
 		if f.Command > MonitorCmdDelete {
 			d.fail(ErrMOFCBadCommand)
 		}
+		if f.Command != MonitorCmdDelete { // which looks at the number alone
+			f.Flags = d.monitorFlags(flags, 0x7f)
+		}
+		f.OutPort = port.port32()
+		d.failErr(port.err)
 		f.Match = d.match11(matchOptions{})
+	}
+	return f
+}
+
+// monitorFlags checks flags, of which some are known and one or more must name a
+// change to tell of.
+func (d *decoder) monitorFlags(flags uint16, known FlowMonitorFlags) FlowMonitorFlags {
+	f := FlowMonitorFlags(flags)
+	if f&^known != 0 || f&(MonitorAdd|MonitorRemoved|MonitorModify) == 0 {
+		d.fail(ErrMOFCBadFlags)
 	}
 	return f
 }

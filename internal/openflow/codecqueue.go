@@ -84,6 +84,10 @@ func decQueueConfigRequest(d *decoder) Message {
 		d.skip(4)
 	default:
 		m.Queue = d.u32()
+		return m
+	}
+	if m.Port >= PortMax && (d.Version == V10 || m.Port != PortNone) {
+		d.fail(ErrQOFCBadPort) // OpenFlow 1.1, A.3.6
 	}
 	return m
 }

@@ -10,6 +10,7 @@ type (
 	// for their sums (AggregateStatsReply).
 	FlowStatsRequest struct {
 		Aggregate          bool
+		NXM                bool // NXST_FLOW or NXST_AGGREGATE (OpenFlow 1.0), which are answered in kind
 		Match              Match
 		Cookie, CookieMask uint64
 		OutPort            PortNo // PortNone: any

@@ -1,6 +1,10 @@
 package openflow
 
-import "weir/internal/flow"
+import (
+	"encoding/binary"
+
+	"weir/internal/flow"
+)
 
 func (p *printer) packetIn(m *PacketIn) {
 	if m.TableID != 0 {
@@ -58,9 +62,8 @@ func (p *printer) continuation(c *Continuation) {
 		t, _, b := r.prop()
 		switch t {
 		case contBridge:
-			b.skip(4)
-			u := b.bytes(16)
-			if len(u) == 16 {
+			if u := b.bytes(16); len(u) == 16 {
+				u = EncodeBridgeID([16]byte(u))
 				p.f(" continuation.bridge=%x-%x-%x-%x-%x\n", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 			}
 		case contStack:
@@ -80,8 +83,21 @@ func (p *printer) continuation(c *Continuation) {
 		case contActionSet:
 			b.skip(4)
 			p.WriteString(" continuation.action_set=" + FormatActions(d.nested(&b), p.opt.Names) + "\n")
+		case contODPPort:
+			p.f(" continuation.odp_port=%d\n", b.u32())
 		}
 	}
+}
+
+// EncodeBridgeID is the UUID of a bridge as continuations hold it, which is how the
+// original has it in memory: words of four bytes in the machine's order. Done
+// twice, it is as before.
+func EncodeBridgeID(id [16]byte) []byte {
+	var b []byte
+	for i := 0; i < len(id); i += 4 {
+		b = binary.NativeEndian.AppendUint32(b, binary.BigEndian.Uint32(id[i:]))
+	}
+	return b
 }
 
 func (p *printer) packetOut(m *PacketOut) {

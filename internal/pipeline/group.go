@@ -269,11 +269,6 @@ func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
 		}
 		return x.storeGroup(&g)
 	}
-	for _, b := range gm.Buckets {
-		if at(b.ID) >= 0 {
-			return openflow.ErrGMFCBucketExists.Err()
-		}
-	}
 	fresh := newBuckets(gm.Buckets)
 	if old.Type != openflow.GroupTypeSelect {
 		unweigh(fresh)
@@ -286,6 +281,11 @@ func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
 	default:
 		if i = at(gm.CommandBucketID) + 1; i == 0 {
 			return openflow.ErrGMFCUnknownBucket.Err()
+		}
+	}
+	for _, b := range gm.Buckets {
+		if at(b.ID) >= 0 {
+			return openflow.ErrGMFCBucketExists.Err()
 		}
 	}
 	g.Buckets = slices.Insert(slices.Clone(old.Buckets), i, fresh...)

@@ -62,22 +62,16 @@ func (p *Pipeline) MeterFlows(id uint32) int {
 // meter deletes the flows that name it.
 func (x *Txn) MeterMod(mm *openflow.MeterMod) error {
 	id := mm.Meter.ID
+	old := x.meter(id)
 	if mm.Command != openflow.MeterDelete {
-		if err := checkMeter(&mm.Meter); err != nil {
+		if err := checkMeter(mm.Command, &mm.Meter, old); err != nil {
 			return err
 		}
 	}
-	old := x.meter(id)
 	switch mm.Command {
 	case openflow.MeterAdd:
-		if old != nil {
-			return openflow.ErrMMFCMeterExists.Err()
-		}
 		x.changeMeters()[id] = &Meter{MeterConfig: mm.Meter, Created: x.now, Stats: new(Stats)}
 	case openflow.MeterModify:
-		if old == nil {
-			return openflow.ErrMMFCUnknownMeter.Err()
-		}
 		x.changeMeters()[id] = &Meter{MeterConfig: mm.Meter, Created: old.Created, Stats: old.Stats}
 	case openflow.MeterDelete:
 		if id == openflow.MeterAll || old != nil {
@@ -92,24 +86,32 @@ func (x *Txn) MeterMod(mm *openflow.MeterMod) error {
 // meterFlags are those that a meter may have, one of the units with them.
 const meterFlags = openflow.MeterKbps | openflow.MeterPktps | openflow.MeterBurst | openflow.MeterStatsFlag
 
-func checkMeter(m *openflow.MeterConfig) error {
+// checkMeter makes the checks in the original's order, since a message may have
+// several faults: the number, bands that can't be, whether the meter is there,
+// what it is to do.
+func checkMeter(command openflow.MeterModCommand, m *openflow.MeterConfig, old *Meter) error {
+	special := m.ID == openflow.MeterController || m.ID == openflow.MeterSlowpath
+	switch {
+	case m.ID == 0 || m.ID > openflow.MeterMax && !special:
+		return openflow.ErrMMFCInvalidMeter.Err()
+	case len(m.Bands) > MaxBands:
+		return openflow.ErrMMFCOutOfBands.Err()
+	case command == openflow.MeterAdd && old != nil:
+		return openflow.ErrMMFCMeterExists.Err()
+	case command == openflow.MeterModify && old == nil:
+		return openflow.ErrMMFCUnknownMeter.Err()
+	}
 	if m.Flags&^meterFlags != 0 || m.Flags&(openflow.MeterKbps|openflow.MeterPktps) == 0 {
 		return openflow.ErrMMFCBadFlags.Err()
+	}
+	if len(m.Bands) == 0 {
+		return openflow.ErrMMFCOutOfBands.Err()
 	}
 	if slices.ContainsFunc(m.Bands, func(b openflow.MeterBand) bool { return b.Rate == 0 }) {
 		return openflow.ErrMMFCBadRate.Err()
 	}
-	special := m.ID == openflow.MeterController || m.ID == openflow.MeterSlowpath
-	if m.ID == 0 || m.ID > openflow.MeterMax && !special {
-		return openflow.ErrMMFCInvalidMeter.Err()
-	}
-	if len(m.Bands) > MaxBands {
-		return openflow.ErrMMFCOutOfBands.Err()
-	}
-	for _, b := range m.Bands {
-		if b.Type != openflow.BandDrop {
-			return openflow.ErrMMFCBadBand.Err()
-		}
+	if slices.ContainsFunc(m.Bands, func(b openflow.MeterBand) bool { return b.Type != openflow.BandDrop }) {
+		return openflow.ErrMMFCBadBand.Err()
 	}
 	return nil
 }

@@ -75,9 +75,6 @@ type Bridge struct {
 	// so that a table miss goes to it.
 	HasController bool
 	MissSendLen   uint16
-	// TTLToController sends packets whose TTL expired to controllers without
-	// being asked (OpenFlow 1.1 and 1.2).
-	TTLToController bool
 	// MeterID gives the data path's meter of a meter of the bridge; nil where the
 	// data path has none.
 	MeterID func(id uint32) (dp uint32, ok bool)

@@ -15,7 +15,7 @@ func (x *Translator) output(port openflow.PortNo, maxLen uint16, last bool) {
 	case openflow.PortInPort:
 		x.outputPort(openflow.PortNo(x.flow.InPort), last, 0)
 	case openflow.PortTable:
-		x.again(openflow.PortNo(x.flow.InPort), 0, false, true, last)
+		x.again(openflow.PortNo(x.flow.InPort), 0, true, true, last)
 	case openflow.PortNormal:
 		x.normal()
 	case openflow.PortFlood:
