@@ -24,8 +24,8 @@ func (g *generator) n(n int) int { return g.r.IntN(n) }
 
 func pick[T any](g *generator, of ...T) T { return of[g.n(len(of))] }
 
-// message is a message of the generator's version.
-func (g *generator) message() []byte {
+// message is a message of the generator's version, damaged or not.
+func (g *generator) message() (b []byte, damaged bool) {
 	for {
 		m := pick(g, g.flowMod, g.flowMod, g.flowMod, g.groupMod, g.groupMod, g.meterMod, g.packetOut, g.portMod, g.tableMod,
 			g.request, g.request, g.request, g.setting, g.monitor, g.bundle, g.bundle, g.tlvMod)()
@@ -34,9 +34,9 @@ func (g *generator) message() []byte {
 		}
 		if b, err := openflow.Encode(g.v.Protocol(), 1, m); err == nil {
 			if g.n(3) == 0 && !spared(m) {
-				b = g.damage(b)
+				return g.damage(b), true
 			}
-			return b
+			return b, false
 		}
 	}
 }
