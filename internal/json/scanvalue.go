@@ -229,20 +229,28 @@ func (s *Scanner) scanEscape() bool {
 		s.failAt(at, "unexpected trailing surrogate \\u escape")
 		return false
 	case r >= 0xd800 && r < 0xdc00:
-		var lo rune
-		ok = false
-		if s.pos+1 < len(s.data) && s.data[s.pos] == '\\' && s.data[s.pos+1] == 'u' {
-			lo, ok = s.hex4(s.pos + 2)
-		}
-		if !ok || lo < 0xdc00 || lo >= 0xe000 {
+		lo, ok := s.trailing()
+		if !ok {
 			s.failAt(at, "leading surrogate \\u escape not followed by trailing surrogate")
 			return false
 		}
-		s.pos += 6
 		r = 0x10000 + (r-0xd800)<<10 + (lo - 0xdc00)
 	}
 	s.buf = utf8.AppendRune(s.buf, r)
 	return true
+}
+
+// trailing reads the \u escape of a trailing surrogate.
+func (s *Scanner) trailing() (rune, bool) {
+	if s.pos+1 >= len(s.data) || s.data[s.pos] != '\\' || s.data[s.pos+1] != 'u' {
+		return 0, false
+	}
+	r, ok := s.hex4(s.pos + 2)
+	if !ok || r < 0xdc00 || r >= 0xe000 {
+		return 0, false
+	}
+	s.pos += 6
+	return r, true
 }
 
 func (s *Scanner) hex4(at int) (rune, bool) {

@@ -147,12 +147,8 @@ func (l slowPaths) String() (out string) {
 	return out
 }
 
-// dumpBridgeFlows prints the data path flows of the packets that come into a
-// bridge.
-func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
-	opt := datapath.DumpOptions{Now: s.clock.Now()}
-	names, verbose := false, false
-	args := r.Args
+// parseDumpFlows reads the arguments of dpif/dump-flows.
+func parseDumpFlows(args []string) (bridge string, names, verbose bool, err error) {
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		switch args[0] {
 		case "-m", "--more":
@@ -162,20 +158,29 @@ func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
 		case "--no-names":
 			names = false
 		default:
-			return "", fmt.Errorf("%s: unknown option (it takes -m, --names, --no-names)", args[0])
+			return "", false, false, fmt.Errorf("%s: unknown option (it takes -m, --names, --no-names)", args[0])
 		}
 		args = args[1:]
 	}
 	if len(args) != 1 {
-		return "", errors.New("exactly one bridge is required")
+		return "", false, false, errors.New("exactly one bridge is required")
 	}
-	o, err := s.ofproto(args[0])
+	return args[0], names, verbose, nil
+}
+
+// dumpBridgeFlows prints the data path flows of the packets that come into a
+// bridge.
+func (s *Switch) dumpBridgeFlows(r *unixctl.Request) (string, error) {
+	bridge, names, verbose, err := parseDumpFlows(r.Args)
+	if err != nil {
+		return "", err
+	}
+	o, err := s.ofproto(bridge)
 	if err != nil {
 		return "", err
 	}
 	dp := o.Backend().Datapath()
-	opt.Verbose = verbose
-	opt.Names = dp.Namer()
+	opt := datapath.DumpOptions{Now: s.clock.Now(), Verbose: verbose, Names: dp.Namer()}
 	if !names {
 		opt.Names = opt.Names.NumbersOnly()
 	}

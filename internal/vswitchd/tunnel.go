@@ -81,54 +81,62 @@ func openUnderlay(t *tunnel.Config) (netdev.Device, error) {
 
 // registerTunnels registers the commands about tunnels.
 func (s *Switch) registerTunnels(srv *unixctl.Server) {
-	srv.Register("ofproto/list-tunnels", "", 0, 0, func(r *unixctl.Request) (string, error) {
-		var lines unixctl.Lines
-		docs := []any{}
-		for _, p := range s.providers() {
-			for _, t := range p.TunnelPorts() {
-				lines = append(lines, t.String())
-				docs = append(docs, t)
-			}
+	srv.Register("ofproto/list-tunnels", "", 0, 0, s.listTunnels)
+	srv.Register("tnl/ports/show", "-v", 0, 1, s.showTunnelPorts)
+	srv.Register("ofproto/tnl-push-pop", "[on]|[off]", 0, 1, s.tunnelsOfActions)
+}
+
+func (s *Switch) listTunnels(r *unixctl.Request) (string, error) {
+	var lines unixctl.Lines
+	docs := []any{}
+	for _, p := range s.providers() {
+		for _, t := range p.TunnelPorts() {
+			lines = append(lines, t.String())
+			docs = append(docs, t)
 		}
-		return r.Answer(unixctl.Both{Text: lines.String(), JSON: docs})
-	})
-	srv.Register("tnl/ports/show", "-v", 0, 1, func(r *unixctl.Request) (string, error) {
-		lines := unixctl.Lines{"Listening ports:"}
-		for _, p := range s.providers() {
-			if len(r.Args) == 1 {
-				lines = append(lines, p.Listeners()...)
-			} else {
-				lines = append(lines, p.Underlays()...)
-			}
+	}
+	return r.Answer(unixctl.Both{Text: lines.String(), JSON: docs})
+}
+
+func (s *Switch) showTunnelPorts(r *unixctl.Request) (string, error) {
+	lines := unixctl.Lines{"Listening ports:"}
+	for _, p := range s.providers() {
+		if len(r.Args) == 1 {
+			lines = append(lines, p.Listeners()...)
+		} else {
+			lines = append(lines, p.Underlays()...)
 		}
-		return r.Answer(lines)
-	})
-	srv.Register("ofproto/tnl-push-pop", "[on]|[off]", 0, 1, func(r *unixctl.Request) (string, error) {
-		if len(r.Args) == 1 && r.Args[0] != "on" && r.Args[0] != "off" {
-			return "", errors.New("invalid argument: on or off")
+	}
+	return r.Answer(lines)
+}
+
+// tunnelsOfActions shows whether tunnels are built of actions, tnl_push and tnl_pop,
+// or turns that on or off on the data paths that can.
+func (s *Switch) tunnelsOfActions(r *unixctl.Request) (string, error) {
+	if len(r.Args) == 1 && r.Args[0] != "on" && r.Args[0] != "off" {
+		return "", errors.New("invalid argument: on or off")
+	}
+	on, can := false, false
+	for _, p := range s.providers() {
+		f := p.Features()
+		if !p.Datapath().Features().TNLPush {
+			continue // devices of the data path do it
 		}
-		on, can := false, false
-		for _, p := range s.providers() {
-			f := p.Features()
-			if !p.Datapath().Features().TNLPush {
-				continue // devices of the data path do it
-			}
-			if can = true; len(r.Args) == 1 && f.TNLPush != (r.Args[0] == "on") {
-				f.TNLPush = r.Args[0] == "on"
-				p.SetFeatures(f)
-			}
-			on = on || f.TNLPush
+		if can = true; len(r.Args) == 1 && f.TNLPush != (r.Args[0] == "on") {
+			f.TNLPush = r.Args[0] == "on"
+			p.SetFeatures(f)
 		}
-		switch {
-		case len(r.Args) == 1 && r.Args[0] == "on" && !can:
-			return "", errors.New("no bridge has a data path that builds tunnels of actions (tnl_push, tnl_pop): those of datapath_type=netdev do")
-		case len(r.Args) == 1:
-			return "", nil
-		case on:
-			return "on", nil
-		}
-		return "off", nil
-	})
+		on = on || f.TNLPush
+	}
+	switch {
+	case len(r.Args) == 1 && r.Args[0] == "on" && !can:
+		return "", errors.New("no bridge has a data path that builds tunnels of actions (tnl_push, tnl_pop): those of datapath_type=netdev do")
+	case len(r.Args) == 1:
+		return "", nil
+	case on:
+		return "on", nil
+	}
+	return "off", nil
 }
 
 // egress is the range of source ports of tunnels; nil: the usual one.

@@ -52,6 +52,44 @@ func testWatchAll(t *testing.T, h *Harness) {
 	}
 }
 
+// sighted has inject inject packets, whose number it returns, until one of them is
+// shown. It returns that one, and how many were injected.
+func (h *Harness) sighted(t *testing.T, w *datapath.Watch, inject func() int) (seen *datapath.Sighting, sent int) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); seen == nil; {
+		if time.Now().After(end) {
+			t.Fatal("no packet is shown")
+		}
+		sent += inject()
+		select {
+		case seen = <-w.C:
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return seen, sent
+}
+
+// onlyFlow checks that the data path has one flow, which is as it was put and has
+// counted that many packets.
+func (h *Harness) onlyFlow(t *testing.T, ufid datapath.UFID, actions string, packets int) {
+	t.Helper()
+	n := 0
+	h.DP.FlowDump(func(f *datapath.Flow) bool {
+		n++
+		if f.UFID != ufid || datapath.FormatActions(f.Actions, nil) != actions {
+			t.Errorf("the flow is %s with actions %s; seen was one of %s", datapath.FormatUFID(f.UFID),
+				datapath.FormatActions(f.Actions, nil), datapath.FormatUFID(ufid))
+		}
+		if f.Stats.Packets != uint64(packets) {
+			t.Errorf("the flow counted %d packets, %d came", f.Stats.Packets, packets)
+		}
+		return true
+	})
+	if n != 1 {
+		t.Errorf("%d flows, want 1", n)
+	}
+}
+
 // testWatch checks that packets are shown as they came in, that they go on
 // meanwhile, and that nothing remains of it.
 func testWatch(t *testing.T, h *Harness) {
@@ -72,20 +110,11 @@ func testWatch(t *testing.T, h *Harness) {
 	}
 	w := &datapath.Watch{Match: m, Ports: map[datapath.PortNo]bool{in: true}, Every: time.Millisecond, C: make(chan *datapath.Sighting, 8)}
 	stop := d.Watch(w)
-	sent := 0
-	var seen *datapath.Sighting
-	for end := time.Now().Add(30 * time.Second); seen == nil; {
-		if time.Now().After(end) {
-			t.Fatal("no packet is shown")
-		}
+	seen, sent := h.sighted(t, w, func() int {
 		h.Inject(t, in, packet(6)) // of the same flow, and not asked for
 		h.Inject(t, in, packet(7))
-		sent += 2
-		select {
-		case seen = <-w.C:
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+		return 2
+	})
 	stop()
 	if !bytes.Equal(seen.Frame, packet(7)) || seen.Len != len(packet(7)) {
 		t.Errorf("shown is %x, want %x", seen.Frame, packet(7))
@@ -95,21 +124,7 @@ func testWatch(t *testing.T, h *Harness) {
 	}
 	h.Inject(t, in, packet(7))
 	sent++
-	n := 0
-	h.DP.FlowDump(func(f *datapath.Flow) bool {
-		n++
-		if f.UFID != seen.UFID || datapath.FormatActions(f.Actions, nil) != actions {
-			t.Errorf("the flow is %s with actions %s; seen was one of %s", datapath.FormatUFID(f.UFID),
-				datapath.FormatActions(f.Actions, nil), datapath.FormatUFID(seen.UFID))
-		}
-		if f.Stats.Packets != uint64(sent) {
-			t.Errorf("the flow counted %d packets, %d came", f.Stats.Packets, sent)
-		}
-		return true
-	})
-	if n != 1 {
-		t.Errorf("%d flows, want 1", n)
-	}
+	h.onlyFlow(t, seen.UFID, actions, sent)
 	// Harnesses whose ports hold few frames may have lost some of many.
 	if got := len(h.Transmitted(t, out, 1)); got == 0 || got > sent {
 		t.Errorf("%d packets left, %d came", got, sent)

@@ -171,26 +171,9 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 	if t.flood[vlan] {
 		return false
 	}
-	k := key{mac, vlan}
-	e := t.m[k]
+	e := t.takeLocked(key{mac, vlan}, port, owner)
 	if e == nil {
-		if len(t.m) >= t.max && !t.evictLocked() {
-			return false
-		}
-		e = t.addLocked(k)
-		t.stats.Learned++
-		coverLearned.Inc()
-	} else if e.Static {
-		if e.Port != port {
-			coverStaticMove.Inc()
-		}
 		return false
-	} else {
-		e.unlink()
-		if e.Owner != owner {
-			t.stats.Moved++
-			coverMoved.Inc()
-		}
 	}
 	e.linkBefore(&t.lru)
 	if e.usage != nil {
@@ -212,6 +195,33 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 	t.usages.add(e)
 	t.gen++
 	return true
+}
+
+// takeLocked takes the entry of an address out of the order of use, or makes one; nil
+// where it is static or the table is full.
+func (t *Table) takeLocked(k key, port uint32, owner any) *entry {
+	e := t.m[k]
+	switch {
+	case e == nil:
+		if len(t.m) >= t.max && !t.evictLocked() {
+			return nil
+		}
+		e = t.addLocked(k)
+		t.stats.Learned++
+		coverLearned.Inc()
+	case e.Static:
+		if e.Port != port {
+			coverStaticMove.Inc()
+		}
+		return nil
+	default:
+		e.unlink()
+		if e.Owner != owner {
+			t.stats.Moved++
+			coverMoved.Inc()
+		}
+	}
+	return e
 }
 
 // Unchanged reports whether Learn would change no answer of lookups; it is
