@@ -54,3 +54,15 @@ func TestClientThatIsToldAndNeverReads(t *testing.T) {
 	}
 	r.eventually("the connection stays", func() bool { return sessions() == 1 })
 }
+
+// A listener whose connections can't stay gives way to another at the same address.
+func TestListenerThatChanges(t *testing.T) {
+	r := newRig(t)
+	b := r.bridge("br0", 0, true)
+	path := filepath.Join(r.dir, "br0.x")
+	for dscp := range 5 {
+		b.SetControllers([]ControllerConfig{{Target: "punix:" + path, Kind: ServiceController, DSCP: dscp}})
+		p := r.dial(path, openflow.V13)
+		ask[*openflow.BarrierReply](p, &openflow.BarrierRequest{})
+	}
+}

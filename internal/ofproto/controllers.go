@@ -38,20 +38,14 @@ func (m *connManager) setControllers(cs []ControllerConfig) {
 			kept = append(kept, t)
 		}
 	}
-	for name, c := range want {
-		if m.targets[name] == nil {
-			connmgrLog.Info("%s: added %s controller %q", m.b.name, c.Kind.kindName(), name)
-			m.targets[name] = m.startTarget(c)
-		}
-	}
-	has := m.hasPrimaries()
 	m.mu.Unlock()
-	for _, t := range gone {
+	for _, t := range gone { // first, since another may listen at the same address
 		if _, ok := want[t.name]; !ok {
 			connmgrLog.Info("%s: removed %s controller %q", m.b.name, t.config().Kind.kindName(), t.name)
 		}
 		t.close()
 	}
+	has := m.addTargets(want)
 	for _, t := range kept {
 		t.configure(want[t.name])
 	}
@@ -60,6 +54,20 @@ func (m *connManager) setControllers(cs []ControllerConfig) {
 	}
 	m.checkFailOpen()
 	m.b.be.touch()
+}
+
+// addTargets begins with the targets of a configuration that are not there yet, and
+// reports whether there are primary controllers then.
+func (m *connManager) addTargets(want map[string]ControllerConfig) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, c := range want {
+		if m.targets[name] == nil && !m.closed {
+			connmgrLog.Info("%s: added %s controller %q", m.b.name, c.Kind.kindName(), name)
+			m.targets[name] = m.startTarget(c)
+		}
+	}
+	return m.hasPrimaries()
 }
 
 // builtin targets are the bridge's own sockets, which no configuration names.

@@ -3,6 +3,8 @@ package ofproto
 import (
 	"cmp"
 	"context"
+	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -185,13 +187,13 @@ func (t *target) accept(ctx context.Context) {
 		}
 		c, err := l.Accept()
 		if err != nil {
-			if te, ok := err.(interface{ Temporary() bool }); ok && te.Temporary() {
-				// Of descriptors there may be none left for a while.
-				connmgrLog.WarnRL(&acceptRL, "%s: accept failed (%s)", t.name, stream.ErrText(err))
-				time.Sleep(acceptPause)
-				continue
+			if errors.Is(err, net.ErrClosed) {
+				return
 			}
-			return
+			// Of descriptors or memory there may be none left for a while.
+			connmgrLog.WarnRL(&acceptRL, "%s: accept failed (%s)", t.name, stream.ErrText(err))
+			time.Sleep(acceptPause)
+			continue
 		}
 		if n := t.config().connections(); len(t.sessions()) >= n {
 			connmgrLog.WarnRL(&acceptRL, "%s: a connection is refused: there are %d, as many as other_config:max-connections allows", t.name, n)

@@ -101,6 +101,7 @@ type Listener struct {
 	l      net.Listener
 	tls    *TLS
 	path   string // unix socket's file, removed by Close
+	closed atomic.Bool
 }
 
 // unixSerial numbers the accepted unix connections of the process.
@@ -209,8 +210,12 @@ func (ln *Listener) Port() int {
 	return 0
 }
 
-// Close stops listening and removes a unix socket's file.
+// Close stops listening and removes a unix socket's file. Closing it again does
+// nothing: by then another listener may have a file of that name.
 func (ln *Listener) Close() error {
+	if ln.closed.Swap(true) {
+		return nil
+	}
 	if ln.path != "" {
 		_ = os.Remove(ln.path)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -216,6 +217,11 @@ func listen(p *daemon.Process, methods []string, opt stream.Options) (listeners 
 	return listeners, active, nil
 }
 
+// acceptPause is how long no switch is accepted after that failed.
+const acceptPause = 100 * time.Millisecond
+
+var acceptRL vlog.RateLimit
+
 // accept serves the switches that connect to a listener.
 func (s *settings) accept(ctx context.Context, ln *stream.Listener) {
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
@@ -225,8 +231,12 @@ func (s *settings) accept(ctx context.Context, ln *stream.Listener) {
 			return
 		}
 		if err != nil {
-			log.Warn("accept failed: %s", stream.ErrText(err))
-			return
+			log.WarnRL(&acceptRL, "accept failed: %s", stream.ErrText(err))
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			time.Sleep(acceptPause) // a shortage of descriptors passes, and keys are mended
+			continue
 		}
 		go s.serve(ctx, c)
 	}
