@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 type fakeDP struct {
 	datapath.Datapath
 	now   func() time.Time
+	mu    sync.Mutex // for flows: passes over many are the work of several goroutines
 	flows map[datapath.UFID]*datapath.Flow
 	puts  int
 	h     datapath.UpcallHandler
@@ -48,11 +50,13 @@ func (d *fakeDP) FlowPut(f *datapath.Flow, mode datapath.PutMode) error {
 }
 
 func (d *fakeDP) FlowDel(u datapath.UFID, _ *flow.Key) (datapath.Stats, error) {
+	d.mu.Lock()
 	f := d.flows[u]
+	delete(d.flows, u)
+	d.mu.Unlock()
 	if f == nil {
 		return datapath.Stats{}, fs.ErrNotExist
 	}
-	delete(d.flows, u)
 	d.gone(f)
 	return f.Stats, nil
 }
@@ -74,8 +78,11 @@ func (d *fakeDP) FlowOwn(u datapath.UFID, owner any) (*datapath.Flow, error) {
 }
 
 func (d *fakeDP) DumpStats(batch []datapath.FlowStats, yield func([]datapath.FlowStats) bool) {
+	d.mu.Lock()
+	flows := slices.Collect(maps.Values(d.flows))
+	d.mu.Unlock()
 	n := 0
-	for _, f := range d.flows {
+	for _, f := range flows {
 		if n == len(batch) {
 			if n = 0; !yield(batch) {
 				return

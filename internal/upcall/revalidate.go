@@ -57,8 +57,18 @@ func (e *Engine) pass() {
 	}
 	e.settle(p.gen, p.due)
 	e.average.Store((e.average.Load() + p.flows) / 2)
+	if len(p.strangers) > 0 {
+		e.allowAll()
+		return // the time that it took to meet them says nothing of passes to come
+	}
 	e.duration.Store(int64(max(e.clock.Now().Sub(began), time.Millisecond)))
 	e.adjustLimit(p.flows)
+}
+
+// allowAll has as many flows allowed as there are, at most those of the configuration:
+// that an earlier process had set so many up says that they aren't too many.
+func (e *Engine) allowAll() {
+	e.limit.Store(max(e.limit.Load(), min(e.count.Load(), int64(e.conf.Load().FlowLimit))))
 }
 
 // maxIdle is how long a flow may stay unused; less while there are too many.
