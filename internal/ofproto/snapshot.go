@@ -41,6 +41,7 @@ func (be *Backend) build() *xlate.Config {
 	c := &xlate.Config{
 		Bridges:  make(map[string]*xlate.Bridge, len(be.bridges)),
 		ByDP:     map[datapath.PortNo]*xlate.Port{},
+		Hosts:    map[string]*xlate.Port{},
 		Features: be.Features(),
 		Recircs:  be.recirc,
 		Drops:    be.drops,
@@ -62,6 +63,9 @@ func (be *Backend) build() *xlate.Config {
 				peers[xp] = b.ports[xp.No].conf.Peer
 			default:
 				c.ByDP[xp.DP] = xp
+			}
+			if xp.Host {
+				c.Hosts[xp.Name] = xp
 			}
 		}
 	}
@@ -91,7 +95,7 @@ func (b *Bridge) build() *xlate.Bridge {
 	}
 	for _, p := range b.sortedPorts() {
 		xp := &xlate.Port{
-			Bridge: xb, Name: p.conf.Name, No: p.no, DP: p.dp, Patch: p.patch,
+			Bridge: xb, Name: p.conf.Name, No: p.no, DP: p.dp, Patch: p.patch, Host: p.conf.Type == "internal",
 			MAC: p.desc.HWAddr, Stats: p.counted, Config: xlatePortConfig(&p.desc),
 		}
 		if t, ok := p.conf.Device.(netdev.Tunnel); ok {

@@ -154,11 +154,8 @@ func (be *Backend) Listeners() unixctl.Lines {
 	cfg := be.Snapshot()
 	namer := be.dp.Namer()
 	var out unixctl.Lines
-	for _, name := range slices.Sorted(maps.Keys(cfg.Bridges)) {
-		local := cfg.Bridges[name].Ports[openflow.PortLocal]
-		if local == nil {
-			continue
-		}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Hosts)) {
+		local := cfg.Hosts[name]
 		for _, a := range be.opts.Reach.Routes.Addresses(local.Name) {
 			for _, l := range cfg.Listeners {
 				if a := a.Addr(); a.Is6() || l.V4 {

@@ -57,19 +57,15 @@ func (e *Engine) HandleUpcall(u *datapath.Upcall) datapath.Verdict {
 func (e *Engine) Solicit(cfg *xlate.Config, list []xlate.Solicit) {
 	for i := range list {
 		s := &list[i]
-		local := s.Bridge.Ports[openflow.PortLocal]
-		if local == nil {
-			continue
-		}
 		pkt := netdev.PacketOf(s.Frame)
-		key := flow.Key{InPort: uint32(openflow.PortLocal)}
+		key := flow.Key{InPort: uint32(s.Port.No)}
 		flow.Extract(s.Frame, &key)
 		tr := e.translator()
 		tr.key = key
-		tr.in = xlate.Input{Config: cfg, Bridge: s.Bridge, Key: &tr.key, Packet: s.Frame, Now: e.clock.Now(),
+		tr.in = xlate.Input{Config: cfg, Bridge: s.Port.Bridge, Key: &tr.key, Packet: s.Frame, Now: e.clock.Now(),
 			Learn: true, Credit: true, Bytes: uint64(len(s.Frame))}
 		res := tr.Translate(&tr.in)
-		key.InPort = uint32(local.DP)
+		key.InPort = uint32(s.Port.DP)
 		e.execute(&datapath.Upcall{Packet: &pkt, Key: &key}, res.Actions)
 		e.release(tr)
 	}

@@ -28,6 +28,9 @@ type Config struct {
 	ByDP     map[datapath.PortNo]*Port
 	Tunnels  tunnel.Table[*Port]
 	Features datapath.Features
+	// Hosts are the ports that the host has its end of, by name: the bridges' local
+	// and other internal ports, on which it has its addresses.
+	Hosts map[string]*Port
 	// Listeners are the tunnels whose packets come out of a bridge's local port, by
 	// the data path's port.
 	Listeners []Listener
@@ -196,6 +199,7 @@ type Port struct {
 	DP     datapath.PortNo
 	Peer   *Port // the other end of a patch port; nil without one
 	Patch  bool
+	Host   bool // of Config.Hosts
 	Config PortConfig
 	MAC    packet.MAC
 	// DSCP marks what leaves by a queue, by the queue's packet priority.

@@ -23,24 +23,24 @@ type Listener struct {
 	V4    bool   // outer addresses may be IPv4, too
 }
 
-// Solicit is a request for the Ethernet address of a neighbour, to be sent out
-// of a bridge as if its local port had.
+// Solicit is a request for the Ethernet address of a neighbour, to be sent as if the
+// host had by one of its ports.
 type Solicit struct {
-	Bridge *Bridge
-	Frame  []byte
+	Port  *Port
+	Frame []byte
 }
 
 // native reports whether translation builds the outer headers of the port's
-// tunnel itself, by r. Where no bridge leads to the other end, the device behind
-// the port does if it can.
-func (x *Translator) native(p *Port) (r route.Route, underlay *Bridge, ok bool) {
+// tunnel itself, by r, whose packets the host would send to underlay. Where no
+// bridge leads to the other end, the device behind the port does if it can.
+func (x *Translator) native(p *Port) (r route.Route, underlay *Port, ok bool) {
 	if !x.cfg.Features.TNLPush || x.cfg.Reach == nil || !p.Tunnel.Kind.Native() {
 		return r, nil, false
 	}
 	t := &x.flow.Tunnel
 	r, ok = x.cfg.Reach.Routes.Lookup(outerAddr(t.Dst, t.IPv6Dst), outerAddr(t.Src, t.IPv6Src), x.flow.PktMark)
 	if ok {
-		underlay = x.cfg.Bridges[r.Device]
+		underlay = x.cfg.Hosts[r.Device]
 	}
 	return r, underlay, underlay != nil || !p.Carried
 }
@@ -57,13 +57,10 @@ func outerAddr(v4 uint32, v6 [16]byte) netip.Addr {
 }
 
 // sendNative puts the outer headers before the packet and has it go on in the
-// bridge that leads to the other end, as if its local port had sent it.
-func (x *Translator) sendNative(p *Port, r route.Route, b *Bridge, trunc uint32, last bool) {
+// bridge that leads to the other end, as if the host had sent it by a port of the
+// bridge, mostly the local one.
+func (x *Translator) sendNative(p *Port, r route.Route, local *Port, trunc uint32, last bool) {
 	x.detail("output to native tunnel")
-	var local *Port
-	if b != nil {
-		local = b.Ports[openflow.PortLocal]
-	}
 	if local == nil {
 		x.warn("native tunnel routing failed")
 		x.denyPort(DropTunnelRoute, p.No)
@@ -78,10 +75,11 @@ func (x *Translator) sendNative(p *Port, r route.Route, b *Bridge, trunc uint32,
 	if t.Src == 0 && t.IPv6Src == [16]byte{} {
 		t.Src, t.IPv6Src = ends(r.Src)
 	}
-	x.detail("tunneling to %s via %s", next, b.Name)
+	b := local.Bridge
+	x.detail("tunneling to %s via %s", next, local.Name)
 	mac, ok := x.cfg.Reach.Neighbours.Lookup(b.Name, next, x.now())
 	if !ok {
-		x.solicit(b, local, next, r.Src)
+		x.solicit(local, next, r.Src)
 		x.denyPort(DropTunnelNeighbour, p.No)
 		return
 	}
@@ -200,26 +198,27 @@ func (x *Translator) throughUnderlay(local *Port, h *tunnel.Header) {
 
 // solicit asks for the Ethernet address of a neighbour, unless somebody has just
 // done so.
-func (x *Translator) solicit(b *Bridge, local *Port, ip, src netip.Addr) {
+func (x *Translator) solicit(local *Port, ip, src netip.Addr) {
+	b := local.Bridge
 	what := "ARP"
 	if ip.Is6() {
 		what = "ND"
 	}
 	x.detail("neighbor cache miss for %s on bridge %s, sending %s request", ip, b.Name, what)
-	x.res.Effects = append(x.res.Effects, Effect{Kind: EffectNeighbourWanted, Bridge: b, IP: ip.As16(), reach: x.cfg.Reach})
+	x.res.Effects = append(x.res.Effects, Effect{Kind: EffectNeighbourWanted, Port: local, IP: ip.As16(), reach: x.cfg.Reach})
 	x.res.Wants = true
 	if x.in.Learn {
-		x.res.Solicits = x.cfg.Reach.ask(x.res.Solicits, b, local, ip, src, x.now())
+		x.res.Solicits = x.cfg.Reach.ask(x.res.Solicits, local, ip, src, x.now())
 	}
 }
 
-// ask appends the request for a neighbour, by the local port of a bridge, unless
-// there is no address to ask by, or somebody has just asked.
-func (r *Reach) ask(list []Solicit, b *Bridge, local *Port, ip, src netip.Addr, now time.Time) []Solicit {
-	if !src.IsValid() || src.Is4() != ip.Is4() || !r.Neighbours.MayAsk(b.Name, ip, now) {
+// ask appends the request for a neighbour, by a port of the host, unless there is no
+// address to ask by, or somebody has just asked.
+func (r *Reach) ask(list []Solicit, local *Port, ip, src netip.Addr, now time.Time) []Solicit {
+	if !src.IsValid() || src.Is4() != ip.Is4() || !r.Neighbours.MayAsk(local.Bridge.Name, ip, now) {
 		return list
 	}
-	return append(list, Solicit{b, packet.NeighbourRequest(local.MAC, src, ip)})
+	return append(list, Solicit{local, packet.NeighbourRequest(local.MAC, src, ip)})
 }
 
 // Solicits are the requests for neighbours that packets of a flow are dropped for
@@ -231,19 +230,18 @@ func (es Effects) Solicits(now time.Time) (list []Solicit) {
 			continue
 		}
 		ip := netip.AddrFrom16(e.IP).Unmap()
-		local := e.Bridge.Ports[openflow.PortLocal]
-		if r, ok := e.reach.Routes.Lookup(ip, netip.Addr{}, 0); ok && local != nil {
-			list = e.reach.ask(list, e.Bridge, local, ip, r.Src, now)
+		if r, ok := e.reach.Routes.Lookup(ip, netip.Addr{}, 0); ok {
+			list = e.reach.ask(list, e.Port, ip, r.Src, now)
 		}
 	}
 	return list
 }
 
-// received is what becomes of a packet for the local port of a bridge with
+// received is what becomes of a packet for a port of the host with
 // addresses: tunnels get theirs, and announcements of neighbours are heard. ok
 // is true for a packet of tunnels, which the data path's port dp is to get.
 func (x *Translator) received(p *Port) (dp datapath.PortNo, ok bool) {
-	if p.No != openflow.PortLocal || x.cfg.Reach == nil || len(x.cfg.Listeners) == 0 {
+	if !p.Host || x.cfg.Reach == nil || len(x.cfg.Listeners) == 0 {
 		return 0, false
 	}
 	addrs := x.cfg.Reach.Routes.Addresses(p.Name)

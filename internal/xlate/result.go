@@ -151,7 +151,7 @@ const (
 	EffectDrop                                  // count in Drop
 	EffectNeighbour                             // learn the Ethernet address of IP in Bridge
 	EffectNeighbourUsed                         // keep that of IP in Bridge from ageing
-	EffectNeighbourWanted                       // that of IP in Bridge is missing ([Effects.Solicits])
+	EffectNeighbourWanted                       // that of IP behind Port is missing ([Effects.Solicits])
 )
 
 // Effect is one thing that a packet causes. Which members count depends on Kind.
