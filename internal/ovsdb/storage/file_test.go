@@ -77,6 +77,78 @@ func drawRow(t *rapid.T, table *ovsdb.TableSchema, u ovsdb.UUID) *ovsdb.StoredRo
 	return ovsdb.Store(table, row)
 }
 
+// drawFile makes a file of random transactions. It returns the database after each
+// of them, the first time before any, and where each ends in the file.
+func drawFile(t *rapid.T, name string, s *ovsdb.DatabaseSchema) (states []map[string]string, ends []int64) {
+	f, err := CreateFile(name, s, nil, Txn{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.Diff = rapid.Bool().Draw(t, "diff")
+	table := s.Table("T")
+	db := database{}
+	states, ends = append(states, db.text(s)), append(ends, f.log.Offset())
+	for range rapid.IntRange(0, 8).Draw(t, "n") {
+		txn := &Txn{Date: time.UnixMilli(1700000000123), Comment: rapid.SampledFrom([]string{"", "why"}).Draw(t, "comment")}
+		for _, u := range []ovsdb.UUID{{1}, {2}, {3}} {
+			switch rapid.IntRange(0, 2).Draw(t, "op") {
+			case 0:
+				txn.Changes = append(txn.Changes, Change{table, u, db[u], drawRow(t, table, u)})
+			case 1:
+				if db[u] != nil {
+					txn.Changes = append(txn.Changes, Change{table, u, db[u], nil})
+				}
+			}
+		}
+		if err := f.Commit([]Txn{*txn}, false); err != nil {
+			t.Fatal(err)
+		}
+		db.apply(txn)
+		states, ends = append(states, maps.Clone(db.text(s))), append(ends, f.log.Offset())
+	}
+	return states, ends
+}
+
+// compactMeanwhile compacts a file that holds db, while another transaction comes
+// before, while or after the compacted file is written.
+func compactMeanwhile(t *rapid.T, f *File, s *ovsdb.DatabaseSchema, db database) {
+	table := s.Table("T")
+	before := maps.Clone(db)
+	rows := func(yield func(*ovsdb.TableSchema, *ovsdb.StoredRow) bool) {
+		for _, u := range slices.SortedFunc(maps.Keys(before), func(a, b ovsdb.UUID) int { return int(a[0]) - int(b[0]) }) {
+			if !yield(table, before[u]) {
+				return
+			}
+		}
+	}
+	c, err := f.Compact(s, rows, Txn{Comment: "compacted"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meanwhile := rapid.IntRange(0, 2).Draw(t, "meanwhile")
+	step := func(n int) {
+		if n == meanwhile {
+			more := &Txn{Changes: []Change{{table, ovsdb.UUID{9}, db[ovsdb.UUID{9}], nil}, {table, ovsdb.UUID{8}, nil, drawRow(t, table, ovsdb.UUID{8})}}}
+			if err := f.Commit([]Txn{*more}, false); err != nil {
+				t.Fatal(err)
+			}
+			db.apply(more)
+		}
+	}
+	step(0)
+	c.Progress()
+	if err := c.Write(); err != nil {
+		t.Fatal(err)
+	}
+	step(1)
+	if err := c.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	step(2)
+	c.Release()
+}
+
 // TestReplayProperty: whatever was committed is read back, with and without
 // diffs and compaction; and a file cut off anywhere gives the transactions
 // that are whole, and takes new ones after them.
@@ -87,35 +159,7 @@ func TestReplayProperty(t *testing.T) {
 		table := s.Table("T")
 		name := filepath.Join(dir, "db")
 		os.Remove(name)
-		f, err := CreateFile(name, s, nil, Txn{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Diff = rapid.Bool().Draw(t, "diff")
-		db := database{}
-		ids := []ovsdb.UUID{{1}, {2}, {3}}
-		states := []map[string]string{db.text(s)}
-		ends := []int64{f.log.Offset()}
-		for range rapid.IntRange(0, 8).Draw(t, "n") {
-			txn := &Txn{Date: time.UnixMilli(1700000000123), Comment: rapid.SampledFrom([]string{"", "why"}).Draw(t, "comment")}
-			for _, u := range ids {
-				switch rapid.IntRange(0, 2).Draw(t, "op") {
-				case 0:
-					txn.Changes = append(txn.Changes, Change{table, u, db[u], drawRow(t, table, u)})
-				case 1:
-					if db[u] != nil {
-						txn.Changes = append(txn.Changes, Change{table, u, db[u], nil})
-					}
-				}
-			}
-			if err := f.Commit([]Txn{*txn}, false); err != nil {
-				t.Fatal(err)
-			}
-			db.apply(txn)
-			states = append(states, maps.Clone(db.text(s)))
-			ends = append(ends, f.log.Offset())
-		}
-		f.Close()
+		states, ends := drawFile(t, name, s)
 		cut := rapid.Int64Range(ends[0], ends[len(ends)-1]).Draw(t, "cut")
 		want := 0
 		for i, end := range ends {
@@ -126,7 +170,7 @@ func TestReplayProperty(t *testing.T) {
 		if err := os.Truncate(name, cut); err != nil {
 			t.Fatal(err)
 		}
-		f, err = OpenFile(name, ReadWrite)
+		f, err := OpenFile(name, ReadWrite)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,40 +191,7 @@ func TestReplayProperty(t *testing.T) {
 		}
 		got.apply(extra)
 		if rapid.Bool().Draw(t, "compact") {
-			before := maps.Clone(got)
-			rows := func(yield func(*ovsdb.TableSchema, *ovsdb.StoredRow) bool) {
-				for _, u := range slices.SortedFunc(maps.Keys(before), func(a, b ovsdb.UUID) int { return int(a[0]) - int(b[0]) }) {
-					if !yield(table, before[u]) {
-						return
-					}
-				}
-			}
-			c, err := f.Compact(s, rows, Txn{Comment: "compacted"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Another transaction comes before, while or after it is written.
-			meanwhile := rapid.IntRange(0, 2).Draw(t, "meanwhile")
-			step := func(n int) {
-				if n == meanwhile {
-					more := &Txn{Changes: []Change{{table, ovsdb.UUID{9}, got[ovsdb.UUID{9}], nil}, {table, ovsdb.UUID{8}, nil, drawRow(t, table, ovsdb.UUID{8})}}}
-					if err := f.Commit([]Txn{*more}, false); err != nil {
-						t.Fatal(err)
-					}
-					got.apply(more)
-				}
-			}
-			step(0)
-			c.Progress()
-			if err := c.Write(); err != nil {
-				t.Fatal(err)
-			}
-			step(1)
-			if err := c.Finish(); err != nil {
-				t.Fatal(err)
-			}
-			step(2)
-			c.Release()
+			compactMeanwhile(t, f, s, got)
 		}
 		f.Close()
 		f, err = OpenFile(name, ReadOnly)
