@@ -1,10 +1,17 @@
 package ofctl
 
-import "weir/internal/openflow"
+import (
+	"slices"
+
+	"weir/internal/openflow"
+)
 
 // commands is the table of subcommands, in the order of list-commands. A
 // function, since some refer back.
-func commands() []command {
+func commands() []command { return slices.Concat(helpCommands(), testCommands()) }
+
+// helpCommands are those that --help tells of.
+func helpCommands() []command {
 	desc := request(&openflow.DescRequest{})
 	return []command{
 		{"show", "switch", "switch", "", "show OpenFlow information", 1, 1, show, false},
@@ -61,26 +68,33 @@ func commands() []command {
 		{"add-tlv-map", "switch map", "switch", "", "add TLV option MAPpings", 2, 2, tlvCmd(openflow.TLVAdd), true},
 		{"del-tlv-map", "switch [map]", "switch", "", "delete TLV option MAPpings", 1, 2, tlvCmd(openflow.TLVDelete), true},
 		{"dump-tlv-map", "switch", "switch", "", "print TLV option mappings", 1, 1, dumpTLVMap, false},
-		{"help", "", "", "", "", 0, -1, help, false},
-		{"list-commands", "", "", "", "", 0, 0, listCommands, false},
-		{"parse-flow", "", "", "", "", 1, 1, parseFlow, false},
-		{"parse-flows", "", "", "", "", 1, 1, parseFlows, false},
-		{"parse-group", "", "", "", "", 1, 1, parseGroup, false},
-		{"parse-nx-match", "", "", "", "", 0, 0, parseNXMatch, false},
-		{"parse-nxm", "", "", "", "", 0, 0, parseNXMatch, false},
-		{"parse-oxm", "", "", "", "", 1, 1, parseOXM, false},
-		{"parse-actions", "", "", "", "", 1, 1, parseActionsCmd, false},
-		{"parse-instructions", "", "", "", "", 1, 1, parseInstructionsCmd, false},
-		{"parse-ofp10-match", "", "", "", "", 0, 0, parseOFP10Match, false},
-		{"parse-ofp11-match", "", "", "", "", 0, 0, parseOFP11Match, false},
-		{"parse-pcap", "", "", "", "", 1, -1, parsePcap, false},
-		{"check-vlan", "", "", "", "", 2, 2, checkVLAN, false},
-		{"print-error", "", "", "", "", 1, 1, printErrorCmd, false},
-		{"encode-error-reply", "", "", "", "", 2, 2, encodeErrorReply, false},
-		{"ofp-print", "", "", "", "", 1, 2, ofpPrint, false},
-		{"encode-hello", "", "", "", "", 1, 1, encodeHello, false},
-		{"parse-key-value", "", "", "", "", 1, -1, parseKeyValue, false},
-		{"compose-packet", "", "", "", "", 1, 2, composePacket, false},
-		{"parse-packet", "", "", "", "", 0, 0, parsePacket, false},
+	}
+}
+
+// testCommands are the others: most say how this program reads or writes something,
+// for tests.
+func testCommands() []command {
+	return []command{
+		{name: "help", max: -1, run: help},
+		{name: "list-commands", run: listCommands},
+		{name: "parse-flow", min: 1, max: 1, run: parseFlow},
+		{name: "parse-flows", min: 1, max: 1, run: parseFlows},
+		{name: "parse-group", min: 1, max: 1, run: parseGroup},
+		{name: "parse-nx-match", run: parseNXMatch},
+		{name: "parse-nxm", run: parseNXMatch},
+		{name: "parse-oxm", min: 1, max: 1, run: parseOXM},
+		{name: "parse-actions", min: 1, max: 1, run: parseActionsCmd},
+		{name: "parse-instructions", min: 1, max: 1, run: parseInstructionsCmd},
+		{name: "parse-ofp10-match", run: parseOFP10Match},
+		{name: "parse-ofp11-match", run: parseOFP11Match},
+		{name: "parse-pcap", min: 1, max: -1, run: parsePcap},
+		{name: "check-vlan", min: 2, max: 2, run: checkVLAN},
+		{name: "print-error", min: 1, max: 1, run: printErrorCmd},
+		{name: "encode-error-reply", min: 2, max: 2, run: encodeErrorReply},
+		{name: "ofp-print", min: 1, max: 2, run: ofpPrint},
+		{name: "encode-hello", min: 1, max: 1, run: encodeHello},
+		{name: "parse-key-value", min: 1, max: -1, run: parseKeyValue},
+		{name: "compose-packet", min: 1, max: 2, run: composePacket},
+		{name: "parse-packet", run: parsePacket},
 	}
 }
