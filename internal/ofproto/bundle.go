@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync/atomic"
 
 	"weir/internal/openflow"
 )
@@ -15,8 +16,12 @@ type bundle struct {
 	ports []*port
 	// seq counts a bridge's bundles, by which they are flooded: the order in
 	// which they came.
-	seq uint64
+	seq  uint64
+	left atomic.Bool // it is gone
 }
+
+// Left says that nothing is learned on the bundle any more.
+func (bu *bundle) Left() bool { return bu.left.Load() }
 
 func (b *Bridge) setBundle(bc BundleConfig) error {
 	be := b.be
@@ -54,6 +59,7 @@ func (b *Bridge) setBundle(bc BundleConfig) error {
 		b.macs.FlushOwner(bu)
 	}
 	bu.conf, bu.ports = bc, ports
+	bu.left.Store(false) // its last port may have left before others came
 	be.invalidate()
 	return nil
 }
@@ -95,6 +101,7 @@ func (b *Bridge) leaveBundle(p *port) {
 // bridge: what was behind it may be behind another bridge's port that leads
 // there, and must be found anew. The caller holds be.mu.
 func (b *Bridge) flushEverywhere(bu *bundle) {
+	bu.left.Store(true)
 	for _, e := range b.macs.Owned(bu) {
 		for _, other := range b.be.bridges {
 			if other != b {

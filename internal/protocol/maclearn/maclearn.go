@@ -159,6 +159,10 @@ func (t *Table) Lookup(mac packet.MAC, vlan uint16) (Entry, bool) {
 	return Entry{}, false
 }
 
+// Leaver is an owner that may leave: once it has, and was flushed, nothing is learned on
+// it any more, though packets that came before are counted late.
+type Leaver interface{ Left() bool }
+
 // Learn notes that an address was seen on a port, and reports whether lookups
 // now answer differently. gratARP says that the packet was a gratuitous ARP
 // from a bond, fromBond that it came in on a bond.
@@ -168,7 +172,7 @@ func (t *Table) Learn(mac packet.MAC, vlan uint16, port uint32, owner any, fromB
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.flood[vlan] {
+	if l, ok := owner.(Leaver); t.flood[vlan] || ok && l.Left() {
 		return false
 	}
 	e := t.takeLocked(key{mac, vlan}, port, owner)
