@@ -166,4 +166,9 @@ Other options:
                      fashion.
   -h, --help         Print this helpful information
   -V, --version      Display %s version information
-%s`
+%s
+Exit status:
+  0                  the command was done
+  1                  an error on the way to the target
+  2                  the target answered with an error
+`

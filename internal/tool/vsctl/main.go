@@ -176,12 +176,21 @@ func waitForSwitch(ctx context.Context, env *cli.Env, cl *client.Client, result 
 }
 
 func help(env *cli.Env, prog *dbctl.Program) {
-	fmt.Fprintf(env.Stdout, "%s: ovs-vswitchd management utility\nusage: %s [OPTIONS] COMMAND [ARG...]\n", env.Name, env.Name)
+	fmt.Fprintf(env.Stdout, "%s: ovs-vswitchd management utility\nusage: %s [OPTIONS] COMMAND [ARG...] [-- [OPTIONS] COMMAND [ARG...]]...\n", env.Name, env.Name)
 	fmt.Fprint(env.Stdout, helpCommands, dbctl.VerbHelp, prog.RecordHelp())
 	fmt.Fprintf(env.Stdout, dbctl.OptionHelp, dbctl.DefaultDB())
 	fmt.Fprint(env.Stdout, table.Usage, cli.LogUsage(env.Name))
-	fmt.Fprint(env.Stdout, dbctl.OtherHelp)
+	fmt.Fprint(env.Stdout, dbctl.OtherHelp, helpStatus)
 }
+
+const helpStatus = `
+Exit status:
+  0                           everything was done
+  1                           an error
+  2                           br-exists: there is no such bridge
+  65                          the database was changed, but the switch couldn't
+                              set a port up
+`
 
 const helpCommands = `
 Open vSwitch commands:

@@ -94,7 +94,7 @@ func Main(ctx context.Context, env *cli.Env) int {
 }
 
 func help(env *cli.Env, prog *dbctl.Program) {
-	fmt.Fprintf(env.Stdout, "%s: VTEP configuration utility\nusage: %s [OPTIONS] COMMAND [ARG...]\n", env.Name, env.Name)
+	fmt.Fprintf(env.Stdout, "%s: VTEP configuration utility\nusage: %s [OPTIONS] COMMAND [ARG...] [-- [OPTIONS] COMMAND [ARG...]]...\n", env.Name, env.Name)
 	fmt.Fprint(env.Stdout, helpCommands, dbctl.VerbHelp, prog.RecordHelp())
 	for line := range strings.Lines(fmt.Sprintf(dbctl.OptionHelp, dbctl.DefaultDB())) {
 		if !strings.Contains(line, "--no-wait") && !strings.Contains(line, "--retry") {
