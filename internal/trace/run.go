@@ -18,6 +18,9 @@ type Env struct {
 	Config   *xlate.Config
 	Datapath Datapath // nil: flows of a data path aren't understood
 	Now      time.Time
+	// Punt sends controllers what a packet, as it came in, sends them by its actions;
+	// nil: they get nothing. What recirculates sends none.
+	Punt func(b *xlate.Bridge, frame []byte, key *flow.Key, actions []datapath.Action)
 }
 
 // Datapath is what a trace asks the data path ([datapath.Datapath]) that a
@@ -132,6 +135,9 @@ func (rep *Report) run(env *Env) {
 	for followed := 0; ; followed++ {
 		r.in.Config, r.in.Packet, r.in.Now, r.in.Learn = env.Config, req.frame, env.Now, req.frame != nil && !req.dry
 		r.translate(rep.ports)
+		if r.in.Learn && followed == 0 && env.Punt != nil {
+			env.Punt(r.in.Bridge, req.frame, &req.key, r.Result.Actions)
+		}
 		for i := range r.trace.Forks {
 			f := &r.trace.Forks[i]
 			recircs.Ref(f.ID)

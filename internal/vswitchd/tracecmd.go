@@ -41,7 +41,7 @@ func (s *Switch) traceEnv(args []string) (*trace.Env, error) {
 	if p == nil {
 		return nil, errors.New("there is no bridge to trace in")
 	}
-	return &trace.Env{Config: p.Snapshot(), Datapath: p.dp, Now: s.clock.Now()}, nil
+	return &trace.Env{Config: p.Snapshot(), Datapath: p.dp, Now: s.clock.Now(), Punt: p.Punt}, nil
 }
 
 // traced is the data path that the arguments of ofproto/trace name, by itself
