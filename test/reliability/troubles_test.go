@@ -14,9 +14,15 @@ import (
 // and go and packets pass. What tools were told is done stays done, and in the end the
 // switch is what the database says.
 func TestRandomTroubles(t *testing.T) {
+	for _, kinds := range []struct{ dataPath, ports string }{{"dummy", "dummy"}, {"system", "internal"}} {
+		t.Run(kinds.dataPath, func(t *testing.T) { survivesTroubles(t, kinds.dataPath, kinds.ports) })
+	}
+}
+
+func survivesTroubles(t *testing.T, dataPath, ports string) {
 	p := newPair(t)
 	p.start()
-	p.run("ovs-vsctl", "add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=dummy")
+	p.run("ovs-vsctl", "add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type="+dataPath, "protocols=OpenFlow10,OpenFlow13")
 	rng := rand.New(rand.NewPCG(seed(), 5))
 	count := 6
 	if long() {
@@ -27,7 +33,7 @@ func TestRandomTroubles(t *testing.T) {
 	acked := make([]map[string]bool, 3)
 	for i := range acked {
 		acked[i] = map[string]bool{}
-		wg.Go(func() { p.changePorts(i, acked[i], over) })
+		wg.Go(func() { p.changePorts(i, ports, acked[i], over) })
 	}
 	wg.Go(func() { p.sendPackets(over) })
 	for range count {
@@ -69,7 +75,7 @@ func (p *pair) trouble(rng *rand.Rand) {
 
 // changePorts adds and removes ports of its own, and notes which the database has for
 // sure (true) or surely not (false).
-func (p *pair) changePorts(i int, acked map[string]bool, over chan struct{}) {
+func (p *pair) changePorts(i int, typ string, acked map[string]bool, over chan struct{}) {
 	for n := 0; ; n++ {
 		select {
 		case <-over:
@@ -77,7 +83,7 @@ func (p *pair) changePorts(i int, acked map[string]bool, over chan struct{}) {
 		default:
 		}
 		port := fmt.Sprintf("w%d-%d", i, n%5)
-		args := []string{"--no-wait", "--may-exist", "add-port", "br0", port, "--", "set", "Interface", port, "type=dummy"}
+		args := []string{"--no-wait", "--may-exist", "add-port", "br0", port, "--", "set", "Interface", port, "type=" + typ}
 		add := n/5%2 == 0
 		if !add {
 			args = []string{"--no-wait", "--if-exists", "del-port", "br0", port}
@@ -89,8 +95,9 @@ func (p *pair) changePorts(i int, acked map[string]bool, over chan struct{}) {
 		if _, err := p.try("ovs-vsctl", append([]string{"--timeout=20"}, args...)...); err == nil {
 			acked[port] = add
 		}
-		if n%4 == 0 {
-			_, _ = p.try("ovs-ofctl", "add-flow", p.path("br0.mgmt"), fmt.Sprintf("priority=%d,actions=normal", n%9)) // fails without a switch
+		if n%4 == 0 { // which fails without a switch
+			_, _ = p.try("ovs-ofctl", "-OOpenFlow13", "add-meter", p.path("br0.mgmt"), fmt.Sprintf("meter=%d,pktps,band=type=drop,rate=5", n%9+1))
+			_, _ = p.try("ovs-ofctl", "-OOpenFlow13", "add-flow", p.path("br0.mgmt"), fmt.Sprintf("priority=%d,actions=meter:%d,normal", n%9, n%9+1))
 		}
 	}
 }
