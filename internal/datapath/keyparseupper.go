@@ -206,15 +206,9 @@ func parseTunnelGroup(s string, key, mask *flow.Key) error {
 	case "erspan":
 		return parseERSPAN(body, k, m)
 	case "gtpu":
-		return members(body, func(n, v string) error {
-			switch n {
-			case "flags":
-				return num(v, &k.GTPUFlags, &m.GTPUFlags)
-			case "msgtype":
-				return num(v, &k.GTPUMsg, &m.GTPUMsg)
-			}
-			return errSyntax
-		})
+		return parseGTPU(body, k, m)
+	case "vxlan":
+		return parseVXLAN(body, k, m)
 	case "geneve":
 		options, om, err := parseOptions(body)
 		if err != nil || len(options) > tunnel.MaxOptions {
@@ -231,22 +225,38 @@ func parseTunnelGroup(s string, key, mask *flow.Key) error {
 		}
 		k.Flags, m.Flags = uint16(v), uint16(vm)
 		return nil
-	case "vxlan":
-		name, body, call, err := cutCall(body)
-		if err != nil || !call || name != "gbp" {
-			return errSyntax
-		}
-		return members(body, func(n, v string) error {
-			switch n {
-			case "id":
-				return num(v, &k.GBPID, &m.GBPID)
-			case "flags":
-				return num(v, &k.GBPFlags, &m.GBPFlags)
-			}
-			return errSyntax
-		})
 	}
 	return errSyntax
+}
+
+// parseGTPU reads the members of gtpu(...).
+func parseGTPU(body string, k, m *flow.Tunnel) error {
+	return members(body, func(n, v string) error {
+		switch n {
+		case "flags":
+			return num(v, &k.GTPUFlags, &m.GTPUFlags)
+		case "msgtype":
+			return num(v, &k.GTPUMsg, &m.GTPUMsg)
+		}
+		return errSyntax
+	})
+}
+
+// parseVXLAN reads vxlan(gbp(...)).
+func parseVXLAN(body string, k, m *flow.Tunnel) error {
+	name, body, call, err := cutCall(body)
+	if err != nil || !call || name != "gbp" {
+		return errSyntax
+	}
+	return members(body, func(n, v string) error {
+		switch n {
+		case "id":
+			return num(v, &k.GBPID, &m.GBPID)
+		case "flags":
+			return num(v, &k.GBPFlags, &m.GBPFlags)
+		}
+		return errSyntax
+	})
 }
 
 // parseERSPAN reads the members of erspan(...), which are others in each version.

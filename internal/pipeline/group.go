@@ -249,47 +249,62 @@ func (x *Txn) deleteGroups(id uint32) {
 func (x *Txn) changeBuckets(gm *openflow.GroupMod, old *Group) error {
 	g := *old
 	g.Modified, g.slots = x.now, nil
-	at := func(id uint32) int {
-		return slices.IndexFunc(old.Buckets, func(b *Bucket) bool { return b.ID == id })
-	}
+	var err error
 	if gm.Command == openflow.GroupRemoveBucket {
-		switch gm.CommandBucketID {
-		case openflow.BucketAll:
-			g.Buckets = nil
-		case openflow.BucketFirst:
-			g.Buckets = old.Buckets[min(1, len(old.Buckets)):]
-		case openflow.BucketLast:
-			g.Buckets = old.Buckets[:max(0, len(old.Buckets)-1)]
-		default:
-			i := at(gm.CommandBucketID)
-			if i < 0 {
-				return openflow.ErrGMFCUnknownBucket.Err()
-			}
-			g.Buckets = slices.Delete(slices.Clone(old.Buckets), i, i+1)
-		}
-		return x.storeGroup(&g)
+		g.Buckets, err = old.without(gm.CommandBucketID)
+	} else {
+		g.Buckets, err = old.with(gm)
 	}
+	if err != nil {
+		return err
+	}
+	return x.storeGroup(&g)
+}
+
+// at is the place of a bucket, negative where there is none of that ID.
+func (g *Group) at(id uint32) int {
+	return slices.IndexFunc(g.Buckets, func(b *Bucket) bool { return b.ID == id })
+}
+
+// without returns the buckets but for the one, or those, that are to be removed.
+func (g *Group) without(id uint32) ([]*Bucket, error) {
+	switch id {
+	case openflow.BucketAll:
+		return nil, nil
+	case openflow.BucketFirst:
+		return g.Buckets[min(1, len(g.Buckets)):], nil
+	case openflow.BucketLast:
+		return g.Buckets[:max(0, len(g.Buckets)-1)], nil
+	}
+	i := g.at(id)
+	if i < 0 {
+		return nil, openflow.ErrGMFCUnknownBucket.Err()
+	}
+	return slices.Delete(slices.Clone(g.Buckets), i, i+1), nil
+}
+
+// with returns the buckets with those of a message inserted.
+func (g *Group) with(gm *openflow.GroupMod) ([]*Bucket, error) {
 	fresh := newBuckets(gm.Buckets)
-	if old.Type != openflow.GroupTypeSelect {
+	if g.Type != openflow.GroupTypeSelect {
 		unweigh(fresh)
 	}
 	i := 0
 	switch gm.CommandBucketID {
 	case openflow.BucketFirst:
 	case openflow.BucketLast:
-		i = len(old.Buckets)
+		i = len(g.Buckets)
 	default:
-		if i = at(gm.CommandBucketID) + 1; i == 0 {
-			return openflow.ErrGMFCUnknownBucket.Err()
+		if i = g.at(gm.CommandBucketID) + 1; i == 0 {
+			return nil, openflow.ErrGMFCUnknownBucket.Err()
 		}
 	}
 	for _, b := range gm.Buckets {
-		if at(b.ID) >= 0 {
-			return openflow.ErrGMFCBucketExists.Err()
+		if g.at(b.ID) >= 0 {
+			return nil, openflow.ErrGMFCBucketExists.Err()
 		}
 	}
-	g.Buckets = slices.Insert(slices.Clone(old.Buckets), i, fresh...)
-	return x.storeGroup(&g)
+	return slices.Insert(slices.Clone(g.Buckets), i, fresh...), nil
 }
 
 // SameActions compares actions by value. It is for flow monitors, not for

@@ -44,42 +44,54 @@ func monitorCmd(t *tool, args []string) error {
 	if err != nil {
 		return err
 	}
-	var missLen *uint16
-	invalidTTL := false
-	resume := false
-	var watches []string
-	for _, a := range args[1:] {
-		switch {
-		case len(a) > 0 && a[0] >= '0' && a[0] <= '9':
-			n, err := strconv.ParseUint(a, 0, 16)
-			if err != nil {
-				return fmt.Errorf("%s: not a valid miss_len", a)
-			}
-			m := uint16(n)
-			missLen = &m
-		case a == "invalid_ttl":
-			invalidTTL = true
-		case strings.HasPrefix(a, "watch:"):
-			watches = append(watches, a[len("watch:"):])
-		case a == "resume":
-			// A service controller gets no packets before it says how much of them
-			// it wants; to send them on takes all.
-			all := uint16(0xffff)
-			missLen, resume = &all, true
-		default:
-			return fmt.Errorf("%s: unsupported \"monitor\" argument", a)
-		}
+	w, err := parseMonitor(args[1:])
+	if err != nil {
+		return err
 	}
 	setup := func() error {
-		if err := v.monitorConfig(missLen, invalidTTL); err != nil {
+		if err := v.monitorConfig(w.missLen, w.invalidTTL); err != nil {
 			return err
 		}
-		if err := v.watch(watches); err != nil {
+		if err := v.watch(w.watches); err != nil {
 			return err
 		}
 		return v.setPacketInFormat()
 	}
-	return t.monitorConn(v, setup, resume)
+	return t.monitorConn(v, setup, w.resume)
+}
+
+// monitored is what a monitor is to show.
+type monitored struct {
+	missLen            *uint16 // how much of packets; nil: as it is
+	invalidTTL, resume bool
+	watches            []string // of flow monitors
+}
+
+// parseMonitor reads the arguments of monitor.
+func parseMonitor(args []string) (w monitored, err error) {
+	for _, a := range args {
+		switch {
+		case len(a) > 0 && a[0] >= '0' && a[0] <= '9':
+			n, err := strconv.ParseUint(a, 0, 16)
+			if err != nil {
+				return w, fmt.Errorf("%s: not a valid miss_len", a)
+			}
+			m := uint16(n)
+			w.missLen = &m
+		case a == "invalid_ttl":
+			w.invalidTTL = true
+		case strings.HasPrefix(a, "watch:"):
+			w.watches = append(w.watches, a[len("watch:"):])
+		case a == "resume":
+			// A service controller gets no packets before it says how much of them
+			// it wants; to send them on takes all.
+			all := uint16(0xffff)
+			w.missLen, w.resume = &all, true
+		default:
+			return w, fmt.Errorf("%s: unsupported \"monitor\" argument", a)
+		}
+	}
+	return w, nil
 }
 
 // setPacketInFormat asks for what -P says, by default the richest format that
