@@ -74,6 +74,8 @@ type Options struct {
 	// Reach is how tunnels find their other ends where translation builds the outer
 	// headers; nil: devices of the data path do.
 	Reach *xlate.Reach
+	// DevicesFirst is that of xlate.Config.
+	DevicesFirst bool
 }
 
 // NewBackend makes a backend without bridges and connects it to the data path.

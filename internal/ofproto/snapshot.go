@@ -46,6 +46,8 @@ func (be *Backend) build() *xlate.Config {
 		Recircs:  be.recirc,
 		Drops:    be.drops,
 		Reach:    be.opts.Reach,
+
+		DevicesFirst: be.opts.DevicesFirst,
 	}
 	c.Listeners = be.listeners()
 	c.Tunnels.Share(sharing(c.Listeners))

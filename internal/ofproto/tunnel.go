@@ -82,7 +82,7 @@ func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
 // out of a bridge's local port, by the data path's port. The caller holds mu.
 func (be *Backend) listeners() (list []xlate.Listener) {
 	for _, u := range be.underlays {
-		if u.kind.Native() {
+		if u.kind.Native() && !(be.opts.DevicesFirst && u.carries) {
 			list = append(list, xlate.Listener{DP: u.dp, Proto: u.kind.Proto(), Port: u.port, V4: u.kind.V4()})
 		}
 	}

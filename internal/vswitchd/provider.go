@@ -10,7 +10,6 @@ import (
 	"weir/internal/netdev"
 	"weir/internal/ofproto"
 	"weir/internal/vlog"
-	"weir/internal/xlate"
 )
 
 // keeper is a data path whose forwarding can go on when the process ends, and
@@ -122,7 +121,7 @@ func (c *composer) open(typ string) (Backend, error) {
 	}
 	p.Backend = ofproto.NewBackend(ofproto.Options{
 		Datapath: p.dp, Clock: c.opts.Clock, Stream: c.opts.Stream, RunDir: c.opts.RunDir,
-		Upcall: upcallConfig(c.sw.other), Router: c.router(), Reach: c.reachOf(p),
+		Upcall: upcallConfig(c.sw.other), Router: c.router(), Reach: c.reach, DevicesFirst: c.inKernel(typ),
 	})
 	p.SetBundleIdleTimeout(bundleTimeout(c.sw.other))
 	p.tune(c.sw.other)
@@ -132,15 +131,6 @@ func (c *composer) open(typ string) (Backend, error) {
 	p.dp.(interface{ Start() }).Start()
 	p.Start()
 	return p, nil
-}
-
-// reachOf is what translation builds the outer headers of tunnels by, for a data
-// path that has no devices for it.
-func (c *composer) reachOf(p *provider) *xlate.Reach {
-	if _, ok := p.dp.(*userspace.DP); ok {
-		return c.reach
-	}
-	return nil
 }
 
 // choose opens the data path behind a type. The types "system" and "ebpf" are

@@ -28,6 +28,9 @@ type Config struct {
 	ByDP     map[datapath.PortNo]*Port
 	Tunnels  tunnel.Table[*Port]
 	Features datapath.Features
+	// DevicesFirst has the devices of the data path carry the tunnels that they can
+	// carry, wherever routes lead.
+	DevicesFirst bool
 	// Hosts are the ports that the host has its end of, by name: the bridges' local
 	// and other internal ports, on which it has its addresses.
 	Hosts map[string]*Port

@@ -34,6 +34,9 @@ type Solicit struct {
 // tunnel itself, by r, whose packets the host would send to underlay. Where no
 // bridge leads to the other end, the device behind the port does if it can.
 func (x *Translator) native(p *Port) (r route.Route, underlay *Port, ok bool) {
+	if x.cfg.DevicesFirst && p.Carried {
+		return r, nil, false
+	}
 	if !x.cfg.Features.TNLPush || x.cfg.Reach == nil || !p.Tunnel.Kind.Native() {
 		return r, nil, false
 	}
