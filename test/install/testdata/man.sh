@@ -4,8 +4,8 @@ export MANPATH=$TREE/usr/share/man MANWIDTH=200 PAGER=cat
 
 # What pages leave out: options for shell completion, for tests of the original's, and
 # those that are accepted or refused without being there.
-hidden=$(echo ' --option --options --commands --record --replay --dpdk --hw-rawio-access --execute -e' \
-    '--disable-file-no-data-conversion --pcap --raw ')
+hidden=' --option --options --commands --record --replay --dpdk --hw-rawio-access --execute -e --pcap --raw '
+hidden="$hidden --disable-file-no-data-conversion "
 cd /run
 
 for program in $(weir --programs) weir weir-up weir-down weir-demo; do
