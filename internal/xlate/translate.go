@@ -133,7 +133,7 @@ func (x *Translator) reset(in *Input) {
 	x.stack, x.actionSet = x.stack[:0], x.actionSet[:0]
 	x.outer, x.irreversible, x.denied = outerChange{}, 0, DropReason{}
 	x.freezing, x.frozen, x.recircHash, x.pause = false, nil, nil, nil
-	x.mirrored, x.asCame = 0, true
+	x.mirrored, x.asCame = 0, in.Actions == nil // of a packet-out, the controller set them
 	x.origPriority = in.Key.SkbPriority
 	x.initMask()
 }
