@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // daemonMain is a daemon that does nothing. With the operand "fail" it fails to
-// start.
+// start, with "stuck" to end.
 func daemonMain() int {
 	env := cli.ProcessEnv("testd", os.Args[1:])
 	var o Options
@@ -40,6 +40,10 @@ func daemonMain() int {
 	defer p.Close()
 	if len(operands) > 0 && operands[0] == "fail" {
 		return env.FatalStatus(3, "cannot start")
+	}
+	if len(operands) > 0 && operands[0] == "stuck" {
+		signalPatience = 100 * time.Millisecond
+		p.AtExit(func() { select {} })
 	}
 	p.Ready()
 	<-p.Context().Done()
@@ -136,6 +140,20 @@ func TestDetach(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.eventually("pidfile removed", func() bool { return !exists(filepath.Join(h.dir, "testd.pid")) })
+}
+
+// A signal ends a daemon also where something at its end doesn't.
+func TestStuckEnd(t *testing.T) {
+	h := harness{t, t.TempDir()}
+	h.run(0, "--detach", "--no-chdir", "--pidfile", "--log-file", "stuck")
+	pid := h.pid()
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("the daemon's end", func() bool { return ended(pid) })
+	if log, _ := os.ReadFile(filepath.Join(h.dir, "testd.log")); !strings.Contains(string(log), "not ended in order after 100ms") {
+		t.Errorf("its log says\n%s", log)
+	}
 }
 
 func TestDetachFailure(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -173,6 +174,11 @@ func (o *Options) leaveTerminal() {
 	vlog.SetLevel(nil, vlog.Console, vlog.Off)
 }
 
+// signalPatience is how long what is to be done at the end may take after a signal:
+// then the process dies all the same, since whoever sent it counts on that. A variable
+// for tests.
+var signalPatience = 10 * time.Second
+
 // watchSignals ends the process in order on the signals that ask for it.
 func (p *Process) watchSignals() {
 	signal.Ignore(syscall.SIGPIPE)
@@ -181,6 +187,10 @@ func (p *Process) watchSignals() {
 	go func() {
 		sig := (<-ch).(syscall.Signal)
 		fatalSignal.Warn("terminating with %s", cli.SignalName(sig))
+		time.AfterFunc(signalPatience, func() {
+			fatalSignal.Err("not ended in order after %v: something does not end", signalPatience)
+			cli.DieBySignal(sig)
+		})
 		p.closing.Lock() // and never unlocked: see Close
 		p.cancel()
 		p.cleanUp()
