@@ -198,6 +198,9 @@ func TestSocketsCutForDevices(t *testing.T) {
 		if drops := a.(*Socket).SendDrops(); drops != (netdev.SendDrops{}) {
 			t.Errorf("drops are %v", drops)
 		}
+		if stats, err := a.Stats(); err != nil || stats.TxDropped != 0 {
+			t.Errorf("%d packets are counted as dropped (%v)", stats.TxDropped, err)
+		}
 	})
 }
 

@@ -11,10 +11,11 @@ import (
 // sendDrops counts the packets that the kernel did not take, by reason.
 type sendDrops struct {
 	counts [netdev.NumSendDrops]atomic.Uint64
-	known  atomic.Uint64 // those among them that the kernel counts itself
+	known  atomic.Uint64 // those among them, and those sent after all, that the kernel counts
 }
 
-// uncounted are those that the kernel doesn't count itself.
+// uncounted are those that the kernel doesn't count itself, to be added to what it
+// counts: less than none, modulo 2^64, where it counted packets that were sent after all.
 func (d *sendDrops) uncounted() uint64 {
 	n := -d.known.Load()
 	for i := range d.counts {

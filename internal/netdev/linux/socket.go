@@ -261,7 +261,11 @@ func (s *Socket) sendRing(r *txRing, n int) int {
 // super-packets for devices that don't do that themselves there only: on the way past
 // it, it drops them. It reports whether they did not before.
 func (s *Socket) queue() bool {
-	return !s.queued.Swap(true) && unix.SetsockoptInt(s.fd, unix.SOL_PACKET, packetQdiscBypass, 0) == nil
+	if s.queued.Swap(true) || unix.SetsockoptInt(s.fd, unix.SOL_PACKET, packetQdiscBypass, 0) != nil {
+		return false
+	}
+	s.drops.known.Add(1) // the kernel has counted the packet, which goes out now
+	return true
 }
 
 // Close closes the socket.
