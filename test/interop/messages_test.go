@@ -151,7 +151,7 @@ func (m *messages) settle(request []byte) {
 
 // hidden is what differs between two runs of the same switch, and what the
 // switches are called.
-var hidden = regexp.MustCompile(`lookup=[0-9]+, matched=[0-9]+|(table_id=[0-9]+ )?(cookie=0x[0-9a-f]+ )?total_len|vacancy=[0-9]+%|(ADD|MOD|ADD_OR_MOD) group_id|ref_count=[0-9]+,packet_count=[0-9]+,byte_count=[0-9]+|duration[:=]?[0-9.]+s|(ROLE|TABLE)_STATUS: .*|(Manufacturer|Hardware|Software|Serial Num|DP Description): .*|addr:[0-9a-f:]+`)
+var hidden = regexp.MustCompile(`idle_age=[0-9]+, (hard_age=[0-9]+, )?|idle[0-9]+ |lookup=[0-9]+, matched=[0-9]+|(table_id=[0-9]+ )?(cookie=0x[0-9a-f]+ )?total_len|vacancy=[0-9]+%|(ADD|MOD|ADD_OR_MOD) group_id|ref_count=[0-9]+,packet_count=[0-9]+,byte_count=[0-9]+|duration[:=]?[0-9.]+s|(ROLE|TABLE)_STATUS: .*|(Manufacturer|Hardware|Software|Serial Num|DP Description): .*|addr:[0-9a-f:]+`)
 
 // text has Debian's ovs-ofctl tell messages, in the exchanges that [talker.settle]
 // ends.
