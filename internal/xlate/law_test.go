@@ -91,8 +91,12 @@ func blend(a, b *flow.Key, mask *flow.Mask) *flow.Key {
 		m := mask.Words()[i]
 		k.Words()[i] = a.Words()[i]&m | b.Words()[i]&^m
 	}
-	// No packet has bits of an absent tag, ICMP types above 255, or ports in
-	// a later fragment.
+	// No packet has bits of an absent tag, ICMP types above 255, ports in a later
+	// fragment, or a label stack entry that is all zero (markLabels).
+	if isMPLS(k.L3Type()) && k.MPLS[0] == 0 {
+		const ttl = 64
+		k.MPLS[0] = ttl &^ mask.MPLS[0]
+	}
 	for i := range k.VLANs {
 		if k.VLANs[i].TCI&flow.VLANPresent == 0 {
 			k.VLANs[i] = flow.VLAN{}

@@ -235,7 +235,7 @@ func parseBase(t *testing.T, raw json.RawMessage) (b baseType) {
 }
 
 var (
-	tableHeading = regexp.MustCompile("^## (\\w+)")
+	tableHeading = regexp.MustCompile(`^## (\w+)`)
 	keyLine      = regexp.MustCompile("^\\| `(\\w+):([^`]+)`")
 )
 
