@@ -368,6 +368,8 @@ func (s *Switch) adjustDevice(i *iface) {
 			log.Err("interface %s: cannot set MAC to multicast address", i.conf.Name)
 		} else if err := i.dev.SetMAC(m); err != nil {
 			log.Err("interface %s: setting MAC failed (%s)", i.conf.Name, vlog.ErrText(err))
+		} else {
+			b.obj.Refresh()
 		}
 	}
 	if want := int(i.conf.MTURequest); want > 0 && i.dev.MTU() != want {
