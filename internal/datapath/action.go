@@ -4,6 +4,7 @@
 package datapath
 
 import (
+	"iter"
 	"net/netip"
 
 	"weir/internal/flow"
@@ -217,6 +218,30 @@ func (*Sample) isAction()       {}
 func (*Clone) isAction()        {}
 func (*Meter) isAction()        {}
 func (*Drop) isAction()         {}
+
+// All are the actions of a list in their order, and behind those that hold lists,
+// whether they run or not, the actions in these.
+func All(actions []Action) iter.Seq[Action] {
+	return func(yield func(Action) bool) { walk(actions, yield) }
+}
+
+func walk(actions []Action, yield func(Action) bool) bool {
+	for _, a := range actions {
+		more := yield(a)
+		switch a := a.(type) {
+		case *Clone:
+			more = more && walk(a.Actions, yield)
+		case *Sample:
+			more = more && walk(a.Actions, yield)
+		case *CheckPktLen:
+			more = more && walk(a.Greater, yield) && walk(a.LessEqual, yield)
+		}
+		if !more {
+			return false
+		}
+	}
+	return true
+}
 
 // Sizes of the Network Service Header (RFC 8300), in bytes: without metadata,
 // with that of MD type 1, and the most that MD type 2 can have.

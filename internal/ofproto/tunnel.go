@@ -79,7 +79,7 @@ func (be *Backend) attachTunnel(p *port, t netdev.Tunnel) error {
 }
 
 // listeners are the underlays whose outer headers are taken off where they come
-// out of a bridge's local port, by the data path's port. The caller holds mu.
+// out of a port of the host, by the data path's port. The caller holds mu.
 func (be *Backend) listeners() (list []xlate.Listener) {
 	for _, u := range be.underlays {
 		if u.kind.Native() && !(be.opts.DevicesFirst && u.carries) {
@@ -146,7 +146,7 @@ func (be *Backend) detachTunnel(p *port) error {
 }
 
 // Listeners are the packets whose outer headers are taken off, a line each: the
-// device, and what a packet looks like that comes out of a bridge's local port.
+// device, and what a packet looks like that comes out of a port of the host.
 func (be *Backend) Listeners() unixctl.Lines {
 	if be.opts.Reach == nil || !be.Features().TNLPush {
 		return nil

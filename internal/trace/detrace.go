@@ -87,7 +87,7 @@ func Detrace(cfg *xlate.Config, f *datapath.Flow, dp *datapath.Namer, names bool
 		d.effect(&res.Effects[i])
 	}
 	out.Parts = append(out.Parts, d.parts...)
-	for _, no := range outputs(nil, res.Actions) {
+	for _, no := range outputs(res.Actions) {
 		out.Outputs = append(out.Outputs, dpPortText(dp, no))
 	}
 	if res.Err != xlate.ErrNone {
@@ -109,19 +109,10 @@ func dpPortText(dp *datapath.Namer, no datapath.PortNo) string {
 }
 
 // outputs lists the ports that actions send to, each once.
-func outputs(list []datapath.PortNo, actions []datapath.Action) []datapath.PortNo {
-	for _, a := range actions {
-		switch a := a.(type) {
-		case *datapath.Output:
-			if !slices.Contains(list, a.Port) {
-				list = append(list, a.Port)
-			}
-		case *datapath.Clone:
-			list = outputs(list, a.Actions)
-		case *datapath.Sample:
-			list = outputs(list, a.Actions)
-		case *datapath.CheckPktLen:
-			list = outputs(outputs(list, a.Greater), a.LessEqual)
+func outputs(actions []datapath.Action) (list []datapath.PortNo) {
+	for a := range datapath.All(actions) {
+		if out, ok := a.(*datapath.Output); ok && !slices.Contains(list, out.Port) {
+			list = append(list, out.Port)
 		}
 	}
 	return list

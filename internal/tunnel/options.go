@@ -36,15 +36,13 @@ func Options(b []byte) func(yield func(Option) bool) {
 	}
 }
 
+// validOptions reports whether options are whole, to their end.
 func validOptions(b []byte) bool {
-	for len(b) >= 4 {
-		n := 4 + int(b[3]&0x1f)*4
-		if n > len(b) {
-			return false
-		}
-		b = b[n:]
+	n := 0
+	for o := range Options(b) {
+		n += o.Len()
 	}
-	return len(b) == 0
+	return n == len(b)
 }
 
 // AppendOption adds an option, whose data must be a multiple of 4 bytes long.

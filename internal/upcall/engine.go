@@ -351,14 +351,10 @@ func (e *Engine) unref(ids []uint32) {
 // ufid names a flow by what it matches.
 func (e *Engine) ufid(key *flow.Key, mask *flow.Mask) datapath.UFID {
 	const most = flow.NumWords - flow.FirstOptionWord
-	from := flow.FirstDatapathWord
-	if mask.TunMetaPresent != 0 {
-		from = flow.FirstOptionWord
-	}
 	var what [2 * most]uint64
 	n := 0
 	k, m := key.Words(), mask.Words()
-	for i := from; i < flow.NumWords; i++ {
+	for i := firstWord(mask); i < flow.NumWords; i++ {
 		what[n], what[n+1] = k[i]&m[i], m[i]
 		n += 2
 	}

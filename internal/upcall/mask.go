@@ -23,6 +23,15 @@ func optionsOf(k *flow.Key) *options {
 	return &o
 }
 
+// firstWord is that of the words of a mask that may not be zero: options count with
+// their length, or not at all.
+func firstWord(m *flow.Mask) int {
+	if m.TunMetaPresent != 0 {
+		return flow.FirstOptionWord
+	}
+	return flow.FirstDatapathWord
+}
+
 // whole is the key with options, whose other part is zero.
 func (d *dpKey) whole(o *options) (k flow.Key) {
 	*dpPart(&k) = *d

@@ -349,12 +349,8 @@ func within(key *flow.Key, need flow.Mask, mask *flow.Mask) bool {
 			w.TCI = flow.VLANPresent
 		}
 	}
-	from := flow.FirstDatapathWord
-	if need.TunMetaPresent != 0 {
-		from = flow.FirstOptionWord
-	}
 	n, has := need.Words(), mask.Words()
-	for i := from; i < flow.NumWords; i++ {
+	for i := firstWord(&need); i < flow.NumWords; i++ {
 		if n[i]&^has[i] != 0 {
 			return false
 		}

@@ -34,8 +34,8 @@ type Config struct {
 	// Hosts are the ports that the host has its end of, by name: the bridges' local
 	// and other internal ports, on which it has its addresses.
 	Hosts map[string]*Port
-	// Listeners are the tunnels whose packets come out of a bridge's local port, by
-	// the data path's port.
+	// Listeners are the tunnels whose packets come out of a port of Hosts, by the
+	// data path's port.
 	Listeners []Listener
 	// QueuePriority is the packet priority that means a queue to the data path;
 	// nil: the queue's number.

@@ -3,7 +3,6 @@ package ebpf
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"unsafe"
 
@@ -78,7 +77,7 @@ func (t *missTap) open(portOffset int) error {
 	if err := t.steerWith(portOffset); err != nil {
 		return err
 	}
-	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+t.name+"/disable_ipv6", []byte("1"), 0) // a kernel may have no IPv6
+	linux.WithoutIPv6(t.name)
 	return errors.Join(
 		netlink.LinkSetTxQLen(nl, queueLength),
 		netlink.LinkSetMTU(nl, 65535-64),

@@ -52,8 +52,7 @@ func (s *steps) find(at place) (step, bool) {
 
 func (s *steps) make(actions []datapath.Action, at place) step {
 	if at.reason == program.ReasonAction {
-		a, _ := userAction(actions, int(at.arg))
-		return step{a, s.counters.counter("userspace action")}
+		return step{userAction(actions, int(at.arg)), s.counters.counter("userspace action")}
 	}
 	if int(at.arg) >= len(actions) {
 		return step{}
@@ -68,28 +67,15 @@ func actionName(a datapath.Action) string {
 }
 
 // userAction is the Userspace action of number n in a list, those nested in others
-// counted where they stand, as a list of its own; else how many are to be
-// passed over behind this list.
-func userAction(actions []datapath.Action, n int) (found []datapath.Action, left int) {
-	for i, a := range actions {
-		switch a := a.(type) {
-		case *datapath.Userspace:
+// counted where they stand, as a list of its own; nil if there is none.
+func userAction(actions []datapath.Action, n int) []datapath.Action {
+	for a := range datapath.All(actions) {
+		if _, ok := a.(*datapath.Userspace); ok {
 			if n == 0 {
-				return actions[i : i+1], 0
+				return []datapath.Action{a}
 			}
 			n--
-		case *datapath.Clone:
-			found, n = userAction(a.Actions, n)
-		case *datapath.Sample:
-			found, n = userAction(a.Actions, n)
-		case *datapath.CheckPktLen:
-			if found, n = userAction(a.Greater, n); found == nil {
-				found, n = userAction(a.LessEqual, n)
-			}
-		}
-		if found != nil {
-			return found, 0
 		}
 	}
-	return nil, n
+	return nil
 }

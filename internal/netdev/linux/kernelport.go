@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"os"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -176,8 +175,7 @@ func adoptPair(name, other string, owner Owner) (netlink.Link, error) {
 
 // prepareInner has the data path's end carry everything and say nothing itself.
 func prepareInner(inner netlink.Link, owner Owner) error {
-	name := inner.Attrs().Name
-	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // a kernel may have no IPv6
+	WithoutIPv6(inner.Attrs().Name)
 	return errors.Join(
 		netlink.LinkSetAlias(inner, owner.aliasOf(innerAlias)),
 		netlink.LinkSetARPOff(inner),

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -41,17 +42,14 @@ func (o Owner) unfinished() string {
 }
 
 // make makes a device of a kind: link under the name it is given, marks it, and then
-// gives it its own name.
+// gives it its own name. What an earlier process left unfinished is to be gone before
+// (removeUnfinished).
 func (o Owner) make(kind, name string, link func(name string) error) (netlink.Link, error) {
 	first := name
 	if o != "" {
 		first = o.unfinished()
 	}
-	err := o.removeUnfinished()
-	if err == nil {
-		err = link(first)
-	}
-	if err != nil {
+	if err := link(first); err != nil {
 		return nil, err
 	}
 	l, err := netlink.LinkByName(first)
@@ -82,6 +80,12 @@ func (o Owner) removeUnfinished() error {
 		return nil
 	}
 	return err
+}
+
+// WithoutIPv6 keeps a device from speaking of its own accord: a kernel may have no
+// IPv6.
+func WithoutIPv6(device string) {
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+device+"/disable_ipv6", []byte("1"), 0)
 }
 
 // Sweep removes the owner's devices that an earlier process left, all but those

@@ -2,7 +2,6 @@ package linux
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -54,6 +53,9 @@ func (h *Host) OpenCollector(c *tunnel.Config, owner Owner) (netdev.Device, erro
 }
 
 func makeCollector(name string, port int, owner Owner) error {
+	if err := owner.removeUnfinished(); err != nil {
+		return err
+	}
 	l, err := owner.make(collectorAlias, name, func(first string) error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name = first
@@ -62,7 +64,7 @@ func makeCollector(name string, port int, owner Owner) error {
 	if err != nil {
 		return err
 	}
-	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // a kernel may have no IPv6
+	WithoutIPv6(name)
 	err = netlink.LinkSetMTU(l, collectorMTU)
 	if err == nil {
 		err = netlink.LinkSetUp(l)

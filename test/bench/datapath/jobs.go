@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
@@ -111,12 +112,11 @@ func runTCP(st *stage) ([]float64, error) {
 
 // connection is what one connection of iperf3 moves, in bits per second received.
 func (st *stage) connection(p placement) (float64, error) {
-	server := st.command(nsDst, "iperf3", "-s", "-1", "-B", ipDst)
-	if err := server.Start(); err != nil {
+	server, err := st.receiver(ipDst)
+	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
-	time.Sleep(300 * time.Millisecond)
 	args := append([]string{"iperf3", "-J", "-c", ipDst, "-t", fmt.Sprint(max(1, int(st.length.Seconds())))}, p...)
 	out, err := st.in(nsSrc, args...)
 	if err != nil {
@@ -131,6 +131,16 @@ func (st *stage) connection(p placement) (float64, error) {
 	}
 	err = json.Unmarshal([]byte(out), &r)
 	return r.End.SumReceived.BitsPerSecond, err
+}
+
+// receiver starts an iperf3 that takes one connection to an address.
+func (st *stage) receiver(addr string) (*exec.Cmd, error) {
+	server := st.command(nsDst, "iperf3", "-s", "-1", "-B", addr)
+	if err := server.Start(); err != nil {
+		return nil, err
+	}
+	time.Sleep(300 * time.Millisecond)
+	return server, nil
 }
 
 // packets counts what arrives per second while the generator sends all it can.
@@ -232,7 +242,7 @@ func disturbed(disturb func(*stage) error) func(*stage) ([]float64, error) {
 		}
 		time.Sleep(300 * time.Millisecond)
 		after, err := st.received("e0")
-		return []float64{sent[0] - float64(after-before)}, err
+		return []float64{sent[0] - float64(after.packets-before.packets)}, err
 	}
 }
 

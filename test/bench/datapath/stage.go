@@ -151,18 +151,22 @@ func (st *stage) tools(lines ...string) error {
 
 func (st *stage) path(name string) string { return filepath.Join(st.dir, name) }
 
-// received is the number of packets that a device of the receiver's has had.
-func (st *stage) received(devices ...string) (sum uint64, err error) {
+// arrived is what devices have had.
+type arrived struct{ packets, bytes uint64 }
+
+// received is what devices of the receiver's have had together.
+func (st *stage) received(devices ...string) (sum arrived, err error) {
 	for _, dev := range devices {
 		err := lab.Within(nsDst, func() error {
 			l, err := netlink.LinkByName(dev)
 			if err == nil {
-				sum += l.Attrs().Statistics.RxPackets
+				s := l.Attrs().Statistics
+				sum.packets, sum.bytes = sum.packets+s.RxPackets, sum.bytes+s.RxBytes
 			}
 			return err
 		})
 		if err != nil {
-			return 0, err
+			return sum, err
 		}
 	}
 	return sum, nil
@@ -202,5 +206,5 @@ func (st *stage) rate(devices []string, args ...string) (float64, error) {
 	start := time.Now()
 	time.Sleep(st.length)
 	after, err := st.received(devices...)
-	return float64(after-before) / time.Since(start).Seconds(), err
+	return float64(after.packets-before.packets) / time.Since(start).Seconds(), err
 }

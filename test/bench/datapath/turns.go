@@ -66,11 +66,11 @@ func (st *stage) barePair() error {
 type stream struct{ server, client *exec.Cmd }
 
 func (st *stage) stream(to string, p placement) (*stream, error) {
-	s := &stream{server: st.command(nsDst, "iperf3", "-s", "-1", "-B", to)}
-	if err := s.server.Start(); err != nil {
+	server, err := st.receiver(to)
+	if err != nil {
 		return nil, err
 	}
-	time.Sleep(300 * time.Millisecond)
+	s := &stream{server: server}
 	s.client = st.command(nsSrc, append([]string{"iperf3", "-c", to, "-t", "86400", "-i", "0"}, p...)...)
 	if err := s.client.Start(); err != nil {
 		_ = s.server.Process.Kill()
@@ -137,27 +137,15 @@ func (st *stage) turn(dev string, on, off *stream, to *[]float64) error {
 		return err
 	}
 	time.Sleep(settle)
-	before, err := received(dev)
+	before, err := st.received(dev)
 	if err != nil {
 		return err
 	}
 	start := time.Now()
 	time.Sleep(turn)
-	after, err := received(dev)
-	*to = append(*to, float64(after-before)/time.Since(start).Seconds())
+	after, err := st.received(dev)
+	*to = append(*to, float64(after.bytes-before.bytes)/time.Since(start).Seconds())
 	return err
-}
-
-// received is how many bytes a device of the receiver's has had.
-func received(dev string) (n uint64, err error) {
-	err = lab.Within(nsDst, func() error {
-		l, err := netlink.LinkByName(dev)
-		if err == nil {
-			n = l.Attrs().Statistics.RxBytes
-		}
-		return err
-	})
-	return n, err
 }
 
 // onlyRedirect puts a program in front of each of the switch's at s1 and s2, that

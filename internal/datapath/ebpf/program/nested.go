@@ -39,21 +39,9 @@ func reorder(actions []datapath.Action) []datapath.Action {
 
 // harmless says that actions leave the packet as it is.
 func harmless(actions []datapath.Action) bool {
-	for _, a := range actions {
-		switch a := a.(type) {
-		case *datapath.Output, *datapath.Userspace, *datapath.SetTunnel:
-		case *datapath.Clone:
-			if !harmless(a.Actions) {
-				return false
-			}
-		case *datapath.Sample:
-			if !harmless(a.Actions) {
-				return false
-			}
-		case *datapath.CheckPktLen:
-			if !harmless(a.Greater) || !harmless(a.LessEqual) {
-				return false
-			}
+	for a := range datapath.All(actions) {
+		switch a.(type) {
+		case *datapath.Output, *datapath.Userspace, *datapath.SetTunnel, *datapath.Clone, *datapath.Sample, *datapath.CheckPktLen:
 		default:
 			return false
 		}

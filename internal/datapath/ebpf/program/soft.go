@@ -34,24 +34,9 @@ func (s *Set) softIn(actions []datapath.Action) softPorts {
 
 // among reports whether an action outputs to one of the ports.
 func (p softPorts) among(actions []datapath.Action) bool {
-	for _, a := range actions {
-		switch a := a.(type) {
-		case *datapath.Output:
-			if p[a.Port] {
-				return true
-			}
-		case *datapath.Clone:
-			if p.among(a.Actions) {
-				return true
-			}
-		case *datapath.Sample:
-			if p.among(a.Actions) {
-				return true
-			}
-		case *datapath.CheckPktLen:
-			if p.among(a.Greater) || p.among(a.LessEqual) {
-				return true
-			}
+	for a := range datapath.All(actions) {
+		if out, ok := a.(*datapath.Output); ok && p[out.Port] {
+			return true
 		}
 	}
 	return false
